@@ -1,0 +1,93 @@
+# Everything that people and CI do here. `make` alone explains itself.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3 || true))
+PORT ?= 8000
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --require-hashes --no-deps
+
+# Stamps in .venv say what is installed, so that a second run has nothing to do.
+# Each lock contains the one before it: run < test < check.
+VENV := .venv/pyvenv.cfg
+RUN := .venv/.run
+TEST := .venv/.test
+CHECK := .venv/.check
+PACKAGE := .venv/.package
+
+.PHONY: help demo test check bench format messages upgrade clean
+
+help: ## Show this help
+	@echo 'Usage: make TARGET'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  make demo PORT=9000             another port'
+	@echo '  make test ARGS="-k backup -x"   arguments for pytest'
+
+demo: $(RUN) $(PACKAGE) ## Serve a throwaway demo with people to sign in as (PORT=8000)
+	@exec $(BIN)/twofold demo --port '$(PORT)'
+
+test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real mail (ARGS="-k word")
+	@tools/system-packages
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(CHECK) $(PACKAGE) ## Lint, format, types, arrows: what a change must pass before its tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tools/arrows.py
+	$(BIN)/mypy $(wildcard src tests tools bench)
+
+bench: $(TEST) $(PACKAGE) ## Measure the numbers that docs and decisions quote
+	@tools/system-packages
+	@exec $(BIN)/python -m bench $(ARGS)
+
+format: $(CHECK) ## Format the code and repair what ruff can repair by itself
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+messages: $(RUN) ## Collect the texts to translate into src/twofold/locale/twofold.pot
+	@mkdir -p src/twofold/locale
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --project twofold --version 0.1.0 --no-location --sort-output \
+		--omit-header --output src/twofold/locale/twofold.pot src
+
+upgrade: $(CHECK) ## Lock the newest versions that requirements/*.in allow
+	tools/upgrade $(ARGS)
+
+clean: ## Remove the environment and everything made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV):
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: apt-get install python3 python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo '$(PYTHON) is older than Python 3.11. Name another one: make PYTHON=python3.11' >&2; exit 1; }
+	@echo 'Creating .venv'
+	@$(PYTHON) -m venv .venv || { echo 'Python cannot make an environment: apt-get install python3-venv' >&2; exit 1; }
+
+$(RUN): requirements/run.txt | $(VENV)
+	@echo 'Installing what Twofold needs to run'
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(TEST): requirements/test.txt | $(VENV)
+	@echo 'Installing what its tests need'
+	@$(INSTALL) -r $<
+	@touch $(RUN) $@
+
+$(CHECK): requirements/check.txt | $(VENV)
+	@echo 'Installing what its checks need'
+	@$(INSTALL) -r $<
+	@touch $(RUN) $(TEST) $@
+
+# The package itself, by reference to src/: once a run-time environment is there, whichever lock brought it.
+$(PACKAGE): pyproject.toml requirements/run.in | $(RUN)
+	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@

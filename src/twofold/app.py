@@ -1,0 +1,218 @@
+"""Where everything meets: the house is put together, the rooms' handlers are collected, refusals get their answers."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+import structlog
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
+
+import twofold
+from twofold import health, help_pages
+from twofold.factors import api as factors_api
+from twofold.factors import change_pages as factors_change_pages
+from twofold.factors import pages as factors_pages
+from twofold.kit import keyring, logs, metrics
+from twofold.kit.db import Database
+from twofold.kit.hashing import Hasher
+from twofold.kit.house import House
+from twofold.kit.outbox import Outbox
+from twofold.kit.problems import problem
+from twofold.kit.vault import Vault
+from twofold.kit.web.edge import Edge
+from twofold.kit.web.forms import BadForm
+from twofold.kit.web.lanes import Lanes, Overloaded
+from twofold.kit.web.render import environment, problem_page
+from twofold.kit.web.requests import Turned
+from twofold.kit.words import gettext as _
+from twofold.profile import api as profile_api
+from twofold.profile import pages as profile_pages
+from twofold.settings import Settings, load
+from twofold.signin import api as signin_api
+from twofold.signin import pages as signin_pages
+from twofold.signin import set_up_pages
+
+LARGEST_BODY = 64 * 1024
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
+
+PAGES = [
+    *signin_pages.handlers,
+    *set_up_pages.handlers,
+    *factors_pages.handlers,
+    *factors_change_pages.handlers,
+    *profile_pages.handlers,
+    *help_pages.handlers,
+    *health.handlers,
+]
+API = [*signin_api.handlers, *factors_api.handlers, *profile_api.handlers]
+
+log = structlog.get_logger()
+
+
+def build_house(settings: Settings) -> House:
+    """Open the database and put the tools together; the keys are checked against what rests in the database.
+
+    Raises:
+        SettingsError: a key is missing or wrong.
+
+    """
+    db = Database(settings.database_url, pool_size=settings.pool_size)
+    vault = Vault(keyring.keys_of(settings))
+    keyring.check(db, vault)
+    hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
+    return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
+
+
+def build_app(house: House, *, demo: Sequence[Any] = (), demo_people: Any = None) -> ASGIApp:
+    """Build the ASGI application of a house."""
+    settings = house.settings
+    app = Litestar(
+        route_handlers=[
+            Router("/", route_handlers=[*PAGES, *demo], include_in_schema=False),
+            Router("/api/v1", route_handlers=API, before_request=_only_json, security=[{"session": []}]),
+            create_static_files_router(
+                "/static",
+                [str(_package_folder() / "static")],
+                include_in_schema=False,
+                cache_control=None,
+                after_request=_keep_for_ever,
+            ),
+        ],
+        exception_handlers=cast("Any", EXCEPTION_HANDLERS),
+        lifespan=[_lifespan],
+        logging_config=None,
+        openapi_config=_openapi(),
+        request_max_body_size=LARGEST_BODY,
+        state=State({"house": house, "pages": environment(settings), "demo_people": demo_people}),
+    )
+    return Edge(app, settings, metrics.observe_request)
+
+
+def from_environment() -> ASGIApp:
+    """Build the application from the environment, for the server's worker processes."""
+    logs.configure()
+    return build_app(build_house(load(os.environ)))
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    house: House = app.state.house
+    cores = os.cpu_count() or 1
+    quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
+    app.state.lanes = Lanes(quick_threads=quick_threads, password_threads=max(2, cores))
+    try:
+        yield
+    finally:
+        app.state.stopping = True
+        app.state.lanes.close()
+        house.db.close()
+
+
+async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Refuse bodies that are not declared as JSON: a form of another site can send text, but not this."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    return problem(415, "unsupported_media_type") if has_body and kind != "application/json" else None
+
+
+def _keep_for_ever(response: Response[Any]) -> Response[Any]:
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _is_api(request: Request[Any, Any, Any]) -> bool:
+    return request.url.path.startswith("/api/v1")
+
+
+def _turned(_request: Request[Any, Any, Any], turned: Turned) -> Response[Any]:
+    return turned.response
+
+
+def _bad_form(request: Request[Any, Any, Any], bad: BadForm) -> Response[Any]:
+    return problem_page(request, 400, _("The form could not be read"), str(bad), "")
+
+
+def _overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[Any]:
+    return _unavailable(request)
+
+
+def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("the database did not answer", error=type(error).__name__)
+    return _unavailable(request)
+
+
+def _unavailable(request: Request[Any, Any, Any]) -> Response[Any]:
+    if _is_api(request):
+        return problem(503, "unavailable", retry_after=2)
+    what = _("We cannot answer right now. Nothing of what you entered was used.")
+    response = problem_page(request, 503, _("Try again in a moment"), what, _("Wait a few seconds, then reload the page."))
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    """Name the fields that are wrong, never what was in them."""
+    if not _is_api(request):
+        return _http(request, error)
+    extra = cast("list[dict[str, Any]]", error.extra) if isinstance(error.extra, list) else []
+    fields = sorted({str(item["key"]) for item in extra if item.get("key")})
+    detail = "; ".join(str(item.get("message", "")) for item in extra) or "The body is no JSON object."
+    return problem(400, "invalid_request", detail=detail, fields=fields or ["body"])
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    if _is_api(request):
+        return problem(status, CODES.get(status, "invalid_request"))
+    if status == 404:  # noqa: PLR2004
+        what = _("There is no page at this address.")
+        return problem_page(request, 404, _("Not found"), what, "", ("/profile", _("Go to your profile")))
+    return problem_page(request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again."))
+
+
+def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    request_id = request.scope.get("twofold_request_id", "")
+    log.error("unexpected error", id=request_id, error=type(error).__name__, exc_info=error)
+    if _is_api(request):
+        return problem(500, "internal", detail=f"Request id {request_id}")
+    what = _("Something went wrong on our side, and we have written it down.")
+    return problem_page(request, 500, _("Something went wrong"), what, _("Try again. If it happens again, name this number: %s") % request_id)
+
+
+EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
+    Turned: _turned,
+    BadForm: _bad_form,
+    Overloaded: _overloaded,
+    sa.exc.OperationalError: _database_away,
+    sa.exc.InterfaceError: _database_away,
+    sa.exc.TimeoutError: _database_away,
+    ValidationException: _invalid,
+    HTTPException: _http,
+    Exception: _broken,
+}
+
+
+def _openapi() -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", description="A session token, or an operator key.")
+    return OpenAPIConfig(
+        title="Twofold API",
+        version=twofold.VERSION,
+        path="/api",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
+        components=Components(security_schemes={"session": bearer}),
+    )
+
+
+def _package_folder() -> Path:
+    return Path(twofold.__file__).parent

@@ -1,0 +1,65 @@
+"""Writing the audit log: one INSERT in the transaction of what it tells of."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from twofold.audit.tables import audit_events
+from twofold.kit.tokens import new_id
+from twofold.kit.visitor import Visitor
+
+HERE = Visitor("", "")
+
+
+class Actor(NamedTuple):
+    """Who acted: a user, an operator's key, the command line on the server itself, or Twofold on its own."""
+
+    kind: str
+    id: UUID | None = None
+
+
+CONSOLE = Actor("console")
+SYSTEM = Actor("system")
+NOBODY = Actor("nobody")
+
+
+def user(user_id: UUID) -> Actor:
+    """Name a user as the one who acted."""
+    return Actor("user", user_id)
+
+
+def record(
+    connection: sa.Connection,
+    kind: str,
+    *,
+    at: datetime,
+    account_id: UUID | None,
+    actor: Actor,
+    subject_id: UUID | None = None,
+    result: str = "done",
+    reason: str | None = None,
+    visitor: Visitor = HERE,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain."""
+    connection.execute(
+        audit_events.insert(),
+        {
+            "id": new_id(),
+            "account_id": account_id,
+            "at": at,
+            "kind": kind,
+            "result": result,
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "subject_id": subject_id,
+            "reason": reason,
+            "address": visitor.address,
+            "browser": visitor.browser,
+            "request_id": visitor.request_id,
+            "details": msgspec.json.encode(details or {}).decode(),
+        },
+    )

@@ -1,0 +1,38 @@
+"""E-mail addresses: how they are checked and how two of them are compared."""
+
+import unicodedata
+
+LONGEST = 254
+
+
+def email_key(address: str) -> str:
+    """Return the form under which an address is compared: without surrounding blanks, NFC, case folded."""
+    return unicodedata.normalize("NFC", address.strip()).casefold()
+
+
+def domain_of(address: str) -> str:
+    """Return the folded domain of an address, or an empty string when it has none."""
+    return email_key(address).rpartition("@")[2]
+
+
+def usable(address: str) -> bool:
+    """Tell whether mail could be sent to this address: one @, a domain with a dot or localhost, nothing invisible."""
+    text = address.strip()
+    name, at, domain = text.rpartition("@")
+    return (
+        bool(name and at and domain)
+        and len(text) <= LONGEST
+        and "@" not in name
+        and text.isprintable()
+        and not any(mark in text for mark in ' ,;<>()[]\\"')
+        and ".." not in text
+        and not domain.startswith(("-", "."))
+        and not domain.endswith(("-", "."))
+        and "." in domain
+    )
+
+
+def masked(address: str) -> str:
+    """Return an address as a reminder to its owner that tells a stranger little: a•••@acme.example."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:1]}•••@{domain}"

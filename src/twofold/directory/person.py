@@ -1,0 +1,59 @@
+"""A user together with their account, as the flows see them: a value, no more."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.directory.eligibility import Eligibility, Standing, eligibility
+
+
+class Person(NamedTuple):
+    """One row of users joined with its account; the order is that of `tables.PERSON`."""
+
+    id: UUID
+    account_id: UUID
+    email: str
+    email_key: str
+    name: str
+    role: str
+    licensed: bool
+    active: bool
+    frozen_at: datetime | None
+    security_version: int
+    password_hash: str | None
+    password_set_at: datetime | None
+    password_unproven: bool
+    second_factor_since: datetime | None
+    factors_changed_at: datetime | None
+    reset_confirmed_at: datetime | None
+    exception_until: datetime | None
+    account_name: str
+    edition: str
+    is_operator: bool
+    sso: bool
+    sso_url: str | None
+    policy: str
+    required_from: datetime | None
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether an authenticator protects this user."""
+        return self.second_factor_since is not None
+
+    @property
+    def standing(self) -> Standing:
+        """What decides this user's eligibility."""
+        return Standing(
+            self.role,
+            self.licensed,
+            self.exception_until,
+            self.edition,
+            self.sso,
+            self.policy,
+            self.required_from,
+        )
+
+    def eligibility(self, editions: AbstractSet[str], at: datetime) -> Eligibility:
+        """Return what this user is told about two-factor authentication at a moment."""
+        return eligibility(self.standing, editions, at)

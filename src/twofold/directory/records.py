@@ -1,0 +1,157 @@
+"""The statements of the directory."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory.person import Person
+from twofold.directory.tables import PERSON, account_domains, accounts, users
+from twofold.kit.db import AnyRow
+
+_people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
+_person_by_email = _people.where(users.c.email_key == sa.bindparam("email_key"))
+_person_held = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
+_person_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
+_sso_by_domain = (
+    sa.select(accounts.c.sso_url)
+    .join(account_domains, account_domains.c.account_id == accounts.c.id)
+    .where(account_domains.c.domain == sa.bindparam("domain"), accounts.c.sso)
+)
+_account = sa.select(accounts).where(accounts.c.id == sa.bindparam("account_id"))
+_account_locked = _account.with_for_update()
+_operator_account = sa.select(accounts).where(accounts.c.is_operator)
+_all_accounts = sa.select(accounts).order_by(accounts.c.created_at, accounts.c.id)
+_seats_taken = (
+    sa.select(sa.func.count())
+    .select_from(users)
+    .where(users.c.account_id == sa.bindparam("account_id"), users.c.licensed, users.c.active)
+)
+_working_admins = (
+    sa.select(sa.func.count())
+    .select_from(users)
+    .where(
+        users.c.account_id == sa.bindparam("account_id"),
+        users.c.role == "admin",
+        users.c.active,
+        users.c.id != sa.bindparam("except_id"),
+    )
+)
+_admins_at_work = (
+    sa.select(users.c.id, users.c.name, users.c.email)
+    .where(
+        users.c.account_id == sa.bindparam("account_id"),
+        users.c.role == "admin",
+        users.c.active,
+        users.c.frozen_at.is_(None),
+    )
+    .order_by(users.c.name_key, users.c.id)
+    .limit(200)
+)
+_domains = sa.select(account_domains.c.domain).where(account_domains.c.account_id == sa.bindparam("account_id"))
+
+
+def person_by_email(connection: sa.Connection, email_key: str) -> Person | None:
+    """Find a user and their account by the compared form of an address."""
+    row = connection.execute(_person_by_email, {"email_key": email_key}).first()
+    return None if row is None else Person(*row)
+
+
+def person_by_id(connection: sa.Connection, user_id: UUID, *, hold: bool = False) -> Person | None:
+    """Find a user and their account; `hold` keeps others from changing the user until the transaction ends."""
+    row = connection.execute(_person_held if hold else _person_by_id, {"user_id": user_id}).first()
+    return None if row is None else Person(*row)
+
+
+def people_of(connection: sa.Connection, account_id: UUID | None) -> list[Person]:
+    """List the users of an account, or of all, by name; for the command line."""
+    query = _people if account_id is None else _people.where(users.c.account_id == account_id)
+    return [Person(*row) for row in connection.execute(query.order_by(users.c.name_key, users.c.id))]
+
+
+def sso_url_of_domain(connection: sa.Connection, domain: str) -> str | None:
+    """Return where the users of a domain sign in, when an account with single sign-on owns it."""
+    return connection.execute(_sso_by_domain, {"domain": domain}).scalar()
+
+
+def account(connection: sa.Connection, account_id: UUID, *, lock: bool = False) -> AnyRow | None:
+    """Find an account; `lock` holds its row, for rules that count other rows (seats, the last administrator)."""
+    return connection.execute(_account_locked if lock else _account, {"account_id": account_id}).first()
+
+
+def operator_account(connection: sa.Connection) -> AnyRow:
+    """Return the operator's own account, which the first migration made."""
+    return connection.execute(_operator_account).one()
+
+
+def all_accounts(connection: sa.Connection) -> Sequence[AnyRow]:
+    """List every account in the order of their making."""
+    return connection.execute(_all_accounts).all()
+
+
+def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
+    """List the e-mail domains that an account signs in for."""
+    return sorted(connection.execute(_domains, {"account_id": account_id}).scalars())
+
+
+def seats_taken(connection: sa.Connection, account_id: UUID) -> int:
+    """Count the licences of an account that are in use."""
+    return connection.execute(_seats_taken, {"account_id": account_id}).scalar_one()
+
+
+def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -> int:
+    """Count the active administrators of an account beside one user."""
+    return connection.execute(_working_admins, {"account_id": account_id, "except_id": except_id}).scalar_one()
+
+
+def admins_at_work(connection: sa.Connection, account_id: UUID) -> Sequence[AnyRow]:
+    """List id, name and address of the administrators of an account who are active and not frozen."""
+    return connection.execute(_admins_at_work, {"account_id": account_id}).all()
+
+
+def insert_account(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Store a new account."""
+    connection.execute(accounts.insert(), values)
+
+
+def update_account(connection: sa.Connection, account_id: UUID, values: dict[str, Any]) -> None:
+    """Change an account."""
+    connection.execute(accounts.update().where(accounts.c.id == account_id).values(values))
+
+
+def replace_domains(connection: sa.Connection, account_id: UUID, domains: Sequence[str]) -> None:
+    """Set the e-mail domains of an account; the primary key refuses a domain that belongs to another."""
+    connection.execute(account_domains.delete().where(account_domains.c.account_id == account_id))
+    for domain in domains:
+        connection.execute(account_domains.insert(), {"domain": domain, "account_id": account_id})
+
+
+def owner_of_domain(connection: sa.Connection, domain: str) -> UUID | None:
+    """Return the account that a domain belongs to."""
+    return connection.execute(
+        sa.select(account_domains.c.account_id).where(account_domains.c.domain == domain),
+    ).scalar()
+
+
+def insert_user(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Store a new user."""
+    connection.execute(users.insert(), values)
+
+
+def update_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any], *, ends_sessions: bool) -> int | None:
+    """Change a user; where that ends their sessions the security version rises. Return the version, None if unknown."""
+    raised = users.c.security_version + (1 if ends_sessions else 0)
+    return connection.execute(
+        users.update()
+        .where(users.c.id == user_id)
+        .values(security_version=raised, **values)
+        .returning(users.c.security_version),
+    ).scalar()
+
+
+def strengthen_password_hash(connection: sa.Connection, user_id: UUID, old: str, new: str) -> None:
+    """Replace a hash by a stronger one of the same password, unless the password has changed meanwhile."""
+    connection.execute(
+        users.update().where(users.c.id == user_id, users.c.password_hash == old).values(password_hash=new),
+    )

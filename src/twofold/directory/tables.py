@@ -1,0 +1,86 @@
+"""Accounts and users as they rest in the database."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from twofold.kit.db import UtcTime, metadata
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("edition", sa.Text, nullable=False),
+    sa.Column("is_operator", sa.Boolean, nullable=False),
+    sa.Column("sso", sa.Boolean, nullable=False),
+    sa.Column("sso_url", sa.Text, nullable=True),
+    sa.Column("seats", sa.Integer, nullable=True),  # null: as many as they like
+    sa.Column("policy", sa.Text, nullable=False),  # off | optional | required
+    sa.Column("required_from", UtcTime, nullable=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+)
+
+# The domain of a typed address decides whether it belongs to single sign-on, so that known and unknown addresses of it
+# are answered alike.
+account_domains = sa.Table(
+    "account_domains",
+    metadata,
+    sa.Column("domain", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Uuid, sa.ForeignKey("accounts.id"), nullable=False, index=True),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("email", sa.Text, nullable=False),  # as it was typed
+    sa.Column("email_key", sa.Text, nullable=False, unique=True),  # as it is compared
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", sa.Text, nullable=False),  # as it is sorted and searched
+    sa.Column("role", sa.Text, nullable=False),  # member | admin | support
+    sa.Column("licensed", sa.Boolean, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("frozen_at", UtcTime, nullable=True),
+    sa.Column("security_version", sa.Integer, nullable=False),  # raised by whatever ends sessions
+    sa.Column("password_hash", sa.Text, nullable=True),
+    sa.Column("password_set_at", UtcTime, nullable=True),
+    # True from the moment a password was set by e-mail until it has been used together with the second factor.
+    sa.Column("password_unproven", sa.Boolean, nullable=False),
+    sa.Column("second_factor_since", UtcTime, nullable=True),  # null: no authenticator protects this user
+    sa.Column("factors_changed_at", UtcTime, nullable=True),  # set-up, add, replace, remove: an older reset link dies
+    sa.Column("reset_confirmed_at", UtcTime, nullable=True),
+    sa.Column("exception_until", UtcTime, nullable=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index("ix_users_account_id_name_key_id", "account_id", "name_key", "id"),
+    sa.Index("ix_users_account_id_role", "account_id", "role"),
+)
+
+# What a `Person` is read from, in the order of its fields; for every room that joins users with their accounts.
+PERSON: tuple[sa.ColumnElement[Any], ...] = (
+    users.c.id,
+    users.c.account_id,
+    users.c.email,
+    users.c.email_key,
+    users.c.name,
+    users.c.role,
+    users.c.licensed,
+    users.c.active,
+    users.c.frozen_at,
+    users.c.security_version,
+    users.c.password_hash,
+    users.c.password_set_at,
+    users.c.password_unproven,
+    users.c.second_factor_since,
+    users.c.factors_changed_at,
+    users.c.reset_confirmed_at,
+    users.c.exception_until,
+    accounts.c.name.label("account_name"),
+    accounts.c.edition,
+    accounts.c.is_operator,
+    accounts.c.sso,
+    accounts.c.sso_url,
+    accounts.c.policy,
+    accounts.c.required_from,
+)

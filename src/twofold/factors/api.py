@@ -1,0 +1,231 @@
+"""The API of a user's own second factors: the same flows as the pages."""
+
+from typing import assert_never
+
+from litestar import Response, delete, get, patch, post
+
+from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import flow as factors
+from twofold.factors.bodies import (
+    AuthenticatorAnswer,
+    ChangedAnswer,
+    ConfirmBody,
+    EnrolmentAnswer,
+    OpenBody,
+    ProofsBody,
+    RemovedAnswer,
+    RenameBody,
+    TwoFactorAnswer,
+)
+from twofold.factors.change_flow import Proofs, ProofsRefused
+from twofold.factors.enrolment_flow import OpenRefused, SetUp
+from twofold.factors.outcomes import (
+    Changed,
+    EnrolmentExpired,
+    LastAuthenticator,
+    Locked,
+    MalformedCode,
+    NoSuchAuthenticator,
+    NotEnabled,
+    NotOffered,
+    Opened,
+    RequiredByPolicy,
+    SessionOver,
+    SpentBackupCode,
+    TooMany,
+    UsedCode,
+    WrongCode,
+    WrongConfirmation,
+)
+from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
+from twofold.kit import clock
+from twofold.kit.problems import problem, refusals
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import guard
+
+TAGS = ["Two-factor authentication"]
+
+
+@get("/two-factor", tags=TAGS, summary="Show the state of two-factor authentication", responses=refusals(401, 403))
+@quick
+def show(request: AnyRequest) -> TwoFactorAnswer:
+    """Show whether it is on, what the user is told about it, and the authenticators; never a secret."""
+    at, house = clock.now(), house_of(request)
+    person = guard.caller(request, at).person
+    offer = person.eligibility(house.settings.two_factor_editions, at)
+    with house.db.read() as connection:
+        shown = factors.show(connection, person.id)
+    return TwoFactorAnswer(
+        enabled=person.has_second_factor,
+        eligibility=offer.offer.value,
+        reason=offer.reason.value,
+        required_from=offer.required_from,
+        authenticators=[AuthenticatorAnswer(*authenticator) for authenticator in shown.authenticators],
+        backup_code_created_at=shown.backup_code_created_at,
+        locked=shown.locked,
+    )
+
+
+@post("/two-factor/enrolments", tags=TAGS, summary="Open a set-up", responses=refusals(401, 403, 404, 409, 423))
+@takes_password
+def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAnswer]:
+    """Open the set-up of an authenticator; it protects nothing until a code of the app confirms it, within 15 minutes."""
+    at, house = clock.now(), house_of(request)
+    session = guard.caller(request, at)
+    replaces = row_id(data.replaces) if data.replaces else None
+    if data.replaces and replaces is None:
+        return problem(404, "not_found")
+    asked = SetUp(data.password, data.code or data.backup_code or "", client_token(request), data.name or "", replaces)
+    outcome = enrolment_flow.open_in_session(house, session, asked, visitor=visitor_of(request), at=at)
+    if not isinstance(outcome, Opened):
+        return _not_opened(outcome)
+    view = enrolment_view(house.settings, outcome, session.person.email)
+    answer = EnrolmentAnswer(
+        outcome.id, view["key"], view["otpauth_uri"], str(view["qr_svg"]), outcome.expires_at, outcome.new_backup_code,
+    )  # fmt: skip
+    return Response(answer, status_code=201)
+
+
+@post(
+    "/two-factor/enrolments/{enrolment:str}/confirmation", status_code=200, tags=TAGS, summary="Confirm a set-up",
+    responses=refusals(401, 403, 410),
+)  # fmt: skip
+@quick
+def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:
+    """Confirm a set-up with a code of the new app: from now on it protects the user, and other sessions end."""
+    at, house = clock.now(), house_of(request)
+    session, wanted = guard.caller(request, at), row_id(enrolment)
+    if wanted is None:
+        return problem(410, "enrolment_expired")
+    outcome = enrolment_flow.confirm_in_session(
+        house, session, wanted, data.code, visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Changed(token, backup_code):
+            if backup_code is not None:
+                with house.db.write() as connection:
+                    factors.backup_code_saved(connection, session.person.id)
+            return Response(ChangedAnswer(token, backup_code), status_code=200)
+        case WrongConfirmation():
+            return wrong_confirmation_problem(outcome)
+        case MalformedCode():
+            return problem(400, "malformed_code", fields=["code"])
+        case EnrolmentExpired():
+            return problem(410, "enrolment_expired")
+        case _:
+            assert_never(outcome)
+
+
+@patch("/two-factor/authenticators/{authenticator:str}", tags=TAGS, summary="Rename an authenticator", responses=refusals(401, 403, 404))
+@quick
+def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Response[AuthenticatorAnswer]:
+    """Give an authenticator another name."""
+    at, house = clock.now(), house_of(request)
+    session, wanted = guard.caller(request, at), row_id(authenticator)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = change_flow.rename(house, session, wanted, data.name, visitor=visitor_of(request), at=at)
+    if isinstance(outcome, NoSuchAuthenticator):
+        return problem(404, "not_found")
+    if not outcome:
+        return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
+    with house.db.read() as connection:
+        shown = factors.show(connection, session.person.id).authenticators
+    renamed = next(known for known in shown if known.id == wanted)
+    return Response(AuthenticatorAnswer(*renamed), status_code=200)
+
+
+@delete(
+    "/two-factor/authenticators/{authenticator:str}", status_code=200, tags=TAGS, summary="Remove one authenticator",
+    responses=refusals(401, 403, 404, 409, 423),
+)  # fmt: skip
+@takes_password
+def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Response[RemovedAnswer]:
+    """Remove one authenticator; the last one goes only by removing two-factor authentication."""
+    at = clock.now()
+    session, wanted = guard.caller(request, at), row_id(authenticator)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = change_flow.remove_one(
+        house_of(request), session, wanted, _proofs(request, data), visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Changed(token, new_backup_code):
+            return Response(RemovedAnswer(token, new_backup_code), status_code=200)
+        case NoSuchAuthenticator():
+            return problem(404, "not_found")
+        case LastAuthenticator():
+            return problem(409, "last_authenticator")
+        case _:
+            return _refused(outcome)
+
+
+@post("/two-factor/backup-code", status_code=200, tags=TAGS, summary="Regenerate the backup code", responses=refusals(401, 403, 409, 423))
+@takes_password
+def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]:
+    """Put a new backup code in the place of the old one; nobody can show it again."""
+    at = clock.now()
+    session = guard.caller(request, at)
+    outcome = change_flow.regenerate(
+        house_of(request), session, _proofs(request, data), visitor=visitor_of(request), at=at, seen=True,
+    )  # fmt: skip
+    if isinstance(outcome, Changed):
+        return Response(ChangedAnswer(outcome.session_token, outcome.backup_code), status_code=200)
+    return _refused(outcome)
+
+
+@post("/two-factor/removal", status_code=200, tags=TAGS, summary="Remove two-factor authentication", responses=refusals(401, 403, 409, 423))
+@takes_password
+def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
+    """Switch two-factor authentication off, unless the organisation requires it."""
+    at = clock.now()
+    session = guard.caller(request, at)
+    outcome = change_flow.remove(
+        house_of(request), session, _proofs(request, data), visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Changed(token):
+            return Response(RemovedAnswer(token), status_code=200)
+        case RequiredByPolicy():
+            return problem(409, "required_by_policy")
+        case _:
+            return _refused(outcome)
+
+
+def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:
+    return Proofs(data.password, data.code or data.backup_code or "", client_token(request))
+
+
+def _not_opened(outcome: OpenRefused) -> AnyResponse:
+    match outcome:
+        case NotOffered(offer):
+            return problem(403, "not_offered", reason=offer.reason.value)
+        case TooMany():
+            return problem(409, "too_many_authenticators")
+        case NoSuchAuthenticator():
+            return problem(404, "not_found")
+        case _:
+            return _refused(outcome)
+
+
+def _refused(outcome: ProofsRefused) -> AnyResponse:
+    match outcome:
+        case WrongPassword():
+            return problem(401, "invalid_password")
+        case Wait(seconds):
+            return problem(429, "too_many_attempts", retry_after=seconds)
+        case MalformedCode():
+            return problem(400, "malformed_code", fields=["code"])
+        case NotEnabled():
+            return problem(409, "not_enabled")
+        case SessionOver():
+            return problem(401, "not_signed_in")
+        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            return refused_code_problem(outcome)
+        case _:
+            assert_never(outcome)
+
+
+handlers = [show, open_enrolment, confirm_enrolment, rename, remove_one, regenerate, remove]

@@ -1,0 +1,281 @@
+"""The pages on which a person changes factors that exist: regenerate, remove, rename, one authenticator less."""
+
+from collections.abc import Callable
+from typing import assert_never
+from uuid import UUID
+
+from litestar import get, post
+
+from twofold.factors import change_flow, flow
+from twofold.factors.change_flow import Proofs, ProofsRefused
+from twofold.factors.flow import Authenticator
+from twofold.factors.outcomes import (
+    AwaitsLastQuestion,
+    Changed,
+    LastAuthenticator,
+    Locked,
+    MalformedCode,
+    NoSuchAuthenticator,
+    NotEnabled,
+    RequiredByPolicy,
+    SessionOver,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+)
+from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.views import label_of
+from twofold.kit import clock
+from twofold.kit.web.forms import Form, parse_form
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.render import page, problem_page, see_other
+from twofold.kit.web.requests import (
+    AnyRequest,
+    AnyResponse,
+    Turned,
+    cookie,
+    house_of,
+    row_id,
+    set_cookie,
+    visitor_of,
+)
+from twofold.kit.words import gettext as _
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import guard
+from twofold.sessions.session import Session
+
+REGENERATE = "/profile/two-factor/backup-code"
+REMOVE = "/profile/two-factor/remove"
+AUTHENTICATORS = "/profile/two-factor/authenticators"
+
+Show = Callable[[int, dict[str, str]], AnyResponse]
+
+
+@get(REGENERATE)
+@quick
+def show_regenerate(request: AnyRequest) -> AnyResponse:
+    """Ask for password and code before a new backup code takes the place of the old one."""
+    session = _with_factor(request)
+    return page(request, "factors/regenerate.html", viewer=guard.viewer_of(session))
+
+
+@post(REGENERATE)
+@takes_password
+def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Make a new backup code and show it once."""
+    session, form = _with_factor(request), _form(request, body)
+    if "backup_code" in form:
+        return submit_saved(request, session, form, "factors/new_backup_code.html")
+
+    def show(status: int, errors: dict[str, str]) -> AnyResponse:
+        return page(request, "factors/regenerate.html", status, viewer=guard.viewer_of(session), errors=errors)
+
+    errors = missing_proofs(form, needs_code=True)
+    if errors:
+        return show(400, errors)
+    outcome = change_flow.regenerate(
+        house_of(request), session, _proofs(request, form), visitor=visitor_of(request), at=clock.now(), seen=False,
+    )  # fmt: skip
+    if isinstance(outcome, Changed):
+        return changed_page(request, session, outcome, "factors/new_backup_code.html")
+    return _refused(request, session, outcome, show)
+
+
+@get(REMOVE)
+@quick
+def show_remove(request: AnyRequest) -> AnyResponse:
+    """Ask for password and code before two-factor authentication is removed."""
+    at, session = clock.now(), _with_factor(request)
+    if session.person.eligibility(house_of(request).settings.two_factor_editions, at).required:
+        return _required(request)
+    return page(request, "factors/remove.html", viewer=guard.viewer_of(session))
+
+
+@post(REMOVE)
+@takes_password
+def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the proofs and ask the last question; or take its answer and remove."""
+    session, form = _with_factor(request), _form(request, body)
+    if "confirmation" in form:
+        return _answer_removal(request, session, form)
+
+    def show(status: int, errors: dict[str, str]) -> AnyResponse:
+        return page(request, "factors/remove.html", status, viewer=guard.viewer_of(session), errors=errors)
+
+    errors = missing_proofs(form, needs_code=True)
+    if errors:
+        return show(400, errors)
+    outcome = change_flow.ask_removal(
+        house_of(request), session, _proofs(request, form), visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    match outcome:
+        case AwaitsLastQuestion():
+            return page(
+                request, "factors/remove_confirm.html", viewer=guard.viewer_of(session),
+                confirmation=outcome.confirmation, new_backup_code=outcome.new_backup_code,
+            )  # fmt: skip
+        case RequiredByPolicy():
+            return _required(request)
+        case _:
+            return _refused(request, session, outcome, show)
+
+
+@get(AUTHENTICATORS)
+@quick
+def show_authenticators(request: AnyRequest) -> AnyResponse:
+    """List the authenticators."""
+    session = _with_factor(request)
+    notice = _("The name is changed.") if request.query_params.get("done") == "renamed" else None
+    return page(
+        request, "factors/authenticators.html", viewer=guard.viewer_of(session), notice=notice,
+        authenticators=_authenticators(request, session),
+    )  # fmt: skip
+
+
+@get(AUTHENTICATORS + "/{authenticator:str}/rename")
+@quick
+def show_rename(request: AnyRequest, authenticator: str) -> AnyResponse:
+    """Ask for another name."""
+    session = _with_factor(request)
+    named = _own(request, session, authenticator)
+    return page(request, "factors/rename.html", viewer=guard.viewer_of(session), name_value=named.name)
+
+
+@post(AUTHENTICATORS + "/{authenticator:str}/rename")
+@quick
+def submit_rename(request: AnyRequest, authenticator: str, body: bytes) -> AnyResponse:
+    """Give an authenticator another name."""
+    session, form = _with_factor(request), _form(request, body)
+    named = _own(request, session, authenticator)
+    outcome = change_flow.rename(
+        house_of(request), session, named.id, form["name"], visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    if outcome is True:
+        return see_other(f"{AUTHENTICATORS}?done=renamed")
+    errors = {"name": _("Give a name of 1 to 40 characters.")}
+    return page(
+        request, "factors/rename.html", 400, viewer=guard.viewer_of(session), name_value=form["name"], errors=errors,
+    )  # fmt: skip
+
+
+@get(AUTHENTICATORS + "/{authenticator:str}/remove")
+@quick
+def show_remove_one(request: AnyRequest, authenticator: str) -> AnyResponse:
+    """Ask for password and code before one authenticator is removed."""
+    session = _with_factor(request)
+    named = _own(request, session, authenticator)
+    return page(request, "factors/remove_one.html", viewer=guard.viewer_of(session), name=named.name)
+
+
+@post(AUTHENTICATORS + "/{authenticator:str}/remove")
+@takes_password
+def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> AnyResponse:
+    """Remove one authenticator."""
+    session, form = _with_factor(request), _form(request, body)
+    if "backup_code" in form:
+        return submit_saved(request, session, form, "factors/new_backup_code.html")
+    named = _own(request, session, authenticator)
+
+    def show(status: int, errors: dict[str, str]) -> AnyResponse:
+        return page(
+            request, "factors/remove_one.html", status, viewer=guard.viewer_of(session), name=named.name, errors=errors,
+        )  # fmt: skip
+
+    errors = missing_proofs(form, needs_code=True)
+    if errors:
+        return show(400, errors)
+    outcome = change_flow.remove_one(
+        house_of(request), session, named.id, _proofs(request, form), visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    match outcome:
+        case Changed(token, backup_code):
+            if backup_code is not None:
+                return changed_page(request, session, outcome, "factors/new_backup_code.html")
+            return see_other("/profile?done=removed_one", [set_cookie(house_of(request).settings, "session", token)])
+        case NoSuchAuthenticator():
+            raise Turned(_no_such(request))
+        case LastAuthenticator():
+            what = _("It is your only authenticator.")
+            todo = _("Replace it, or remove two-factor authentication as a whole.")
+            return problem_page(request, 409, _("Not removed"), what, todo, back_to_profile())
+        case _:
+            return _refused(request, session, outcome, show)
+
+
+def _answer_removal(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
+    outcome = change_flow.answer_removal(
+        house_of(request), session, form["confirmation"], visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    match outcome:
+        case Changed(token):
+            return see_other("/profile?done=removed", [set_cookie(house_of(request).settings, "session", token)])
+        case RequiredByPolicy():
+            return _required(request)
+        case SessionOver():
+            what = _("More than ten minutes have passed, or something changed meanwhile. Nothing was removed.")
+            return problem_page(request, 410, _("Not removed"), what, "", (REMOVE, _("Start again")))
+        case _:
+            assert_never(outcome)
+
+
+def _refused(request: AnyRequest, session: Session, outcome: ProofsRefused, show: Show) -> AnyResponse:
+    match outcome:
+        case NotEnabled():
+            return see_other("/profile")
+        case SessionOver():
+            return see_other("/sign-in")
+        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            return show(*refused_proofs(outcome, label_of(house_of(request).settings, session.person.email)))
+        case _:
+            assert_never(outcome)
+
+
+def _with_factor(request: AnyRequest) -> Session:
+    session = guard.signed_in(request, clock.now())
+    if not session.person.has_second_factor:
+        raise Turned(see_other("/profile"))
+    return session
+
+
+def _authenticators(request: AnyRequest, session: Session) -> list[Authenticator]:
+    with house_of(request).db.read() as connection:
+        return flow.show(connection, session.person.id).authenticators
+
+
+def _own(request: AnyRequest, session: Session, text: str) -> Authenticator:
+    wanted: UUID | None = row_id(text)
+    for authenticator in _authenticators(request, session):
+        if authenticator.id == wanted:
+            return authenticator
+    raise Turned(_no_such(request))
+
+
+def _no_such(request: AnyRequest) -> AnyResponse:
+    link = (AUTHENTICATORS, _("Your authenticators"))
+    return problem_page(request, 404, _("Not found"), _("You have no such authenticator (any more)."), "", link)
+
+
+def _required(request: AnyRequest) -> AnyResponse:
+    what = _("Your organisation requires two-factor authentication. You can replace your phone, but not switch it off.")
+    return problem_page(request, 409, _("Remove two-factor authentication"), what, "", back_to_profile())
+
+
+def _form(request: AnyRequest, body: bytes) -> Form:
+    return parse_form(body, request.headers.get("content-type", ""))
+
+
+def _proofs(request: AnyRequest, form: Form) -> Proofs:
+    return Proofs(form["password"], form["code"], cookie(request, "browser"))
+
+
+handlers = [
+    show_regenerate,
+    submit_regenerate,
+    show_remove,
+    submit_remove,
+    show_authenticators,
+    show_rename,
+    submit_rename,
+    show_remove_one,
+    submit_remove_one,
+]

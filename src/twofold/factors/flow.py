@@ -1,0 +1,221 @@
+"""Proving a second factor: the one way through which every door goes, and what a user's factors are.
+
+A try is charged before anything is compared, in the same transaction, and the charge is committed with the refusal.
+"""
+
+from datetime import datetime
+from typing import NamedTuple, assert_never
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.factors import backup_code, records, totp
+from twofold.factors.outcomes import Locked, Passed, ProofRefused, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.proof import AppCode, BackupCode
+from twofold.kit.db import AnyRow
+from twofold.kit.house import House
+from twofold.kit.tokens import digest, random_bytes
+from twofold.kit.vault import Sealed
+from twofold.kit.visitor import Visitor
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.budget import Counts
+
+
+class Authenticator(NamedTuple):
+    """One of a user's authenticators, as it is shown."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class Factors(NamedTuple):
+    """The second factors of a user, as they are shown."""
+
+    authenticators: list[Authenticator]
+    backup_code_created_at: datetime | None
+    backup_code_unseen: bool
+    locked: bool
+    final: bool
+
+
+def prove(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    proof: AppCode | BackupCode,
+    *,
+    door: str,
+    visitor: Visitor,
+    at: datetime,
+) -> Passed | ProofRefused:
+    """Prove the second factor of a user at a door (sign_in, remove, …), in the caller's transaction.
+
+    The caller commits whatever comes out: a refusal has been charged.
+    """
+    charged = lockouts.charge(connection, person)
+    if charged is None:
+        return Locked(lockouts.counts(connection, person.id).final)
+    outcome: Passed | WrongCode | UsedCode | SpentBackupCode
+    match proof:
+        case AppCode():
+            outcome = _check_app_code(house, connection, person, proof, charged, at)
+        case BackupCode():
+            outcome = _spend_backup_code(connection, person, proof, charged, at)
+        case _:
+            assert_never(proof)
+    _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at)
+    return outcome
+
+
+def show(connection: sa.Connection, user_id: UUID) -> Factors:
+    """Return what a user's second factors look like; never a secret."""
+    code, counts = records.backup_code_of(connection, user_id), lockouts.counts(connection, user_id)
+    return Factors(
+        [Authenticator(row.id, row.name, row.created_at, row.last_used_at) for row in records.authenticators_of(connection, user_id)],
+        None if code is None else code.created_at,
+        code is not None and not code.seen,
+        counts.locked,
+        counts.final,
+    )
+
+
+def new_backup_code(connection: sa.Connection, person: Person, at: datetime, *, seen: bool = False) -> str:
+    """Make a backup code in the place of any before it, and return it as people read it."""
+    code = backup_code.from_bytes(random_bytes(backup_code.BYTES))
+    records.issue_backup_code(connection, person.id, person.account_id, digest(code), at, seen=seen)
+    return backup_code.shown(code)
+
+
+def backup_code_saved(connection: sa.Connection, user_id: UUID) -> None:
+    """Note that the user says their backup code is saved."""
+    records.mark_backup_code_seen(connection, user_id)
+
+
+def switch_off(connection: sa.Connection, person: Person, at: datetime) -> int | None:
+    """Delete every second factor of a user, end their sessions, and return the raised security version."""
+    records.delete_everything(connection, person.id)
+    return directory.factors_changed(connection, person.id, at, since=None)
+
+
+def secret_of(house: House, row: AnyRow, table: str) -> bytes:
+    """Open the secret of an authenticator or an enrolment."""
+    return house.vault.open(Sealed(row.key_id, row.box), identity(table, row.id))
+
+
+def identity(table: str, row_id: UUID) -> str:
+    """Name the row that a sealed secret belongs to."""
+    return f"{table}.secret:{row_id}"
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete enrolments and removals whose time is over; for the clean-up."""
+    return records.forget_over(connection, at)
+
+
+def _check_app_code(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    proof: AppCode,
+    charged: Counts,
+    at: datetime,
+) -> Passed | WrongCode | UsedCode:
+    rows = records.authenticators_of(connection, person.id)
+    verdicts = [(row, _judge(house, row, proof.digits, at)) for row in rows]
+    for row, verdict in verdicts:
+        if isinstance(verdict, totp.Accepted):
+            fresh = records.accept_step(connection, row.id, verdict.step, at)
+            return Passed("otp") if fresh else UsedCode(charged.left + 1)
+    if any(isinstance(verdict, totp.Used) for _, verdict in verdicts):
+        return UsedCode(charged.left + 1)
+    for row, verdict in verdicts:
+        if isinstance(verdict, totp.Drift):
+            _remember_hint(connection, row, verdict.step, at)
+            return WrongCode(charged.left, verdict.seconds)
+    return WrongCode(charged.left)
+
+
+def _judge(
+    house: House,
+    row: AnyRow,
+    digits: str,
+    at: datetime,
+) -> totp.Accepted | totp.Used | totp.Drift | totp.Wrong:
+    return totp.match(secret_of(house, row, "authenticators"), digits, at, row.last_step, _given_away(row))
+
+
+def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> None:
+    """A hint tells a thief that a code will be right later: what was hinted at is refused when its time comes."""
+    now = totp.step_of(at)
+    if step > now:
+        still_ahead = {known for known in _given_away(row) if known >= now - totp.WINDOW}
+        records.give_away(connection, row.id, sorted(still_ahead | {step}))
+
+
+def _given_away(row: AnyRow) -> frozenset[int]:
+    return frozenset(map(int, row.given_away.split()))
+
+
+def _spend_backup_code(
+    connection: sa.Connection,
+    person: Person,
+    proof: BackupCode,
+    charged: Counts,
+    at: datetime,
+) -> Passed | WrongCode | SpentBackupCode:
+    typed, successor = digest(proof.code), backup_code.from_bytes(random_bytes(backup_code.BYTES))
+    if records.spend_backup_code(connection, person.id, typed, digest(successor), at):
+        return Passed("backup_code", backup_code.shown(successor))
+    if records.was_spent(connection, person.id, typed):
+        return SpentBackupCode(charged.left + 1)
+    return WrongCode(charged.left, backup=True)
+
+
+def _settle(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    outcome: Passed | WrongCode | UsedCode | SpentBackupCode,
+    *,
+    door: str,
+    visitor: Visitor,
+    at: datetime,
+) -> None:
+    match outcome:
+        case Passed(method):
+            lockouts.clear(connection, person)
+            if method == "backup_code":
+                _tell(house, connection, person, "backup_code_used", visitor, at, door=door)
+        case UsedCode() | SpentBackupCode():
+            lockouts.give_back(connection, person)
+        case WrongCode(left):
+            _tell(house, connection, person, "second_factor_wrong", visitor, at, door=door, mail=False)
+            if left == 0:
+                lockouts.lock_fell(house, connection, person, visitor, at)
+        case _:
+            assert_never(outcome)
+
+
+def _tell(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    kind: str,
+    visitor: Visitor,
+    at: datetime,
+    *,
+    door: str,
+    mail: bool = True,
+) -> None:
+    result = "done" if mail else "refused"
+    audit.record(
+        connection, kind, at=at, account_id=person.account_id, actor=audit.user(person.id) if mail else audit.NOBODY,
+        subject_id=person.id, result=result, visitor=visitor, details={"door": door},
+    )  # fmt: skip
+    if mail:
+        directory.tell(house, connection, person, kind, at, address=visitor.address, browser=visitor.browser)

@@ -1,0 +1,164 @@
+"""The pages on which a person sets an authenticator up: confirm it's you, scan, save the backup code."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.factors import enrolment_flow, words
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import (
+    Changed,
+    EnrolmentExpired,
+    Locked,
+    MalformedCode,
+    NoSuchAuthenticator,
+    NotOffered,
+    Opened,
+    SessionOver,
+    SpentBackupCode,
+    TooMany,
+    UsedCode,
+    WrongCode,
+    WrongConfirmation,
+)
+from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.views import enrolment_view, label_of
+from twofold.kit import clock
+from twofold.kit.web.forms import Form, parse_form
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.render import page, problem_page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, row_id, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import guard
+from twofold.sessions.session import Session
+
+CONFIGURE = "/profile/two-factor/configure"
+
+
+@get(CONFIGURE)
+@quick
+def show_configure(request: AnyRequest) -> AnyResponse:
+    """Ask for the password, and for a code where a factor exists; or show the open set-up again on reload."""
+    at, house = clock.now(), house_of(request)
+    session = guard.signed_in(request, at)
+    if request.query_params.get("step") == "scan":
+        with house.db.read() as connection:
+            opened = enrolment_flow.find(house, connection, session.person, enrolment_flow.opener_of(session), at)
+        return _ended(request) if opened is None else _scan_page(request, session, opened)
+    offer = session.person.eligibility(house.settings.two_factor_editions, at)
+    if not session.person.has_second_factor and not offer.offered:
+        return problem_page(request, 403, _("Not available"), words.why_not(offer), "", back_to_profile())
+    return _confirm_page(request, session, request.query_params.get("replaces", ""))
+
+
+@post(CONFIGURE)
+@takes_password
+def submit_configure(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take whichever step of the set-up was sent: who it is, the code of the new app, or that the code is saved."""
+    form = parse_form(body, request.headers.get("content-type", ""))
+    session = guard.signed_in(request, clock.now())
+    if "enrolment" in form:
+        return _submit_scan(request, session, form)
+    if "backup_code" in form:
+        return submit_saved(request, session, form, "factors/save_backup_code.html")
+    return _submit_confirm(request, session, form)
+
+
+def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
+    at, house, replaces = clock.now(), house_of(request), form["replaces"]
+    errors = missing_proofs(form, needs_code=session.person.has_second_factor)
+    if errors:
+        return _confirm_page(request, session, replaces, 400, form, errors)
+    replaced = row_id(replaces) if replaces else None
+    if replaces and replaced is None:
+        return _no_such(request)
+    asked = SetUp(form["password"], form["code"], cookie(request, "browser"), form["name"], replaced)
+    outcome = enrolment_flow.open_in_session(house, session, asked, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Opened():
+            return see_other(f"{CONFIGURE}?step=scan")
+        case NotOffered(offer):
+            return problem_page(request, 403, _("Not available"), words.why_not(offer), "", back_to_profile())
+        case TooMany():
+            todo = _("Remove one first, or replace one.")
+            link = ("/profile/two-factor/authenticators", _("Your authenticators"))
+            return problem_page(request, 409, _("Five are the most"), _("You have five authenticators already."), todo, link)
+        case NoSuchAuthenticator():
+            return _no_such(request)
+        case SessionOver():
+            return see_other("/sign-in")
+        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            status, errors = refused_proofs(outcome, label_of(house.settings, session.person.email))
+            return _confirm_page(request, session, replaces, status, form, errors)
+        case _:
+            assert_never(outcome)
+
+
+def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
+    at, house = clock.now(), house_of(request)
+    opener, enrolment = enrolment_flow.opener_of(session), row_id(form["enrolment"])
+    with house.db.read() as connection:
+        opened = enrolment_flow.find(house, connection, session.person, opener, at)
+    if opened is None or enrolment is None:
+        return _ended(request)
+    outcome = enrolment_flow.confirm_in_session(
+        house, session, enrolment, form["code"], visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Changed():
+            purpose = "replace" if outcome.change == "replaced" else ""
+            return changed_page(request, session, outcome, "factors/save_backup_code.html", purpose=purpose)
+        case WrongConfirmation():
+            return _scan_page(request, session, opened, 401, words.wrong_confirmation(outcome))
+        case MalformedCode():
+            return _scan_page(request, session, opened, 400, _("Enter the six digits that your app shows."))
+        case EnrolmentExpired():
+            return _ended(request)
+        case _:
+            assert_never(outcome)
+
+
+def _confirm_page(
+    request: AnyRequest,
+    session: Session,
+    replaces: str,
+    status: int = 200,
+    form: Form | None = None,
+    errors: dict[str, str] | None = None,
+) -> AnyResponse:
+    has_factor = session.person.has_second_factor
+    return page(
+        request, "factors/confirm.html", status, viewer=guard.viewer_of(session),
+        purpose="replace" if replaces else "add" if has_factor else "set up", needs_code=has_factor,
+        name_value=form["name"] if form else "", replaces=replaces, errors=errors or {},
+    )  # fmt: skip
+
+
+def _scan_page(
+    request: AnyRequest,
+    session: Session,
+    opened: Opened,
+    status: int = 200,
+    error: str | None = None,
+) -> AnyResponse:
+    view = enrolment_view(house_of(request).settings, opened, session.person.email)
+    return page(
+        request, "factors/scan.html", status, viewer=guard.viewer_of(session), enrolment=opened.id, name=opened.name,
+        errors={"code": error} if error else {}, **view,
+    )  # fmt: skip
+
+
+def _ended(request: AnyRequest) -> AnyResponse:
+    what = _("This set-up has ended: its 15 minutes are over, a newer one was started, or too many codes did not fit.")
+    todo = _("Nothing has changed. Delete the entry from your app and start again.")
+    return problem_page(request, 410, _("Set-up ended"), what, todo, (CONFIGURE, _("Start again")))
+
+
+def _no_such(request: AnyRequest) -> AnyResponse:
+    what = _("You have no such authenticator (any more).")
+    link = ("/profile/two-factor/authenticators", _("Your authenticators"))
+    return problem_page(request, 404, _("Not found"), what, "", link)
+
+
+handlers = [show_configure, submit_configure]

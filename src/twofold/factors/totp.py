@@ -1,0 +1,104 @@
+"""Time-based one-time passwords (RFC 6238 over RFC 4226): numbers in, a verdict out.
+
+What is accepted is a time step, not a code: the caller stores the step, and nothing at or below it is accepted again.
+"""
+
+import base64
+import hmac
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+
+DIGITS = 6
+PERIOD = 30
+SECRET_BYTES = 20
+WINDOW = 1  # steps before and after now: the phone may be half a minute off, the person slow
+HINT_WINDOW = 20  # steps, ten minutes: far enough to recognise a clock that is off
+NEVER = -1
+
+
+class Accepted(NamedTuple):
+    """The code belongs to this fresh step."""
+
+    step: int
+
+
+class Used(NamedTuple):
+    """The code was right, but its step has been accepted (or given away) before."""
+
+
+class Drift(NamedTuple):
+    """The code belongs to a step too far away: the phone's clock is off by so many seconds (negative: behind)."""
+
+    step: int
+    seconds: int
+
+
+class Wrong(NamedTuple):
+    """The code fits no step within ten minutes."""
+
+
+def step_of(at: datetime) -> int:
+    """Return the time step of a moment: whole periods of 30 seconds since 1970."""
+    return int(at.timestamp() // PERIOD)
+
+
+def code_of(secret: bytes, step: int) -> str:
+    """Return the six digits of a step (RFC 4226 section 5.3)."""
+    # The key is 160 bits by our own making; the length check would only refuse the short keys of imported apps.
+    return HOTP(secret, DIGITS, SHA1(), enforce_key_length=False).generate(step).decode("ascii")  # noqa: S303
+
+
+def match(
+    secret: bytes,
+    code: str,
+    at: datetime,
+    last_step: int,
+    given_away: AbstractSet[int] = frozenset(),
+) -> Accepted | Used | Drift | Wrong:
+    """Judge six digits typed at a moment against a secret.
+
+    `last_step` is the newest step accepted so far (`NEVER` for none); `given_away` are steps whose codes a hint about
+    the clock has confirmed before their time, so that they are worth nothing when they come.
+    """
+    now = step_of(at)
+    near = [step for step in range(now - WINDOW, now + WINDOW + 1) if _fits(secret, code, step)]
+    for step in near:
+        if step > last_step and step not in given_away:
+            return Accepted(step)
+    if near:
+        return Used()
+    for step in _steps_by_distance(now):
+        if _fits(secret, code, step):
+            return Used() if step <= last_step else Drift(step, (step - now) * PERIOD)
+    return Wrong()
+
+
+def base32(secret: bytes) -> str:
+    """Return a secret as the key that is typed into an app: 32 letters and digits without padding."""
+    return base64.b32encode(secret).decode("ascii").rstrip("=")
+
+
+def otpauth_uri(issuer: str, label: str, secret: bytes) -> str:
+    """Return the address that the QR code holds, in the one form that every app accepts.
+
+    `secret` stands first (Microsoft Authenticator has needed it), blanks are %20, the issuer is the same in both places.
+    """
+    name = quote(issuer, safe="")
+    return (
+        f"otpauth://totp/{name}:{quote(label, safe='@')}"
+        f"?secret={base32(secret)}&issuer={name}&algorithm=SHA1&digits={DIGITS}&period={PERIOD}"
+    )
+
+
+def _fits(secret: bytes, code: str, step: int) -> bool:
+    return step >= 0 and hmac.compare_digest(code_of(secret, step), code)
+
+
+def _steps_by_distance(now: int) -> list[int]:
+    distances = range(WINDOW + 1, HINT_WINDOW + 1)
+    return [step for distance in distances for step in (now - distance, now + distance)]

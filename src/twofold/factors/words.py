@@ -1,0 +1,126 @@
+"""What the outcomes of codes and passwords say to a person; one place, so that every door says the same."""
+
+from typing import assert_never
+
+from twofold.directory.eligibility import Eligibility, Offer, Reason
+from twofold.directory.password import LONGEST, SHORTEST, Weakness
+from twofold.factors.outcomes import Locked, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
+
+WARN_FROM = 2
+
+
+def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label: str) -> str:
+    """Say what is wrong with a code, what it means, and what to do. `label` is how the app names this account."""
+    match outcome:
+        case WrongCode(left, drift, backup):
+            if backup:
+                said = _("That backup code is not right. It has 24 letters and digits; blanks and dashes do not matter.")
+            elif drift is not None:
+                said = clock_off(drift)
+            else:
+                said = _(
+                    'That code is not right. Check that you are looking at "%(label)s" in your app and enter the code it '
+                    "shows now.",
+                ) % {"label": label}
+            return f"{said} {tries_left(left)}".strip()
+        case UsedCode():
+            return _("You have already used this code. Wait for the next one, it comes within 30 seconds.")
+        case SpentBackupCode():
+            return _("That backup code has been used. A new one was shown to you when you used it.")
+        case Locked():
+            return _("Your account is locked after five wrong codes. Nothing here can be changed until it is unlocked.")
+        case _:
+            assert_never(outcome)
+
+
+def wrong_confirmation(outcome: WrongConfirmation) -> str:
+    """Say that a code does not confirm a new app."""
+    if outcome.left == 0:
+        return _("That code is not right either. For your safety this set-up has ended; start it again.")
+    if outcome.drift is not None:
+        return clock_off(outcome.drift)
+    return _("That code is not right. Check that you are looking at the entry you have just added, and enter its newest code.")
+
+
+def clock_off(drift: int) -> str:
+    """Say by how much a phone's clock is off; negative seconds are behind."""
+    minutes = max(1, round(abs(drift) / 60))
+    if drift < 0:
+        said = ngettext(
+            "Your phone's clock seems to be about %(minutes)d minute behind.",
+            "Your phone's clock seems to be about %(minutes)d minutes behind.",
+            minutes,
+        )
+    else:
+        said = ngettext(
+            "Your phone's clock seems to be about %(minutes)d minute ahead.",
+            "Your phone's clock seems to be about %(minutes)d minutes ahead.",
+            minutes,
+        )
+    return f"{said % {'minutes': minutes}} {_('Set it to automatic time, then enter the new code.')}"
+
+
+def tries_left(left: int) -> str:
+    """Warn when few tries are left before the lock; otherwise say nothing."""
+    if left > WARN_FROM:
+        return ""
+    if left == 0:
+        return _("Your account is now locked.")
+    return ngettext(
+        "You have one attempt left before your account is locked.",
+        "You have two attempts left before your account is locked.",
+        left,
+    )
+
+
+def malformed_code() -> str:
+    """Say what a code looks like."""
+    return _("Enter the six digits that your app shows, or your backup code of 24 letters and digits.")
+
+
+def wait(seconds: int) -> str:
+    """Say how long to wait after too many wrong passwords."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return ngettext(
+            "Too many wrong passwords. Wait %(n)d second, then try again.",
+            "Too many wrong passwords. Wait %(n)d seconds, then try again.",
+            seconds,
+        ) % {"n": seconds}
+    minutes = -(-seconds // 60)
+    return ngettext(
+        "Too many wrong passwords. Wait %(n)d minute, then try again.",
+        "Too many wrong passwords. Wait %(n)d minutes, then try again.",
+        minutes,
+    ) % {"n": minutes}
+
+
+def wrong_password() -> str:
+    """Say that a password is wrong, to somebody whose address is known."""
+    return _("That password is not right.")
+
+
+def why_not(eligibility: Eligibility) -> str:
+    """Say why two-factor authentication is not available, and whom to ask; empty where it is."""
+    if eligibility.offer is not Offer.NOT_OFFERED:
+        return ""
+    reasons = {
+        Reason.EDITION: _("your organisation's edition does not include it. Ask your administrator about another edition."),
+        Reason.UNLICENSED: _("you do not have a licence. Ask your administrator for one."),
+        Reason.SSO: _("your organisation signs in with single sign-on. Ask your administrator how it is protected."),
+        Reason.SWITCHED_OFF: _("your administrator has switched it off. Ask them why."),
+    }
+    return f"{_('Two-factor authentication is not available:')} {reasons[eligibility.reason]}"
+
+
+def weak_password(why: Weakness) -> str:
+    """Say why a new password is not taken."""
+    reasons = {
+        Weakness.TOO_SHORT: _("That password is too short. Use at least %(n)d characters.") % {"n": SHORTEST},
+        Weakness.TOO_LONG: _("That password is too long. Use at most %(n)d characters.") % {"n": LONGEST},
+        Weakness.COMMON: _("That password is one of those everybody guesses first. Choose another, such as four words in a row."),
+        Weakness.PERSONAL: _("That password is your own name or address. Choose one that nobody who knows you would guess."),
+        Weakness.UNREADABLE: _("That password has characters that cannot be typed. Choose another."),
+    }
+    return reasons[why]

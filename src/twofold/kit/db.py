@@ -1,0 +1,163 @@
+"""The database: one place that knows how SQLite and PostgreSQL differ.
+
+`Database.read` gives a connection for single statements, each its own snapshot. `Database.write` is a transaction: it
+commits at the end of the block, also when the block returns a refusal, and rolls back when the block raises.
+"""
+
+import fcntl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+# `INSERT … ON CONFLICT` is spelled per database: build a statement once for each, pick it by `connection.dialect.name`.
+INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": cast("Callable[[sa.Table], postgresql.Insert]", sqlite.insert),
+}
+
+AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    },
+)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """A moment: `timestamptz` on PostgreSQL, microseconds since 1970 on SQLite; always aware and in UTC in Python."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return EPOCH + timedelta(microseconds=value)
+
+
+class Database:
+    """A pool of connections, with one way to read and one way to write."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url = url
+        self.on_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite_engine(url) if self.on_sqlite else _postgresql_engine(url, pool_size)
+        self._reads = self.engine if self.on_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._queue = _WriterQueue(url) if self.on_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Lend a connection for reading; every statement sees what was committed before it."""
+        with self._reads.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open a transaction that commits at the end of the block and rolls back when the block raises."""
+        if self._queue is None:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._queue.turn(), self.engine.connect() as connection:
+            with connection.begin():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+        if self._queue is not None:
+            self._queue.close()
+
+
+class _WriterQueue:
+    """Lines the writers of one SQLite file up, in this process and across processes.
+
+    SQLite's own busy handler polls and is not fair: two processes starve each other for seconds. A lock on a file
+    beside the database hands the turn over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
+    """
+
+    def __init__(self, url: str) -> None:
+        path = sa.make_url(url).database or ""
+        self._threads = threading.Lock()
+        self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._threads:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _sqlite_engine(url: str) -> sa.Engine:
+    path = sa.make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = sa.create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": 10},
+        poolclass=sa.QueuePool,
+        pool_size=16,
+        max_overflow=16,
+        pool_reset_on_return=None,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql_engine(url: str, pool_size: int) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=2,
+        pool_pre_ping=False,
+        connect_args={"connect_timeout": 2, "application_name": "twofold"},
+    )
+
+
+def upsert(table: sa.Table, keys: list[str], columns: list[str]) -> dict[str, postgresql.Insert]:
+    """Build `INSERT … ON CONFLICT (keys) DO UPDATE` for each database: a row that exists gets the new `columns`."""
+    built = {}
+    for name, insert in INSERTS.items():
+        statement = insert(table)
+        new = {column: statement.excluded[column] for column in columns}
+        built[name] = statement.on_conflict_do_update(index_elements=keys, set_=new)
+    return built

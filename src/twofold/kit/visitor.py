@@ -1,0 +1,50 @@
+"""Who is at the other end of a request, as far as the network tells."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+BROWSER_LENGTH = 200
+
+
+class Visitor(NamedTuple):
+    """Address and browser of a request, for the session list and the audit log; and the request's own id."""
+
+    address: str
+    browser: str
+    request_id: str = ""
+
+
+def client_address(
+    peer: str,
+    forwarded: str,
+    trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+) -> str:
+    """Return the address of the client: the nearest one in `X-Forwarded-For` that is no proxy of ours.
+
+    The header counts only when the peer itself is a trusted proxy; whatever stands left of the first stranger was
+    written by that stranger.
+    """
+    address = peer
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    while hops and _within(address, trusted):
+        address = hops.pop()
+    return address if _parse(address) else peer
+
+
+def browser_name(headers: Mapping[str, str]) -> str:
+    """Return the client's own name for itself, shortened and without control characters."""
+    name = headers.get("user-agent", "")
+    return "".join(letter for letter in name[:BROWSER_LENGTH] if letter.isprintable())
+
+
+def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None

@@ -1,0 +1,84 @@
+"""The outermost layer of every request: its id, the headers of every answer, and where unsafe requests may come from."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from twofold.kit import clock
+from twofold.kit.tokens import random_bytes
+from twofold.settings import Settings
+
+log = structlog.get_logger("twofold.requests")
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    # no-referrer would make browsers send `Origin: null` with our own forms
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
+NO_STORE = (b"cache-control", b"no-store")
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, observe: Callable[[str, int, float], None]) -> None:
+        self._app = app
+        self._origin = settings.base_url
+        self._observe = observe
+        self._headers = [*HEADERS, STRICT_TRANSPORT] if settings.secure else HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, with an id, and its answer back, with the headers."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        request_id = random_bytes(8).hex()
+        cast("dict[str, Any]", scope)["twofold_request_id"] = request_id
+        method = str(cast("dict[str, Any]", scope)["method"])
+        path, started, status = scope["path"], clock.stopwatch(), 500
+        headers = self._headers if path.startswith("/static/") else [*self._headers, NO_STORE]
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *headers, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        if method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):
+            await _refuse(send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
+        taken = clock.stopwatch() - started
+        # Only the route is named: a path may hold the token of a link.
+        route = str(cast("dict[str, Any]", scope).get("path_template") or "unknown")
+        self._observe(route, status, taken)
+        log.info("request", method=method, route=route, status=status, seconds=round(taken, 4), id=request_id)
+
+    def _own_origin(self, scope: Scope) -> bool:
+        """Tell whether an unsafe request comes from our own pages: the browser says so, or its Origin is ours."""
+        headers = dict(scope["headers"])
+        site = headers.get(b"sec-fetch-site")
+        if site is not None:
+            return site == b"same-origin"
+        return headers.get(b"origin", b"").decode("latin-1") == self._origin
+
+
+async def _refuse(send: Callable[[Message], Awaitable[None]]) -> None:
+    text = b"This form was not sent from our own page, so nothing was done. Open the page again and send it from there.\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": text, "more_body": False})

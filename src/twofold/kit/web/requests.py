@@ -1,0 +1,103 @@
+"""What handlers ask of a request: the house, the visitor, the tokens it carries."""
+
+import re
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+
+from twofold.kit.house import House
+from twofold.kit.visitor import Visitor, browser_name, client_address
+from twofold.settings import Settings
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+BROWSER_LIFE = 90 * 24 * 3600
+_TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
+_LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+
+
+class Turned(Exception):
+    """A request that goes no further; it carries its own answer."""
+
+    def __init__(self, response: AnyResponse) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class Cookies(NamedTuple):
+    """The names of our cookies: `__Host-` where browsers reach us by https, plain on a loopback http address."""
+
+    session: str
+    attempt: str
+    browser: str
+
+
+def cookies_of(settings: Settings) -> Cookies:
+    """Return the names of the cookies under these settings."""
+    prefix = "__Host-" if settings.secure else ""
+    return Cookies(f"{prefix}twofold_session", f"{prefix}twofold_sign_in", f"{prefix}twofold_browser")
+
+
+def house_of(request: AnyRequest) -> House:
+    """Return the house of the running application."""
+    return cast("House", request.app.state.house)
+
+
+def visitor_of(request: AnyRequest) -> Visitor:
+    """Return who is at the other end."""
+    peer = request.client.host if request.client else ""
+    headers = request.headers
+    address = client_address(peer, headers.get("x-forwarded-for", ""), house_of(request).settings.trusted_proxies)
+    return Visitor(address, browser_name(headers), request.scope.get("twofold_request_id", ""))  # type: ignore[arg-type]
+
+
+def cookie(request: AnyRequest, name: str) -> str | None:
+    """Return a token from one of our cookies (`session`, `attempt`, `browser`), if it looks like one."""
+    value = request.cookies.get(getattr(cookies_of(house_of(request).settings), name))
+    return value if value is not None and _TOKEN.fullmatch(value) else None
+
+
+def bearer(request: AnyRequest) -> str | None:
+    """Return the bearer token of an API call, if it carries one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+
+
+def client_token(request: AnyRequest) -> str | None:
+    """Return the token by which an API client shows that it has signed this user in before."""
+    token = request.headers.get("twofold-client", "")
+    return token if _TOKEN.fullmatch(token) else None
+
+
+def set_cookie(settings: Settings, name: str, value: str, *, max_age: int | None = None) -> Cookie:
+    """Make one of our cookies: for the whole host, out of reach of scripts, not sent along from other sites."""
+    return Cookie(
+        key=getattr(cookies_of(settings), name),
+        value=value,
+        path="/",
+        httponly=True,
+        secure=settings.secure,
+        samesite="lax",
+        max_age=max_age,
+    )
+
+
+def forget_cookie(settings: Settings, name: str) -> Cookie:
+    """Make the browser forget one of our cookies."""
+    return set_cookie(settings, name, "", max_age=0)
+
+
+def local_path(text: str) -> str:
+    """Return a path of this site to go on to, or an empty string: never another host, never a control character."""
+    return text if len(text) <= 500 and _LOCAL_PATH.fullmatch(text) else ""  # noqa: PLR2004 - a path, not a text
+
+
+def row_id(text: str) -> UUID | None:
+    """Read an id; a malformed one is a missing one."""
+    try:
+        return UUID(text) if len(text) == len("00000000-0000-0000-0000-000000000000") else None
+    except ValueError:
+        return None

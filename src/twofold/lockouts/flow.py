@@ -1,0 +1,223 @@
+"""Attempt budgets: charged before anything is compared, and the charge is committed with the refusal."""
+
+import math
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.email_address import email_key
+from twofold.directory.password import LONGEST, normalise
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.tokens import digest
+from twofold.kit.visitor import Visitor
+from twofold.lockouts import records
+from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, Counts
+
+CLIENT_REMEMBERED = timedelta(days=90)
+
+
+class Proved(NamedTuple):
+    """The password is right. `settle` it in the next transaction, which forgets the wrong ones before it."""
+
+    person: Person
+    throttle: bytes
+    stronger_hash: str | None
+    known_client: bytes | None
+    counts: Counts
+
+
+class WrongPassword(NamedTuple):
+    """The address and the password do not match; nobody learns which of them is wrong."""
+
+
+class Wait(NamedTuple):
+    """Too many wrong passwords: come back after so many seconds. The password was not even looked at."""
+
+    seconds: int
+
+
+class Helper(NamedTuple):
+    """Somebody who can unlock a user or reset their second factor."""
+
+    name: str
+    email: str
+
+
+class NotYourself(NamedTuple):
+    """Nobody unlocks or resets themselves."""
+
+
+class LockIsFinal(NamedTuple):
+    """A hundred wrong in a row: only a reset helps."""
+
+
+class Unlocked(NamedTuple):
+    """The user may try again."""
+
+
+def prove_password(house: House, email: str, password: str, client: str | None, at: datetime) -> Proved | WrongPassword | Wait:
+    """Check a password: the only place where one is.
+
+    The try is charged and committed before the hash is computed, and somebody who does not exist costs the same work.
+    A client that has completed a sign-in of this user before has a count of its own.
+    """
+    client_hash = digest(client or "")
+    with house.db.write() as connection:
+        person, known, counts = records.person_and_client(connection, email_key(email), client_hash, at)
+        throttle = _throttle_of(email, client_hash if known else None, person)
+        if not records.charge_password(connection, throttle, at):
+            due = records.next_password_try(connection, throttle) or at
+            return Wait(max(1, math.ceil((due - at).total_seconds())))
+    password = normalise(password)[: LONGEST + 1]
+    stored = person.password_hash if person is not None and person.active else None
+    if not house.hasher.verify(stored, password) or person is None:
+        return WrongPassword()
+    outdated = stored is not None and house.hasher.outdated(stored)
+    stronger = house.hasher.hash(password) if outdated else None
+    return Proved(person, throttle, stronger, client_hash if known else None, counts)
+
+
+def settle(connection: sa.Connection, proved: Proved) -> None:
+    """Forget the wrong passwords before a right one, and keep a stronger hash of it where parameters rose."""
+    records.clear_password(connection, proved.throttle)
+    person = proved.person
+    if proved.stronger_hash is not None and person.password_hash is not None:
+        directory.strengthen_password(connection, person.id, person.password_hash, proved.stronger_hash)
+
+
+def remember_client(connection: sa.Connection, person: Person, client: str, at: datetime) -> None:
+    """Give a client that completed a sign-in a password count of its own for 90 days."""
+    records.remember_client(connection, digest(client), person.id, person.account_id, at + CLIENT_REMEMBERED)
+
+
+def charge(connection: sa.Connection, person: Person) -> Counts | None:
+    """Charge one try to the budget that every door shares; None when the second factor is locked.
+
+    The row stays held to the end of the transaction, so that the tries of one user come one after another.
+    """
+    return records.charge(connection, person.id)
+
+
+def give_back(connection: sa.Connection, person: Person) -> None:
+    """Take a charge back: the code was right but already used."""
+    records.give_back(connection, person.id)
+
+
+def clear(connection: sa.Connection, person: Person) -> None:
+    """Forget every wrong try: a right one came."""
+    records.clear(connection, person.id)
+
+
+def lock_fell(house: House, connection: sa.Connection, person: Person, visitor: Visitor, at: datetime) -> None:
+    """Write down that the fifth wrong one came, and tell the user and their administrators."""
+    records.note_lock(connection, person.id, at)
+    audit.record(
+        connection, "locked", at=at, account_id=person.account_id, actor=audit.NOBODY, subject_id=person.id,
+        visitor=visitor,
+    )  # fmt: skip
+    directory.tell(house, connection, person, "locked", at, address=visitor.address, browser=visitor.browser)
+    directory.tell_admins(
+        house, connection, person.account_id, "member_locked", at, except_id=person.id, name=person.name,
+        email=person.email, user_id=str(person.id),
+    )  # fmt: skip
+
+
+def open_budget(connection: sa.Connection, person: Person) -> None:
+    """Give a user with a new first factor a full budget."""
+    records.open_budget(connection, person.id, person.account_id)
+
+
+def counts(connection: sa.Connection, user_id: UUID) -> Counts:
+    """Return the wrong tries of a user: whether they are locked, and for good."""
+    return records.counts(connection, user_id)
+
+
+def locked_since_password(connection: sa.Connection, person: Person) -> bool:
+    """Tell whether wrong codes have locked this user since their password was set: then somebody else knows it."""
+    locked_at = records.last_locked_at(connection, person.id)
+    return locked_at is not None and (person.password_set_at is None or locked_at >= person.password_set_at)
+
+
+def unlock(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    *,
+    actor: audit.Actor,
+    reason: str,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> Unlocked | NotYourself | LockIsFinal:
+    """Lift the lock, and open the door of the mailed code again; the factor stays. A final lock stays, too."""
+    if actor.id == person.id:
+        return NotYourself()
+    if records.counts(connection, person.id).final:
+        return LockIsFinal()
+    records.unlock(connection, person.id)
+    records.clear_mailbox(connection, person.id)
+    audit.record(
+        connection, "unlocked", at=at, account_id=person.account_id, actor=actor, subject_id=person.id, reason=reason,
+        visitor=visitor,
+    )  # fmt: skip
+    directory.tell(house, connection, person, "unlocked", at)
+    return Unlocked()
+
+
+def lift_after_reset(connection: sa.Connection, person: Person) -> None:
+    """Forget the lock, final or not: the factor that was guessed at is gone."""
+    records.clear(connection, person.id)
+    records.clear_mailbox(connection, person.id)
+
+
+def who_can_help(connection: sa.Connection, person: Person) -> list[Helper]:
+    """List whom a locked-out user can ask: the administrators of the account who can act, never the user; maybe none."""
+    role = "support" if person.role == "support" else "admin"
+    return [Helper(row.name, row.email) for row in records.helpers(connection, person.account_id, role, person.id)]
+
+
+def charge_mail(connection: sa.Connection, person: Person, at: datetime) -> Wait | None:
+    """Charge one mail with a code; three an hour go out."""
+    if records.charge_mail(connection, person.id, person.account_id, at):
+        return None
+    state = records.mailbox_state(connection, person.id)
+    since = at if state is None else state.mails_since
+    return Wait(max(1, math.ceil((since + MAIL_WINDOW - at).total_seconds())))
+
+
+def charge_mailed_code(connection: sa.Connection, person: Person, at: datetime) -> int | Wait:
+    """Charge one try at a mailed code, across attempts and resends; return how many are left, or how long to wait."""
+    tries = records.charge_mailbox(connection, person.id, at)
+    if tries is not None:
+        return MAILBOX_TRIES - tries
+    state = records.mailbox_state(connection, person.id)
+    until = at + MAILBOX_CLOSED if state is None or state.closed_until is None else state.closed_until
+    return Wait(max(1, math.ceil((until - at).total_seconds())))
+
+
+def mailbox_closed(connection: sa.Connection, person: Person, at: datetime) -> Wait | None:
+    """Tell whether the door of the mailed code is closed for this user, and for how long."""
+    state = records.mailbox_state(connection, person.id)
+    if state is None or state.closed_until is None or state.closed_until <= at:
+        return None
+    return Wait(math.ceil((state.closed_until - at).total_seconds()))
+
+
+def mailed_code_right(connection: sa.Connection, person: Person) -> None:
+    """Forget the wrong mailed codes: a right one came."""
+    records.clear_mailbox(connection, person.id)
+
+
+def forget_old(connection: sa.Connection, at: datetime) -> int:
+    """Delete throttles and known clients whose time is over; for the clean-up."""
+    return records.forget_old(connection, at)
+
+
+def _throttle_of(email: str, client_hash: bytes | None, person: Person | None) -> bytes:
+    if client_hash is not None and person is not None:
+        return digest(f"client:{client_hash.hex()}:{person.id}")
+    return digest(f"address:{email_key(email)}")

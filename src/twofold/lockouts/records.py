@@ -1,0 +1,280 @@
+"""The statements of attempt budgets: each charge is one conditional UPDATE (or upsert), never read-then-write."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory.person import Person
+from twofold.directory.tables import PERSON, accounts, users
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
+from twofold.lockouts.budget import (
+    FINAL_AFTER,
+    FORGET_PASSWORD_TRIES,
+    LOCK_AFTER,
+    MAIL_WINDOW,
+    MAILBOX_CLOSED,
+    MAILBOX_TRIES,
+    MAILS_AN_HOUR,
+    PASSWORD_WAITS,
+    Counts,
+    password_wait,
+)
+from twofold.lockouts.tables import known_clients, mailbox_budgets, password_throttles, second_factor_budgets
+
+_at = sa.bindparam("at", type_=UtcTime)
+_budget = second_factor_budgets.c
+_of_user = _budget.user_id == sa.bindparam("of_user")
+
+_charge = (
+    second_factor_budgets.update()
+    .where(_of_user, _budget.wrong < LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
+    .values(wrong=_budget.wrong + 1, wrong_in_row=_budget.wrong_in_row + 1)
+    .returning(_budget.wrong, _budget.wrong_in_row)
+)
+_give_back = (
+    second_factor_budgets.update()
+    .where(_of_user, _budget.wrong > 0)
+    .values(wrong=_budget.wrong - 1, wrong_in_row=_budget.wrong_in_row - 1)
+)
+_clear = second_factor_budgets.update().where(_of_user).values(wrong=0, wrong_in_row=0)
+_note_lock = second_factor_budgets.update().where(_of_user).values(last_locked_at=_at)
+_unlock = (
+    second_factor_budgets.update()
+    .where(_of_user, _budget.wrong >= LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
+    .values(wrong=0)
+)
+_counts = sa.select(_budget.wrong, _budget.wrong_in_row).where(_of_user)
+_last_lock = sa.select(_budget.last_locked_at).where(_of_user)
+_open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row"])
+
+_throttle = password_throttles.c
+_next_wrong = sa.case((_throttle.forget_at <= _at, 1), else_=_throttle.wrong + 1)
+_next_moment = sa.case(
+    *((_next_wrong <= tries, sa.bindparam(f"after_{tries}", type_=UtcTime)) for tries in range(1, len(PASSWORD_WAITS))),
+    else_=sa.bindparam(f"after_{len(PASSWORD_WAITS)}", type_=UtcTime),
+)
+_charge_password = {
+    name: insert(password_throttles)
+    .values(
+        key=sa.bindparam("key", type_=sa.LargeBinary),
+        wrong=1,
+        next_at=_at,
+        forget_at=sa.bindparam("forget", type_=UtcTime),
+    )
+    .on_conflict_do_update(
+        index_elements=["key"],
+        set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
+        where=(_throttle.next_at <= _at) | (_throttle.forget_at <= _at),
+    )
+    .returning(_throttle.wrong)
+    for name, insert in INSERTS.items()
+}
+_next_try = sa.select(_throttle.next_at).where(_throttle.key == sa.bindparam("key"))
+_clear_password = password_throttles.delete().where(_throttle.key == sa.bindparam("key"))
+
+_known = (
+    sa.exists()
+    .where(
+        known_clients.c.token_hash == sa.bindparam("client", type_=sa.LargeBinary),
+        known_clients.c.user_id == users.c.id,
+        known_clients.c.expires_at > _at,
+    )
+    .correlate(users)
+)
+_person_and_client = (
+    sa.select(_known.label("known"), _budget.wrong, _budget.wrong_in_row, *PERSON)
+    .select_from(
+        users.join(accounts, accounts.c.id == users.c.account_id).outerjoin(
+            second_factor_budgets,
+            _budget.user_id == users.c.id,
+        ),
+    )
+    .where(users.c.email_key == sa.bindparam("email_key"))
+)
+_remember = upsert(known_clients, ["token_hash", "user_id"], ["expires_at"])
+
+_helpers = (
+    sa.select(users.c.name, users.c.email)
+    .select_from(users.outerjoin(second_factor_budgets, _budget.user_id == users.c.id))
+    .where(
+        users.c.account_id == sa.bindparam("account_id"),
+        users.c.role == sa.bindparam("role"),
+        users.c.id != sa.bindparam("except_id"),
+        users.c.active,
+        users.c.frozen_at.is_(None),
+        users.c.password_hash.is_not(None),
+        sa.func.coalesce(_budget.wrong, 0) < LOCK_AFTER,
+        sa.func.coalesce(_budget.wrong_in_row, 0) < FINAL_AFTER,
+    )
+    .order_by(users.c.name_key)
+    .limit(10)
+)
+
+_mailbox = mailbox_budgets.c
+_charge_mailbox = (
+    mailbox_budgets.update()
+    .where(
+        _mailbox.user_id == sa.bindparam("of_user"),
+        (_mailbox.closed_until.is_(None)) | (_mailbox.closed_until <= _at),
+    )
+    .values(
+        wrong=sa.case((_mailbox.wrong >= MAILBOX_TRIES, 1), else_=_mailbox.wrong + 1),
+        closed_until=sa.case(
+            (_mailbox.wrong == MAILBOX_TRIES - 1, sa.bindparam("until", type_=UtcTime)),
+            else_=sa.null(),
+        ),
+    )
+    .returning(_mailbox.wrong)
+)
+_clear_mailbox = (
+    mailbox_budgets.update()
+    .where(_mailbox.user_id == sa.bindparam("of_user"))
+    .values(wrong=0, closed_until=None)
+)
+_fresh_hour = _mailbox.mails_since <= sa.bindparam("hour_ago", type_=UtcTime)
+_charge_mail = {
+    name: insert(mailbox_budgets)
+    .values(
+        user_id=sa.bindparam("user", type_=sa.Uuid),
+        account_id=sa.bindparam("account", type_=sa.Uuid),
+        wrong=0,
+        closed_until=None,
+        mails=1,
+        mails_since=_at,
+    )
+    .on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={
+            "mails": sa.case((_fresh_hour, 1), else_=_mailbox.mails + 1),
+            "mails_since": sa.case((_fresh_hour, _at), else_=_mailbox.mails_since),
+        },
+        where=_fresh_hour | (_mailbox.mails < MAILS_AN_HOUR),
+    )
+    .returning(_mailbox.mails)
+    for name, insert in INSERTS.items()
+}
+_mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindparam("of_user"))
+
+
+def charge(connection: sa.Connection, user_id: UUID) -> Counts | None:
+    """Charge one try to a user's second factor; None when it is locked (or was never opened)."""
+    row = connection.execute(_charge, {"of_user": user_id}).first()
+    return None if row is None else Counts(*row)
+
+
+def give_back(connection: sa.Connection, user_id: UUID) -> None:
+    """Take one charge back."""
+    connection.execute(_give_back, {"of_user": user_id})
+
+
+def clear(connection: sa.Connection, user_id: UUID) -> None:
+    """Forget every wrong try: a right one came."""
+    connection.execute(_clear, {"of_user": user_id})
+
+
+def note_lock(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
+    """Write down when wrong tries last locked this user."""
+    connection.execute(_note_lock, {"of_user": user_id, "at": at})
+
+
+def unlock(connection: sa.Connection, user_id: UUID) -> bool:
+    """Lift a lock that is not final; tell whether there was one."""
+    return connection.execute(_unlock, {"of_user": user_id}).rowcount == 1
+
+
+def counts(connection: sa.Connection, user_id: UUID) -> Counts:
+    """Return the wrong tries of a user."""
+    row = connection.execute(_counts, {"of_user": user_id}).first()
+    return Counts(0, 0) if row is None else Counts(*row)
+
+
+def last_locked_at(connection: sa.Connection, user_id: UUID) -> datetime | None:
+    """Return when wrong tries last locked this user, unlocked since or not."""
+    return connection.execute(_last_lock, {"of_user": user_id}).scalar()
+
+
+def open_budget(connection: sa.Connection, user_id: UUID, account_id: UUID) -> None:
+    """Give a user with a new first factor a full budget."""
+    values = {"user_id": user_id, "account_id": account_id, "wrong": 0, "wrong_in_row": 0}
+    connection.execute(_open_budget[connection.dialect.name], values)
+
+
+def charge_password(connection: sa.Connection, key: bytes, at: datetime) -> bool:
+    """Charge one password try to a throttle; False when its next try is not due yet."""
+    moments = {
+        f"after_{tries}": at + timedelta(seconds=password_wait(tries)) for tries in range(1, len(PASSWORD_WAITS) + 1)
+    }
+    values = {"key": key, "at": at, "forget": at + FORGET_PASSWORD_TRIES, **moments}
+    return connection.execute(_charge_password[connection.dialect.name], values).first() is not None
+
+
+def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
+    """Return when a throttle lets the next password through."""
+    return connection.execute(_next_try, {"key": key}).scalar()
+
+
+def clear_password(connection: sa.Connection, key: bytes) -> None:
+    """Forget the wrong passwords of a throttle: a right one came."""
+    connection.execute(_clear_password, {"key": key})
+
+
+def person_and_client(
+    connection: sa.Connection,
+    email_key: str,
+    client: bytes,
+    at: datetime,
+) -> tuple[Person | None, bool, Counts]:
+    """Find a user by address, whether this client has completed a sign-in of theirs before, and their wrong codes."""
+    row = connection.execute(_person_and_client, {"email_key": email_key, "client": client, "at": at}).first()
+    if row is None:
+        return None, False, Counts(0, 0)
+    known, wrong, wrong_in_row, *person = row
+    return Person(*person), bool(known), Counts(wrong or 0, wrong_in_row or 0)
+
+
+def remember_client(
+    connection: sa.Connection,
+    client: bytes,
+    user_id: UUID,
+    account_id: UUID,
+    until: datetime,
+) -> None:
+    """Note that a client has completed a sign-in of this user."""
+    values = {"token_hash": client, "user_id": user_id, "account_id": account_id, "expires_at": until}
+    connection.execute(_remember[connection.dialect.name], values)
+
+
+def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:
+    """List name and address of those with a role who can act now: active, signed up, neither frozen nor locked."""
+    values = {"account_id": account_id, "role": role, "except_id": except_id}
+    return connection.execute(_helpers, values).all()
+
+
+def charge_mailbox(connection: sa.Connection, user_id: UUID, at: datetime) -> int | None:
+    """Charge one try at a code sent by mail and return how many that makes; None while the door is closed."""
+    values = {"of_user": user_id, "at": at, "until": at + MAILBOX_CLOSED}
+    return connection.execute(_charge_mailbox, values).scalar()
+
+
+def clear_mailbox(connection: sa.Connection, user_id: UUID) -> None:
+    """Open the door of the mailed code again and forget its wrong tries."""
+    connection.execute(_clear_mailbox, {"of_user": user_id})
+
+
+def charge_mail(connection: sa.Connection, user_id: UUID, account_id: UUID, at: datetime) -> bool:
+    """Charge one mail; False when three have gone out within the hour."""
+    values = {"user": user_id, "account": account_id, "at": at, "hour_ago": at - MAIL_WINDOW}
+    return connection.execute(_charge_mail[connection.dialect.name], values).first() is not None
+
+
+def mailbox_state(connection: sa.Connection, user_id: UUID) -> AnyRow | None:
+    """Return a user's mailbox budget."""
+    return connection.execute(_mailbox_state, {"of_user": user_id}).first()
+
+
+def forget_old(connection: sa.Connection, at: datetime) -> int:
+    """Delete throttles and known clients whose time is over."""
+    gone = connection.execute(password_throttles.delete().where(_throttle.forget_at <= at)).rowcount
+    return gone + connection.execute(known_clients.delete().where(known_clients.c.expires_at <= at)).rowcount

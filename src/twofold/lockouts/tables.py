@@ -1,0 +1,46 @@
+"""Attempt budgets as they rest in the database."""
+
+import sqlalchemy as sa
+
+from twofold.kit.db import UtcTime, metadata
+
+second_factor_budgets = sa.Table(
+    "second_factor_budgets",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("wrong", sa.Integer, nullable=False),
+    sa.Column("wrong_in_row", sa.Integer, nullable=False),
+    sa.Column("last_locked_at", UtcTime, nullable=True),
+)
+
+# The key is the hash of what is throttled: a typed address, or a known browser together with its user.
+password_throttles = sa.Table(
+    "password_throttles",
+    metadata,
+    sa.Column("key", sa.LargeBinary(32), primary_key=True),
+    sa.Column("wrong", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcTime, nullable=False),
+    sa.Column("forget_at", UtcTime, nullable=False, index=True),
+)
+
+# Browsers and API clients that have completed a sign-in of this user before: strangers cannot spend their tries.
+known_clients = sa.Table(
+    "known_clients",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary(32), primary_key=True),
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+)
+
+mailbox_budgets = sa.Table(
+    "mailbox_budgets",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("wrong", sa.Integer, nullable=False),
+    sa.Column("closed_until", UtcTime, nullable=True),
+    sa.Column("mails", sa.Integer, nullable=False),
+    sa.Column("mails_since", UtcTime, nullable=False),
+)

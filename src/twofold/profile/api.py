@@ -1,0 +1,170 @@
+"""The API of a user's own session and password."""
+
+from datetime import datetime
+from typing import Annotated, assert_never
+from uuid import UUID
+
+import msgspec
+from litestar import Response, delete, get, put
+
+from twofold.directory.password import Weakness
+from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.views import refused_code_problem
+from twofold.kit import clock
+from twofold.kit.problems import problem, refusals
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.profile import flow
+from twofold.profile.flow import NewPassword, PasswordChanged
+from twofold.sessions import flow as sessions
+from twofold.sessions import guard
+
+TAGS = ["Session and password"]
+
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class UserAnswer(msgspec.Struct):
+    """A user, as they see themselves."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+
+
+class AccountAnswer(msgspec.Struct):
+    """The user's account."""
+
+    id: UUID
+    name: str
+
+
+class SessionAnswer(msgspec.Struct):
+    """A session: whose, by which methods (`pwd`, `otp`, `backup_code`), since when and until when."""
+
+    user: UserAnswer
+    account: AccountAnswer
+    methods: list[str]
+    authenticated_at: datetime
+    expires_at: datetime
+
+
+class ListedSession(msgspec.Struct):
+    """One of the user's sessions."""
+
+    id: UUID
+    browser: str
+    address: str
+    authenticated_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class Sessions(msgspec.Struct):
+    """The user's sessions, the latest used first."""
+
+    sessions: list[ListedSession]
+
+
+class PasswordBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The old and the new password, and a code where a factor exists."""
+
+    password: Secret
+    new_password: Secret
+    code: Code | None = None
+    backup_code: Code | None = None
+
+
+class PasswordAnswer(msgspec.Struct, omit_defaults=True):
+    """The session's new token."""
+
+    session_token: str
+    new_backup_code: str | None = None
+
+
+@get("/session", tags=TAGS, summary="Check a session", responses=refusals(401))
+@quick
+def show_session(request: AnyRequest) -> SessionAnswer:
+    """Tell whose session this is, and how it was proved."""
+    session = guard.caller(request, clock.now(), even_stepped_down=True)
+    person = session.person
+    return SessionAnswer(
+        UserAnswer(person.id, person.email, person.name, person.role),
+        AccountAnswer(person.account_id, person.account_name),
+        list(session.methods),
+        session.authenticated_at,
+        session.expires_at,
+    )
+
+
+@delete("/session", status_code=204, tags=TAGS, summary="Sign out", responses=refusals(401))
+@quick
+def sign_out(request: AnyRequest) -> None:
+    """End this session."""
+    at = clock.now()
+    session = guard.caller(request, at, even_stepped_down=True)
+    sessions.sign_out(house_of(request).db, session, visitor=visitor_of(request), at=at)
+
+
+@get("/sessions", tags=TAGS, summary="List one's own sessions", responses=refusals(401, 403))
+@quick
+def list_sessions(request: AnyRequest) -> Sessions:
+    """List where the user is signed in."""
+    at = clock.now()
+    session = guard.caller(request, at)
+    rows = sessions.list_own(house_of(request), session, at)
+    return Sessions(
+        [
+            ListedSession(
+                row.id, row.browser, row.address, row.authenticated_at, row.last_seen_at, row.expires_at,
+                row.id == session.id,
+            )  # fmt: skip
+            for row in rows
+        ],
+    )
+
+
+@delete("/sessions/{session_id:str}", status_code=204, tags=TAGS, summary="End one of one's own sessions", responses=refusals(401, 403, 404))
+@quick
+def end_session(request: AnyRequest, session_id: str) -> Response[None]:
+    """Sign one of the user's sessions out."""
+    at = clock.now()
+    session, wanted = guard.caller(request, at), row_id(session_id)
+    db = house_of(request).db
+    if wanted is None or not sessions.end_one(db, session, wanted, visitor=visitor_of(request), at=at):
+        return problem(404, "not_found")
+    return Response(None, status_code=204)
+
+
+@put("/password", tags=TAGS, summary="Change the password", responses=refusals(401, 403, 422, 423))
+@takes_password
+def change_password(request: AnyRequest, data: PasswordBody) -> Response[PasswordAnswer]:
+    """Change the password; every other session ends, this one goes on under a new token."""
+    at = clock.now()
+    session = guard.caller(request, at)
+    asked = NewPassword(data.password, data.new_password, data.code or data.backup_code or "", client_token(request))
+    outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
+    match outcome:
+        case PasswordChanged(token, new_backup_code):
+            return Response(PasswordAnswer(token, new_backup_code), status_code=200)
+        case Weakness():
+            return problem(422, "weak_password", why=outcome.value, fields=["new_password"])
+        case WrongPassword():
+            return problem(401, "invalid_password")
+        case Wait(seconds):
+            return problem(429, "too_many_attempts", retry_after=seconds)
+        case MalformedCode():
+            return problem(400, "malformed_code", fields=["code"])
+        case SessionOver():
+            return problem(401, "not_signed_in")
+        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            return refused_code_problem(outcome)
+        case _:
+            assert_never(outcome)
+
+
+handlers = [show_session, sign_out, list_sessions, end_session, change_password]

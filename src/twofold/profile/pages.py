@@ -1,0 +1,204 @@
+"""The user's own pages: profile, password, sessions, signing out."""
+
+from datetime import datetime
+from typing import Any, NamedTuple, assert_never
+
+from litestar import get, post
+
+from twofold.directory.password import Weakness
+from twofold.factors import flow as factors
+from twofold.factors import words
+from twofold.factors.outcomes import Changed, Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.views import label_of
+from twofold.kit import clock
+from twofold.kit.web.forms import parse_form
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.render import page, see_other
+from twofold.kit.web.requests import (
+    AnyRequest,
+    AnyResponse,
+    cookie,
+    forget_cookie,
+    house_of,
+    row_id,
+    set_cookie,
+    visitor_of,
+)
+from twofold.kit.words import gettext as _
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.profile import flow
+from twofold.profile.flow import NewPassword, PasswordChanged
+from twofold.sessions import flow as sessions
+from twofold.sessions import guard
+from twofold.sessions.session import Session
+
+
+class TwoFactorView(NamedTuple):
+    """What the profile shows of a user's two-factor authentication."""
+
+    enabled: bool
+    offered: bool
+    required: bool
+    reason_text: str
+    required_from: datetime | None
+    authenticators: list[factors.Authenticator]
+    backup_code_created_at: datetime | None
+    backup_code_unseen: bool
+    locked: bool
+
+
+@get("/profile")
+@quick
+def show_profile(request: AnyRequest) -> AnyResponse:
+    """Show the profile with the state of two-factor authentication."""
+    at = clock.now()
+    session = guard.signed_in(request, at)
+    return page(
+        request, "profile/profile.html", viewer=guard.viewer_of(session), notice=_notice(request),
+        two_factor=_two_factor(request, session, at),
+    )  # fmt: skip
+
+
+@get("/profile/password")
+@quick
+def show_password(request: AnyRequest) -> AnyResponse:
+    """Ask for the old and the new password."""
+    return _password_page(request, guard.signed_in(request, clock.now()))
+
+
+@post("/profile/password")
+@takes_password
+def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Change the password."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    session = guard.signed_in(request, at)
+    if "backup_code" in form:
+        return submit_saved(request, session, form, "factors/new_backup_code.html")
+    errors = missing_proofs(form, needs_code=session.person.has_second_factor)
+    if not form["new_password"]:
+        errors["new_password"] = _("Enter a new password.")
+    if errors:
+        return _password_page(request, session, 400, errors)
+    asked = NewPassword(form["password"], form["new_password"], form["code"], cookie(request, "browser"))
+    outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
+    match outcome:
+        case PasswordChanged(token, None):
+            return see_other("/profile?done=password", [set_cookie(house_of(request).settings, "session", token)])
+        case PasswordChanged(token, new_backup_code):
+            return changed_page(request, session, Changed(token, new_backup_code), "factors/new_backup_code.html")
+        case Weakness():
+            return _password_page(request, session, 422, {"new_password": words.weak_password(outcome)})
+        case SessionOver():
+            return see_other("/sign-in")
+        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            label = label_of(house_of(request).settings, session.person.email)
+            return _password_page(request, session, *refused_proofs(outcome, label))
+        case _:
+            assert_never(outcome)
+
+
+@get("/profile/sessions")
+@quick
+def show_sessions(request: AnyRequest) -> AnyResponse:
+    """List where the user is signed in."""
+    at = clock.now()
+    session = guard.signed_in(request, at)
+    notice = _("Signed out.") if request.query_params.get("done") else None
+    listed = [_session_view(row, session) for row in sessions.list_own(house_of(request), session, at)]
+    return page(request, "profile/sessions.html", viewer=guard.viewer_of(session), sessions=listed, notice=notice)
+
+
+@post("/profile/sessions/{session_id:str}/end")
+@quick
+def end_session(request: AnyRequest, session_id: str) -> AnyResponse:
+    """Sign one of the user's other sessions out; one that is gone already is as good as signed out."""
+    at = clock.now()
+    session = guard.signed_in(request, at)
+    wanted = row_id(session_id)
+    if wanted is not None:
+        sessions.end_one(house_of(request).db, session, wanted, visitor=visitor_of(request), at=at)
+    return see_other("/profile/sessions?done=1")
+
+
+@post("/profile/sessions/end-others")
+@quick
+def end_other_sessions(request: AnyRequest) -> AnyResponse:
+    """Sign every other session of the user out."""
+    at = clock.now()
+    session = guard.signed_in(request, at)
+    sessions.end_others(house_of(request).db, session, visitor=visitor_of(request), at=at)
+    return see_other("/profile/sessions?done=1")
+
+
+@post("/sign-out")
+@quick
+def sign_out(request: AnyRequest) -> AnyResponse:
+    """End this session."""
+    at = clock.now()
+    session = guard.session_of_page(request, at)
+    if session is not None:
+        sessions.sign_out(house_of(request).db, session, visitor=visitor_of(request), at=at)
+    return see_other("/sign-in?signed_out=1", [forget_cookie(house_of(request).settings, "session")])
+
+
+def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFactorView:
+    house, person = house_of(request), session.person
+    offer = person.eligibility(house.settings.two_factor_editions, at)
+    with house.db.read() as connection:
+        shown = factors.show(connection, person.id)
+    return TwoFactorView(
+        enabled=person.has_second_factor,
+        offered=offer.offered,
+        required=offer.required,
+        reason_text=words.why_not(offer),
+        required_from=offer.required_from,
+        authenticators=shown.authenticators,
+        backup_code_created_at=shown.backup_code_created_at,
+        backup_code_unseen=shown.backup_code_unseen,
+        locked=shown.locked,
+    )
+
+
+def _notice(request: AnyRequest) -> str | None:
+    notices = {
+        "saved": _("Two-factor authentication is on, and your backup code is saved."),
+        "removed": _("Two-factor authentication is off. Your other sessions have ended."),
+        "removed_one": _("The authenticator is removed. Your other sessions have ended."),
+        "password": _("Your password is changed. Your other sessions have ended."),
+    }
+    return notices.get(request.query_params.get("done", ""))
+
+
+def _password_page(
+    request: AnyRequest,
+    session: Session,
+    status: int = 200,
+    errors: dict[str, str] | None = None,
+) -> AnyResponse:
+    return page(
+        request, "profile/password.html", status, viewer=guard.viewer_of(session),
+        needs_code=session.person.has_second_factor, errors=errors or {},
+    )  # fmt: skip
+
+
+def _session_view(row: Any, session: Session) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "browser": row.browser or _("Unknown program"),
+        "address": row.address,
+        "started": row.authenticated_at,
+        "last_seen": row.last_seen_at,
+        "current": row.id == session.id,
+    }
+
+
+handlers = [
+    show_profile,
+    show_password,
+    submit_password,
+    show_sessions,
+    end_session,
+    end_other_sessions,
+    sign_out,
+]

@@ -1,0 +1,177 @@
+"""Sessions: the one door that makes them, finding, renewing and ending them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory.person import Person
+from twofold.kit.db import AnyRow, Database
+from twofold.kit.house import House
+from twofold.kit.tokens import digest, new_id, new_token
+from twofold.kit.visitor import Visitor
+from twofold.sessions import records
+from twofold.sessions.session import Session, Started, due_to_be_seen, holds
+from twofold.settings import Settings
+
+
+def start(
+    connection: sa.Connection,
+    settings: Settings,
+    person: Person,
+    *,
+    security_version: int,
+    methods: Sequence[str],
+    channel: str,
+    visitor: Visitor,
+    at: datetime,
+) -> Started | None:
+    """Make a session: the one door. None when the user may not have one under that security version any more."""
+    return _store(
+        connection,
+        person,
+        security_version=security_version,
+        methods=methods,
+        channel=channel,
+        visitor=visitor,
+        at=at,
+        authenticated_at=at,
+        expires_at=at + settings.session_life,
+    )
+
+
+def find(db: Database, settings: Settings, token: str, at: datetime) -> Session | None:
+    """Find the session of a token, if it holds; its last use is written down at most once a minute."""
+    with db.read() as connection:
+        session = records.by_token(connection, digest(token))
+    if session is None or not holds(session, settings.session_idle, at):
+        return None
+    if due_to_be_seen(session, at):
+        with db.write() as connection:
+            records.seen(connection, session.token_hash, at)
+    return session
+
+
+def renew(
+    connection: sa.Connection,
+    session: Session,
+    *,
+    security_version: int,
+    visitor: Visitor,
+    at: datetime,
+    proved: str | None = None,
+) -> Started:
+    """Let the session that made a change go on: a new id and token under the raised version, the same end.
+
+    `proved` is a method (`otp`, `backup_code`) that was proved on the way.
+    """
+    records.end(connection, session.token_hash)
+    methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
+    renewed = _store(
+        connection,
+        session.person,
+        security_version=security_version,
+        methods=methods,
+        channel=session.channel,
+        visitor=visitor,
+        at=at,
+        authenticated_at=session.authenticated_at,
+        expires_at=session.expires_at,
+    )
+    if renewed is None:
+        msg = "a session was renewed under a security version that is not its user's"
+        raise RuntimeError(msg)
+    return renewed
+
+
+def list_own(house: House, session: Session, at: datetime) -> Sequence[AnyRow]:
+    """List the sessions of a user that still hold."""
+    with house.db.read() as connection:
+        return records.of_user(connection, session.person.id, at - house.settings.session_idle, at)
+
+
+def sign_out(db: Database, session: Session, *, visitor: Visitor, at: datetime) -> None:
+    """End this session."""
+    with db.write() as connection:
+        if records.end(connection, session.token_hash):
+            _record_end(connection, session, visitor, at, 1)
+
+
+def end_one(db: Database, session: Session, session_id: UUID, *, visitor: Visitor, at: datetime) -> bool:
+    """End one session of the same user; tell whether there was one."""
+    with db.write() as connection:
+        ended = records.end_one_of(connection, session.person.id, session_id)
+        if ended:
+            _record_end(connection, session, visitor, at, 1)
+    return ended
+
+
+def end_others(db: Database, session: Session, *, visitor: Visitor, at: datetime) -> int:
+    """End every session of the same user but this one."""
+    with db.write() as connection:
+        ended = records.end_all_of(connection, session.person.id, except_hash=session.token_hash)
+        if ended:
+            _record_end(connection, session, visitor, at, ended)
+    return ended
+
+
+def step_down(connection: sa.Connection, session: Session, *, visitor: Visitor, at: datetime) -> None:
+    """End a session whose user must set up a second factor before going on."""
+    records.end(connection, session.token_hash)
+    audit.record(
+        connection, "stepped_down", at=at, account_id=session.person.account_id, actor=audit.user(session.person.id),
+        subject_id=session.person.id, visitor=visitor,
+    )  # fmt: skip
+
+
+def forget_ended(connection: sa.Connection, user_id: UUID) -> None:
+    """Delete the rows of sessions whose user's version was raised; they are dead already."""
+    records.end_all_of(connection, user_id)
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete sessions that are over; for the clean-up."""
+    return records.forget_over(connection, at)
+
+
+def _store(
+    connection: sa.Connection,
+    person: Person,
+    *,
+    security_version: int,
+    methods: Sequence[str],
+    channel: str,
+    visitor: Visitor,
+    at: datetime,
+    authenticated_at: datetime,
+    expires_at: datetime,
+) -> Started | None:
+    token, session_id = new_token("session"), new_id()
+    stored = records.start(
+        connection,
+        {
+            "token_hash": digest(token),
+            "id": session_id,
+            "user_id": person.id,
+            "account_id": person.account_id,
+            "security_version": security_version,
+            "methods": " ".join(methods),
+            "channel": channel,
+            "browser": visitor.browser,
+            "address": visitor.address,
+            "authenticated_at": authenticated_at,
+            "last_seen_at": at,
+            "expires_at": expires_at,
+        },
+    )
+    return Started(token, session_id, expires_at) if stored else None
+
+
+def _record_end(connection: sa.Connection, session: Session, visitor: Visitor, at: datetime, count: int) -> None:
+    person = session.person
+    audit.record(
+        connection, "signed_out", at=at, account_id=person.account_id, actor=audit.user(person.id),
+        subject_id=person.id, visitor=visitor, details={"sessions": count},
+    )  # fmt: skip

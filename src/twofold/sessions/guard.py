@@ -1,0 +1,77 @@
+"""Who may pass: the session of a request, or the answer that turns it away."""
+
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+from twofold.kit.problems import problem
+from twofold.kit.web.render import see_other
+from twofold.kit.web.requests import AnyRequest, Turned, bearer, cookie, forget_cookie, house_of, local_path
+from twofold.sessions import flow
+from twofold.sessions.session import Session
+
+
+class Viewer(NamedTuple):
+    """What the pages' header shows of whoever is signed in."""
+
+    name: str
+    email: str
+    role: str
+    account_name: str
+    is_admin: bool
+    is_support: bool
+
+
+def viewer_of(session: Session) -> Viewer:
+    """Return what the header shows of a session's user."""
+    person = session.person
+    return Viewer(
+        person.name, person.email, person.role, person.account_name, person.role == "admin", person.role == "support",
+    )  # fmt: skip
+
+
+def signed_in(request: AnyRequest, at: datetime) -> Session:
+    """Return the session of a page request.
+
+    Raises:
+        Turned: nobody is signed in (on to the sign-in page), or a policy asks for a second factor first.
+
+    """
+    session = session_of_page(request, at)
+    if session is None:
+        back = local_path(request.url.path) if request.method == "GET" else ""
+        gone = [forget_cookie(house_of(request).settings, "session")] if cookie(request, "session") else []
+        raise Turned(see_other(f"/sign-in?return_to={quote(back)}" if back else "/sign-in", gone))
+    if stepped_down(request, session, at):
+        raise Turned(see_other("/sign-in/set-up"))
+    return session
+
+
+def session_of_page(request: AnyRequest, at: datetime) -> Session | None:
+    """Return the session of the browser's cookie, stepped down or not, if there is one."""
+    token = cookie(request, "session")
+    house = house_of(request)
+    return None if token is None else flow.find(house.db, house.settings, token, at)
+
+
+def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False) -> Session:
+    """Return the session of an API call; only its bearer token counts, never a cookie.
+
+    Raises:
+        Turned: 401 without a session, 403 when a policy asks for a second factor first.
+
+    """
+    token = bearer(request)
+    house = house_of(request)
+    session = None if token is None else flow.find(house.db, house.settings, token, at)
+    if session is None:
+        raise Turned(problem(401, "not_signed_in"))
+    if not even_stepped_down and stepped_down(request, session, at):
+        raise Turned(problem(403, "two_factor_required"))
+    return session
+
+
+def stepped_down(request: AnyRequest, session: Session, at: datetime) -> bool:
+    """Tell whether this user must set up a second factor before anything else."""
+    person, editions = session.person, house_of(request).settings.two_factor_editions
+    return not person.has_second_factor and person.eligibility(editions, at).required

@@ -1,0 +1,118 @@
+"""The statements of sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory.person import Person
+from twofold.directory.tables import PERSON, accounts, users
+from twofold.kit.db import AnyRow
+from twofold.sessions.session import Session
+from twofold.sessions.tables import sessions
+
+_columns = (
+    sessions.c.id,
+    sessions.c.token_hash,
+    sessions.c.methods,
+    sessions.c.channel,
+    sessions.c.authenticated_at,
+    sessions.c.last_seen_at,
+    sessions.c.expires_at,
+)
+# A session counts only under the security version it was made under: raising the version ends it, on every node at once.
+_session_by_token = (
+    sa.select(*_columns, *(column.label(f"person_{column.key}") for column in PERSON))
+    .select_from(
+        sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
+    )
+    .where(
+        sessions.c.token_hash == sa.bindparam("token_hash"),
+        sessions.c.security_version == users.c.security_version,
+        users.c.active,
+        users.c.frozen_at.is_(None),
+    )
+)
+_sessions_of_user = (
+    sa.select(sessions)
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(
+        sessions.c.user_id == sa.bindparam("user_id"),
+        sessions.c.security_version == users.c.security_version,
+        sessions.c.expires_at > sa.bindparam("at"),
+        sessions.c.last_seen_at > sa.bindparam("idle_since"),
+    )
+    .order_by(sessions.c.last_seen_at.desc())
+    .limit(100)
+)
+# The door checks once more, in the statement that makes the session, that its user may have one under this version.
+_start = (
+    sessions.insert()
+    .from_select(
+        [column.name for column in sessions.c],
+        sa.select(
+            *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),
+        )
+        .select_from(users)
+        .where(
+            users.c.id == sa.bindparam("new_user_id", type_=sa.Uuid),
+            users.c.security_version == sa.bindparam("new_security_version", type_=sa.Integer),
+            users.c.active,
+            users.c.frozen_at.is_(None),
+        ),
+        include_defaults=False,
+    )
+)
+_seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
+
+
+def start(connection: sa.Connection, values: dict[str, Any]) -> bool:
+    """Store a new session if its user may have one under that security version; tell whether it was stored."""
+    return connection.execute(_start, {f"new_{name}": value for name, value in values.items()}).rowcount == 1
+
+
+def by_token(connection: sa.Connection, token_hash: bytes) -> Session | None:
+    """Find a session, its user and account, by the hash of its token: one statement."""
+    row = connection.execute(_session_by_token, {"token_hash": token_hash}).first()
+    if row is None:
+        return None
+    own = len(_columns)
+    id_, hash_, methods, channel, authenticated_at, last_seen_at, expires_at = row[:own]
+    person = Person(*row[own:])
+    return Session(id_, hash_, tuple(methods.split()), channel, authenticated_at, last_seen_at, expires_at, person)
+
+
+def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> Sequence[AnyRow]:
+    """List the sessions of a user that still hold, the latest used first."""
+    return connection.execute(_sessions_of_user, {"user_id": user_id, "idle_since": idle_since, "at": at}).all()
+
+
+def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
+    """Write the last use of a session down."""
+    connection.execute(_seen, {"of": token_hash, "seen": at})
+
+
+def end(connection: sa.Connection, token_hash: bytes) -> bool:
+    """Delete a session by the hash of its token; tell whether there was one."""
+    return connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash)).rowcount == 1
+
+
+def end_one_of(connection: sa.Connection, user_id: UUID, session_id: UUID) -> bool:
+    """Delete one session of a user; tell whether there was one."""
+    mine = (sessions.c.id == session_id) & (sessions.c.user_id == user_id)
+    return connection.execute(sessions.delete().where(mine)).rowcount == 1
+
+
+def end_all_of(connection: sa.Connection, user_id: UUID, except_hash: bytes | None = None) -> int:
+    """Delete the sessions of a user, but for one; return how many there were."""
+    theirs = sessions.c.user_id == user_id
+    if except_hash is not None:
+        theirs &= sessions.c.token_hash != except_hash
+    return connection.execute(sessions.delete().where(theirs)).rowcount
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete sessions that are over."""
+    return connection.execute(sessions.delete().where(sessions.c.expires_at <= at)).rowcount

@@ -1,0 +1,40 @@
+"""A session and whose it is, as one value; and whether it still holds."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.directory.person import Person
+
+SEEN_EVERY = timedelta(minutes=1)
+
+
+class Session(NamedTuple):
+    """A session found by its token, with the user and account it belongs to."""
+
+    id: UUID
+    token_hash: bytes
+    methods: tuple[str, ...]
+    channel: str
+    authenticated_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    person: Person
+
+
+class Started(NamedTuple):
+    """A session that was made: its token is known to the client alone and is never stored."""
+
+    token: str
+    id: UUID
+    expires_at: datetime
+
+
+def holds(session: Session, idle: timedelta, at: datetime) -> bool:
+    """Tell whether a session is neither over (24 hours in all) nor left alone for too long (1 hour)."""
+    return at < session.expires_at and at - session.last_seen_at < idle
+
+
+def due_to_be_seen(session: Session, at: datetime) -> bool:
+    """Tell whether its last use should be written down again: at most once a minute."""
+    return at - session.last_seen_at >= SEEN_EVERY

@@ -1,0 +1,239 @@
+"""The settings: read once from the environment, checked, then frozen and passed on.
+
+Every setting `TWOFOLD_X` may come from a file named by `TWOFOLD_X_FILE` instead, for secrets that are mounted as files.
+"""
+
+import base64
+import binascii
+import ipaddress
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+KEY_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what it should look like."""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One encryption key of the ring: 32 bytes with the id that ciphertexts carry."""
+
+    id: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        """Show the id alone, so that a printed settings object gives nothing away."""
+        return f"Key({self.id!r})"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the operator can choose, as one frozen object."""
+
+    database_url: str
+    data_dir: Path
+    base_url: str = "http://127.0.0.1:8000"
+    issuer: str = "Twofold"
+    keys: tuple[Key, ...] = ()
+    smtp_url: str | None = None
+    mail_from: str = "twofold@localhost"
+    support_email: str | None = None
+    two_factor_editions: frozenset[str] = frozenset({"enterprise"})
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    session_idle: timedelta = timedelta(hours=1)
+    session_life: timedelta = timedelta(hours=24)
+    argon2_memory_kib: int = 19456
+    argon2_passes: int = 2
+    pool_size: int = 8
+    demo: bool = False
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether the embedded database is in use."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us by https, so that cookies can be `__Host-` and Secure."""
+        return self.base_url.startswith("https://")
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from an environment.
+
+    Raises:
+        SettingsError: a value is missing, malformed or contradicts another; the message names the setting.
+
+    """
+    read = _Reader(environ)
+    data_dir = Path(read.text("DATA_DIR", "./var"))
+    settings = Settings(
+        data_dir=data_dir,
+        database_url=_database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'twofold.db'}")),
+        base_url=_base_url(read.text("BASE_URL", "http://127.0.0.1:8000")),
+        issuer=_issuer(read.text("ISSUER", "Twofold")),
+        keys=parse_keys(read.text("KEYS", "")),
+        smtp_url=_smtp_url(read.text("SMTP_URL", "")),
+        mail_from=_address("TWOFOLD_MAIL_FROM", read.text("MAIL_FROM", "twofold@localhost")),
+        support_email=_address("TWOFOLD_SUPPORT_EMAIL", read.text("SUPPORT_EMAIL", "")) or None,
+        two_factor_editions=_editions(read.text("TWO_FACTOR_EDITIONS", '["enterprise"]')),
+        trusted_proxies=_networks(read.text("TRUSTED_PROXIES", "")),
+        session_idle=timedelta(minutes=read.number("SESSION_IDLE_MINUTES", 60, 1, 24 * 60)),
+        session_life=timedelta(hours=read.number("SESSION_HOURS", 24, 1, 24 * 30)),
+        argon2_memory_kib=read.number("ARGON2_MEMORY_KIB", 19456, 7168, 4 * 1024 * 1024),
+        argon2_passes=read.number("ARGON2_PASSES", 2, 1, 20),
+        pool_size=read.number("POOL_SIZE", 8, 1, 200),
+    )
+    if not settings.on_sqlite and not settings.keys:
+        msg = (
+            "TWOFOLD_KEYS is missing: with PostgreSQL the encryption keys are yours to keep. Make one with "
+            "`twofold keys new`, and set TWOFOLD_KEYS to what it prints (id:base64)."
+        )
+        raise SettingsError(msg)
+    return settings
+
+
+class _Reader:
+    """Looks a setting up by its short name, in the environment or in the file that `X_FILE` names."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str) -> str:
+        variable = f"TWOFOLD_{name}"
+        value, file = self._environ.get(variable), self._environ.get(f"{variable}_FILE")
+        if value is not None and file is not None:
+            msg = f"{variable} and {variable}_FILE are both set: keep one of them."
+            raise SettingsError(msg)
+        if file is not None:
+            try:
+                return Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                msg = f"{variable}_FILE names a file that cannot be read: {file}."
+                raise SettingsError(msg) from error
+        return default if value is None or not value.strip() else value.strip()
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.text(name, str(default))
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            msg = f"TWOFOLD_{name} must be a whole number from {low} to {high}, not {text!r}."
+            raise SettingsError(msg)
+        return int(text)
+
+
+def _database_url(text: str) -> str:
+    scheme = text.split(":", 1)[0]
+    if scheme in {"postgresql", "postgres"}:
+        return "postgresql+psycopg:" + text.split(":", 1)[1]
+    if scheme in {"postgresql+psycopg", "sqlite"}:
+        if text in {"sqlite://", "sqlite:///", "sqlite:///:memory:"}:
+            msg = "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
+            raise SettingsError(msg)
+        return text
+    msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme!r}."
+    raise SettingsError(msg)
+
+
+def _base_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:
+        msg = f"TWOFOLD_BASE_URL is not an address: {text!r}. Write it like https://login.example.com."
+        raise SettingsError(msg) from error
+    if parts.scheme not in {"http", "https"} or not host or parts.username or parts.query or parts.fragment:
+        msg = f"TWOFOLD_BASE_URL must look like https://login.example.com, not {text!r}."
+        raise SettingsError(msg)
+    if parts.path.strip("/"):
+        msg = "TWOFOLD_BASE_URL must have no path: __Host- cookies belong to a whole host. Give Twofold a host name of its own."
+        raise SettingsError(msg)
+    if parts.scheme == "http" and not _is_loopback(host):
+        msg = f"TWOFOLD_BASE_URL may use http only on this machine (127.0.0.1, localhost); for {host} use https."
+        raise SettingsError(msg)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _issuer(text: str) -> str:
+    if ":" in text or len(text) > 40 or not text.isprintable():
+        msg = "TWOFOLD_ISSUER must have at most 40 characters and no colon: authenticator apps show it before the address."
+        raise SettingsError(msg)
+    return text
+
+
+def parse_keys(text: str, source: str = "TWOFOLD_KEYS") -> tuple[Key, ...]:
+    """Read a key ring, `id:base64,…`; the first key is the active one.
+
+    Raises:
+        SettingsError: a key is malformed, or an id stands twice; the message names the source and the id.
+
+    """
+    keys = tuple(_key(part.strip(), source) for part in text.split(",") if part.strip())
+    if len({key.id for key in keys}) != len(keys):
+        msg = f"{source} names the same key id twice: every key needs an id of its own."
+        raise SettingsError(msg)
+    return keys
+
+
+def _key(text: str, source: str) -> Key:
+    name, _, encoded = text.partition(":")
+    try:
+        secret = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        secret = b""
+    usable = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    if not usable or len(secret) != KEY_BYTES:
+        shown = name if usable else "(unreadable)"
+        msg = f"{source} must be id:base64 of {KEY_BYTES} bytes, several separated by commas; the key {shown} is not."
+        raise SettingsError(msg)
+    return Key(name, secret)
+
+
+def _smtp_url(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"smtp", "smtps", "smtp+starttls"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        msg = "TWOFOLD_SMTP_URL must look like smtp+starttls://user:password@mail.example.com:587 (or smtps://, or smtp://)."
+        raise SettingsError(msg)
+    return text
+
+
+def _address(variable: str, text: str) -> str:
+    if text and ("@" not in text or any(mark in text for mark in "\r\n<>, ")):
+        msg = f"{variable} must be one e-mail address, not {text!r}."
+        raise SettingsError(msg)
+    return text
+
+
+def _editions(text: str) -> frozenset[str]:
+    try:
+        listed = text.startswith("[")
+        names = msgspec.json.decode(text, type=list[str]) if listed else [name.strip() for name in text.split(",")]
+    except msgspec.DecodeError as error:
+        msg = f"TWOFOLD_TWO_FACTOR_EDITIONS must be a list such as {json.dumps(['enterprise'])}, not {text!r}."
+        raise SettingsError(msg) from error
+    return frozenset(name for name in names if name)
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        msg = f"TWOFOLD_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8, not {text!r}."
+        raise SettingsError(msg) from error

@@ -1,0 +1,267 @@
+"""A sign-in, told as it happens: password, second factor, session.
+
+Every step finds the attempt, passes the one guard, does its work and moves the row on, in one transaction.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.factors import flow as factors
+from twofold.factors import proof as proofs
+from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused
+from twofold.kit.house import House
+from twofold.kit.tokens import digest, new_id, new_token
+from twofold.kit.visitor import Visitor
+from twofold.lockouts import flow as lockouts
+from twofold.sessions import flow as sessions
+from twofold.sessions.session import Session
+from twofold.signin import records
+from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Step, after_second_factor, first_step, guard
+from twofold.signin.finish_flow import Credentials, enter, finish
+from twofold.signin.outcomes import (
+    Due,
+    Frozen,
+    LockedOut,
+    MailedCodeClosed,
+    NoMail,
+    SignedIn,
+    SsoElsewhere,
+    TwoFactorNeeded,
+)
+from twofold.signin.set_up_flow import mail_a_code, seal_backup_code
+
+BeginRefused = lockouts.WrongPassword | lockouts.Wait | SsoElsewhere | Frozen
+
+
+def submit_password(
+    house: House,
+    given: Credentials,
+    *,
+    visitor: Visitor,
+    at: datetime,
+) -> Due | SignedIn | LockedOut | NoMail | MailedCodeClosed | BeginRefused:
+    """Begin a sign-in with address and password; the unknown address walks the same road as a known one."""
+    proved = _prove_password(house, given, visitor=visitor, at=at)
+    if not isinstance(proved, lockouts.Proved):
+        return proved
+    person = proved.person
+    with house.db.write() as connection:
+        lockouts.settle(connection, proved)
+        step = first_step(person, person.eligibility(house.settings.two_factor_editions, at))
+        if step is Step.DONE:
+            return enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client) or lockouts.WrongPassword()
+        if step is Step.VERIFY_EMAIL and not house.outbox.configured:
+            return NoMail()
+        token = new_token("signin")
+        attempt = begin(
+            connection, person, token, step, given.channel, known_client=proved.known_client,
+            return_to=given.return_to, at=at,
+        )  # fmt: skip
+        if step is Step.CODE and proved.counts.locked:
+            return LockedOut(person, proved.counts.final, token)
+        if step is Step.VERIFY_EMAIL:
+            closed = lockouts.mailbox_closed(connection, person, at)
+            if closed is not None:
+                return MailedCodeClosed(closed.seconds)
+            mail_a_code(house, connection, attempt, at)
+    return Due(token, step.value, attempt.expires_at)
+
+
+def submit_legacy(
+    house: House,
+    given: Credentials,
+    *,
+    visitor: Visitor,
+    at: datetime,
+) -> SignedIn | TwoFactorNeeded | BeginRefused:
+    """Sign a program in that knows only address and password: refused where a second factor exists or must."""
+    proved = _prove_password(house, given, visitor=visitor, at=at)
+    if not isinstance(proved, lockouts.Proved):
+        return proved
+    person = proved.person
+    with house.db.write() as connection:
+        lockouts.settle(connection, proved)
+        if first_step(person, person.eligibility(house.settings.two_factor_editions, at)) is not Step.DONE:
+            _refused(connection, person, "two_factor_needed", visitor, at)
+            return TwoFactorNeeded()
+        return enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client) or lockouts.WrongPassword()
+
+
+def submit_code(
+    house: House,
+    sign_in: str,
+    typed: str,
+    *,
+    channel: str,
+    client: str | None,
+    visitor: Visitor,
+    at: datetime,
+) -> SignedIn | Due | MalformedCode | Expired | OutOfOrder | ProofRefused:
+    """Take the second factor: a code of the app, or the backup code, which is replaced.
+
+    On pages the new backup code rests in the attempt until it is said to be saved; a program gets it in the answer.
+    """
+    proof = proofs.parse(typed)
+    if isinstance(proof, proofs.Malformed):
+        return MalformedCode()
+    with house.db.write() as connection:
+        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.CODE, at)
+        if not isinstance(attempt, Attempt):
+            return attempt
+        person = attempt.person
+        if person.password_unproven:
+            directory.hold_person(connection, person.id)  # before the budget, because the user is written below
+        passed = factors.prove(house, connection, person, proof, door="sign_in", visitor=visitor, at=at)
+        if not isinstance(passed, Passed):
+            return passed
+        methods = (*attempt.methods, passed.method)
+        if after_second_factor(channel, new_backup_code=passed.new_backup_code is not None) is Step.SAVE_BACKUP_CODE:
+            sealed = seal_backup_code(house, attempt, passed.new_backup_code or "")
+            records.advance(
+                connection, attempt, Step.SAVE_BACKUP_CODE, at + LIFE, methods=" ".join(methods),
+                backup_key_id=sealed.key_id, backup_box=sealed.box,
+            )  # fmt: skip
+            return Due(sign_in, Step.SAVE_BACKUP_CODE.value, at + LIFE)
+        if passed.new_backup_code is not None:
+            factors.backup_code_saved(connection, person.id)
+        return finish(
+            house, connection, attempt, methods, client=client, visitor=visitor, at=at,
+            new_backup_code=passed.new_backup_code,
+        )  # fmt: skip
+
+
+def submit_saved(
+    house: House,
+    sign_in: str,
+    *,
+    client: str | None,
+    visitor: Visitor,
+    at: datetime,
+) -> SignedIn | Expired | OutOfOrder:
+    """Go on after a new backup code was shown: its owner says that it is saved."""
+    with house.db.write() as connection:
+        attempt = guard(records.by_token(connection, digest(sign_in)), "page", Step.SAVE_BACKUP_CODE, at)
+        if not isinstance(attempt, Attempt):
+            return attempt
+        factors.backup_code_saved(connection, attempt.person.id)
+        return finish(house, connection, attempt, attempt.methods, client=client, visitor=visitor, at=at)
+
+
+def step_down(house: House, session: Session, *, visitor: Visitor, at: datetime) -> Due | NoMail | MailedCodeClosed:
+    """Turn a session into the forced set-up: a policy came to require what its user does not have."""
+    person = session.person
+    if not house.outbox.configured:
+        return NoMail()
+    token = new_token("signin")
+    with house.db.write() as connection:
+        closed = lockouts.mailbox_closed(connection, person, at)
+        if closed is not None:
+            return MailedCodeClosed(closed.seconds)
+        sessions.step_down(connection, session, visitor=visitor, at=at)
+        attempt = begin(connection, person, token, Step.VERIFY_EMAIL, "page", known_client=None, return_to="", at=at)
+        mail_a_code(house, connection, attempt, at)
+    return Due(token, Step.VERIFY_EMAIL.value, attempt.expires_at)
+
+
+def look(house: House, sign_in: str | None, at: datetime) -> Attempt | None:
+    """Return the attempt of a page's cookie as it stands, if it can still go on; changes nothing."""
+    if sign_in is None:
+        return None
+    with house.db.read() as connection:
+        attempt = records.by_token(connection, digest(sign_in))
+    alive = guard(attempt, "page", attempt.step, at) if attempt is not None else None
+    return alive if isinstance(alive, Attempt) else None
+
+
+def lock_of(house: House, person: Person) -> Locked | None:
+    """Return the lock of a user's second factor, if there is one."""
+    with house.db.read() as connection:
+        counts = lockouts.counts(connection, person.id)
+    return Locked(counts.final) if counts.locked else None
+
+
+def whom_to_ask(house: House, person: Person) -> list[lockouts.Helper]:
+    """List whom somebody who cannot sign in can ask; nobody that cannot act, and never themselves."""
+    with house.db.read() as connection:
+        return lockouts.who_can_help(connection, person)
+
+
+def begin(
+    connection: sa.Connection,
+    person: Person,
+    token: str,
+    step: Step,
+    channel: str,
+    *,
+    known_client: bytes | None,
+    return_to: str,
+    at: datetime,
+) -> Attempt:
+    """Store an attempt whose first factor was just proved."""
+    attempt = Attempt(
+        new_id(), digest(token), channel, step, ("pwd",), person.security_version, return_to, known_client,
+        mailed=False, expires_at=at + LIFE, person=person,
+    )  # fmt: skip
+    records.insert(
+        connection,
+        {
+            "id": attempt.id,
+            "token_hash": attempt.token_hash,
+            "user_id": person.id,
+            "account_id": person.account_id,
+            "channel": channel,
+            "step": step.value,
+            "methods": "pwd",
+            "security_version": person.security_version,
+            "return_to": return_to,
+            "known_client": known_client,
+            "mailed": False,
+            "created_at": at,
+            "expires_at": attempt.expires_at,
+        },
+    )
+    return attempt
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete attempts whose time is over; for the clean-up."""
+    return records.forget_over(connection, at)
+
+
+def _prove_password(
+    house: House,
+    given: Credentials,
+    *,
+    visitor: Visitor,
+    at: datetime,
+) -> lockouts.Proved | BeginRefused:
+    with house.db.read() as connection:
+        url = directory.sso_url(connection, given.email)
+    if url is not None:
+        return SsoElsewhere(url)
+    proved = lockouts.prove_password(house, given.email, given.password, given.client, at)
+    if isinstance(proved, lockouts.WrongPassword):
+        with house.db.write() as connection:
+            _refused(connection, directory.find_person_by_email(connection, given.email), "password_wrong", visitor, at)
+        return proved
+    if isinstance(proved, lockouts.Proved) and proved.person.sso:
+        return lockouts.WrongPassword()  # an address outside the organisation's domains has no local sign-in either
+    if isinstance(proved, lockouts.Proved) and proved.person.frozen_at is not None:
+        with house.db.write() as connection:
+            lockouts.settle(connection, proved)
+            _refused(connection, proved.person, "frozen", visitor, at)
+        return Frozen()
+    return proved
+
+
+def _refused(connection: sa.Connection, person: Person | None, why: str, visitor: Visitor, at: datetime) -> None:
+    """Write a refused sign-in down; an address that nobody has goes to the installation's own log, without the address."""
+    audit.record(
+        connection, "sign_in_refused", at=at, account_id=None if person is None else person.account_id,
+        actor=audit.NOBODY, subject_id=None if person is None else person.id, result="refused", visitor=visitor,
+        details={"why": why},
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""What can come of the steps of a sign-in, beside what proving a factor can (factors/outcomes.py)."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from twofold.directory.person import Person
+from twofold.sessions.session import Started
+
+
+class SsoElsewhere(NamedTuple):
+    """The domain of the address signs in at its own organisation, there; known and unknown addresses alike."""
+
+    url: str
+
+
+class Frozen(NamedTuple):
+    """The password is right, and the user is frozen until somebody acts."""
+
+
+class NoMail(NamedTuple):
+    """A code by mail is due, and Twofold has no mail server."""
+
+
+class LockedOut(NamedTuple):
+    """The password is right, and the second factor is locked. `sign_in` is an attempt that leads to the lock page."""
+
+    person: Person
+    final: bool
+    sign_in: str
+
+
+class Due(NamedTuple):
+    """The sign-in goes on: its token, what is due next, and until when."""
+
+    sign_in: str
+    next: str
+    expires_at: datetime
+
+
+class SignedIn(NamedTuple):
+    """The sign-in is complete. `client` is the token that gives this browser or program a password count of its own."""
+
+    session: Started
+    client: str
+    return_to: str
+    new_backup_code: str | None = None
+
+
+class GoesOn(NamedTuple):
+    """The step is complete and another is due."""
+
+    next: str
+    expires_at: datetime
+
+
+class WrongMailedCode(NamedTuple):
+    """The code is not the one that was mailed, or that has run out; so many tries are left."""
+
+    left: int
+
+
+class MailedCodeClosed(NamedTuple):
+    """Five wrong mailed codes: this door is closed for so many seconds, or until an administrator unlocks."""
+
+    seconds: int
+
+
+class TwoFactorNeeded(NamedTuple):
+    """A program that cannot do a second step may not sign this user in."""

@@ -1,0 +1,212 @@
+"""The pages of a sign-in: parse, call the flow, show the outcome."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.factors import words
+from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.views import label_of
+from twofold.kit import clock
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.render import page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, set_cookie, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.signin import flow
+from twofold.signin.attempt import Expired, OutOfOrder, Step
+from twofold.signin.finish_flow import Credentials
+from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, NoMail, SignedIn, SsoElsewhere
+from twofold.signin.views import (
+    PATHS,
+    attempt_of,
+    enter_page,
+    form_of,
+    mailbox_closed,
+    new_backup_code_page,
+    no_mail,
+    sign_in_page,
+    start_over,
+)
+
+
+@get("/", name="home")
+@quick
+def home(request: AnyRequest) -> AnyResponse:
+    """Lead on to the profile, which leads on to the sign-in where it has to."""
+    return see_other("/profile")
+
+
+@get("/sign-in")
+@quick
+def show_sign_in(request: AnyRequest) -> AnyResponse:
+    """Show the first step."""
+    notice = None
+    if request.query_params.get("expired"):
+        notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
+    if request.query_params.get("signed_out"):
+        notice = _("You are signed out.")
+    return sign_in_page(request, return_to=local_path(request.query_params.get("return_to", "")), notice=notice)
+
+
+@post("/sign-in")
+@takes_password
+def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take address and password."""
+    at, form = clock.now(), form_of(request, body)
+    errors = {}
+    if not form["email"].strip():
+        errors["email"] = _("Enter your e-mail address.")
+    if not form["password"]:
+        errors["password"] = _("Enter your password.")
+    if errors:
+        return sign_in_page(request, 400, form=form, errors=errors)
+    given = Credentials(
+        form["email"], form["password"], cookie(request, "browser"), "page", local_path(form["return_to"]),
+    )  # fmt: skip
+    outcome = flow.submit_password(house_of(request), given, visitor=visitor_of(request), at=at)
+    match outcome:
+        case SignedIn():
+            return enter_page(request, outcome)
+        case Due(sign_in, due):
+            return see_other(PATHS[Step(due)], [set_cookie(house_of(request).settings, "attempt", sign_in)])
+        case LockedOut():
+            return see_other("/sign-in/locked", [set_cookie(house_of(request).settings, "attempt", outcome.sign_in)])
+        case SsoElsewhere(url):
+            return page(request, "signin/sso.html", sso_url=url)
+        case WrongPassword():
+            wrong = _("That e-mail address and password do not match.")
+            return sign_in_page(request, 401, form=form, errors={"": wrong})
+        case Wait(seconds):
+            return sign_in_page(request, 429, form=form, errors={"": words.wait(seconds)})
+        case Frozen():
+            frozen = _(
+                "Your account is frozen, because somebody said that a change to it was not theirs. Your administrator "
+                "can unfreeze it.",
+            )
+            return sign_in_page(request, 403, form=form, errors={"": frozen})
+        case NoMail():
+            return sign_in_page(request, 503, form=form, errors={"": no_mail()})
+        case MailedCodeClosed(seconds):
+            return sign_in_page(request, 429, form=form, errors={"": mailbox_closed(seconds)})
+        case _:
+            assert_never(outcome)
+
+
+@get("/sign-in/code")
+@quick
+def show_code(request: AnyRequest) -> AnyResponse:
+    """Ask for the code of the app."""
+    attempt = attempt_of(request, Step.CODE)
+    return page(request, "signin/code.html", label=label_of(house_of(request).settings, attempt.person.email))
+
+
+@post("/sign-in/code")
+@quick
+def submit_code(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the code of the app; somebody who types their backup code here is not sent away."""
+    return _take_code(request, form_of(request, body)["code"], "code", "signin/code.html")
+
+
+@get("/sign-in/backup-code")
+@quick
+def show_backup_code(request: AnyRequest) -> AnyResponse:
+    """Ask for the backup code."""
+    attempt_of(request, Step.CODE)
+    return page(request, "signin/backup_code.html")
+
+
+@post("/sign-in/backup-code")
+@quick
+def submit_backup_code(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the backup code, which is replaced."""
+    return _take_code(request, form_of(request, body)["backup_code"], "backup_code", "signin/backup_code.html")
+
+
+@get("/sign-in/new-backup-code")
+@quick
+def show_new_backup_code(request: AnyRequest) -> AnyResponse:
+    """Show the new backup code, as often as the page is loaded, until it is saved."""
+    return new_backup_code_page(request, attempt_of(request, Step.SAVE_BACKUP_CODE))
+
+
+@post("/sign-in/new-backup-code")
+@quick
+def submit_saved(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Go on once the new backup code is said to be saved."""
+    form, at = form_of(request, body), clock.now()
+    attempt = attempt_of(request, Step.SAVE_BACKUP_CODE)
+    if not form["saved"]:
+        errors = {"saved": _("Save the code, then tick the box. We cannot show it again.")}
+        return new_backup_code_page(request, attempt, 400, errors)
+    outcome = flow.submit_saved(
+        house_of(request), cookie(request, "attempt") or "", client=cookie(request, "browser"),
+        visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case SignedIn():
+            return enter_page(request, outcome)
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+@get("/sign-in/lost-access")
+@quick
+def show_lost_access(request: AnyRequest) -> AnyResponse:
+    """Say whom to ask when app and backup code are both gone."""
+    attempt = attempt_of(request, Step.CODE)
+    return page(request, "signin/lost_access.html", helpers=flow.whom_to_ask(house_of(request), attempt.person))
+
+
+@get("/sign-in/locked")
+@quick
+def show_locked(request: AnyRequest) -> AnyResponse:
+    """Say that the account is locked, and whom to ask; only somebody who knows the password gets here."""
+    attempt = attempt_of(request, Step.CODE)
+    lock = flow.lock_of(house_of(request), attempt.person)
+    if lock is None:
+        return see_other("/sign-in/code")
+    helpers = flow.whom_to_ask(house_of(request), attempt.person)
+    return page(request, "signin/locked.html", 423, helpers=helpers, final=lock.final)
+
+
+def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> AnyResponse:
+    attempt = attempt_of(request, Step.CODE)
+    label = label_of(house_of(request).settings, attempt.person.email)
+    outcome = flow.submit_code(
+        house_of(request), cookie(request, "attempt") or "", typed, channel="page", client=cookie(request, "browser"),
+        visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    match outcome:
+        case SignedIn():
+            return enter_page(request, outcome)
+        case Due(_, due):
+            return see_other(PATHS[Step(due)])
+        case Locked():
+            return see_other("/sign-in/locked")
+        case WrongCode() | UsedCode() | SpentBackupCode():
+            said = words.refused_code(outcome, label)
+            return page(request, template, 401, errors={field: said}, label=label)
+        case MalformedCode():
+            return page(request, template, 400, errors={field: words.malformed_code()}, label=label)
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+handlers = [
+    home,
+    show_sign_in,
+    submit_password,
+    show_code,
+    submit_code,
+    show_backup_code,
+    submit_backup_code,
+    show_new_backup_code,
+    submit_saved,
+    show_lost_access,
+    show_locked,
+]

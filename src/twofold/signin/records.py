@@ -1,0 +1,128 @@
+"""The statements of sign-in attempts."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory.person import Person
+from twofold.directory.tables import PERSON, accounts, users
+from twofold.kit.db import AnyRow
+from twofold.kit.vault import Sealed
+from twofold.signin.attempt import Attempt, Step
+from twofold.signin.tables import sign_in_attempts
+
+_columns = (
+    sign_in_attempts.c.id,
+    sign_in_attempts.c.token_hash,
+    sign_in_attempts.c.channel,
+    sign_in_attempts.c.step,
+    sign_in_attempts.c.methods,
+    sign_in_attempts.c.security_version,
+    sign_in_attempts.c.return_to,
+    sign_in_attempts.c.known_client,
+    sign_in_attempts.c.mailed,
+    sign_in_attempts.c.expires_at,
+)
+_attempt = sa.select(
+    *(column.label(f"attempt_{column.name}") for column in _columns),
+    *(column.label(f"person_{column.key}") for column in PERSON),
+).select_from(
+    sign_in_attempts.join(users, users.c.id == sign_in_attempts.c.user_id).join(
+        accounts,
+        accounts.c.id == users.c.account_id,
+    ),
+)
+_by_token = _attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
+_by_id = _attempt.where(sign_in_attempts.c.id == sa.bindparam("attempt_id"))
+_finish = sign_in_attempts.delete().where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
+_boxes = sa.select(
+    sign_in_attempts.c.mail_key_id,
+    sign_in_attempts.c.mail_box,
+    sign_in_attempts.c.mail_expires_at,
+    sign_in_attempts.c.backup_key_id,
+    sign_in_attempts.c.backup_box,
+).where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
+
+
+def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Store a new attempt."""
+    connection.execute(sign_in_attempts.insert(), values)
+
+
+def by_token(connection: sa.Connection, token_hash: bytes) -> Attempt | None:
+    """Find an attempt and its user by the hash of its token."""
+    return _read(connection.execute(_by_token, {"token_hash": token_hash}).first())
+
+
+def by_id(connection: sa.Connection, attempt_id: UUID) -> Attempt | None:
+    """Find an attempt and its user by id."""
+    return _read(connection.execute(_by_id, {"attempt_id": attempt_id}).first())
+
+
+def advance(connection: sa.Connection, attempt: Attempt, step: Step, expires_at: datetime, **values: Any) -> bool:
+    """Move an attempt from the step it stands at to another; False when somebody else moved it first."""
+    moved = connection.execute(
+        sign_in_attempts.update()
+        .where(sign_in_attempts.c.token_hash == attempt.token_hash, sign_in_attempts.c.step == attempt.step)
+        .values(step=step, expires_at=expires_at, **values),
+    )
+    return moved.rowcount == 1
+
+
+def finish(connection: sa.Connection, attempt: Attempt) -> bool:
+    """Delete an attempt that is complete; False when it was finished before."""
+    return connection.execute(_finish, {"token_hash": attempt.token_hash}).rowcount == 1
+
+
+def note_mailed(connection: sa.Connection, attempt: Attempt) -> None:
+    """Note that a letter with a code is under way for an attempt."""
+    own = sign_in_attempts.c.token_hash == attempt.token_hash
+    connection.execute(sign_in_attempts.update().where(own).values(mailed=True))
+
+
+def store_mailed_code(connection: sa.Connection, attempt: Attempt, sealed: Sealed, expires_at: datetime) -> None:
+    """Keep the code that was just mailed, sealed, in the place of any before it."""
+    connection.execute(
+        sign_in_attempts.update()
+        .where(sign_in_attempts.c.token_hash == attempt.token_hash)
+        .values(mail_key_id=sealed.key_id, mail_box=sealed.box, mail_expires_at=expires_at),
+    )
+
+
+def mailed_code(connection: sa.Connection, attempt: Attempt) -> tuple[Sealed, datetime] | None:
+    """Return the sealed code that was mailed for an attempt, and until when it holds."""
+    row = connection.execute(_boxes, {"token_hash": attempt.token_hash}).first()
+    return None if row is None or row.mail_box is None else (Sealed(row.mail_key_id, row.mail_box), row.mail_expires_at)
+
+
+def backup_code(connection: sa.Connection, attempt: Attempt) -> Sealed | None:
+    """Return the sealed new backup code that an attempt keeps until it is saved."""
+    row = connection.execute(_boxes, {"token_hash": attempt.token_hash}).first()
+    return None if row is None or row.backup_box is None else Sealed(row.backup_key_id, row.backup_box)
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete attempts whose time is over."""
+    return connection.execute(sign_in_attempts.delete().where(sign_in_attempts.c.expires_at <= at)).rowcount
+
+
+def _read(row: AnyRow | None) -> Attempt | None:
+    if row is None:
+        return None
+    own = len(_columns)
+    id_, token_hash, channel, step, methods, version, return_to, known_client, mailed, expires_at = row[:own]
+    return Attempt(
+        id_,
+        token_hash,
+        channel,
+        Step(step),
+        tuple(methods.split()),
+        version,
+        return_to,
+        known_client,
+        mailed,
+        expires_at,
+        Person(*row[own:]),
+    )

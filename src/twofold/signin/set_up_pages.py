@@ -1,0 +1,173 @@
+"""The pages of the forced set-up: the mailbox first, then the authenticator; and how a session is stepped down to it."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.factors import words
+from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, WrongConfirmation
+from twofold.factors.views import enrolment_view
+from twofold.kit import clock
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page, problem_page, see_other
+from twofold.kit.web.requests import (
+    AnyRequest,
+    AnyResponse,
+    cookie,
+    forget_cookie,
+    house_of,
+    set_cookie,
+    visitor_of,
+)
+from twofold.kit.words import gettext as _
+from twofold.lockouts.flow import Wait
+from twofold.sessions import guard
+from twofold.signin import flow, set_up_flow
+from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
+from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, NoMail, SignedIn, WrongMailedCode
+from twofold.signin.views import (
+    PATHS,
+    attempt_of,
+    enter_page,
+    form_of,
+    mailbox_closed,
+    no_mail,
+    start_over,
+    verify_email_page,
+)
+
+
+@get("/sign-in/verify-email")
+@quick
+def show_verify_email(request: AnyRequest) -> AnyResponse:
+    """Ask for the code from the mailbox."""
+    return verify_email_page(request, attempt_of(request, Step.VERIFY_EMAIL))
+
+
+@post("/sign-in/verify-email")
+@quick
+def submit_mailed_code(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the code from the mailbox."""
+    form, at = form_of(request, body), clock.now()
+    attempt = attempt_of(request, Step.VERIFY_EMAIL)
+    outcome = set_up_flow.submit_mailed_code(
+        house_of(request), cookie(request, "attempt") or "", form["code"], channel="page",
+        visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case GoesOn(due):
+            return see_other(PATHS[Step(due)])
+        case WrongMailedCode(left):
+            if left == 0:
+                return verify_email_page(request, attempt, 401, mailbox_closed(24 * 3600))
+            wrong = _("That code is not right, or it is older than 10 minutes. Enter the newest one, or send a new code.")
+            return verify_email_page(request, attempt, 401, wrong)
+        case MailedCodeClosed(seconds):
+            return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
+        case MalformedCode():
+            return verify_email_page(request, attempt, 400, _("Enter the six digits from the e-mail."))
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+@post("/sign-in/verify-email/resend")
+@quick
+def resend(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Send another code."""
+    form_of(request, body)
+    attempt = attempt_of(request, Step.VERIFY_EMAIL)
+    outcome = set_up_flow.resend(house_of(request), cookie(request, "attempt") or "", channel="page", at=clock.now())
+    match outcome:
+        case GoesOn():
+            return see_other("/sign-in/verify-email")
+        case Wait(seconds):
+            minutes = -(-seconds // 60)
+            wait = _("Three codes were sent within the hour. Wait %(n)d minutes before you ask for another.") % {"n": minutes}
+            return verify_email_page(request, attempt, 429, wait)
+        case MailedCodeClosed(seconds):
+            return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+@get("/sign-in/set-up")
+@quick
+def show_set_up(request: AnyRequest) -> AnyResponse:
+    """Show the QR code of the forced set-up; to a session that was stepped down, say what is due."""
+    at = clock.now()
+    if cookie(request, "attempt") is None or flow.look(house_of(request), cookie(request, "attempt"), at) is None:
+        session = guard.session_of_page(request, at)
+        if session is not None and guard.stepped_down(request, session, at):
+            return page(request, "signin/step_down.html")
+    return _set_up_page(request, attempt_of(request, Step.SET_UP))
+
+
+@post("/sign-in/set-up/begin")
+@quick
+def begin(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Step a session down to the set-up; within an attempt, start the set-up again."""
+    form_of(request, body)
+    at, house = clock.now(), house_of(request)
+    session = guard.session_of_page(request, at)
+    if session is None or not guard.stepped_down(request, session, at):
+        attempt_of(request, Step.SET_UP)
+        set_up_flow.open_enrolment(house, cookie(request, "attempt") or "", channel="page", at=at)
+        return see_other("/sign-in/set-up")
+    outcome = flow.step_down(house, session, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Due(sign_in, due):
+            settings = house.settings
+            cookies = [set_cookie(settings, "attempt", sign_in), forget_cookie(settings, "session")]
+            return see_other(PATHS[Step(due)], cookies)
+        case NoMail():
+            return problem_page(request, 503, _("This cannot be done right now"), no_mail(), "")
+        case MailedCodeClosed(seconds):
+            return problem_page(request, 429, _("This cannot be done right now"), mailbox_closed(seconds), "")
+        case _:
+            assert_never(outcome)
+
+
+@post("/sign-in/set-up")
+@quick
+def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take a code of the new app; the backup code is next."""
+    form, at, house = form_of(request, body), clock.now(), house_of(request)
+    attempt = attempt_of(request, Step.SET_UP)
+    opened = set_up_flow.find_enrolment(house, attempt, at)
+    if opened is None:
+        return _set_up_page(request, attempt)
+    outcome = set_up_flow.confirm_enrolment(
+        house, cookie(request, "attempt") or "", opened.id, form["code"], channel="page",
+        client=cookie(request, "browser"), visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Due(_, due):
+            return see_other(PATHS[Step(due)])
+        case SignedIn():
+            return enter_page(request, outcome)
+        case WrongConfirmation():
+            return _set_up_page(request, attempt, 401, words.wrong_confirmation(outcome))
+        case MalformedCode():
+            return _set_up_page(request, attempt, 400, _("Enter the six digits that your app shows."))
+        case EnrolmentExpired():
+            return _set_up_page(request, attempt, 410)
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+def _set_up_page(request: AnyRequest, attempt: Attempt, status: int = 200, error: str | None = None) -> AnyResponse:
+    house = house_of(request)
+    opened = set_up_flow.find_enrolment(house, attempt, clock.now())
+    if opened is None:
+        return page(request, "signin/set_up_again.html", 410 if status == 200 else status, errors={"": error} if error else {})  # noqa: PLR2004
+    view = enrolment_view(house.settings, opened, attempt.person.email)
+    return page(request, "signin/set_up.html", status, errors={"code": error} if error else {}, **view)
+
+
+handlers = [show_verify_email, submit_mailed_code, resend, show_set_up, begin, submit_set_up]

@@ -1,0 +1,126 @@
+"""What the pages of a sign-in share: where each step is, whose attempt a browser holds, and how it ends."""
+
+from litestar.datastructures import Cookie
+
+from twofold.directory.email_address import masked
+from twofold.kit import clock
+from twofold.kit.web.forms import Form, parse_form
+from twofold.kit.web.render import page, see_other
+from twofold.kit.web.requests import (
+    BROWSER_LIFE,
+    AnyRequest,
+    AnyResponse,
+    Turned,
+    cookie,
+    forget_cookie,
+    house_of,
+    local_path,
+    set_cookie,
+)
+from twofold.kit.words import gettext as _
+from twofold.signin import flow, set_up_flow
+from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
+from twofold.signin.outcomes import SignedIn
+
+PATHS = {
+    Step.CODE: "/sign-in/code",
+    Step.VERIFY_EMAIL: "/sign-in/verify-email",
+    Step.SET_UP: "/sign-in/set-up",
+    Step.SAVE_BACKUP_CODE: "/sign-in/new-backup-code",
+}
+
+
+def form_of(request: AnyRequest, body: bytes) -> Form:
+    """Read the form of a page."""
+    return parse_form(body, request.headers.get("content-type", ""))
+
+
+def attempt_of(request: AnyRequest, step: Step) -> Attempt:
+    """Return the attempt of the browser's cookie if this step is due; turn away to the one that is, or to the start."""
+    attempt = flow.look(house_of(request), cookie(request, "attempt"), clock.now())
+    if attempt is None:
+        raise Turned(start_over(request, Expired()))
+    if attempt.step is not step:
+        raise Turned(start_over(request, OutOfOrder(attempt.step)))
+    return attempt
+
+
+def start_over(request: AnyRequest, outcome: Expired | OutOfOrder) -> AnyResponse:
+    """Lead on to the step that is due, or to the start."""
+    if isinstance(outcome, OutOfOrder) and outcome.due in PATHS:
+        return see_other(PATHS[outcome.due])
+    forget = [forget_cookie(house_of(request).settings, "attempt")]
+    return see_other("/sign-in?expired=1" if cookie(request, "attempt") else "/sign-in", forget)
+
+
+def enter_page(request: AnyRequest, signed_in: SignedIn) -> AnyResponse:
+    """Hand the browser its session; whatever session it had before is not the one it gets."""
+    settings = house_of(request).settings
+    cookies: list[Cookie] = [
+        set_cookie(settings, "session", signed_in.session.token),
+        set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
+        forget_cookie(settings, "attempt"),
+    ]
+    return see_other(signed_in.return_to or "/profile", cookies)
+
+
+def sign_in_page(
+    request: AnyRequest,
+    status: int = 200,
+    *,
+    form: Form | None = None,
+    return_to: str = "",
+    notice: str | None = None,
+    errors: dict[str, str] | None = None,
+) -> AnyResponse:
+    """Show the first step, with what was typed."""
+    return page(
+        request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
+        return_to=local_path(form["return_to"]) if form else return_to, notice=notice, errors=errors or {},
+        demo=request.app.state.demo_people,
+    )  # fmt: skip
+
+
+def new_backup_code_page(
+    request: AnyRequest,
+    attempt: Attempt,
+    status: int = 200,
+    errors: dict[str, str] | None = None,
+) -> AnyResponse:
+    """Show the new backup code of an attempt."""
+    code = set_up_flow.show_backup_code(house_of(request), attempt)
+    forced = not attempt.person.has_second_factor or "backup_code" not in attempt.methods
+    template = "signin/save_backup_code.html" if forced else "signin/new_backup_code.html"
+    return page(
+        request, template, status, backup_code=code or "", valid_until=attempt.expires_at, owner=attempt.person.email,
+        errors=errors or {},
+    )  # fmt: skip
+
+
+def verify_email_page(
+    request: AnyRequest,
+    attempt: Attempt,
+    status: int = 200,
+    error: str | None = None,
+) -> AnyResponse:
+    """Show where the code from the mailbox goes."""
+    return page(
+        request, "signin/verify_email.html", status, masked_email=masked(attempt.person.email),
+        mail_sent=attempt.mailed, errors={"code": error} if error else {},
+    )  # fmt: skip
+
+
+def no_mail() -> str:
+    """Say that a mail is needed and none can be sent."""
+    return _(
+        "Your organisation requires two-factor authentication, and setting it up needs an e-mail that cannot be sent "
+        "right now: this installation has no mail server. Tell the people who run it.",
+    )
+
+
+def mailbox_closed(seconds: int) -> str:
+    """Say that the door of the mailed code is closed."""
+    hours = -(-seconds // 3600)
+    return _(
+        "Too many wrong codes from the e-mail. Try again in %(n)d hours, or ask your administrator to unlock you.",
+    ) % {"n": hours}

@@ -1,0 +1,206 @@
+"""The fixtures of all tests. What they hand out is made in tests/harness.
+
+Playwright keeps an event loop in the main thread once a test has used a browser: tests that need asyncio of their own
+run it in a thread.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import hypothesis
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.harness import browser as browsers
+from tests.harness.databases import BACKENDS, Backend, PostgresqlDatabases, SqliteDatabases
+from tests.harness.postgres import Cluster
+from tests.harness.server import Server
+from tests.harness.smtp import SmtpServer
+
+# 32 bytes that encrypt nothing of value.
+KEYS = "test:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="
+
+hypothesis.settings.register_profile("twofold", deadline=None)  # a shared machine is slow at times
+hypothesis.settings.load_profile("twofold")
+
+
+def pytest_configure() -> None:
+    """End in good order when told to end, so that no server is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end (SIGTERM)", returncode=143))
+
+
+# --- databases
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """Share one PostgreSQL cluster among tests that leave it running; fast, since it need not survive a power cut."""
+    with Cluster(durable=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def fault_postgres() -> Iterator[Cluster]:
+    """Start a PostgreSQL cluster of the test's own, to be stopped, killed, paused and restarted."""
+    with Cluster(durable=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    """Make SQLite databases from one migrated file."""
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(request: pytest.FixtureRequest) -> PostgresqlDatabases:
+    """Make PostgreSQL databases from one migrated template; the cluster starts with the first."""
+    return PostgresqlDatabases(lambda: request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def sqlite_url(sqlite_databases: SqliteDatabases, tmp_path: Path) -> str:
+    """Make a fresh SQLite database with the current schema."""
+    return sqlite_databases.fresh(tmp_path)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_databases: PostgresqlDatabases) -> Iterator[str]:
+    """Make a fresh PostgreSQL database with the current schema."""
+    url = postgresql_databases.fresh()
+    yield url
+    postgresql_databases.drop(url)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Run the test once for each database; use it to choose which."""
+    name: Backend = request.param
+    return name
+
+
+@pytest.fixture
+def database_url(backend: Backend, request: pytest.FixtureRequest) -> str:
+    """Make a fresh database with the current schema; the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{backend}_url")
+    return url
+
+
+@pytest.fixture
+def blank_database_url(backend: Backend, postgresql_databases: PostgresqlDatabases, tmp_path: Path) -> Iterator[str]:
+    """Make a database without any schema, for tests of the migrations; the test runs once on each kind."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'blank.db'}"
+    else:
+        url = postgresql_databases.blank()
+        yield url
+        postgresql_databases.drop(url)
+
+
+# --- mail
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpServer]:
+    """Run a mail server that keeps what it takes."""
+    with SmtpServer() as server:
+        yield server
+
+
+# --- Twofold itself
+
+
+class Serve(Protocol):
+    """Starts a server; settings are TWOFOLD_... names in lower case without the prefix."""
+
+    def __call__(
+        self, database_url: str | None = None, *, smtp: SmtpServer | None = None, workers: int = 1, **settings: str
+    ) -> Server: ...
+
+
+@pytest.fixture
+def serve(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Serve]:
+    """Start servers, ready to answer; without a database named, on a fresh SQLite. They end with the test."""
+    running: list[Server] = []
+
+    def start(
+        database_url: str | None = None, *, smtp: SmtpServer | None = None, workers: int = 1, **settings: str
+    ) -> Server:
+        folder = tmp_path / f"server-{len(running) + 1}"
+        folder.mkdir()
+        chosen = {
+            "database_url": database_url or sqlite_databases.fresh(folder),
+            "keys": KEYS,
+            **({"smtp_url": smtp.url} if smtp else {}),
+            **settings,
+        }
+        server = Server(folder, settings={f"TWOFOLD_{k.upper()}": v for k, v in chosen.items()}, workers=workers)
+        running.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+# --- the browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Share one Chromium among all tests; each page has its own cookies."""
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages, each for a person of its own (no shared cookies); options are those of a Playwright context.
+
+    A script that fails or that the Content-Security-Policy stops fails the test.
+    """
+    contexts, failures = [], []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            failures.append(message.text)
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**(browsers.DESKTOP | options))
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        context.on("weberror", lambda error: failures.append(str(error.error)))
+        context.on("console", note)
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not failures, failures
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """Open a page on a desk, 1280x800."""
+    return new_page()
+
+
+@pytest.fixture
+def phone(new_page: Callable[..., Page]) -> Page:
+    """Open a page on a phone, 390x844, with touch."""
+    return new_page(**browsers.PHONE)
+
+
+@pytest.fixture
+def without_javascript(new_page: Callable[..., Page]) -> Page:
+    """Open a page in a browser that runs no scripts."""
+    return new_page(**browsers.WITHOUT_JAVASCRIPT)
+
+
+@pytest.fixture
+def dark(new_page: Callable[..., Page]) -> Page:
+    """Open a page for somebody who prefers a dark one."""
+    return new_page(**browsers.DARK)

@@ -1,0 +1,158 @@
+"""Twofold itself, as an operator runs it: real processes, real settings, real signals."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from tests.harness import processes
+from tests.harness.ports import free_port
+
+SERVE = (sys.executable, "-m", "twofold", "serve")
+
+# What a server gets of our own environment. Settings of whoever runs the tests stay outside.
+INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+
+
+class Server:
+    """A running `twofold serve`; its data, keys and log lie in `folder`."""
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        workers: int = 1,
+        command: Sequence[str] = SERVE,
+        port: int | None = None,
+    ) -> None:
+        """Prepare a server; `settings` (TWOFOLD_...) go over what the folder and the port imply."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://{self.host}:{self.port}"
+        self.log = folder / "server.log"
+        self.settings = {"TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, **(settings or {})}
+        self._command = [*command, "--host", self.host, "--port", str(self.port), "--workers", str(workers)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process that was started; with several workers it is their parent."""
+        assert self._process is not None, "the server was not started"
+        return self._process.pid
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the server sees: also for a `twofold` command beside it."""
+        return {name: os.environ[name] for name in INHERITED if name in os.environ} | self.settings
+
+    @property
+    def logged(self) -> str:
+        """Everything that it has written so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def start(self, *, seconds: float = 20, until_ready: bool = True) -> None:
+        """Start the processes and wait until /readyz answers 200."""
+        assert not self.is_running, "the server runs already"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        if until_ready:
+            self.wait_until_ready(seconds=seconds)
+
+    def wait_until_ready(self, *, seconds: float = 20) -> None:
+        """Wait until /readyz answers 200; fail with the end of the log where it never does."""
+        try:
+            processes.wait_until(
+                lambda: not self.is_running or self.status("/readyz") == 200, seconds=seconds, what="ready"
+            )
+        except TimeoutError:
+            raise RuntimeError(f"the server was not ready within {seconds} s:\n{self.logged[-4000:]}") from None
+        if not self.is_running:
+            raise RuntimeError(f"the server ended by itself ({self.exit_code}):\n{self.logged[-4000:]}")
+
+    def status(self, path: str) -> int | None:
+        """Return the HTTP status of a page, None where nothing answers."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:  # noqa: S310 - an http address of our own
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code
+        except OSError:
+            return None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll() if self._process else None
+
+    def stop(self, *, seconds: float = 20) -> int | None:
+        """Ask it to end, as a service manager does (SIGTERM); return its exit code. Whatever stays is killed."""
+        if self._process is None:
+            return None
+        members = processes.family(self.pid) if self.is_running else []
+        if self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        processes.kill(pid for pid in members if processes.is_alive(pid))
+        return self._process.wait(timeout=5)
+
+    def kill(self) -> None:
+        """Kill all of its processes at once, as a power cut would."""
+        if self._process is not None and self.is_running:
+            processes.kill_family(self.pid)
+            self._process.wait(timeout=5)
+
+    def twofold(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another `twofold` command with the same settings, as an operator does beside the running server."""
+        return subprocess.run(
+            [sys.executable, "-m", "twofold", *arguments],
+            env=self.environment, input=stdin, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    def restart(self) -> None:
+        """Stop it in good order and start it again on the same port, with the same data."""
+        self.stop()
+        self.start()
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that serve requests."""
+        helpers = ("resource_tracker", "forkserver")
+        pids = [
+            pid for pid in processes.children(self.pid) if not any(h in processes.command_line(pid) for h in helpers)
+        ]
+        return pids or [self.pid]
+
+    def kill_worker(self) -> int:
+        """Kill one worker in the middle of whatever it does; return its former id."""
+        victim = self.workers[0]
+        processes.kill([victim])
+        return victim
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all its processes so far, those that ended included."""
+        return processes.cpu_seconds(self.pid)
