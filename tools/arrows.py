@@ -45,7 +45,7 @@ ROLES = (
     ("tables",),
     ("records",),
     ("flow",),
-    ("guard",),
+    ("guard", "letters"),
     ("views", "forms"),
     ("pages", "api"),
 )
