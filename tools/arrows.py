@@ -25,8 +25,10 @@ ROOMS = (
     ("signin", "profile"),
     ("provisioning",),
     ("admin", "support", "oidc"),
+    ("schema",),
     ("migrations",),
     ("migrate",),
+    ("health", "help_pages"),
     ("app",),
     ("demo", "worker"),
     ("cli",),
@@ -34,7 +36,7 @@ ROOMS = (
 )
 
 # Rooms without features of their own: they may import any file of the rooms below them.
-MEETING_PLACES = {"migrations", "migrate", "app", "demo", "worker", "cli", "__main__"}
+MEETING_PLACES = {"schema", "migrations", "migrate", "health", "help_pages", "app", "demo", "worker", "cli", "__main__"}
 
 # Rooms that know no feature: no roles and no things inside them.
 FOUNDATIONS = {"settings", "kit"}

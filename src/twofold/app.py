@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -206,7 +207,7 @@ def _openapi() -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", description="A session token, or an operator key.")
     return OpenAPIConfig(
         title="Twofold API",
-        version=twofold.VERSION,
+        version=metadata.version("twofold"),
         path="/api",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         use_handler_docstrings=True,
