@@ -156,7 +156,9 @@ def _unavailable(request: Request[Any, Any, Any]) -> Response[Any]:
     if _is_api(request):
         return problem(503, "unavailable", retry_after=2)
     what = _("We cannot answer right now. Nothing of what you entered was used.")
-    response = problem_page(request, 503, _("Try again in a moment"), what, _("Wait a few seconds, then reload the page."))
+    response = problem_page(
+        request, 503, _("Try again in a moment"), what, _("Wait a few seconds, then reload the page.")
+    )
     response.headers["Retry-After"] = "2"
     return response
 
@@ -178,7 +180,9 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     if status == 404:  # noqa: PLR2004
         what = _("There is no page at this address.")
         return problem_page(request, 404, _("Not found"), what, "", ("/profile", _("Go to your profile")))
-    return problem_page(request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again."))
+    return problem_page(
+        request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again.")
+    )
 
 
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -187,7 +191,13 @@ def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if _is_api(request):
         return problem(500, "internal", detail=f"Request id {request_id}")
     what = _("Something went wrong on our side, and we have written it down.")
-    return problem_page(request, 500, _("Something went wrong"), what, _("Try again. If it happens again, name this number: %s") % request_id)
+    return problem_page(
+        request,
+        500,
+        _("Something went wrong"),
+        what,
+        _("Try again. If it happens again, name this number: %s") % request_id,
+    )
 
 
 EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 KEY_BYTES = 32
+ISSUER_LENGTH = 40
 
 
 class SettingsError(Exception):
@@ -132,7 +133,9 @@ def _database_url(text: str) -> str:
         return "postgresql+psycopg:" + text.split(":", 1)[1]
     if scheme in {"postgresql+psycopg", "sqlite"}:
         if text in {"sqlite://", "sqlite:///", "sqlite:///:memory:"}:
-            msg = "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
+            msg = (
+                "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
+            )
             raise SettingsError(msg)
         return text
     msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme!r}."
@@ -150,7 +153,7 @@ def _base_url(text: str) -> str:
         msg = f"TWOFOLD_BASE_URL must look like https://login.example.com, not {text!r}."
         raise SettingsError(msg)
     if parts.path.strip("/"):
-        msg = "TWOFOLD_BASE_URL must have no path: __Host- cookies belong to a whole host. Give Twofold a host name of its own."
+        msg = "TWOFOLD_BASE_URL must have no path: its cookies belong to a whole host, so it needs one of its own."
         raise SettingsError(msg)
     if parts.scheme == "http" and not _is_loopback(host):
         msg = f"TWOFOLD_BASE_URL may use http only on this machine (127.0.0.1, localhost); for {host} use https."
@@ -166,8 +169,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _issuer(text: str) -> str:
-    if ":" in text or len(text) > 40 or not text.isprintable():
-        msg = "TWOFOLD_ISSUER must have at most 40 characters and no colon: authenticator apps show it before the address."
+    if ":" in text or len(text) > ISSUER_LENGTH or not text.isprintable():
+        msg = f"TWOFOLD_ISSUER must have at most {ISSUER_LENGTH} characters and no colon: apps show it so."
         raise SettingsError(msg)
     return text
 

@@ -103,14 +103,14 @@ def change_account(
         if before is None:
             return None
         values: dict[str, Any] = {
-            name: value
-            for name, value in change._asdict().items()
-            if value is not None and name != "sso_domains"
+            name: value for name, value in change._asdict().items() if value is not None and name != "sso_domains"
         }
         after = change._replace(
             sso=before.sso if change.sso is None else change.sso,
             sso_url=change.sso_url or before.sso_url,
-            sso_domains=records.domains_of(connection, account_id) if change.sso_domains is None else change.sso_domains,
+            sso_domains=records.domains_of(connection, account_id)
+            if change.sso_domains is None
+            else change.sso_domains,
         )
         refused = _why_not_account(after) or _taken_domain(connection, account_id, after.sso_domains or ())
         if refused:
@@ -126,7 +126,7 @@ def change_account(
     return account_id
 
 
-def create_user(  # noqa: PLR0911 - each refusal is a sentence of its own
+def create_user(
     house: House,
     account_id: UUID | None,
     new: NewUser,
@@ -140,7 +140,9 @@ def create_user(  # noqa: PLR0911 - each refusal is a sentence of its own
     if refused:
         return refused
     if (new.role == "support") != (account_id is None):
-        return Refused("invalid_request", "role", "Support agents belong to the operator's account and nobody else does.")
+        return Refused(
+            "invalid_request", "role", "Support agents belong to the operator's account and nobody else does."
+        )
     hashed = None
     if new.password is not None:
         password = normalise(new.password)
@@ -162,7 +164,9 @@ def create_user(  # noqa: PLR0911 - each refusal is a sentence of its own
         if new.licensed and home.seats is not None and records.seats_taken(connection, home.id) >= home.seats:
             return Refused("no_seat_left", "licensed", f"All {home.seats} licences of this account are in use.")
         if home.sso and hashed is not None:
-            return Refused("sso", "password", "This account signs in with single sign-on: its users have no password here.")
+            return Refused(
+                "sso", "password", "This account signs in with single sign-on: its users have no password here."
+            )
         records.insert_user(
             connection,
             {
@@ -321,7 +325,9 @@ def _why_not_account(change: AccountChange) -> Refused | None:
     if change.seats is not None and change.seats < 0:
         return Refused("invalid_request", "seats", "Give the number of licences, 0 or more.")
     if change.sso_url is not None and not change.sso_url.startswith("https://"):
-        return Refused("invalid_request", "sso_url", "The sign-in address of the organisation must begin with https://.")
+        return Refused(
+            "invalid_request", "sso_url", "The sign-in address of the organisation must begin with https://."
+        )
     if change.sso and not change.sso_url:
         return Refused("invalid_request", "sso_url", "Single sign-on needs the organisation's sign-in address.")
     if change.sso and not change.sso_domains:

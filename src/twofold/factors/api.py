@@ -71,7 +71,7 @@ def show(request: AnyRequest) -> TwoFactorAnswer:
 @post("/two-factor/enrolments", tags=TAGS, summary="Open a set-up", responses=refusals(401, 403, 404, 409, 423))
 @takes_password
 def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAnswer]:
-    """Open the set-up of an authenticator; it protects nothing until a code of the app confirms it, within 15 minutes."""
+    """Open the set-up of an authenticator: it protects nothing until a code of the app confirms it, in 15 minutes."""
     at, house = clock.now(), house_of(request)
     session = guard.caller(request, at)
     replaces = row_id(data.replaces) if data.replaces else None
@@ -118,7 +118,12 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
             assert_never(outcome)
 
 
-@patch("/two-factor/authenticators/{authenticator:str}", tags=TAGS, summary="Rename an authenticator", responses=refusals(401, 403, 404))
+@patch(
+    "/two-factor/authenticators/{authenticator:str}",
+    tags=TAGS,
+    summary="Rename an authenticator",
+    responses=refusals(401, 403, 404),
+)
 @quick
 def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Response[AuthenticatorAnswer]:
     """Give an authenticator another name."""
@@ -162,7 +167,13 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
             return _refused(outcome)
 
 
-@post("/two-factor/backup-code", status_code=200, tags=TAGS, summary="Regenerate the backup code", responses=refusals(401, 403, 409, 423))
+@post(
+    "/two-factor/backup-code",
+    status_code=200,
+    tags=TAGS,
+    summary="Regenerate the backup code",
+    responses=refusals(401, 403, 409, 423),
+)
 @takes_password
 def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]:
     """Put a new backup code in the place of the old one; nobody can show it again."""
@@ -176,7 +187,13 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
     return _refused(outcome)
 
 
-@post("/two-factor/removal", status_code=200, tags=TAGS, summary="Remove two-factor authentication", responses=refusals(401, 403, 409, 423))
+@post(
+    "/two-factor/removal",
+    status_code=200,
+    tags=TAGS,
+    summary="Remove two-factor authentication",
+    responses=refusals(401, 403, 409, 423),
+)
 @takes_password
 def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
     """Switch two-factor authentication off, unless the organisation requires it."""

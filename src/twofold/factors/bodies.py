@@ -74,7 +74,7 @@ class EnrolmentAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class ChangedAnswer(msgspec.Struct):
-    """A change that was made: the session's new token, and a backup code where one was made (null: the old one stays)."""
+    """A change that was made: the session's new token, and a new backup code (null: the old one stays)."""
 
     session_token: str
     backup_code: str | None

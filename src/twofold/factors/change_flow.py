@@ -205,7 +205,7 @@ def with_proofs(
     visitor: Visitor,
     at: datetime,
 ) -> T | ProofsRefused:
-    """Carry a change out for somebody who proves password and second factor, all in one transaction after the password."""
+    """Carry a change out for somebody who proves password and second factor."""
     if not session.person.has_second_factor:
         return NotEnabled()
     proof = proofs.parse(given.code)

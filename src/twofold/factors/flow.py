@@ -76,7 +76,10 @@ def show(connection: sa.Connection, user_id: UUID) -> Factors:
     """Return what a user's second factors look like; never a secret."""
     code, counts = records.backup_code_of(connection, user_id), lockouts.counts(connection, user_id)
     return Factors(
-        [Authenticator(row.id, row.name, row.created_at, row.last_used_at) for row in records.authenticators_of(connection, user_id)],
+        [
+            Authenticator(row.id, row.name, row.created_at, row.last_used_at)
+            for row in records.authenticators_of(connection, user_id)
+        ],
         None if code is None else code.created_at,
         code is not None and not code.seen,
         counts.locked,

@@ -83,7 +83,9 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
         case TooMany():
             todo = _("Remove one first, or replace one.")
             link = ("/profile/two-factor/authenticators", _("Your authenticators"))
-            return problem_page(request, 409, _("Five are the most"), _("You have five authenticators already."), todo, link)
+            return problem_page(
+                request, 409, _("Five are the most"), _("You have five authenticators already."), todo, link
+            )
         case NoSuchAuthenticator():
             return _no_such(request)
         case SessionOver():

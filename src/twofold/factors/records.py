@@ -26,9 +26,7 @@ _accept_step = (
     .values(last_step=sa.bindparam("step"), last_used_at=_at)
 )
 _give_away = (
-    authenticators.update()
-    .where(authenticators.c.id == sa.bindparam("of_id"))
-    .values(given_away=sa.bindparam("steps"))
+    authenticators.update().where(authenticators.c.id == sa.bindparam("of_id")).values(given_away=sa.bindparam("steps"))
 )
 # Spent and replaced in one statement: nobody can spend it twice, and nobody is ever left without one.
 _spend_backup_code = (
@@ -182,9 +180,7 @@ def ask_removal(connection: sa.Connection, values: dict[str, Any]) -> None:
 
 def take_removal(connection: sa.Connection, session_id: UUID, token_hash: bytes, at: datetime) -> bool:
     """Take a proved removal, once; False when there is none for this session."""
-    mine = (
-        (removals.c.session_id == session_id) & (removals.c.token_hash == token_hash) & (removals.c.expires_at > at)
-    )
+    mine = (removals.c.session_id == session_id) & (removals.c.token_hash == token_hash) & (removals.c.expires_at > at)
     return connection.execute(removals.delete().where(mine)).rowcount == 1
 
 

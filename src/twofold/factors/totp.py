@@ -86,7 +86,7 @@ def base32(secret: bytes) -> str:
 def otpauth_uri(issuer: str, label: str, secret: bytes) -> str:
     """Return the address that the QR code holds, in the one form that every app accepts.
 
-    `secret` stands first (Microsoft Authenticator has needed it), blanks are %20, the issuer is the same in both places.
+    `secret` stands first (Microsoft Authenticator has needed it), blanks are %20, both issuers are the same.
     """
     name = quote(issuer, safe="")
     return (

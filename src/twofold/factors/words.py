@@ -16,13 +16,15 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label
     match outcome:
         case WrongCode(left, drift, backup):
             if backup:
-                said = _("That backup code is not right. It has 24 letters and digits; blanks and dashes do not matter.")
+                said = _(
+                    "That backup code is not right. It has 24 letters and digits; blanks and dashes do not matter."
+                )
             elif drift is not None:
                 said = clock_off(drift)
             else:
                 said = _(
-                    'That code is not right. Check that you are looking at "%(label)s" in your app and enter the code it '
-                    "shows now.",
+                    'That code is not right. Check that you are looking at "%(label)s" in your app and enter the code '
+                    "it shows now.",
                 ) % {"label": label}
             return f"{said} {tries_left(left)}".strip()
         case UsedCode():
@@ -41,7 +43,10 @@ def wrong_confirmation(outcome: WrongConfirmation) -> str:
         return _("That code is not right either. For your safety this set-up has ended; start it again.")
     if outcome.drift is not None:
         return clock_off(outcome.drift)
-    return _("That code is not right. Check that you are looking at the entry you have just added, and enter its newest code.")
+    return _(
+        "That code is not right. Check that you are looking at the entry you have just added, and enter the code it "
+        "shows now."
+    )
 
 
 def clock_off(drift: int) -> str:
@@ -106,7 +111,9 @@ def why_not(eligibility: Eligibility) -> str:
     if eligibility.offer is not Offer.NOT_OFFERED:
         return ""
     reasons = {
-        Reason.EDITION: _("your organisation's edition does not include it. Ask your administrator about another edition."),
+        Reason.EDITION: _(
+            "your organisation's edition does not include it. Ask your administrator about another edition."
+        ),
         Reason.UNLICENSED: _("you do not have a licence. Ask your administrator for one."),
         Reason.SSO: _("your organisation signs in with single sign-on. Ask your administrator how it is protected."),
         Reason.SWITCHED_OFF: _("your administrator has switched it off. Ask them why."),
@@ -119,8 +126,12 @@ def weak_password(why: Weakness) -> str:
     reasons = {
         Weakness.TOO_SHORT: _("That password is too short. Use at least %(n)d characters.") % {"n": SHORTEST},
         Weakness.TOO_LONG: _("That password is too long. Use at most %(n)d characters.") % {"n": LONGEST},
-        Weakness.COMMON: _("That password is one of those everybody guesses first. Choose another, such as four words in a row."),
-        Weakness.PERSONAL: _("That password is your own name or address. Choose one that nobody who knows you would guess."),
+        Weakness.COMMON: _(
+            "That password is one of those everybody guesses first. Choose another, such as four words in a row."
+        ),
+        Weakness.PERSONAL: _(
+            "That password is your own name or address. Choose one that nobody who knows you would guess."
+        ),
         Weakness.UNREADABLE: _("That password has characters that cannot be typed. Choose another."),
     }
     return reasons[why]

@@ -83,10 +83,9 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self._queue.turn(), self.engine.connect() as connection:
-            with connection.begin():
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
+        with self._queue.turn(), self.engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
 
     def close(self) -> None:
         """Give back every connection."""

@@ -88,5 +88,7 @@ def problem(
 
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare the refusals of a call for its OpenAPI description; 400, 429 and 503 may come from every call."""
-    spec = ResponseSpec(Annotated[Problem, "problem"], description="A refusal", media_type=MEDIA_TYPE, generate_examples=False)
-    return {status: spec for status in sorted({400, 429, 503, *statuses})}
+    spec = ResponseSpec(
+        Annotated[Problem, "problem"], description="A refusal", media_type=MEDIA_TYPE, generate_examples=False
+    )
+    return dict.fromkeys(sorted({400, 429, 503, *statuses}), spec)

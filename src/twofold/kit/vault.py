@@ -57,5 +57,5 @@ class Vault:
         try:
             return cipher.decrypt(nonce, ciphertext, identity.encode())
         except InvalidTag as error:
-            msg = f"a secret does not open with the key with id {sealed.key_id!r}: wrong key, or the row was tampered with"
+            msg = f"a secret does not open with the key {sealed.key_id!r}: wrong key, or the row was tampered with"
             raise VaultError(msg) from error

@@ -60,7 +60,9 @@ class Unlocked(NamedTuple):
     """The user may try again."""
 
 
-def prove_password(house: House, email: str, password: str, client: str | None, at: datetime) -> Proved | WrongPassword | Wait:
+def prove_password(
+    house: House, email: str, password: str, client: str | None, at: datetime
+) -> Proved | WrongPassword | Wait:
     """Check a password: the only place where one is.
 
     The try is charged and committed before the hash is computed, and somebody who does not exist costs the same work.
@@ -175,7 +177,7 @@ def lift_after_reset(connection: sa.Connection, person: Person) -> None:
 
 
 def who_can_help(connection: sa.Connection, person: Person) -> list[Helper]:
-    """List whom a locked-out user can ask: the administrators of the account who can act, never the user; maybe none."""
+    """List whom a locked-out user can ask: administrators of the account who can act, never the user; maybe none."""
     role = "support" if person.role == "support" else "admin"
     return [Helper(row.name, row.email) for row in records.helpers(connection, person.account_id, role, person.id)]
 

@@ -129,9 +129,7 @@ _charge_mailbox = (
     .returning(_mailbox.wrong)
 )
 _clear_mailbox = (
-    mailbox_budgets.update()
-    .where(_mailbox.user_id == sa.bindparam("of_user"))
-    .values(wrong=0, closed_until=None)
+    mailbox_budgets.update().where(_mailbox.user_id == sa.bindparam("of_user")).values(wrong=0, closed_until=None)
 )
 _fresh_hour = _mailbox.mails_since <= sa.bindparam("hour_ago", type_=UtcTime)
 _charge_mail = {

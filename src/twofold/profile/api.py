@@ -120,15 +120,26 @@ def list_sessions(request: AnyRequest) -> Sessions:
     return Sessions(
         [
             ListedSession(
-                row.id, row.browser, row.address, row.authenticated_at, row.last_seen_at, row.expires_at,
+                row.id,
+                row.browser,
+                row.address,
+                row.authenticated_at,
+                row.last_seen_at,
+                row.expires_at,
                 row.id == session.id,
-            )  # fmt: skip
+            )
             for row in rows
         ],
     )
 
 
-@delete("/sessions/{session_id:str}", status_code=204, tags=TAGS, summary="End one of one's own sessions", responses=refusals(401, 403, 404))
+@delete(
+    "/sessions/{session_id:str}",
+    status_code=204,
+    tags=TAGS,
+    summary="End one of one's own sessions",
+    responses=refusals(401, 403, 404),
+)
 @quick
 def end_session(request: AnyRequest, session_id: str) -> Response[None]:
     """Sign one of the user's sessions out."""

@@ -22,7 +22,7 @@ _columns = (
     sessions.c.last_seen_at,
     sessions.c.expires_at,
 )
-# A session counts only under the security version it was made under: raising the version ends it, on every node at once.
+# A session counts only under the security version it was made under: raising that ends it, on every node at once.
 _session_by_token = (
     sa.select(*_columns, *(column.label(f"person_{column.key}") for column in PERSON))
     .select_from(
@@ -48,22 +48,19 @@ _sessions_of_user = (
     .limit(100)
 )
 # The door checks once more, in the statement that makes the session, that its user may have one under this version.
-_start = (
-    sessions.insert()
-    .from_select(
-        [column.name for column in sessions.c],
-        sa.select(
-            *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),
-        )
-        .select_from(users)
-        .where(
-            users.c.id == sa.bindparam("new_user_id", type_=sa.Uuid),
-            users.c.security_version == sa.bindparam("new_security_version", type_=sa.Integer),
-            users.c.active,
-            users.c.frozen_at.is_(None),
-        ),
-        include_defaults=False,
+_start = sessions.insert().from_select(
+    [column.name for column in sessions.c],
+    sa.select(
+        *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),
     )
+    .select_from(users)
+    .where(
+        users.c.id == sa.bindparam("new_user_id", type_=sa.Uuid),
+        users.c.security_version == sa.bindparam("new_security_version", type_=sa.Integer),
+        users.c.active,
+        users.c.frozen_at.is_(None),
+    ),
+    include_defaults=False,
 )
 _seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
 

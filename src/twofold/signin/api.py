@@ -91,7 +91,13 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
             assert_never(outcome)
 
 
-@post("/sign-ins/code", status_code=200, tags=["Signing in"], summary="Prove the second factor", responses=refusals(401, 409, 423))
+@post(
+    "/sign-ins/code",
+    status_code=200,
+    tags=["Signing in"],
+    summary="Prove the second factor",
+    responses=refusals(401, 409, 423),
+)
 @quick
 def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     """Take the code of the app, or the backup code in its place."""
@@ -100,14 +106,26 @@ def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     return _prove(request, data.sign_in, data.code or data.backup_code or "")
 
 
-@post("/sign-ins/backup-code", status_code=200, tags=["Signing in"], summary="Use the backup code", responses=refusals(401, 409, 423))
+@post(
+    "/sign-ins/backup-code",
+    status_code=200,
+    tags=["Signing in"],
+    summary="Use the backup code",
+    responses=refusals(401, 409, 423),
+)
 @quick
 def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[SessionAnswer]:
     """Take the backup code; it is used up, and the answer carries the new one, which nobody can show again."""
     return _prove(request, data.sign_in, data.backup_code)
 
 
-@post("/sign-ins/email-code", status_code=200, tags=["Signing in"], summary="Prove the mailbox", responses=refusals(401, 409))
+@post(
+    "/sign-ins/email-code",
+    status_code=200,
+    tags=["Signing in"],
+    summary="Prove the mailbox",
+    responses=refusals(401, 409),
+)
 @quick
 def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[NextAnswer]:
     """Take the six digits that were mailed, where a policy forces the set-up of a second factor."""
@@ -129,7 +147,13 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
             assert_never(outcome)
 
 
-@post("/sign-ins/email-code/delivery", status_code=200, tags=["Signing in"], summary="Mail another code", responses=refusals(401, 409))
+@post(
+    "/sign-ins/email-code/delivery",
+    status_code=200,
+    tags=["Signing in"],
+    summary="Mail another code",
+    responses=refusals(401, 409),
+)
 @quick
 def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
     """Mail another code; three an hour go out."""

@@ -53,7 +53,12 @@ def submit_password(
         lockouts.settle(connection, proved)
         step = first_step(person, person.eligibility(house.settings.two_factor_editions, at))
         if step is Step.DONE:
-            return enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client) or lockouts.WrongPassword()
+            return (
+                enter(
+                    house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client
+                )
+                or lockouts.WrongPassword()
+            )
         if step is Step.VERIFY_EMAIL and not house.outbox.configured:
             return NoMail()
         token = new_token("signin")
@@ -88,7 +93,10 @@ def submit_legacy(
         if first_step(person, person.eligibility(house.settings.two_factor_editions, at)) is not Step.DONE:
             _refused(connection, person, "two_factor_needed", visitor, at)
             return TwoFactorNeeded()
-        return enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client) or lockouts.WrongPassword()
+        return (
+            enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client)
+            or lockouts.WrongPassword()
+        )
 
 
 def submit_code(
@@ -259,7 +267,7 @@ def _prove_password(
 
 
 def _refused(connection: sa.Connection, person: Person | None, why: str, visitor: Visitor, at: datetime) -> None:
-    """Write a refused sign-in down; an address that nobody has goes to the installation's own log, without the address."""
+    """Write a refused sign-in down; an address that nobody has goes, unnamed, to the installation's own log."""
     audit.record(
         connection, "sign_in_refused", at=at, account_id=None if person is None else person.account_id,
         actor=audit.NOBODY, subject_id=None if person is None else person.id, result="refused", visitor=visitor,

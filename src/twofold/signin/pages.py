@@ -30,9 +30,8 @@ from twofold.signin.views import (
 )
 
 
-@get("/", name="home")
-@quick
-def home(request: AnyRequest) -> AnyResponse:
+@get("/", sync_to_thread=False)
+def home() -> AnyResponse:
     """Lead on to the profile, which leads on to the sign-in where it has to."""
     return see_other("/profile")
 

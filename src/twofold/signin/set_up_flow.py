@@ -37,7 +37,7 @@ class MailedCode(NamedTuple):
 
 
 def mail_a_code(house: House, connection: sa.Connection, attempt: Attempt, at: datetime) -> lockouts.Wait | None:
-    """Ask the outbox for a letter with a code; three an hour go out. The code is minted when the letter is delivered."""
+    """Ask the outbox for a letter with a code; three an hour go out. The code is minted at delivery."""
     wait = lockouts.charge_mail(connection, attempt.person, at)
     if wait is None:
         records.note_mailed(connection, attempt)

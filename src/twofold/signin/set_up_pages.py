@@ -1,4 +1,4 @@
-"""The pages of the forced set-up: the mailbox first, then the authenticator; and how a session is stepped down to it."""
+"""The pages of the forced set-up: first the mailbox, then the authenticator; and how a session steps down to it."""
 
 from typing import assert_never
 
@@ -60,7 +60,9 @@ def submit_mailed_code(request: AnyRequest, body: bytes) -> AnyResponse:
         case WrongMailedCode(left):
             if left == 0:
                 return verify_email_page(request, attempt, 401, mailbox_closed(24 * 3600))
-            wrong = _("That code is not right, or it is older than 10 minutes. Enter the newest one, or send a new code.")
+            wrong = _(
+                "That code is not right, or it is older than 10 minutes. Enter the newest one, or send a new code."
+            )
             return verify_email_page(request, attempt, 401, wrong)
         case MailedCodeClosed(seconds):
             return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
@@ -84,7 +86,9 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
             return see_other("/sign-in/verify-email")
         case Wait(seconds):
             minutes = -(-seconds // 60)
-            wait = _("Three codes were sent within the hour. Wait %(n)d minutes before you ask for another.") % {"n": minutes}
+            wait = _("Three codes were sent within the hour. Wait %(n)d minutes before you ask for another.") % {
+                "n": minutes
+            }
             return verify_email_page(request, attempt, 429, wait)
         case MailedCodeClosed(seconds):
             return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
@@ -165,7 +169,7 @@ def _set_up_page(request: AnyRequest, attempt: Attempt, status: int = 200, error
     house = house_of(request)
     opened = set_up_flow.find_enrolment(house, attempt, clock.now())
     if opened is None:
-        return page(request, "signin/set_up_again.html", 410 if status == 200 else status, errors={"": error} if error else {})  # noqa: PLR2004
+        return page(request, "signin/set_up_again.html", 410, errors={"": error} if error else {})
     view = enrolment_view(house.settings, opened, attempt.person.email)
     return page(request, "signin/set_up.html", status, errors={"code": error} if error else {}, **view)
 

@@ -1,4 +1,4 @@
-"""The outermost layer of every request: its id, the headers of every answer, and where unsafe requests may come from."""
+"""The outermost layer: the id of a request, the headers of its answer, and where an unsafe one may come from."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -78,7 +78,9 @@ class Edge:
 
 
 async def _refuse(send: Callable[[Message], Awaitable[None]]) -> None:
-    text = b"This form was not sent from our own page, so nothing was done. Open the page again and send it from there.\n"
+    text = (
+        b"This form was not sent from our own page, so nothing was done. Open the page again and send it from there.\n"
+    )
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": text, "more_body": False})

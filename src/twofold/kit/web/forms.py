@@ -36,7 +36,7 @@ def parse_form(body: bytes, content_type: str) -> Form:
         BadForm: another content type, not UTF-8, a field that came twice, or one of more than 4,096 characters.
 
     """
-    if body and content_type.split(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+    if body and content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise BadForm(_("This page expects a form. Go back, reload the page and send it again."))
     try:
         pairs = parse_qsl(

@@ -7,13 +7,14 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
+from babel.dates import format_date
 from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from twofold.kit.clock import now
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
-from twofold.kit.words import gettext, translations
+from twofold.kit.words import translations
 from twofold.settings import Settings
 
 
@@ -80,7 +81,7 @@ def moment(at: datetime) -> str:
     """Say a time as a person does: the hour today, with the date on other days; in UTC, and said so."""
     if at.date() == now().date():
         return f"{at:%H:%M} UTC"
-    return f"{at.day} {gettext(f'{at:%B}')} {at.year}, {at:%H:%M} UTC"
+    return f"{format_date(at, 'd MMMM y', locale='en')}, {at:%H:%M} UTC"
 
 
 def groups(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The first schema: accounts, users, sessions, budgets, second factors, sign-ins, mail, audit; the operator's account."""
+"""The first schema, and the operator's account."""
 
 import sqlalchemy as sa
 from alembic import op
