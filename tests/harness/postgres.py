@@ -4,6 +4,7 @@ It may be stopped, killed and started again. PostgreSQL refuses to run as root, 
 whom Debian's package makes; the cluster that the package may have started is never touched.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -183,7 +184,8 @@ class Cluster:
     def _signal_all(self, number: signal.Signals) -> None:
         if self._process is not None and self.is_running:
             for pid in processes.family(self._process.pid):
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):  # a backend may end of itself meanwhile
+                    os.kill(pid, number)
 
 
 def find_programs() -> Path:

@@ -90,7 +90,7 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
 
 @post(
     "/two-factor/enrolments/{enrolment:str}/confirmation", status_code=200, tags=TAGS, summary="Confirm a set-up",
-    responses=refusals(401, 403, 410),
+    responses=refusals(401, 403, 410, 423),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:
@@ -112,6 +112,8 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
             return wrong_confirmation_problem(outcome)
         case MalformedCode():
             return problem(400, "malformed_code", fields=["code"])
+        case Locked():
+            return refused_code_problem(outcome)
         case EnrolmentExpired():
             return problem(410, "enrolment_expired")
         case _:

@@ -19,6 +19,7 @@ from twofold.factors.outcomes import (
     Changed,
     Confirmed,
     EnrolmentExpired,
+    Locked,
     MalformedCode,
     NoSuchAuthenticator,
     NotOffered,
@@ -158,12 +159,18 @@ def confirm_in_session(
     *,
     visitor: Visitor,
     at: datetime,
-) -> Changed | WrongConfirmation | EnrolmentExpired | MalformedCode:
-    """Confirm an enrolment from the profile; the session goes on under a new token, all others end."""
+) -> Changed | WrongConfirmation | EnrolmentExpired | MalformedCode | Locked:
+    """Confirm an enrolment from the profile; the session goes on under a new token, all others end.
+
+    A lock that fell since it was opened holds here as well: while locked, no factor changes.
+    """
     with house.db.write() as connection:
         person = directory.hold_person(connection, session.person.id)
         if person is None or person.security_version != session.person.security_version:
             return EnrolmentExpired()
+        counts = lockouts.counts(connection, person.id)
+        if counts.locked:
+            return Locked(counts.final)
         outcome = confirm(house, connection, person, opener_of(session), enrolment, code, visitor=visitor, at=at)
         if not isinstance(outcome, Confirmed):
             return outcome

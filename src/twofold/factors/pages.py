@@ -115,6 +115,9 @@ def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyRespon
             return _scan_page(request, session, opened, 401, words.wrong_confirmation(outcome))
         case MalformedCode():
             return _scan_page(request, session, opened, 400, _("Enter the six digits that your app shows."))
+        case Locked():
+            label = label_of(house.settings, session.person.email)
+            return _scan_page(request, session, opened, 423, words.refused_code(outcome, label))
         case EnrolmentExpired():
             return _ended(request)
         case _:

@@ -1,0 +1,83 @@
+"""A Twofold in the test's own process: the house with its tools over a real database, and the app on top of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from tests.harness.clock import NOON
+from twofold.app import build_app
+from twofold.kit import clock, keyring
+from twofold.kit.db import Database
+from twofold.kit.hashing import Hasher
+from twofold.kit.house import House
+from twofold.kit.outbox import Outbox
+from twofold.kit.vault import Vault
+from twofold.settings import Settings, parse_keys
+
+# 32 bytes that encrypt nothing of value.
+KEYS = "test:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="
+
+BASE_URL = "http://127.0.0.1:8000"
+
+# The least that argon2id takes: tests check hundreds of passwords. As settings for a house, as environment for servers.
+CHEAP: dict[str, Any] = {"argon2_memory_kib": 7168, "argon2_passes": 1}
+CHEAP_SERVER = {name: str(value) for name, value in CHEAP.items()}
+
+
+@contextmanager
+def house_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator[House]:
+    """Open a house on a database; `chosen` goes over the settings of tests.
+
+    With `mail` letters are dropped into the outbox, where they stay: no worker runs here.
+    """
+    settings = Settings(
+        database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS), **(CHEAP | chosen),
+    )  # fmt: skip
+    db = Database(database_url, pool_size=settings.pool_size)
+    try:
+        vault = Vault(settings.keys)
+        keyring.check(db, vault)
+        yield House(
+            settings, db, vault, Hasher(settings.argon2_memory_kib, settings.argon2_passes), Outbox(configured=mail)
+        )
+    finally:
+        db.close()
+
+
+class Hands:
+    """The hands of the clock that pages and API read; it stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **span: float) -> datetime:
+        """Let time pass: `hands.forward(minutes=10)`."""
+        self.at += timedelta(**span)
+        return self.at
+
+
+@contextmanager
+def standing_clock(at: datetime = NOON) -> Iterator[Hands]:
+    """Put a clock that stands in the place of the system's, for what runs in this process."""
+    hands = Hands(at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", hands)
+        yield hands
+
+
+@contextmanager
+def client_of(house: House) -> Iterator[httpx.Client]:
+    """Serve a house in this process; the client speaks HTTP to it and follows no redirect by itself."""
+    with TestClient(build_app(house), base_url=house.settings.base_url, raise_server_exceptions=True) as client:
+        client.follow_redirects = False
+        client.headers.clear()
+        yield client
