@@ -1,12 +1,14 @@
 """Where everything meets: the house is put together, the rooms' handlers are collected, refusals get their answers."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
+import jinja2
 import sqlalchemy as sa
 import structlog
 from litestar import Litestar, Request, Response, Router
@@ -96,7 +98,7 @@ def build_app(house: House, *, demo: Sequence[Any] = (), demo_people: Any = None
         request_max_body_size=LARGEST_BODY,
         state=State({"house": house, "pages": environment(settings), "demo_people": demo_people}),
     )
-    return Edge(app, settings, metrics.observe_request)
+    return Edge(app, settings, metrics.observe_request, _foreign_form_page(app.state.pages))
 
 
 def from_environment() -> ASGIApp:
@@ -163,19 +165,42 @@ def _unavailable(request: Request[Any, Any, Any]) -> Response[Any]:
     return response
 
 
+def _foreign_form_page(pages: jinja2.Environment) -> str:
+    """Render what a form from another site is answered with."""
+    return pages.get_template("errors/problem.html").render(
+        heading=_("This form came from somewhere else"),
+        what=_("It was not sent from our own page, so nothing was done."),
+        todo=_("Open the page here and send the form again."),
+        link=("/profile", _("Go to your profile")),
+        errors={},
+        viewer=None,
+    )
+
+
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     """Name the fields that are wrong, never what was in them."""
     if not _is_api(request):
         return _http(request, error)
     extra = cast("list[dict[str, Any]]", error.extra) if isinstance(error.extra, list) else []
-    fields = sorted({str(item["key"]) for item in extra if item.get("key")})
-    detail = "; ".join(str(item.get("message", "")) for item in extra) or "The body is no JSON object."
-    return problem(400, "invalid_request", detail=detail, fields=fields or ["body"])
+    wrong = [_wrong_field(str(item.get("key", "")), str(item.get("message", ""))) for item in extra]
+    wrong = wrong or [("body", "it is missing or no JSON object")]
+    detail = "; ".join(f"{field}: {message}" for field, message in wrong)
+    return problem(400, "invalid_request", detail=detail, fields=sorted({field for field, _message in wrong}))
+
+
+def _wrong_field(key: str, message: str) -> tuple[str, str]:
+    """Name the field that a complaint is about; one that is missing or unknown is named in the complaint's text."""
+    named = re.search(r"field `([^`]+)`", message)
+    if key == "data":
+        return (named[1] if named else "body"), ("it is missing" if message == "'data'" else message)
+    return key or "body", message
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = error.status_code
     if _is_api(request):
+        if status == 400:  # noqa: PLR2004
+            return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
         return problem(status, CODES.get(status, "invalid_request"))
     if status == 404:  # noqa: PLR2004
         what = _("There is no page at this address.")

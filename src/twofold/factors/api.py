@@ -39,7 +39,7 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import malformed, problem, refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -111,7 +111,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
         case WrongConfirmation():
             return wrong_confirmation_problem(outcome)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case Locked():
             return refused_code_problem(outcome)
         case EnrolmentExpired():
@@ -236,7 +236,7 @@ def _refused(outcome: ProofsRefused) -> AnyResponse:
         case Wait(seconds):
             return problem(429, "too_many_attempts", retry_after=seconds)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case NotEnabled():
             return problem(409, "not_enabled")
         case SessionOver():

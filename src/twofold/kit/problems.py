@@ -13,7 +13,6 @@ TITLES = {
     "invalid_credentials": "That e-mail address and password do not match.",
     "invalid_password": "That password is not right.",
     "invalid_code": "That code is not right.",
-    "malformed_code": "A code has six digits, a backup code 24 letters and digits.",
     "locked": "Too many wrong codes: the second factor is locked until an administrator or support agent acts.",
     "sso_required": "This organisation signs in with single sign-on.",
     "frozen": "This user is frozen until an administrator or support agent acts.",
@@ -84,6 +83,12 @@ def problem(
     if status == 401:  # noqa: PLR2004 - RFC 9110 section 15.5.2
         headers["WWW-Authenticate"] = "Bearer"
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def malformed(field: str) -> Response[Any]:
+    """Answer that what was sent as a code cannot be one; nothing was charged."""
+    detail = f"{field}: a code has six digits, a backup code 24 letters and digits."
+    return problem(400, "invalid_request", detail=detail, fields=[field])
 
 
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:

@@ -11,7 +11,7 @@ from twofold.directory.password import Weakness
 from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import malformed, problem, refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -169,7 +169,7 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
         case Wait(seconds):
             return problem(429, "too_many_attempts", retry_after=seconds)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case SessionOver():
             return problem(401, "not_signed_in")
         case WrongCode() | UsedCode() | SpentBackupCode() | Locked():

@@ -15,7 +15,7 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import malformed, problem, refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -140,7 +140,7 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
         case MailedCodeClosed(seconds):
             return problem(429, "too_many_attempts", retry_after=seconds)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case Expired() | OutOfOrder():
             return _over(outcome)
         case _:
@@ -204,7 +204,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody)
         case WrongConfirmation():
             return wrong_confirmation_problem(outcome)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case EnrolmentExpired():
             return problem(410, "enrolment_expired")
         case Expired() | OutOfOrder():
@@ -225,7 +225,7 @@ def _prove(request: AnyRequest, sign_in: str, typed: str) -> AnyResponse:
             answer = SessionAnswer(session.token, client, session.expires_at, new_backup_code=new_backup_code)
             return Response(answer, status_code=200)
         case MalformedCode():
-            return problem(400, "malformed_code", fields=["code"])
+            return malformed("code")
         case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
             return refused_code_problem(outcome)
         case Expired() | OutOfOrder():

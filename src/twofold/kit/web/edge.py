@@ -34,8 +34,16 @@ STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, observe: Callable[[str, int, float], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        observe: Callable[[str, int, float], None],
+        foreign_form: str,
+    ) -> None:
+        """Wrap an application. `foreign_form` is the page that answers a form which came from another site."""
         self._app = app
+        self._foreign_form = foreign_form.encode()
         self._origin = settings.base_url
         self._observe = observe
         self._headers = [*HEADERS, STRICT_TRANSPORT] if settings.secure else HEADERS
@@ -59,7 +67,7 @@ class Edge:
             await send(message)
 
         if method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):
-            await _refuse(send_with_headers)
+            await _refuse(send_with_headers, self._foreign_form)
         else:
             await self._app(scope, receive, send_with_headers)
         taken = clock.stopwatch() - started
@@ -77,10 +85,7 @@ class Edge:
         return headers.get(b"origin", b"").decode("latin-1") == self._origin
 
 
-async def _refuse(send: Callable[[Message], Awaitable[None]]) -> None:
-    text = (
-        b"This form was not sent from our own page, so nothing was done. Open the page again and send it from there.\n"
-    )
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
+async def _refuse(send: Callable[[Message], Awaitable[None]], page: bytes) -> None:
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(page)).encode())]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": text, "more_body": False})
+    await send({"type": "http.response.body", "body": page, "more_body": False})
