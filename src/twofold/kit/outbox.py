@@ -20,6 +20,7 @@ from twofold.kit.tokens import new_id
 LEASE = timedelta(minutes=2)
 WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600))
 GIVE_UP_AFTER = timedelta(days=3)
+KEPT = timedelta(days=30)  # how long an operator can look up what became of a letter
 
 outbox = sa.Table(
     "outbox",
@@ -46,6 +47,14 @@ _claim_due = (
     .order_by(outbox.c.due_at)
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
+)
+_is_due = sa.select(sa.literal(1)).where(outbox.c.due_at <= sa.bindparam("at")).limit(1)
+_renew = (
+    outbox.update()
+    .where(
+        outbox.c.id == sa.bindparam("letter"), outbox.c.tries == sa.bindparam("claimed"), outbox.c.due_at.is_not(None)
+    )
+    .values(due_at=sa.bindparam("until", type_=UtcTime))
 )
 _oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(outbox.c.due_at.is_not(None))
 
@@ -81,8 +90,12 @@ class Outbox:
         recipient: str,
         at: datetime,
         facts: Mapping[str, Any] | None = None,
+        not_before: datetime | None = None,
     ) -> UUID | None:
-        """Drop a letter in the caller's transaction; return its id, or None when there is no mail server."""
+        """Drop a letter in the caller's transaction; return its id, or None when there is no mail server.
+
+        `not_before` puts its delivery off.
+        """
         if not self.configured:
             log.info("letter skipped: no mail server is set", kind=kind, user_id=str(user_id))
             return None
@@ -97,11 +110,16 @@ class Outbox:
                 "recipient": recipient,
                 "facts": msgspec.json.encode(facts or {}).decode(),
                 "created_at": at,
-                "due_at": at,
+                "due_at": at if not_before is None else max(at, not_before),
                 "tries": 0,
             },
         )
         return letter
+
+
+def is_due(connection: sa.Connection, at: datetime) -> bool:
+    """Tell whether a letter is due: one look that holds nobody up."""
+    return connection.execute(_is_due, {"at": at}).first() is not None
 
 
 def claim(connection: sa.Connection, at: datetime, most: int = 10) -> Sequence[Entry]:
@@ -118,6 +136,12 @@ def claim(connection: sa.Connection, at: datetime, most: int = 10) -> Sequence[E
     return [_entry(row) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
+def renew(connection: sa.Connection, entry: Entry, at: datetime) -> bool:
+    """Prolong a claim before the letter goes out; False when it is lost: another worker claimed the letter since."""
+    values = {"letter": entry.id, "claimed": entry.tries, "until": at + LEASE}
+    return connection.execute(_renew, values).rowcount == 1
+
+
 def settle(connection: sa.Connection, letter: UUID, outcome: str, at: datetime, error: str | None = None) -> None:
     """Note that a letter needs no more work: it was `sent`, `dropped` as out of date, or `rejected` for good."""
     connection.execute(
@@ -128,18 +152,27 @@ def settle(connection: sa.Connection, letter: UUID, outcome: str, at: datetime, 
 
 
 def postpone(connection: sa.Connection, entry: Entry, at: datetime, error: str) -> None:
-    """Try a letter again later, after a wait that grows; after three days give it up as rejected."""
+    """Try a letter again later, after a wait that grows; after three days give it up as rejected.
+
+    A letter that another worker has claimed meanwhile is left to that one.
+    """
     if at - entry.created_at > GIVE_UP_AFTER:
         settle(connection, entry.id, "rejected", at, error)
         return
     wait = WAITS[min(entry.tries, len(WAITS)) - 1]
-    connection.execute(outbox.update().where(outbox.c.id == entry.id).values(due_at=at + wait, last_error=error))
+    mine = (outbox.c.id == entry.id) & (outbox.c.tries == entry.tries) & outbox.c.due_at.is_not(None)
+    connection.execute(outbox.update().where(mine).values(due_at=at + wait, last_error=error))
 
 
 def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
     """Return how many letters wait and since when the oldest does."""
     row = connection.execute(_oldest_waiting).one()
     return row[0], row[1]
+
+
+def forget_settled(connection: sa.Connection, at: datetime) -> int:
+    """Delete letters that were settled a month ago; for the clean-up."""
+    return connection.execute(outbox.delete().where(outbox.c.settled_at <= at - KEPT)).rowcount
 
 
 def _entry(row: AnyRow) -> Entry:

@@ -6,6 +6,29 @@ from typing import NamedTuple
 
 BROWSER_LENGTH = 200
 
+# What a client's name for itself holds, and what a person calls it; the first that fits counts, because most of them
+# name others as well.
+_PROGRAMS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+    ("curl", "curl"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
 
 class Visitor(NamedTuple):
     """Address and browser of a request, for the session list and the audit log; and the request's own id."""
@@ -36,6 +59,15 @@ def browser_name(headers: Mapping[str, str]) -> str:
     """Return the client's own name for itself, shortened and without control characters."""
     name = headers.get("user-agent", "")
     return "".join(letter for letter in name[:BROWSER_LENGTH] if letter.isprintable())
+
+
+def browser_in_words(name: str) -> str:
+    """Say which browser that is, as a person would: `Firefox on Windows`; an unknown program by its own first word."""
+    program = next((said for mark, said in _PROGRAMS if mark in name), "")
+    system = next((said for mark, said in _SYSTEMS if mark in name), "")
+    if program and system:
+        return f"{program} on {system}"
+    return program or name.partition("/")[0].partition(" ")[0][:40]
 
 
 def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

@@ -12,6 +12,7 @@ from twofold.factors.outcomes import Changed, Locked, MalformedCode, SessionOver
 from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.views import label_of
 from twofold.kit import clock
+from twofold.kit.visitor import browser_in_words
 from twofold.kit.web.forms import parse_form
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.render import page, see_other
@@ -185,7 +186,7 @@ def _password_page(
 def _session_view(row: Any, session: Session) -> dict[str, Any]:
     return {
         "id": row.id,
-        "browser": row.browser or _("Unknown program"),
+        "browser": browser_in_words(row.browser) or _("Unknown program"),
         "address": row.address,
         "started": row.authenticated_at,
         "last_seen": row.last_seen_at,

@@ -1,0 +1,45 @@
+"""Leases: of several nodes only one does a job at a time; when it dies, another takes over once its lease is over."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from twofold.kit.db import INSERTS, UtcTime, metadata
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until", UtcTime, nullable=False),
+)
+
+_until = sa.select(leases.c.holder, leases.c.until).where(leases.c.name == sa.bindparam("of_name"))
+_take = {
+    name: insert(leases)
+    .values(name=sa.bindparam("name"), holder=sa.bindparam("holder"), until=sa.bindparam("until", type_=UtcTime))
+    .on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": sa.bindparam("holder"), "until": sa.bindparam("until", type_=UtcTime)},
+        where=(leases.c.until <= sa.bindparam("at", type_=UtcTime)) | (leases.c.holder == sa.bindparam("holder")),
+    )
+    .returning(leases.c.name)
+    for name, insert in INSERTS.items()
+}
+
+
+def holder_of(connection: sa.Connection, name: str) -> tuple[str, datetime] | None:
+    """Return who holds a lease, or held it last, and until when."""
+    row = connection.execute(_until, {"of_name": name}).first()
+    return None if row is None else (row.holder, row.until)
+
+
+def take(connection: sa.Connection, name: str, holder: str, at: datetime, life: timedelta) -> bool:
+    """Take a lease or prolong one's own; False while somebody else holds it."""
+    values = {"name": name, "holder": holder, "until": at + life, "at": at}
+    return connection.execute(_take[connection.dialect.name], values).first() is not None
+
+
+def give_up(connection: sa.Connection, name: str, holder: str) -> None:
+    """Give one's own lease up, so that another node need not wait for its end."""
+    connection.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder))
