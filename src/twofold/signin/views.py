@@ -89,11 +89,9 @@ def new_backup_code_page(
 ) -> AnyResponse:
     """Show the new backup code of an attempt."""
     code = set_up_flow.show_backup_code(house_of(request), attempt)
-    forced = not attempt.person.has_second_factor or "backup_code" not in attempt.methods
-    template = "signin/save_backup_code.html" if forced else "signin/new_backup_code.html"
     return page(
-        request, template, status, backup_code=code or "", valid_until=attempt.expires_at, owner=attempt.person.email,
-        errors=errors or {},
+        request, "signin/new_backup_code.html", status, backup_code=code or "", valid_until=attempt.expires_at,
+        owner=attempt.person.email, errors=errors or {}, forced="backup_code" not in attempt.methods,
     )  # fmt: skip
 
 
