@@ -9,18 +9,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import hypothesis
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.harness import browser as browsers
+from tests.harness.api import Api
 from tests.harness.databases import BACKENDS, Backend, PostgresqlDatabases, SqliteDatabases
+from tests.harness.houses import KEYS, Hands, client_of, house_on, standing_clock
+from tests.harness.pages import Visitor
+from tests.harness.people import People
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-
-# 32 bytes that encrypt nothing of value.
-KEYS = "test:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="
+from twofold.kit.house import House
 
 hypothesis.settings.register_profile("twofold", deadline=None)  # a shared machine is slow at times
 hypothesis.settings.load_profile("twofold")
@@ -109,7 +112,49 @@ def smtp() -> Iterator[SmtpServer]:
         yield server
 
 
-# --- Twofold itself
+# --- Twofold in the test's own process
+
+
+@pytest.fixture
+def house(database_url: str) -> Iterator[House]:
+    """Open a house with its tools; the test runs once on each kind of database. Flows take the time as an argument."""
+    with house_on(database_url) as house:
+        yield house
+
+
+@pytest.fixture
+def people(house: House) -> People:
+    """Make accounts and people in the house, and look at what is written down about them."""
+    return People(house)
+
+
+@pytest.fixture
+def hands() -> Iterator[Hands]:
+    """Stop the clock that pages and API read at noon; `hands.forward(minutes=10)` moves it."""
+    with standing_clock() as hands:
+        yield hands
+
+
+@pytest.fixture
+def http(house: House, hands: Hands) -> Iterator[httpx.Client]:
+    """Serve the house in this process, at a time that stands still."""
+    with client_of(house) as client:
+        yield client
+
+
+@pytest.fixture
+def api(http: httpx.Client) -> Api:
+    """Be a program that speaks the API."""
+    return Api(http)
+
+
+@pytest.fixture
+def visitor(http: httpx.Client) -> Visitor:
+    """Be somebody with a browser that runs no scripts; `Visitor(http)` is another one."""
+    return Visitor(http)
+
+
+# --- Twofold as an operator runs it
 
 
 class Serve(Protocol):

@@ -7,6 +7,7 @@ import base64
 import binascii
 import ipaddress
 import json
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = "Twofold"
     keys: tuple[Key, ...] = ()
     smtp_url: str | None = None
+    smtp_ca: Path | None = None
     mail_from: str = "twofold@localhost"
     support_email: str | None = None
     two_factor_editions: frozenset[str] = frozenset({"enterprise"})
@@ -51,7 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     argon2_memory_kib: int = 19456
     argon2_passes: int = 2
     pool_size: int = 8
+    database_patience: timedelta = timedelta(milliseconds=1500)
     demo: bool = False
+    worker: bool = True
 
     @property
     def on_sqlite(self) -> bool:
@@ -80,6 +84,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         issuer=_issuer(read.text("ISSUER", "Twofold")),
         keys=parse_keys(read.text("KEYS", "")),
         smtp_url=_smtp_url(read.text("SMTP_URL", "")),
+        smtp_ca=_certificates("TWOFOLD_SMTP_CA", read.text("SMTP_CA", "")),
         mail_from=_address("TWOFOLD_MAIL_FROM", read.text("MAIL_FROM", "twofold@localhost")),
         support_email=_address("TWOFOLD_SUPPORT_EMAIL", read.text("SUPPORT_EMAIL", "")) or None,
         two_factor_editions=_editions(read.text("TWO_FACTOR_EDITIONS", '["enterprise"]')),
@@ -89,6 +94,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         argon2_memory_kib=read.number("ARGON2_MEMORY_KIB", 19456, 7168, 4 * 1024 * 1024),
         argon2_passes=read.number("ARGON2_PASSES", 2, 1, 20),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
+        database_patience=timedelta(milliseconds=read.number("DATABASE_PATIENCE_MS", 1500, 100, 60_000)),
+        worker=read.switch("WORKER", default=True),
     )
     if not settings.on_sqlite and not settings.keys:
         msg = (
@@ -125,6 +132,13 @@ class _Reader:
             msg = f"TWOFOLD_{name} must be a whole number from {low} to {high}, not {text!r}."
             raise SettingsError(msg)
         return int(text)
+
+    def switch(self, name: str, *, default: bool) -> bool:
+        text = self.text(name, "on" if default else "off")
+        if text not in {"on", "off"}:
+            msg = f"TWOFOLD_{name} must be on or off, not {text!r}."
+            raise SettingsError(msg)
+        return text == "on"
 
 
 def _database_url(text: str) -> str:
@@ -215,6 +229,17 @@ def _smtp_url(text: str) -> str | None:
         msg = "TWOFOLD_SMTP_URL must look like smtp+starttls://user:password@mail.example.com:587 (or smtps://, or smtp://)."
         raise SettingsError(msg)
     return text
+
+
+def _certificates(variable: str, text: str) -> Path | None:
+    if not text:
+        return None
+    try:
+        ssl.create_default_context(cafile=text)
+    except (OSError, ValueError) as error:
+        msg = f"{variable} must name a file with certificates (PEM) to check the mail server's against; {text} is none."
+        raise SettingsError(msg) from error
+    return Path(text)
 
 
 def _address(variable: str, text: str) -> str:

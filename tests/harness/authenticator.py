@@ -6,7 +6,7 @@ Neither shares a line with Twofold, so that both sides making the same mistake c
 import io
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -44,18 +44,29 @@ class Authenticator:
         """Return the six digits that the app shows at a moment."""
         return code(self.secret, at)
 
+    def wrong_code(self, at: datetime) -> str:
+        """Return six digits that the app shows at no moment within a quarter of an hour."""
+        shown = codes(self.secret, at - timedelta(minutes=15), 61)
+        return next(digits for digits in ("000000", "111111", "222222", "333333") if digits not in shown)
+
 
 def code(secret: str, at: datetime, *, digits: int = 6, algorithm: str = "SHA1") -> str:
     """Return the time-based code (RFC 6238) of a base32 secret at a moment."""
+    return codes(secret, at, 1, digits=digits, algorithm=algorithm)[0]
+
+
+def codes(secret: str, at: datetime, count: int, *, digits: int = 6, algorithm: str = "SHA1") -> list[str]:
+    """Return the codes of a moment and of the steps that follow it, `count` in all."""
     done = subprocess.run(
-        ["oathtool", f"--totp={algorithm}", "--base32", f"--digits={digits}", f"--now=@{int(at.timestamp())}", "-"],
+        ["oathtool", f"--totp={algorithm}", "--base32", f"--digits={digits}", f"--now=@{int(at.timestamp())}",
+         f"--window={count - 1}", "-"],
         input=secret,
         capture_output=True,
         text=True,
         check=True,
         timeout=10,
-    )
-    return done.stdout.strip()
+    )  # fmt: skip
+    return done.stdout.split()
 
 
 def read_qr(screenshot: bytes) -> str:

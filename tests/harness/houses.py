@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import httpx
+import msgspec
 import pytest
+from litestar import Litestar
+from litestar.datastructures import State
 from litestar.testing import TestClient
+from litestar.types import ASGIApp
 
 from tests.harness.clock import NOON
-from twofold.app import build_app
 from twofold.kit import clock, keyring
 from twofold.kit.db import Database
 from twofold.kit.hashing import Hasher
@@ -37,7 +41,8 @@ def house_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator
     With `mail` letters are dropped into the outbox, where they stay: no worker runs here.
     """
     settings = Settings(
-        database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS), **(CHEAP | chosen),
+        database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS),
+        **(CHEAP | {"worker": False} | chosen),
     )  # fmt: skip
     db = Database(database_url, pool_size=settings.pool_size)
     try:
@@ -77,7 +82,26 @@ def standing_clock(at: datetime = NOON) -> Iterator[Hands]:
 @contextmanager
 def client_of(house: House) -> Iterator[httpx.Client]:
     """Serve a house in this process; the client speaks HTTP to it and follows no redirect by itself."""
-    with TestClient(build_app(house), base_url=house.settings.base_url, raise_server_exceptions=True) as client:
+    app = _app_for(msgspec.structs.replace(house.settings, database_url="sqlite:///nowhere"))
+    app.state.house = house
+    with TestClient(app.edge, base_url=house.settings.base_url) as client:
         client.follow_redirects = False
         client.headers.clear()
         yield client
+
+
+class _App(NamedTuple):
+    """The application as a server runs it, and the state that its handlers look into."""
+
+    edge: ASGIApp
+    state: State
+
+
+@cache
+def _app_for(settings: Settings) -> _App:
+    """Put the application together, once for the same settings: that takes longer than most tests."""
+    from twofold.app import build_app  # noqa: PLC0415 - tests of a room run also while another room does not
+
+    nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), Hasher(7168, 1), Outbox(configured=True))
+    edge = build_app(nobody)
+    return _App(edge, cast("Litestar", cast("Any", edge)._app).state)

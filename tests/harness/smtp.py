@@ -71,17 +71,23 @@ class Letter:
 
 
 class SmtpServer:
-    """A mail server on loopback; `user` and `password` demand a login, `starttls` encryption before anything else."""
+    """A mail server on loopback; `user` and `password` demand a login, `starttls` encryption before anything else.
+
+    With `smtps` the connection is encrypted from its first byte on.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, *, user: str = "", password: str = "", starttls: bool = False) -> None:
+    def __init__(self, *, user: str = "", password: str = "", starttls: bool = False, smtps: bool = False) -> None:
         self.user = user
         self.password = password
         self.certificate = b""
         self._tls: ssl.SSLContext | None = None
+        self._tls_at_once: ssl.SSLContext | None = None
         if starttls:
             self.certificate, self._tls = _make_tls(self.host)
+        if smtps:
+            self.certificate, self._tls_at_once = _make_tls(self.host)
         self.port = free_port()
         self.letters: list[Letter] = []
         self._arrived = threading.Condition()
@@ -100,14 +106,14 @@ class SmtpServer:
     @property
     def url(self) -> str:
         """What TWOFOLD_SMTP_URL is to be."""
-        scheme = "smtp+starttls" if self._tls else "smtp"
+        scheme = "smtp+starttls" if self._tls else "smtps" if self._tls_at_once else "smtp"
         login = f"{self.user}:{self.password}@" if self.user else ""
         return f"{scheme}://{login}{self.host}:{self.port}"
 
     def start(self) -> None:
         """Come up, after a stop on the same port as before."""
         if self._running is None:
-            self._running = _Running(self._session, self.host, self.port)
+            self._running = _Running(self._session, self.host, self.port, self._tls_at_once)
 
     def stop(self) -> None:
         """Go down in the middle of whatever happens: connections are cut, new ones refused, letters kept."""
@@ -201,13 +207,17 @@ class SmtpServer:
 class _Running:
     """The listening part, with an event loop in a thread of its own."""
 
-    def __init__(self, make_session: Callable[[], SMTP], host: str, port: int) -> None:
+    def __init__(
+        self, make_session: Callable[[], SMTP], host: str, port: int, tls: ssl.SSLContext | None
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._sessions: list[SMTP] = []
         self._make_session = make_session
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtp", daemon=True)
         self._thread.start()
-        self._server = self._call(self._loop.create_server(self._new_session, host, port, reuse_address=True))
+        self._server = self._call(
+            self._loop.create_server(self._new_session, host, port, reuse_address=True, ssl=tls)
+        )
 
     def stop(self) -> None:
         self._call(self._cut())

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from twofold.kit import patience as patiently
+
 # `INSERT … ON CONFLICT` is spelled per database: build a statement once for each, pick it by `connection.dialect.name`.
 INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert]] = {
     "postgresql": postgresql.insert,
@@ -25,6 +27,9 @@ AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+# Whoever waits for a page gets an answer within two seconds, also where the database gives none.
+PATIENCE = timedelta(milliseconds=1500)
 
 metadata = sa.MetaData(
     naming_convention={
@@ -61,14 +66,23 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
 
 class Database:
-    """A pool of connections, with one way to read and one way to write."""
+    """A pool of connections, with one way to read and one way to write.
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    Threads that somebody waits for (kit.patience) give up after `patience` seconds without an answer.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> None:
         self.url = url
         self.on_sqlite = url.startswith("sqlite")
-        self.engine = _sqlite_engine(url) if self.on_sqlite else _postgresql_engine(url, pool_size)
-        self._reads = self.engine if self.on_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._queue = _WriterQueue(url) if self.on_sqlite else None
+        seconds = patience.total_seconds()
+        self._watch: patiently.Watch | None = None
+        self._queue: _WriterQueue | None = None
+        if self.on_sqlite:
+            self._reads = self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
+            self._queue = _WriterQueue(url, seconds)
+        else:
+            self.engine, self._watch = patiently.engine(url, pool_size, seconds)
+            self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -89,6 +103,8 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
+        if self._watch is not None:
+            self._watch.close()
         self.engine.dispose()
         if self._queue is not None:
             self._queue.close()
@@ -101,31 +117,36 @@ class _WriterQueue:
     beside the database hands the turn over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float) -> None:
         path = sa.make_url(url).database or ""
+        self._patience = patience
         self._threads = threading.Lock()
         self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        with self._threads:
+        if not self._threads.acquire(timeout=self._patience if patiently.hurried() else -1):
+            raise sa.exc.TimeoutError("another writer holds the database")
+        try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 yield
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
 
     def close(self) -> None:
         self._file.close()
 
 
-def _sqlite_engine(url: str) -> sa.Engine:
+def _sqlite_engine(url: str, patience: float) -> sa.Engine:
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = sa.create_engine(
         url,
-        connect_args={"check_same_thread": False, "timeout": 10},
+        connect_args={"check_same_thread": False, "timeout": patience},
         poolclass=sa.QueuePool,
         pool_size=16,
         max_overflow=16,
@@ -139,17 +160,6 @@ def _sqlite_engine(url: str) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-def _postgresql_engine(url: str, pool_size: int) -> sa.Engine:
-    return sa.create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=2,
-        pool_pre_ping=False,
-        connect_args={"connect_timeout": 2, "application_name": "twofold"},
-    )
 
 
 def upsert(table: sa.Table, keys: list[str], columns: list[str]) -> dict[str, postgresql.Insert]:

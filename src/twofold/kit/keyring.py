@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from twofold.kit.db import Database, metadata
+from twofold.kit.db import INSERTS, Database, metadata
 from twofold.kit.tokens import random_bytes
 from twofold.kit.vault import Sealed, Vault, VaultError
 from twofold.settings import KEY_BYTES, Key, Settings, SettingsError, parse_keys
@@ -20,6 +20,7 @@ encryption_keys = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("check_box", sa.LargeBinary, nullable=False),
 )
+_note = {name: insert(encryption_keys).on_conflict_do_nothing() for name, insert in INSERTS.items()}
 
 
 def keys_of(settings: Settings) -> tuple[Key, ...]:
@@ -46,19 +47,24 @@ def check(db: Database, vault: Vault) -> None:
 
     """
     with db.write() as connection:
-        known = {row.id: row.check_box for row in connection.execute(sa.select(encryption_keys))}
-        for key_id, box in known.items():
-            if key_id not in vault.key_ids:
-                msg = f"TWOFOLD_KEYS lacks the key with id {key_id!r}, which secrets in the database are sealed with."
-                raise SettingsError(msg)
-            try:
-                vault.open(Sealed(key_id, box), _identity(key_id))
-            except VaultError as error:
-                msg = f"TWOFOLD_KEYS holds another key by the id {key_id!r} than the database was sealed with."
-                raise SettingsError(msg) from error
-        if vault.active not in known:
-            sealed = vault.seal(CHECK, _identity(vault.active))
-            connection.execute(encryption_keys.insert(), {"id": vault.active, "check_box": sealed.box})
+        if vault.active not in _check_known(connection, vault):
+            box = vault.seal(CHECK, _identity(vault.active)).box
+            connection.execute(_note[connection.dialect.name], {"id": vault.active, "check_box": box})
+            _check_known(connection, vault)  # a node that started at the same moment may have been the first
+
+
+def _check_known(connection: sa.Connection, vault: Vault) -> set[str]:
+    known = {row.id: row.check_box for row in connection.execute(sa.select(encryption_keys))}
+    for key_id, box in known.items():
+        if key_id not in vault.key_ids:
+            msg = f"TWOFOLD_KEYS lacks the key with id {key_id!r}, which secrets in the database are sealed with."
+            raise SettingsError(msg)
+        try:
+            vault.open(Sealed(key_id, box), _identity(key_id))
+        except VaultError as error:
+            msg = f"TWOFOLD_KEYS holds another key by the id {key_id!r} than the database was sealed with."
+            raise SettingsError(msg) from error
+    return set(known)
 
 
 def forget(connection: sa.Connection, key_id: str) -> None:

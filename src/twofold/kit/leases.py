@@ -1,6 +1,7 @@
 """Leases: of several nodes only one does a job at a time; when it dies, another takes over once its lease is over."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,10 +29,17 @@ _take = {
 }
 
 
-def holder_of(connection: sa.Connection, name: str) -> tuple[str, datetime] | None:
+class Held(NamedTuple):
+    """Who holds a lease, and until when."""
+
+    holder: str
+    until: datetime
+
+
+def holder_of(connection: sa.Connection, name: str) -> Held | None:
     """Return who holds a lease, or held it last, and until when."""
     row = connection.execute(_until, {"of_name": name}).first()
-    return None if row is None else (row.holder, row.until)
+    return None if row is None else Held(row.holder, row.until)
 
 
 def take(connection: sa.Connection, name: str, holder: str, at: datetime, life: timedelta) -> bool:

@@ -1,25 +1,31 @@
 """Letters: what a composer tells, set in the templates of its kind, as a message with text and HTML.
 
-Each kind has `templates/mail/<kind>/subject.txt`, `body.txt` and `body.html`. The texts are not HTML and are not
-escaped; nothing of them can become a header.
+Each kind has `templates/mail/<kind>/subject.txt`, `body.txt` and `body.html`; `mail/layout.txt` and `.html` put the
+bodies into the frame that all letters share. The texts are not HTML and are not escaped; nothing of them can become a
+header. Pieces for bodies stand in `mail/parts.txt` and `.html`.
 """
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import jinja2
+import sqlalchemy as sa
 
-from twofold.kit.browsers import browser_words
+from twofold.kit.house import House
 from twofold.kit.outbox import Entry
+from twofold.kit.visitor import browser_in_words
 from twofold.kit.words import gettext, translations
 from twofold.settings import Settings
+
+# Says at delivery what a letter tells, in a transaction of its own; None when it is out of date and not to be sent.
+Composer: TypeAlias = Callable[[House, sa.Connection, Entry, datetime], dict[str, Any] | None]
 
 WIDTH = 72
 LONGEST_SUBJECT = 150
@@ -42,29 +48,34 @@ class Letters:
         message["Date"] = format_datetime(at)
         message["Message-ID"] = f"<{entry.id}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
-        message.set_content(self._text(entry.kind, told), cte="quoted-printable")
-        message.add_alternative(
-            self._render(entry.kind, "body.html", {**told, "subject": subject}), subtype="html", cte="quoted-printable",
-        )  # fmt: skip
+        framed = {**told, "kind": entry.kind, "subject": subject}
+        message.set_content(self._text(framed), cte="quoted-printable")
+        message.add_alternative(self._render("mail/layout.html", framed), subtype="html", cte="quoted-printable")
         return message
 
     def _subject(self, kind: str, told: Mapping[str, Any]) -> str:
         """One line, whatever names and reasons contain."""
-        words = " ".join(self._render(kind, "subject.txt", told).split())
+        words = " ".join(self._render(f"mail/{kind}/subject.txt", told).split())
         return "".join(letter for letter in words if letter.isprintable())[:LONGEST_SUBJECT]
 
-    def _text(self, kind: str, told: Mapping[str, Any]) -> str:
-        lines = self._render(kind, "body.txt", told).splitlines()
+    def _text(self, framed: Mapping[str, Any]) -> str:
+        lines = self._render("mail/layout.txt", framed).splitlines()
         wrapped = "\n".join(_wrapped(line) for line in lines)
         return re.sub(r"\n{3,}", "\n\n", wrapped).strip() + "\n"
 
-    def _render(self, kind: str, part: str, told: Mapping[str, Any]) -> str:
-        return self._templates.get_template(f"mail/{kind}/{part}").render(told)
+    def _render(self, template: str, told: Mapping[str, Any]) -> str:
+        return self._templates.get_template(template).render(told)
 
 
 def moment(at: datetime) -> str:
     """Say a time with its date: a letter may be read days later."""
-    return f"{at.day} {gettext(f'{at:%B}')} {at.year}, {at:%H:%M} UTC"
+    month = f"{at:%B}"
+    return f"{at.day} {gettext(month)} {at.year}, {at:%H:%M} UTC"
+
+
+def browser(name: str) -> str:
+    """Say which browser it was, in words of our own: a letter repeats nothing that a stranger wrote."""
+    return browser_in_words(name) or gettext("an unknown program")
 
 
 def _environment(settings: Settings) -> jinja2.Environment:
@@ -78,7 +89,7 @@ def _environment(settings: Settings) -> jinja2.Environment:
         auto_reload=False,
     )
     made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(moment=moment, browser=browser_words)
+    made.filters.update(moment=moment, browser=browser)
     made.globals.update(product=settings.issuer, base_url=settings.base_url, support_email=settings.support_email)
     return made
 

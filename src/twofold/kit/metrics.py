@@ -13,6 +13,7 @@ request_seconds = Histogram(
 )
 mail_waiting = Gauge("twofold_mail_waiting", "Letters that wait in the outbox.", registry=registry)
 mail_oldest_seconds = Gauge("twofold_mail_oldest_seconds", "Age of the oldest letter that waits.", registry=registry)
+letters = Counter("twofold_letters_total", "Letters by what became of them.", ["outcome"], registry=registry)
 lane_inside = Gauge("twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry)
 
 

@@ -5,7 +5,7 @@ a waiting queue holds no secret and eats none of a link's fifteen minutes. A let
 handing it to the mail server and noting that repeats it, under the same Message-ID.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -41,21 +41,10 @@ outbox = sa.Table(
     sa.Index("ix_outbox_settled_at", "settled_at"),
 )
 
-_claim_due = (
-    sa.select(outbox.c.id)
-    .where(outbox.c.due_at <= sa.bindparam("at"))
-    .order_by(outbox.c.due_at)
-    .limit(sa.bindparam("most"))
-    .with_for_update(skip_locked=True)
-)
-_is_due = sa.select(sa.literal(1)).where(outbox.c.due_at <= sa.bindparam("at")).limit(1)
-_renew = (
-    outbox.update()
-    .where(
-        outbox.c.id == sa.bindparam("letter"), outbox.c.tries == sa.bindparam("claimed"), outbox.c.due_at.is_not(None)
-    )
-    .values(due_at=sa.bindparam("until", type_=UtcTime))
-)
+_due = sa.select(outbox.c.id).where(outbox.c.due_at <= sa.bindparam("at"))
+_claim_due = _due.order_by(outbox.c.due_at).limit(sa.bindparam("most")).with_for_update(skip_locked=True)
+_of_kinds = outbox.c.kind.in_(sa.bindparam("kinds", expanding=True))
+_is_due = _due.limit(1)
 _oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(outbox.c.due_at.is_not(None))
 
 log = structlog.get_logger()
@@ -94,12 +83,12 @@ class Outbox:
     ) -> UUID | None:
         """Drop a letter in the caller's transaction; return its id, or None when there is no mail server.
 
-        `not_before` puts its delivery off.
+        `not_before` puts its delivery off; it counts as waiting from then on.
         """
         if not self.configured:
             log.info("letter skipped: no mail server is set", kind=kind, user_id=str(user_id))
             return None
-        letter = new_id()
+        letter, due_at = new_id(), at if not_before is None else max(at, not_before)
         connection.execute(
             outbox.insert(),
             {
@@ -109,22 +98,26 @@ class Outbox:
                 "user_id": user_id,
                 "recipient": recipient,
                 "facts": msgspec.json.encode(facts or {}).decode(),
-                "created_at": at,
-                "due_at": at if not_before is None else max(at, not_before),
+                "created_at": due_at,
+                "due_at": due_at,
                 "tries": 0,
             },
         )
         return letter
 
 
-def is_due(connection: sa.Connection, at: datetime) -> bool:
-    """Tell whether a letter is due: one look that holds nobody up."""
-    return connection.execute(_is_due, {"at": at}).first() is not None
+def is_due(connection: sa.Connection, at: datetime, kinds: Collection[str] | None = None) -> bool:
+    """Tell whether a letter (of these kinds) is due: one look that holds nobody up."""
+    query = _is_due if kinds is None else _is_due.where(_of_kinds)
+    return connection.execute(query, {"at": at} | _named(kinds)).first() is not None
 
 
-def claim(connection: sa.Connection, at: datetime, most: int = 10) -> Sequence[Entry]:
-    """Take letters that are due, for two minutes: whoever dies with them in hand leaves them to the next worker."""
-    ids = connection.execute(_claim_due, {"at": at, "most": most}).scalars().all()
+def claim(
+    connection: sa.Connection, at: datetime, most: int = 10, kinds: Collection[str] | None = None
+) -> Sequence[Entry]:
+    """Take letters (of these kinds) that are due, for two minutes: whoever dies with them leaves them to the next."""
+    query = _claim_due if kinds is None else _claim_due.where(_of_kinds)
+    ids = connection.execute(query, {"at": at, "most": most} | _named(kinds)).scalars().all()
     if not ids:
         return []
     rows = connection.execute(
@@ -134,12 +127,6 @@ def claim(connection: sa.Connection, at: datetime, most: int = 10) -> Sequence[E
         .returning(outbox),
     )
     return [_entry(row) for row in sorted(rows, key=lambda row: row.created_at)]
-
-
-def renew(connection: sa.Connection, entry: Entry, at: datetime) -> bool:
-    """Prolong a claim before the letter goes out; False when it is lost: another worker claimed the letter since."""
-    values = {"letter": entry.id, "claimed": entry.tries, "until": at + LEASE}
-    return connection.execute(_renew, values).rowcount == 1
 
 
 def settle(connection: sa.Connection, letter: UUID, outcome: str, at: datetime, error: str | None = None) -> None:
@@ -173,6 +160,10 @@ def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
 def forget_settled(connection: sa.Connection, at: datetime) -> int:
     """Delete letters that were settled a month ago; for the clean-up."""
     return connection.execute(outbox.delete().where(outbox.c.settled_at <= at - KEPT)).rowcount
+
+
+def _named(kinds: Collection[str] | None) -> dict[str, Any]:
+    return {} if kinds is None else {"kinds": sorted(kinds)}
 
 
 def _entry(row: AnyRow) -> Entry:

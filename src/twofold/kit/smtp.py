@@ -40,7 +40,7 @@ Outcome = Delivered | TryLater | Rejected
 
 
 class Transport(Protocol):
-    """Whatever delivers letters: a mail server, or the mailbox of a demo."""
+    """Whatever delivers letters: a mail server, or the mailbox of a demo. Several threads call it at once."""
 
     def deliver(self, message: EmailMessage) -> Outcome:
         """Deliver one letter, at most so long as a claim of it lasts (`outbox.LEASE`)."""
@@ -50,7 +50,9 @@ class Transport(Protocol):
 class SmtpTransport:
     """Delivers each letter over a connection of its own, so that nothing is left over from the one before."""
 
-    def __init__(self, url: str, *, ca: Path | None = None, own_name: str = "localhost", seconds: float = SECONDS) -> None:
+    def __init__(
+        self, url: str, *, ca: Path | None = None, own_name: str = "localhost", seconds: float = SECONDS
+    ) -> None:
         """Read the URL (`scheme://user:password@host:port`, percent-encoded); `ca` vouches for the server if given."""
         parts = urlsplit(url)
         self._scheme = parts.scheme
@@ -75,6 +77,19 @@ class SmtpTransport:
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 client.quit()
             client.close()
+
+    def reach(self) -> TryLater | None:
+        """Connect, encrypt and log in as for a letter, and send nothing; None where that works."""
+        try:
+            client = self._connect()
+        except smtplib.SMTPResponseException as refused:
+            return TryLater(_answer(refused.smtp_code, refused.smtp_error))
+        except (smtplib.SMTPException, OSError) as error:
+            return TryLater(_failure(error))
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            client.quit()
+        client.close()
+        return None
 
     def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":

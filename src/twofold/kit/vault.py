@@ -56,6 +56,6 @@ class Vault:
         nonce, ciphertext = sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:]
         try:
             return cipher.decrypt(nonce, ciphertext, identity.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: the box is too short to be one
             msg = f"a secret does not open with the key {sealed.key_id!r}: wrong key, or the row was tampered with"
             raise VaultError(msg) from error

@@ -1,10 +1,12 @@
 """Who is at the other end of a request, as far as the network tells."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 BROWSER_LENGTH = 200
+_PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 
 # What a client's name for itself holds, and what a person calls it; the first that fits counts, because most of them
 # name others as well.
@@ -62,12 +64,16 @@ def browser_name(headers: Mapping[str, str]) -> str:
 
 
 def browser_in_words(name: str) -> str:
-    """Say which browser that is, as a person would: `Firefox on Windows`; an unknown program by its own first word."""
+    """Say which browser that is, as a person would: `Firefox on Windows`; an unknown program by its own first word.
+
+    Whoever sends a request writes that word, and letters show it: so it is letters only, never an address or a link.
+    """
     program = next((said for mark, said in _PROGRAMS if mark in name), "")
     system = next((said for mark, said in _SYSTEMS if mark in name), "")
     if program and system:
         return f"{program} on {system}"
-    return program or name.partition("/")[0].partition(" ")[0][:40]
+    word = name.partition("/")[0].partition(" ")[0]
+    return program or (word if _PLAIN_WORD.fullmatch(word) else "")
 
 
 def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

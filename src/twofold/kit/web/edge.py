@@ -63,7 +63,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers, (b"x-request-id", request_id.encode())]
+                own = {name.lower() for name, _value in message["headers"]}  # a page may be stricter than the rest
+                rest = [header for header in headers if header[0] not in own]
+                message["headers"] = [*message["headers"], *rest, (b"x-request-id", request_id.encode())]
             await send(message)
 
         if method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):

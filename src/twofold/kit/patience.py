@@ -1,0 +1,194 @@
+"""Connections to PostgreSQL that keep nobody waiting for ever.
+
+A database that is stopped refuses at once. One that hangs (a frozen machine, a dead network, a pooler before it whose
+database is gone) keeps its sockets open and says nothing, and a server that waits for it has every thread waiting
+within moments. So a thread that somebody waits for gives a connection up once it has heard nothing for as long as we
+are patient; and while the database is silent to everybody, one thread, the watch, looks for it, and the others refuse
+at once.
+
+All of this happens on our side of the wire: a time-out set for the session would leak or get lost in a pooler that
+lends its connections by the transaction, and such poolers refuse start-up options.
+"""
+
+import threading
+from collections.abc import Generator
+from select import POLLIN, poll
+from typing import Any, Self
+
+import psycopg
+import sqlalchemy as sa
+import structlog
+
+from twofold.kit import clock
+
+READABLE = 1  # psycopg's word for "something came"
+LOOK_FIRST_AFTER, LOOK_AT_LEAST_EVERY = 0.1, 1.0  # seconds between two looks of the watch, growing
+
+# Nobody waits for the threads of a command or of a job: they may be slow, but find out when the other machine is gone.
+LONGEST_SILENCE = 300.0
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+log = structlog.get_logger("twofold.database")
+
+_this_thread = threading.local()
+
+
+class Silent(psycopg.OperationalError):
+    """The database has said nothing for as long as we are patient."""
+
+
+class Away(psycopg.OperationalError):
+    """The database was found to be away, and the watch has not seen it since."""
+
+
+def hurry() -> None:
+    """Make this thread one that somebody waits for: it does not sit a silent database out."""
+    _this_thread.hurried = True
+
+
+def hurried() -> bool:
+    """Tell whether somebody waits for this thread."""
+    return getattr(_this_thread, "hurried", False)
+
+
+class Watch:
+    """Knows whether the database is away, and looks for it until it is back."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.heard_at = clock.stopwatch()
+        self.away = False
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    @property
+    def limit(self) -> float:
+        """How many seconds of silence this thread sits out."""
+        return self.patience if hurried() else LONGEST_SILENCE
+
+    def connect(self, *arguments: Any, **options: Any) -> "psycopg.Connection[Any]":
+        """Connect; a hurried thread does not even try while the database is away.
+
+        Raises:
+            Away: it was not seen since it was lost.
+
+        """
+        if not hurried():
+            return self._connect(arguments, options)
+        if self.away:
+            raise Away("the database is away")
+        try:
+            return self._connect(arguments, options)
+        except psycopg.OperationalError:
+            self._lost(arguments, options)
+            raise
+
+    def fell_silent(self, reach: tuple[Any, Any]) -> None:
+        """Note that one connection got no answer: that may be one slow statement, unless nobody got any."""
+        if clock.stopwatch() - self.heard_at > self.patience / 2:
+            self._lost(*reach)
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._closed.set()
+
+    def _lost(self, arguments: Any, options: Any) -> None:
+        with self._lock:
+            if self.away or self._closed.is_set():
+                return
+            self.away = True
+        log.error("the database is away")
+        threading.Thread(target=self._look, args=(arguments, options), name="database-watch", daemon=True).start()
+
+    def _look(self, arguments: Any, options: Any) -> None:
+        hurry()
+        wait = LOOK_FIRST_AFTER
+        while not self._closed.wait(wait):
+            wait = min(LOOK_AT_LEAST_EVERY, wait * 1.5)
+            try:
+                with self._connect(arguments, options) as connection:
+                    connection.execute("SELECT 1")  # a pooler may take us in while its database is gone
+            except psycopg.Error:
+                continue
+            self.away = False
+            log.warning("the database is back")
+            return
+
+    def _connect(self, arguments: Any, options: Any) -> "psycopg.Connection[Any]":
+        _this_thread.watch, _this_thread.reach = self, (arguments, options)
+        return _Impatient.connect(*arguments, **options)
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that is given up once it has heard nothing for as long as its watch is patient."""
+
+    watch: Watch
+    reach: tuple[Any, Any]
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
+        # psycopg rounds a connect_timeout below two seconds up to two, which is all the time that we have.
+        watch: Watch = _this_thread.watch
+        connection: Self = yield from _impatiently(super()._connect_gen(conninfo), watch)
+        connection.watch, connection.reach = watch, _this_thread.reach
+        return connection
+
+    def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
+        """Wait for an answer; psycopg calls this for every round trip.
+
+        Raises:
+            Silent: none came. Of a COMMIT nobody knows then whether it was carried out.
+
+        """
+        try:
+            return super().wait(_impatiently(gen, self.watch), *arguments, **options)
+        except Silent:
+            self.pgconn.finish()
+            self.watch.fell_silent(self.reach)
+            raise
+
+
+def _impatiently(gen: Generator[Any, Any, Any], watch: Watch) -> Generator[Any, Any, Any]:
+    """Lead one of psycopg's conversations: it is told what is `ready`, and every 0.1 s that nothing is."""
+    limit, since = watch.limit, clock.stopwatch()
+    try:
+        awaited = next(gen)
+        while True:
+            ready = yield awaited
+            now = clock.stopwatch()
+            if ready:
+                since = now
+                if ready & READABLE:
+                    watch.heard_at = now
+            elif now - since > limit:
+                raise Silent(f"the database has said nothing for {limit} seconds")
+            awaited = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]:
+    """Make a pool of connections under a watch; `patience` is in seconds."""
+    watch = Watch(patience)
+    made = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=patience,
+        pool_pre_ping=False,
+        connect_args={"connect_timeout": 10, "application_name": "twofold", **KEEPALIVES},
+    )
+
+    @sa.event.listens_for(made, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        return watch.connect(*arguments, **options)
+
+    @sa.event.listens_for(made, "checkout")
+    def refuse_a_dead_one(connection: Any, _record: Any, _proxy: Any) -> None:
+        """Look whether an idle connection was hung up on: costs no round trip, and spares somebody a refusal."""
+        line = poll()
+        line.register(connection.fileno(), POLLIN)
+        if line.poll(0):
+            raise sa.exc.DisconnectionError
+
+    return made, watch

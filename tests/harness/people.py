@@ -1,0 +1,250 @@
+"""Accounts and people to test with, made as the house makes them: through its own flows, with a phone of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON
+from twofold.audit import flow as audit
+from twofold.audit.tables import audit_events
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory.person import Person
+from twofold.directory.tables import accounts, users
+from twofold.factors import enrolment_flow, totp
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import Changed, Opened
+from twofold.kit.house import House
+from twofold.kit.outbox import Entry, outbox
+from twofold.kit.visitor import Visitor
+from twofold.lockouts.tables import second_factor_budgets
+from twofold.sessions import flow as sessions
+from twofold.sessions.session import Session
+from twofold.signin import flow as signin
+from twofold.signin.finish_flow import Credentials
+from twofold.signin.outcomes import Due, SignedIn
+
+# Whoever exists at noon has existed for a day: no code of today is used up yet.
+EARLIER = NOON - timedelta(days=1)
+
+PASSWORD = "orchard kettle lantern"
+NEW_PASSWORD = "marble ferry cinnamon"
+ADA = "ada@acme.example"
+
+VISITOR = Visitor("192.0.2.7", "Firefox", "request-1")
+STRANGER = Visitor("198.51.100.66", "curl", "request-2")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What somebody holds who has set up a second factor: the phone and the backup code as it was shown."""
+
+    phone: Authenticator
+    backup_code: str
+
+
+class People:
+    """Makes accounts and people in a house, and looks at what is written down about them."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._acme: UUID | None = None
+
+    @property
+    def acme(self) -> UUID:
+        """An account on the enterprise edition, policy optional: where people belong unless a test says otherwise."""
+        if self._acme is None:
+            self._acme = self.account()
+        return self._acme
+
+    def account(self, name: str = "Acme", *, at: datetime = EARLIER, **change: Any) -> UUID:
+        """Make an account; policy, required_from and what an operator may say of it can be named."""
+        said = {name: value for name, value in change.items() if name in AccountChange._fields}
+        made = directory.create_account(
+            self.house.db, AccountChange(name=name, **said), actor=audit.CONSOLE, at=at,
+        )  # fmt: skip
+        assert isinstance(made, UUID), made
+        if rest := {name: value for name, value in change.items() if name not in said}:
+            self.set_account(made, **rest)
+        return made
+
+    def person(
+        self,
+        email: str = ADA,
+        *,
+        name: str = "",
+        account: UUID | None = None,
+        role: str = "member",
+        licensed: bool = True,
+        password: str | None = PASSWORD,
+        at: datetime = EARLIER,
+        **values: Any,
+    ) -> Person:
+        """Make a user who signs in with PASSWORD; further columns of the row can be named."""
+        named = name or email.partition("@")[0].replace(".", " ").title()
+        home = None if role == "support" else account or self.acme
+        made = directory.create_user(
+            self.house, home, NewUser(email, named, role, licensed, password), actor=audit.CONSOLE, at=at,
+        )  # fmt: skip
+        assert isinstance(made, UUID), made
+        if values:
+            self.set_person(made, **values)
+        return self.look_up(made)
+
+    def look_up(self, known: Person | UUID) -> Person:
+        """Read a user anew."""
+        with self.house.db.read() as connection:
+            found = directory.find_person(connection, known if isinstance(known, UUID) else known.id)
+        assert found is not None
+        return found
+
+    def set_account(self, account: UUID, **values: Any) -> None:
+        """Write columns of an account, as rooms above will."""
+        with self.house.db.write() as connection:
+            connection.execute(accounts.update().where(accounts.c.id == account).values(values))
+
+    def set_person(self, known: Person | UUID, **values: Any) -> None:
+        """Write columns of a user, as rooms above will; no session ends by it."""
+        user_id = known if isinstance(known, UUID) else known.id
+        with self.house.db.write() as connection:
+            connection.execute(users.update().where(users.c.id == user_id).values(values))
+
+    def set_counts(self, person: Person, *, wrong: int, wrong_in_row: int | None = None) -> None:
+        """Write how many wrong codes somebody has behind them."""
+        values = {"wrong": wrong, "wrong_in_row": wrong if wrong_in_row is None else wrong_in_row}
+        with self.house.db.write() as connection:
+            own = second_factor_budgets.c.user_id == person.id
+            changed = connection.execute(second_factor_budgets.update().where(own).values(values))
+        assert changed.rowcount == 1
+
+    def protect(self, person: Person, *, at: datetime = EARLIER, password: str = PASSWORD, name: str = "") -> Factor:
+        """Let somebody set up two-factor authentication."""
+        session = self.sign_in(person, at=at, password=password)
+        asked = SetUp(password, "", None, name)
+        opened = enrolment_flow.open_in_session(self.house, session, asked, visitor=VISITOR, at=at)
+        assert isinstance(opened, Opened), opened
+        phone = phone_of(opened)
+        changed = enrolment_flow.confirm_in_session(
+            self.house, session, opened.id, phone.code(at), visitor=VISITOR, at=at,
+        )  # fmt: skip
+        assert isinstance(changed, Changed), changed
+        assert changed.backup_code is not None
+        return Factor(phone, changed.backup_code)
+
+    def protected(self, email: str = ADA, **values: Any) -> tuple[Person, Factor]:
+        """Make a user who has had two-factor authentication since yesterday."""
+        person = self.person(email, **values)
+        factor = self.protect(person)
+        return self.look_up(person), factor
+
+    def begin(
+        self,
+        person: Person,
+        *,
+        at: datetime = NOON,
+        password: str = PASSWORD,
+        channel: str = "page",
+        client: str | None = None,
+        return_to: str = "",
+        visitor: Visitor = VISITOR,
+    ) -> Any:
+        """Give address and password; return what comes of it."""
+        given = Credentials(person.email, password, client, channel, return_to)
+        return signin.submit_password(self.house, given, visitor=visitor, at=at)
+
+    def attempt(self, person: Person, *, at: datetime = NOON, channel: str = "page", password: str = PASSWORD) -> str:
+        """Give address and password; return the token of the sign-in that goes on."""
+        due = self.begin(person, at=at, channel=channel, password=password)
+        assert isinstance(due, Due), due
+        return due.sign_in
+
+    def give_code(
+        self,
+        sign_in: str,
+        typed: str,
+        *,
+        at: datetime = NOON,
+        channel: str = "page",
+        visitor: Visitor = VISITOR,
+    ) -> Any:
+        """Give the second factor of a sign-in; return what comes of it."""
+        return signin.submit_code(
+            self.house, sign_in, typed, channel=channel, client=None, visitor=visitor, at=at,
+        )  # fmt: skip
+
+    def sign_in(
+        self,
+        person: Person,
+        phone: Authenticator | None = None,
+        *,
+        at: datetime = NOON,
+        channel: str = "page",
+        password: str = PASSWORD,
+    ) -> Session:
+        """Sign somebody in, all the way; return the session."""
+        return self.session(self.token(person, phone, at=at, channel=channel, password=password), at=at)
+
+    def token(
+        self,
+        person: Person,
+        phone: Authenticator | None = None,
+        *,
+        at: datetime = NOON,
+        channel: str = "page",
+        password: str = PASSWORD,
+    ) -> str:
+        """Sign somebody in, all the way; return the token of the session."""
+        outcome = self.begin(person, at=at, channel=channel, password=password)
+        if phone is not None:
+            assert isinstance(outcome, Due), outcome
+            outcome = self.give_code(outcome.sign_in, phone.code(at), at=at, channel=channel)
+        assert isinstance(outcome, SignedIn), outcome
+        return outcome.session.token
+
+    def session(self, token: str, *, at: datetime = NOON) -> Session:
+        """Find the session of a token."""
+        found = self.find_session(token, at=at)
+        assert found is not None, "there is no such session (any more)"
+        return found
+
+    def find_session(self, token: str, *, at: datetime = NOON) -> Session | None:
+        """Find the session of a token, if it holds."""
+        return sessions.find(self.house.db, self.house.settings, token, at)
+
+    def events(self, *kinds: str) -> Sequence[sa.Row[Any]]:
+        """Return what the audit log says, the oldest first; of some kinds only, if any are named."""
+        query = sa.select(audit_events).order_by(audit_events.c.number)
+        if kinds:
+            query = query.where(audit_events.c.kind.in_(kinds))
+        with self.house.db.read() as connection:
+            return connection.execute(query).all()
+
+    def letters(self, kind: str = "", to: str = "") -> list[Entry]:
+        """Return the letters that were dropped into the outbox, the oldest first."""
+        with self.house.db.read() as connection:
+            rows = connection.execute(sa.select(outbox).order_by(outbox.c.created_at)).all()
+        return [
+            Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries))
+            for row in rows
+            if kind in ("", row.kind) and to in ("", row.recipient)
+        ]
+
+    def count(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+        """Count rows."""
+        with self.house.db.read() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one()
+
+
+def phone_of(opened: Opened) -> Authenticator:
+    """Add what a set-up shows to the app of a phone."""
+    return Authenticator(totp.base32(opened.secret))
+
+
+def _facts(text: str) -> dict[str, Any]:
+    return msgspec.json.decode(text, type=dict[str, Any])

@@ -1,0 +1,178 @@
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from twofold.kit.db import Database, UtcTime, upsert
+
+things = sa.Table(
+    "things",
+    sa.MetaData(),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("at", UtcTime, nullable=True),
+)
+MOMENT = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    db = Database(database_url)
+    with db.write() as connection:
+        things.create(connection)
+    yield db
+    db.close()
+
+
+def names(db: Database) -> set[str]:
+    with db.read() as connection:
+        return set(connection.execute(sa.select(things.c.name)).scalars())
+
+
+def put(connection: sa.Connection, name: str, count: int = 0, at: datetime | None = None) -> None:
+    connection.execute(things.insert(), {"name": name, "count": count, "at": at})
+
+
+def test_a_write_is_kept_when_its_block_ends_also_by_a_refusal(db: Database) -> None:
+    def refuse() -> str:
+        with db.write() as connection:
+            put(connection, "charge")
+            return "refused"
+
+    assert refuse() == "refused"
+    assert names(db) == {"charge"}
+
+
+def test_a_write_is_undone_when_its_block_raises(db: Database) -> None:
+    def fail() -> None:
+        with db.write() as connection:
+            put(connection, "half")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert names(db) == set()
+    with db.write() as connection:  # and the next one is let in
+        put(connection, "whole")
+    assert names(db) == {"whole"}
+
+
+def test_every_read_statement_sees_what_was_committed_before_it(db: Database) -> None:
+    with db.read() as reader:
+        assert reader.execute(sa.select(sa.func.count()).select_from(things)).scalar() == 0
+        with db.write() as writer:
+            put(writer, "late")
+        assert reader.execute(sa.select(sa.func.count()).select_from(things)).scalar() == 1
+
+
+def test_a_reader_sees_nothing_of_a_write_that_is_not_over(db: Database) -> None:
+    with db.write() as writer:
+        put(writer, "early")
+        assert names(db) == set()
+    assert names(db) == {"early"}
+
+
+def test_writers_take_turns(db: Database) -> None:
+    """Twenty threads add one, each by reading and then writing: on SQLite whole transactions take turns."""
+    with db.write() as connection:
+        put(connection, "count")
+
+    def add() -> None:
+        for _ in range(10):
+            with db.write() as connection:
+                row = sa.select(things.c.count).where(things.c.name == "count").with_for_update()
+                count = connection.execute(row).scalar_one()
+                connection.execute(things.update().where(things.c.name == "count").values(count=count + 1))
+
+    threads = [threading.Thread(target=add) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    with db.read() as connection:
+        assert connection.execute(sa.select(things.c.count)).scalar() == 200
+
+
+def test_two_databases_on_one_file_take_turns_as_two_processes_do(sqlite_url: str) -> None:
+    one, other = Database(sqlite_url), Database(sqlite_url)
+    with one.write() as connection:
+        things.create(connection)
+        put(connection, "count")
+    done: list[str] = []
+
+    def write(db: Database) -> None:
+        for _ in range(50):
+            with db.write() as connection:
+                connection.execute(things.update().values(count=things.c.count + 1))
+        done.append("done")
+
+    threads = [threading.Thread(target=write, args=(db,)) for db in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    with one.read() as connection:
+        assert connection.execute(sa.select(things.c.count)).scalar() == 100
+    assert len(done) == 2
+    one.close()
+    other.close()
+
+
+def test_an_upsert_writes_a_new_row_or_the_named_columns_of_an_old_one(db: Database) -> None:
+    statement = upsert(things, ["name"], ["count"])
+    with db.write() as connection:
+        for count, at in ((1, MOMENT), (2, None)):
+            connection.execute(statement[connection.dialect.name], {"name": "one", "count": count, "at": at})
+        row = connection.execute(sa.select(things)).one()
+    assert (row.name, row.count_ if hasattr(row, "count_") else row[1], row.at) == ("one", 2, MOMENT)
+
+
+# --- moments
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        MOMENT,
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2106, 2, 7, 6, 28, 16, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ],
+)
+def test_a_moment_comes_back_to_the_microsecond_and_in_utc(db: Database, at: datetime) -> None:
+    assert kept(db, at) == at
+
+
+def test_a_moment_of_another_zone_is_the_same_moment(db: Database) -> None:
+    elsewhere = MOMENT.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    stored = kept(db, elsewhere)
+    assert stored == MOMENT
+    assert stored.tzinfo is UTC
+
+
+def test_no_moment_is_none(db: Database) -> None:
+    assert kept(db, None) is None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1)), min_size=2, max_size=5))  # noqa: DTZ001
+def test_moments_are_sorted_as_time_goes(db: Database, moments: list[datetime]) -> None:
+    with db.write() as connection:
+        connection.execute(things.delete())
+        for number, at in enumerate(moments):
+            put(connection, str(number), at=at)
+        found = connection.execute(sa.select(things.c.at).order_by(things.c.at)).scalars().all()
+    assert list(found) == sorted(moments)
+
+
+def kept(db: Database, at: datetime | None) -> Any:
+    with db.write() as connection:
+        put(connection, "moment", at=at)
+    with db.read() as connection:
+        return connection.execute(sa.select(things.c.at)).scalar_one()

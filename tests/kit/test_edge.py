@@ -1,0 +1,161 @@
+import httpx
+import pytest
+
+from tests.harness.people import ADA, PASSWORD, People
+
+HERE = "http://127.0.0.1:8000"
+FORM = "email=ada%40acme.example&password=x"
+URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+# --- where unsafe requests may come from
+
+
+@pytest.mark.parametrize(
+    ("headers", "passes"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": HERE}, True),
+        ({"Origin": HERE}, True),
+        ({}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": ""}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "http://127.0.0.1:8001"}, False),
+        ({"Origin": "https://127.0.0.1:8000"}, False),
+        ({"Origin": HERE + ".evil.example"}, False),
+        ({"Origin": HERE + "/"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": HERE}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": HERE}, False),
+        ({"Sec-Fetch-Site": "none", "Origin": HERE}, False),
+        ({"Sec-Fetch-Site": "", "Origin": HERE}, False),
+        ({"Referer": HERE + "/sign-in"}, False),
+        ({"Origin": "https://evil.example", "Host": "evil.example"}, False),
+    ],
+)
+def test_a_form_counts_only_from_our_own_page(
+    people: People,
+    http: httpx.Client,
+    headers: dict[str, str],
+    passes: bool,  # noqa: FBT001
+) -> None:
+    people.person()
+    answer = http.post("/sign-in", content=FORM, headers=URLENCODED | headers)
+    assert answer.status_code == (401 if passes else 403)
+    assert len(people.events("sign_in_refused")) == (1 if passes else 0)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PROPFIND", "post"])
+def test_every_method_but_the_safe_ones_needs_our_own_page(http: httpx.Client, method: str) -> None:
+    assert http.request(method, "/sign-in", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-out", "/profile/sessions/end-others", "/nowhere", "//api/v1/sign-ins", "/apI/v1/x"]
+)
+def test_every_page_needs_our_own_page_cookie_or_not(http: httpx.Client, path: str) -> None:
+    assert http.post(HERE + path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_the_api_takes_calls_from_anywhere_because_no_cookie_counts_there(people: People, http: httpx.Client) -> None:
+    token = people.token(people.person())
+    cookies = {"Cookie": f"twofold_session={token}"}
+    body = {"email": ADA, "password": PASSWORD}
+    foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    assert http.post("/api/v1/sign-ins", json=body, headers=foreign).status_code == 201
+    assert http.get("/api/v1/session", headers=cookies).status_code == 401
+    assert http.get("/api/v1/session", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_the_api_takes_json_alone_which_no_form_of_another_site_can_send(
+    people: People, http: httpx.Client, content_type: str
+) -> None:
+    people.person()
+    body = f'{{"email": "{ADA}", "password": "{PASSWORD}"}}'
+    answer = http.post("/api/v1/sign-ins", content=body, headers={"Content-Type": content_type})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+# --- the headers of every answer
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/profile", "/nowhere", "/api/v1/session", "/help/two-factor", "/healthz"]
+)
+def test_every_answer_is_kept_out_of_frames_caches_and_guesses(http: httpx.Client, path: str) -> None:
+    headers = http.get(path).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-request-id"]
+    assert "server" not in headers
+
+
+def test_a_static_file_may_be_kept_for_ever_under_the_address_of_its_content(http: httpx.Client) -> None:
+    page = http.get("/sign-in").text
+    style = next(part.split('"')[0] for part in page.split('"') if part.startswith("/static/twofold.css?v="))
+    answer = http.get(style)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../settings.py", "/static/%2e%2e/settings.py", "/static/..%2fsettings.py", "/static/"]
+)
+def test_nothing_but_static_files_is_served_as_one(http: httpx.Client, path: str) -> None:
+    assert http.get(path).status_code in (400, 404)
+
+
+def test_a_link_is_never_built_from_the_host_that_a_request_names(http: httpx.Client) -> None:
+    for headers in ({"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}, {"Forwarded": "host=evil.example"}):
+        for path in ("/", "/sign-in", "/profile", "/nowhere"):
+            answer = http.get(path, headers=headers)
+            assert "evil.example" not in answer.text
+            assert "evil.example" not in answer.headers.get("location", "")
+
+
+# --- what is too much
+
+
+def test_a_body_that_is_too_large_is_refused(http: httpx.Client) -> None:
+    big = b"a=" + b"x" * 70_000
+    for path, content_type in (
+        ("/sign-in", "application/x-www-form-urlencoded"),
+        ("/api/v1/sign-ins", "application/json"),
+    ):
+        headers = {"Content-Type": content_type, "Sec-Fetch-Site": "same-origin"}
+        assert http.post(path, content=big, headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v1/nowhere", 404, "not_found"),
+        ("GET", "/api/v1/sign-ins", 405, "method_not_allowed"),
+        ("DELETE", "/api/v1/password", 405, "method_not_allowed"),
+    ],
+)
+def test_a_wrong_address_or_method_of_the_api_is_a_problem(
+    http: httpx.Client, method: str, path: str, status: int, code: str
+) -> None:
+    answer = http.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/sign-out", 405), ("POST", "/profile", 405)]
+)
+def test_a_wrong_address_or_method_of_a_page_is_a_page(http: httpx.Client, method: str, path: str, status: int) -> None:
+    answer = http.request(method, path, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == status
+    assert "<h1>" in answer.text

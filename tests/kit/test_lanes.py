@@ -1,0 +1,82 @@
+import asyncio
+import threading
+
+import pytest
+
+from twofold.kit.web.lanes import Lane, Overloaded
+
+
+def test_a_lane_runs_as_many_as_it_has_threads_and_lets_the_others_wait() -> None:
+    inside, most = 0, 0
+    mutex, gate = threading.Lock(), threading.Event()
+
+    def work() -> None:
+        nonlocal inside, most
+        with mutex:
+            inside += 1
+            most = max(most, inside)
+        gate.wait(5)
+        with mutex:
+            inside -= 1
+
+    async def run() -> None:
+        lane = Lane("test", 2, 10)
+        waiting = [asyncio.create_task(lane.run(work)) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        assert lane.inside == 6
+        gate.set()
+        await asyncio.gather(*waiting)
+        assert lane.inside == 0
+        lane.close()
+
+    in_a_thread(run)
+    assert most == 2
+
+
+def test_a_full_lane_refuses_at_once_and_takes_more_when_it_has_room_again() -> None:
+    gate = threading.Event()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 2)
+        waiting = [asyncio.create_task(lane.run(lambda: gate.wait(5))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(Overloaded):
+            await lane.run(lambda: None)
+        gate.set()
+        await asyncio.gather(*waiting)
+        assert await lane.run(lambda: "done") == "done"
+        lane.close()
+
+    in_a_thread(run)
+
+
+def test_what_is_raised_in_a_lane_comes_out_and_leaves_its_place() -> None:
+    def fail() -> None:
+        raise LookupError
+
+    async def run() -> None:
+        lane = Lane("test", 1, 0)
+        for _ in range(3):
+            with pytest.raises(LookupError):
+                await lane.run(fail)
+        assert lane.inside == 0
+        lane.close()
+
+    in_a_thread(run)
+
+
+def in_a_thread(run: object) -> None:
+    """Playwright may hold this thread's event loop."""
+    failures: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            asyncio.run(run())  # type: ignore[operator]
+        except BaseException as error:  # noqa: BLE001 - handed on to the test
+            failures.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    thread.join(30)
+    if failures:
+        raise failures[0]

@@ -1,0 +1,148 @@
+import re
+from datetime import datetime
+from email.message import EmailMessage
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.harness.clock import NOON, later
+from twofold.kit.letters import Letters
+from twofold.kit.outbox import Entry
+from twofold.settings import Settings
+
+ID = UUID("11111111-2222-4333-8444-555555555555")
+CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+TOLD: dict[str, Any] = {
+    "reader": "Ada",
+    "happened_at": NOON,
+    "browser": CHROME,
+    "address": "192.0.2.7",
+    "facts": {"authenticator": "Pixel"},
+    "not_me_url": "https://login.acme.example/not-me/tf_notme_" + "x" * 43,
+}
+
+
+def settings(**chosen: Any) -> Settings:
+    return Settings(
+        database_url="sqlite:///unused", data_dir=Path("/nonexistent"), base_url="https://login.acme.example",
+        mail_from="twofold@acme.example", issuer="Acme Login", **chosen,
+    )  # fmt: skip
+
+
+def write(
+    kind: str = "two_factor_added", to: str = "ada@acme.example", at: datetime = NOON, **told: Any
+) -> EmailMessage:
+    entry = Entry(ID, kind, ID, ID, to, {}, NOON, 1)
+    return Letters(settings(support_email="help@acme.example")).write(entry, TOLD | told, at)
+
+
+def text_of(message: EmailMessage, subtype: str = "plain") -> str:
+    part = message.get_body((subtype,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_a_letter_says_who_it_is_from_to_and_that_no_answer_is_wanted() -> None:
+    message = write(at=later(minutes=5))
+    assert message["From"] == "Acme Login <twofold@acme.example>"
+    assert message["To"] == "ada@acme.example"
+    assert message["Subject"] == "An authenticator was added to your account"
+    assert message["Date"].datetime == later(minutes=5)
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_the_same_letter_has_the_same_message_id_again() -> None:
+    assert write()["Message-ID"] == write(at=later(hours=1))["Message-ID"] == f"<{ID}@acme.example>"
+
+
+def test_text_and_html_say_the_same() -> None:
+    message = write()
+    html = re.sub(r"<head>.*</head>|<[^>]+>", " ", text_of(message, "html"), flags=re.DOTALL)
+    for said in (
+        "Hello Ada,", 'The authenticator "Pixel" was added to your account.', "3 March 2026, 12:00 UTC",
+        "Chrome on Windows", "192.0.2.7", "Was this not you?", TOLD["not_me_url"], "help@acme.example",
+    ):  # fmt: skip
+        assert said in " ".join(text_of(message).split()), said
+        assert said in " ".join(html.split()).replace("&#34;", '"'), said
+
+
+def test_links_stand_in_one_line_of_the_text_and_words_are_wrapped() -> None:
+    lines = text_of(write()).splitlines()
+    assert TOLD["not_me_url"] in lines
+    assert all(len(line) <= 72 for line in lines if "://" not in line)
+    assert "\n\n\n" not in "\n".join(lines)
+
+
+def test_html_escapes_what_people_wrote_and_text_does_not() -> None:
+    name = "<b>Pixel</b> & co"
+    message = write(facts={"authenticator": name})
+    assert name in text_of(message)
+    assert "&lt;b&gt;Pixel&lt;/b&gt; &amp; co" in text_of(message, "html")
+    assert "<b>" not in text_of(message, "html")
+
+
+@pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
+    message = write("member_locked", facts={"name": f"Ada{mark}Bcc: eve@evil.example", "email": "a@b.example"}, person_url="x")  # fmt: skip
+    raw = message.as_bytes()
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert b"\r\nBcc" not in head
+    assert b"\nBcc" not in head.replace(b"\r\n", b"")
+    assert "Bcc" not in message
+    assert str(message["Subject"]).startswith("Ada Bcc: eve@evil.example is locked")
+
+
+def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:
+    facts = {"name": "Ada", "email": "a@b.example", "by": "Sam", "reason": "spoke\n\nPress here: https://evil.example"}
+    text = text_of(write("member_unfrozen", facts=facts, person_url="https://login.acme.example/people/1"))
+    assert 'Reason given: "spoke Press here: https://evil.example"' in " ".join(text.split())
+    assert "spoke\n\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (CHROME, "Chrome on Windows"),
+        ("curl/8.5.0", "curl"),
+        ("python-httpx/0.28", "python-httpx"),
+        ("evil.example/login now", "an unknown program"),
+        ("https://evil.example", "an unknown program"),
+        ("Press <a href='https://evil.example'>here</a>", "Press"),
+        ("", "an unknown program"),
+    ],
+)
+def test_a_browser_is_named_in_words_of_ours(sent: str, shown: str) -> None:
+    text = text_of(write(browser=sent))
+    assert f"Browser: {shown}\n" in text
+    assert "evil" not in text
+
+
+def test_an_address_with_a_domain_beyond_ascii_travels_in_ascii() -> None:
+    assert write(to="ada@bücher.example")["To"] == "ada@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("odd", ["a:b@acme.example", ".dot@acme.example", "o'neil+x@acme.example"])
+def test_odd_addresses_reach_the_one_they_belong_to(odd: str) -> None:
+    (address,) = write(to=odd)["To"].addresses
+    assert (address.username, address.domain) == tuple(odd.rsplit("@", 1))
+
+
+def test_letters_are_quoted_printable_so_that_every_server_takes_them() -> None:
+    raw = write(facts={"authenticator": "Grüße 📱"}).as_bytes()
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998  # RFC 5322 section 2.1.1
+
+
+def test_html_asks_for_nothing_from_elsewhere() -> None:
+    html = text_of(write(), "html")
+    assert not re.search(r"<(img|script|link|iframe|table|style)\b|url\(", html)
+
+
+def test_every_kind_of_letter_has_its_three_templates() -> None:
+    folder = files("twofold").joinpath("templates/mail")
+    for kind in folder.iterdir():
+        if kind.is_dir():
+            assert {part.name for part in kind.iterdir()} == {"subject.txt", "body.txt", "body.html"}, kind.name

@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twofold.kit.vault import Sealed, Vault, VaultError
+from twofold.settings import Key
+
+OLD, NEW = Key("old", b"o" * 32), Key("new", b"n" * 32)
+ROW = "authenticators.secret:1"
+vault = Vault([OLD])
+
+
+@given(st.binary(max_size=200), st.text(max_size=50))
+def test_what_is_sealed_for_a_row_opens_for_that_row(secret: bytes, identity: str) -> None:
+    assert vault.open(vault.seal(secret, identity), identity) == secret
+
+
+def test_nothing_of_the_secret_can_be_seen_and_no_two_boxes_are_alike() -> None:
+    boxes = {vault.seal(b"twenty secret bytes!", ROW).box for _ in range(100)}
+    assert len(boxes) == 100
+    assert not any(b"secret" in box for box in boxes)
+
+
+def test_a_box_moved_to_another_row_does_not_open() -> None:
+    sealed = vault.seal(b"secret", ROW)
+    for elsewhere in ("authenticators.secret:2", "enrolments.secret:1", ""):
+        with pytest.raises(VaultError):
+            vault.open(sealed, elsewhere)
+
+
+@pytest.mark.parametrize("place", [0, 11, 12, -17, -1])
+def test_a_box_with_one_bit_changed_does_not_open(place: int) -> None:
+    box = bytearray(vault.seal(b"secret", ROW).box)
+    box[place] ^= 1
+    with pytest.raises(VaultError):
+        vault.open(Sealed("old", bytes(box)), ROW)
+
+
+@pytest.mark.parametrize("length", [0, 5, 12, 27])
+def test_a_box_cut_short_does_not_open(length: int) -> None:
+    sealed = vault.seal(b"secret", ROW)
+    with pytest.raises(VaultError):
+        vault.open(Sealed("old", sealed.box[:length]), ROW)
+
+
+def test_another_key_by_the_same_id_does_not_open() -> None:
+    with pytest.raises(VaultError, match="wrong key"):
+        Vault([Key("old", b"x" * 32)]).open(vault.seal(b"secret", ROW), ROW)
+
+
+def test_a_key_that_is_not_in_the_ring_is_named() -> None:
+    with pytest.raises(VaultError, match="'old' is not in TWOFOLD_KEYS"):
+        Vault([NEW]).open(vault.seal(b"secret", ROW), ROW)
+
+
+def test_the_first_key_seals_and_every_key_opens() -> None:
+    ring = Vault([NEW, OLD])
+    assert ring.active == "new"
+    assert ring.key_ids == {"new", "old"}
+    assert ring.seal(b"secret", ROW).key_id == "new"
+    assert ring.open(vault.seal(b"secret", ROW), ROW) == b"secret"
+
+
+def test_there_is_no_vault_without_a_key() -> None:
+    with pytest.raises(VaultError, match="empty"):
+        Vault([])
