@@ -1,0 +1,118 @@
+"""Getting somebody in, or in again: invitations, unfreezing, and what voids the links that are under way."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.authority import oversees
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.visitor import Visitor
+from twofold.recovery import records
+from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, NotYourself, Unfrozen
+from twofold.recovery.password_flow import ask_link
+from twofold.recovery.password_link import Purpose, quiet_until
+
+
+def invite(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    at: datetime,
+    by: audit.Actor,
+    *,
+    visitor: Visitor = audit.HERE,
+) -> Invited | NotInvited | NoMail:
+    """Mail a user without a password a link to choose one; a newer invitation takes the place of an older."""
+    why = _why_not_invited(person)
+    if why is not None:
+        return NotInvited(why)
+    if not house.outbox.configured:
+        return NoMail()
+    ask_link(house, connection, person, Purpose.INVITATION, at, by=by.id if by.kind == "user" else None)
+    audit.record(
+        connection, "invited", at=at, account_id=person.account_id, actor=by, subject_id=person.id, visitor=visitor,
+    )  # fmt: skip
+    return Invited()
+
+
+def unfreeze(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    *,
+    actor: audit.Actor,
+    reason: str,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> Unfrozen | NotFrozen | NotYourself | NoMail:
+    """Let a frozen user come back: their old password is void, and a link to choose a new one is mailed.
+
+    Within 24 hours of a confirmed reset the letter waits until they are over. Only the command line unfreezes without a
+    mail server; the user then has no password until there is one, or an operator sets it.
+    """
+    if actor.kind == "user" and actor.id == person.id:
+        return NotYourself()
+    held = directory.hold_person(connection, person.id)
+    if held is None or held.frozen_at is None:
+        return NotFrozen()
+    if not house.outbox.configured and actor.kind != audit.CONSOLE.kind:
+        return NoMail()
+    values = {"frozen_at": None, "password_hash": None, "password_set_at": None, "password_unproven": False}
+    directory.change_user(connection, held.id, values, ends_sessions=True)
+    back = held._replace(frozen_at=None, password_hash=None, password_set_at=None)
+    not_before = quiet_until(back, at)
+    records.void(connection, held.id)
+    ask_link(house, connection, back, Purpose.UNFROZEN, at, not_before=not_before)
+    audit.record(
+        connection, "unfrozen", at=at, account_id=held.account_id, actor=actor, subject_id=held.id, reason=reason,
+        visitor=visitor,
+    )  # fmt: skip
+    _tell_admins(house, connection, back, actor, reason, at)
+    return Unfrozen(house.outbox.configured, not_before)
+
+
+def void_links(connection: sa.Connection, user_id: UUID) -> None:
+    """Make open password links and invitations of a user worthless; for whoever changes address, password or active."""
+    records.void(connection, user_id)
+
+
+def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
+    """Make open password links and invitations of a whole account worthless; for whoever switches it to SSO."""
+    records.void_of_account(connection, account_id)
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete links whose time is over; for the clean-up."""
+    return records.forget_over(connection, at)
+
+
+def _why_not_invited(person: Person) -> str | None:
+    if person.sso:
+        return "sso"
+    if person.password_hash is not None:
+        return "has_password"
+    if person.frozen_at is not None:
+        return "frozen"
+    return None if person.active else "inactive"
+
+
+def _tell_admins(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    actor: audit.Actor,
+    reason: str,
+    at: datetime,
+) -> None:
+    """Tell the administrators when it was none of them: a support agent, an operator or the command line."""
+    who = directory.find_person(connection, actor.id) if actor.kind == "user" and actor.id is not None else None
+    if who is not None and who.role == "admin" and oversees(who, person):
+        return
+    directory.tell_admins(
+        house, connection, person.account_id, "member_unfrozen", at, except_id=person.id, name=person.name,
+        email=person.email, user_id=str(person.id), by=actor.kind if who is None else who.name, reason=reason,
+    )  # fmt: skip

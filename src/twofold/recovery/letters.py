@@ -1,0 +1,167 @@
+"""What the letters about changes, links and freezing tell, asked for when each is delivered."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory import flow as directory
+from twofold.directory.email_address import email_key
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.letters import Composer
+from twofold.kit.outbox import Entry
+from twofold.lockouts import flow as lockouts
+from twofold.recovery import not_me_flow, password_flow, words
+from twofold.recovery.password_link import quiet_until
+
+
+def greeted(tell: Composer) -> Composer:
+    """Add the name of whoever a letter goes to."""
+
+    def compose(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+        told = tell(house, connection, entry, at)
+        reader = None if told is None else directory.find_person(connection, entry.user_id)
+        return told if told is None or reader is None else {**told, "reader": reader.name}
+
+    return compose
+
+
+def with_not_me(tell: Composer) -> Composer:
+    """Add the link "this wasn't me" to what a letter about a change tells its user; frozen already, they need none."""
+
+    def compose(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+        person, told = directory.find_person(connection, entry.user_id), tell(house, connection, entry, at)
+        if told is None or person is None or person.frozen_at is not None:
+            return told
+        token = not_me_flow.mint(connection, entry, person, at)
+        return {**told, "not_me_url": f"{house.settings.base_url}/not-me/{token}"}
+
+    return compose
+
+
+def change(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell a user what changed, when, and from where."""
+    person = directory.find_person(connection, entry.user_id)
+    return None if person is None else _told(entry, person)
+
+
+def locked(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell a user that wrong codes have locked them, and who can help."""
+    person = directory.find_person(connection, entry.user_id)
+    return None if person is None else _told(entry, person) | _helpers(connection, person)
+
+
+def frozen(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell a user that they are frozen now, and who can unfreeze them; None when that has happened already."""
+    person = directory.find_person(connection, entry.user_id)
+    if person is None or person.frozen_at is None:
+        return None
+    return _told(entry, person) | _helpers(connection, person)
+
+
+def password_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Bring the link that was asked for, or say why there is none; None for nobody, or when it is out of date."""
+    person = directory.find_person(connection, entry.user_id)
+    if person is None or not person.active or person.email_key != email_key(entry.recipient):
+        return None
+    told = _told(entry, person) | _helpers(connection, person)
+    if person.frozen_at is not None:
+        return told | {"why": "frozen"}
+    if person.sso:
+        return told | {"why": "sso", "url": person.sso_url}
+    until = quiet_until(person, at)
+    if until is not None:
+        return told | {"why": "too_soon", "until": until}
+    return _with_link(house, connection, entry, person, at, told | {"why": ""})
+
+
+def invitation(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Bring an invitation; None when the user has a password by now, or cannot be invited any more."""
+    person = directory.find_person(connection, entry.user_id)
+    if person is None:
+        return None
+    by = directory.find_person(connection, UUID(entry.facts["by"])) if entry.facts["by"] else None
+    told = _told(entry, person) | {"by": "" if by is None else by.name}
+    return _with_link(house, connection, entry, person, at, told)
+
+
+def unfrozen(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Tell a user that they may come back, with a link to choose a new password."""
+    person = directory.find_person(connection, entry.user_id)
+    if person is None or not person.active or person.frozen_at is not None:
+        return None
+    if person.sso:
+        return _told(entry, person) | {"url": person.sso_url, "sso": True}
+    return _with_link(house, connection, entry, person, at, _told(entry, person) | {"sso": False})
+
+
+def to_admin(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell an administrator of somebody else's change, with a link to that person; None when they are none any more."""
+    admin = directory.find_person(connection, entry.user_id)
+    if admin is None or not admin.active or admin.frozen_at is not None or admin.role == "member":
+        return None
+    place = "support/users" if admin.role == "support" else "people"
+    told = _told(entry, admin) | {"person_url": f"{house.settings.base_url}/{place}/{entry.facts['user_id']}"}
+    if "about" not in entry.facts:
+        return told
+    about, when = words.happened(entry.facts["about"]), datetime.fromisoformat(entry.facts["happened_at"])
+    return told | {"about": about, "about_at": when}
+
+
+def _with_link(
+    house: House,
+    connection: sa.Connection,
+    entry: Entry,
+    person: Person,
+    at: datetime,
+    told: dict[str, Any],
+) -> dict[str, Any] | None:
+    minted = password_flow.mint(connection, entry, person, at)
+    if minted is None:
+        return None
+    token, until = minted
+    return told | {"url": f"{house.settings.base_url}/set-password/{token}", "valid_until": until}
+
+
+def _told(entry: Entry, person: Person) -> dict[str, Any]:
+    return {
+        "email": person.email,
+        "account": person.account_name,
+        "happened_at": entry.created_at,
+        "facts": entry.facts,
+        "address": entry.facts.get("address", ""),
+        "browser": entry.facts.get("browser", ""),
+    }
+
+
+def _helpers(connection: sa.Connection, person: Person) -> dict[str, Any]:
+    return {"helpers": lockouts.who_can_help(connection, person)}
+
+
+# Letters about a change of a user's own, each with the link "this wasn't me".
+CHANGES = (
+    "two_factor_set_up",
+    "two_factor_added",
+    "two_factor_replaced",
+    "two_factor_removed",
+    "authenticator_removed",
+    "backup_code_used",
+    "backup_code_regenerated",
+    "unlocked",
+    "password_changed",
+    "address_changed",
+)
+
+COMPOSERS: dict[str, Composer] = {
+    **{kind: with_not_me(change) for kind in CHANGES},
+    "locked": with_not_me(locked),
+    "frozen": frozen,
+    "password_link": password_link,
+    "invitation": invitation,
+    "unfrozen": unfrozen,
+    "member_locked": to_admin,
+    "member_froze": to_admin,
+    "member_unfrozen": to_admin,
+}

@@ -1,0 +1,187 @@
+"""The pages by which somebody gets in again: forgotten password, choosing one by a link, "this wasn't me"."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.directory.email_address import usable
+from twofold.directory.password import Weakness
+from twofold.factors import words as factor_words
+from twofold.kit import clock
+from twofold.kit.web.forms import parse_form
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.render import moment, page, problem_page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
+from twofold.lockouts.flow import Wait
+from twofold.recovery import not_me_flow, password_flow, words
+from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NoMail, NotMe, PasswordSaved
+from twofold.recovery.password_link import Elsewhere, Over, TooSoon
+
+LONGEST_EMAIL = 254
+
+
+@get("/forgot-password")
+@quick
+def show_forgot(request: AnyRequest) -> AnyResponse:
+    """Ask for the address; afterwards say that a letter is on its way, if anybody has it."""
+    if request.query_params.get("sent"):
+        return page(request, "recovery/sent.html")
+    return _forgot_page(request)
+
+
+@post("/forgot-password")
+@quick
+def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the address; the answer is the same whoever has it."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    email = form["email"].strip()
+    if not email:
+        return _forgot_page(request, 400, error=_("Enter your e-mail address."))
+    if not usable(email):
+        return _forgot_page(request, 400, email, _("Write the address like name@example.com."))
+    outcome = password_flow.ask(house_of(request), email, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Asked():
+            return see_other("/forgot-password?sent=1")
+        case Elsewhere(url):
+            return page(request, "signin/sso.html", sso_url=url)
+        case Wait(seconds):
+            return _forgot_page(request, 429, email, _three_letters(seconds))
+        case NoMail():
+            return _no_mail(request)
+        case _:
+            assert_never(outcome)
+
+
+@get("/set-password/{token:str}")
+@quick
+def show_set_password(request: AnyRequest, token: str) -> AnyResponse:
+    """Ask for the new password; opening the link changes nothing."""
+    found = password_flow.look(house_of(request), token, clock.now())
+    if not isinstance(found, MayChoose):
+        return _no_link(request, found)
+    return _choose_page(request, found)
+
+
+@post("/set-password/{token:str}")
+@takes_password
+def submit_set_password(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Take the new password, once; signing in with it is up to its owner."""
+    at, form, house = clock.now(), parse_form(body, request.headers.get("content-type", "")), house_of(request)
+    found = password_flow.look(house, token, at)
+    if not isinstance(found, MayChoose):
+        return _no_link(request, found)
+    if not form["new_password"]:
+        return _choose_page(request, found, 400, _("Enter a new password."))
+    outcome = password_flow.choose(house, token, form["new_password"], visitor=visitor_of(request), at=at)
+    match outcome:
+        case PasswordSaved():
+            return see_other("/sign-in?password_saved=1")
+        case Weakness():
+            return _choose_page(request, found, 422, factor_words.weak_password(outcome))
+        case Over() | TooSoon():
+            return _no_link(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
+@get("/not-me/{token:str}")
+@quick
+def show_not_me(request: AnyRequest, token: str) -> AnyResponse:
+    """Ask whether the account is to be frozen; mail scanners open links, so opening this one changes nothing."""
+    found = not_me_flow.look(house_of(request), token, clock.now())
+    match found:
+        case NotMe(person, about, happened_at):
+            return page(
+                request, "recovery/not_me.html", email=person.email, about=words.happened(about),
+                happened_at=happened_at,
+            )  # fmt: skip
+        case Gone(frozen):
+            return _gone(request, frozen=frozen)
+        case _:
+            assert_never(found)
+
+
+@post("/not-me/{token:str}")
+@quick
+def submit_not_me(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Freeze the account, once."""
+    parse_form(body, request.headers.get("content-type", ""))
+    house = house_of(request)
+    outcome = not_me_flow.freeze(house, token, visitor=visitor_of(request), at=clock.now())
+    match outcome:
+        case Froze(person):
+            return page(request, "recovery/frozen.html", helpers=not_me_flow.whom_to_ask(house, person))
+        case Gone(frozen):
+            return _gone(request, frozen=frozen)
+        case _:
+            assert_never(outcome)
+
+
+def _forgot_page(request: AnyRequest, status: int = 200, email: str = "", error: str | None = None) -> AnyResponse:
+    errors = {"email": error} if error else {}
+    return page(request, "recovery/forgot.html", status, email=email[:LONGEST_EMAIL], errors=errors)
+
+
+def _choose_page(request: AnyRequest, found: MayChoose, status: int = 200, error: str | None = None) -> AnyResponse:
+    return page(
+        request, "recovery/set_password.html", status, person=found.person, invited=found.invited,
+        valid_until=found.expires_at, errors={"new_password": error} if error else {},
+    )  # fmt: skip
+
+
+def _three_letters(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    return ngettext(
+        "Three e-mails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
+        "%(n)d minute and ask again.",
+        "Three e-mails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
+        "%(n)d minutes and ask again.",
+        minutes,
+    ) % {"n": minutes}
+
+
+def _no_mail(request: AnyRequest) -> AnyResponse:
+    what = _("Choosing a new password needs an e-mail, and this installation has no mail server.")
+    return problem_page(
+        request, 503, _("This cannot be done right now"), what, _("Tell your administrator, or the people who run it."),
+    )  # fmt: skip
+
+
+def _no_link(request: AnyRequest, why: Over | TooSoon) -> AnyResponse:
+    match why:
+        case TooSoon(until):
+            what = _(
+                "Your two-factor authentication was reset a short time ago. For 24 hours after that no password is set "
+                "by e-mail, to keep strangers out."
+            )
+            todo = _("Ask for a new link after %(time)s. If you know your password, sign in with it now.") % {
+                "time": moment(until)
+            }
+            return problem_page(request, 409, _("Not yet"), what, todo, ("/sign-in", _("Sign in")))
+        case Over():
+            what = _("It has been used, a newer one has taken its place, or its time is over.")
+            todo = _("Ask for a new one. It comes to your mailbox within a minute.")
+            link = ("/forgot-password", _("Send a new link"))
+            return problem_page(request, 410, _("This link no longer works"), what, todo, link)
+        case _:
+            assert_never(why)
+
+
+def _gone(request: AnyRequest, *, frozen: bool) -> AnyResponse:
+    if frozen:
+        what = _("Nobody can sign in to it, and your administrators have been told.")
+        todo = _("To get back in, speak to one of them, or to support.")
+        return problem_page(request, 410, _("Your account is frozen already"), what, todo)
+    what = _("It has been used, or its seven days are over. Nothing was changed.")
+    todo = _(
+        "If something about your account was not you, choose a new password and look through your profile. If you "
+        "cannot get in, ask your administrator for help."
+    )
+    link = ("/forgot-password", _("Choose a new password"))
+    return problem_page(request, 410, _("This link no longer works"), what, todo, link)
+
+
+handlers = [show_forgot, submit_forgot, show_set_password, submit_set_password, show_not_me, submit_not_me]

@@ -1,0 +1,135 @@
+"""The statements of links that are mailed."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.kit.db import AnyRow, UtcTime, upsert
+from twofold.recovery.password_link import PasswordLink, Purpose
+from twofold.recovery.tables import not_me_links, password_links
+
+_at = sa.bindparam("at", type_=UtcTime)
+_link = password_links.c
+_link_columns = (
+    _link.user_id,
+    _link.letter,
+    _link.purpose,
+    _link.email_key,
+    _link.password_set_at,
+    _link.asked_at,
+    _link.expires_at,
+)
+_ask = upsert(
+    password_links, ["user_id"], [column.name for column in password_links.c if column.name != "user_id"],
+)  # fmt: skip
+_asked = sa.select(*_link_columns).where(
+    _link.user_id == sa.bindparam("user_id"), _link.letter == sa.bindparam("letter")
+)
+_by_token = sa.select(*_link_columns).where(_link.token_hash == sa.bindparam("token_hash"))
+_mint = (
+    password_links.update()
+    .where(_link.user_id == sa.bindparam("of_user"), _link.letter == sa.bindparam("of_letter"))
+    .values(token_hash=sa.bindparam("token"), expires_at=sa.bindparam("until", type_=UtcTime))
+)
+_take = (
+    password_links.delete()
+    .where(_link.token_hash == sa.bindparam("token_hash"), _link.expires_at > _at)
+    .returning(*_link_columns)
+)
+
+_not_me = not_me_links.c
+_mint_not_me = upsert(not_me_links, ["letter"], ["token_hash", "expires_at"])
+_not_me_by_token = sa.select(not_me_links).where(_not_me.token_hash == sa.bindparam("token_hash"))
+_use_not_me = (
+    not_me_links.update()
+    .where(_not_me.token_hash == sa.bindparam("of_token"), _not_me.used_at.is_(None), _not_me.expires_at > _at)
+    .values(used_at=_at)
+)
+_use_up = (
+    not_me_links.update()
+    .where(_not_me.user_id == sa.bindparam("of_user"), _not_me.used_at.is_(None))
+    .values(used_at=_at)
+)
+
+
+class NotMeLink(NamedTuple):
+    """A "this wasn't me" link, and what the letter that brought it told of."""
+
+    user_id: UUID
+    about: str
+    happened_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+def ask(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Note that a link was asked for, in the place of any before it."""
+    connection.execute(_ask[connection.dialect.name], values)
+
+
+def asked_by(connection: sa.Connection, letter: UUID, user_id: UUID) -> PasswordLink | None:
+    """Find what a letter is to bring a link for; None when a newer one took its place, or it is void."""
+    row = connection.execute(_asked, {"user_id": user_id, "letter": letter}).first()
+    return None if row is None else _read(row)
+
+
+def mint(connection: sa.Connection, link: PasswordLink, token_hash: bytes, until: datetime) -> bool:
+    """Give a link its token; False when it was voided or replaced meanwhile."""
+    values = {"of_user": link.user_id, "of_letter": link.letter, "token": token_hash, "until": until}
+    return connection.execute(_mint, values).rowcount == 1
+
+
+def by_token(connection: sa.Connection, token_hash: bytes) -> PasswordLink | None:
+    """Find a link by the hash of its token."""
+    row = connection.execute(_by_token, {"token_hash": token_hash}).first()
+    return None if row is None else _read(row)
+
+
+def take(connection: sa.Connection, token_hash: bytes, at: datetime) -> PasswordLink | None:
+    """Use a link up; None when somebody was faster, or its time is over."""
+    row = connection.execute(_take, {"token_hash": token_hash, "at": at}).first()
+    return None if row is None else _read(row)
+
+
+def void(connection: sa.Connection, user_id: UUID) -> int:
+    """Make the link of a user worthless, sent or not."""
+    return connection.execute(password_links.delete().where(_link.user_id == user_id)).rowcount
+
+
+def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
+    """Make the links of all users of an account worthless."""
+    return connection.execute(password_links.delete().where(_link.account_id == account_id)).rowcount
+
+
+def mint_not_me(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Store the link of a letter, in the place of the one that the same letter brought before."""
+    connection.execute(_mint_not_me[connection.dialect.name], values)
+
+
+def not_me_by_token(connection: sa.Connection, token_hash: bytes) -> NotMeLink | None:
+    """Find a "this wasn't me" link by the hash of its token, used or not."""
+    row = connection.execute(_not_me_by_token, {"token_hash": token_hash}).first()
+    return None if row is None else NotMeLink(row.user_id, row.about, row.happened_at, row.expires_at, row.used_at)
+
+
+def use_not_me(connection: sa.Connection, token_hash: bytes, at: datetime) -> bool:
+    """Use a "this wasn't me" link, once."""
+    return connection.execute(_use_not_me, {"of_token": token_hash, "at": at}).rowcount == 1
+
+
+def use_up_not_me(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
+    """Use every other "this wasn't me" link of a user up: one press says it all."""
+    connection.execute(_use_up, {"of_user": user_id, "at": at})
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete links whose time is over."""
+    gone = connection.execute(password_links.delete().where(_link.expires_at <= at)).rowcount
+    return gone + connection.execute(not_me_links.delete().where(_not_me.expires_at <= at)).rowcount
+
+
+def _read(row: AnyRow) -> PasswordLink:
+    user_id, letter, purpose, email_key, password_set_at, asked_at, expires_at = row
+    return PasswordLink(user_id, letter, Purpose(purpose), email_key, password_set_at, asked_at, expires_at)
