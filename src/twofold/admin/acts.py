@@ -1,0 +1,95 @@
+"""What an administrator can do for somebody: what will happen to them, in words, and the button that does it."""
+
+from typing import NamedTuple
+
+from twofold.admin.listed import Listed
+from twofold.kit.words import gettext as _
+
+
+class Act(NamedTuple):
+    """A page that acts: its address after the person's, its heading, what will happen, its button.
+
+    Where it asks why, `reason_hint` says who reads the reason.
+    """
+
+    path: str
+    heading: str
+    happens: list[str]
+    button: str
+    reason_hint: str = ""
+    danger: bool = False
+
+
+def act_of(path: str, listed: Listed) -> Act:
+    """Describe one of the acts: reset, unlock, unfreeze, deactivate, activate."""
+    name = listed.person.name
+    match path:
+        case "reset":
+            hint = _("%(name)s reads it in the e-mail, and it is kept in the audit log.") % {"name": name}
+            heading = _("Reset two-factor authentication")
+            return Act(path, heading, _reset_happens(listed), _("Send reset e-mail"), hint)
+        case "unlock":
+            return Act(path, _("Unlock"), _unlock_happens(listed), _("Unlock"), _kept())
+        case "unfreeze":
+            happens = [
+                _('Somebody pressed "This wasn\'t me" in an e-mail to %(name)s. Talk to them first.') % {"name": name},
+                _("Their password is void. They get an e-mail with a link to choose a new one, and can sign in then."),
+                _("Their two-factor authentication stays as it is."),
+            ]
+            return Act(path, _("Unfreeze"), happens, _("Unfreeze"), _kept())
+        case "deactivate":
+            happens = [
+                _("%(name)s is signed out everywhere at once and cannot sign in.") % {"name": name},
+                _("Their licence becomes free. Links in e-mails to them stop working, and an open reset is closed."),
+                _("Their two-factor authentication stays: if you activate them again it still protects them."),
+            ]
+            return Act(path, _("Deactivate"), happens, _("Deactivate"), danger=True)
+        case _:
+            happens = [_("%(name)s can sign in again, with the password they had.") % {"name": name}]
+            if listed.person.licensed:
+                happens.append(_("They take one of your licences."))
+            return Act(path, _("Activate"), happens, _("Activate"))
+
+
+def why_not(path: str, listed: Listed, *, oneself: bool) -> str:
+    """Say why something cannot be done for somebody at the moment; empty where it can."""
+    if path in {"reset", "unlock", "unfreeze"} and oneself:
+        return _("Nobody can do this for themselves. Ask another administrator.")
+    match path:
+        case "reset" if listed.person.has_second_factor and listed.person.frozen_at is not None:
+            return _("They are frozen. Unfreeze them first.")
+        case "reset" if not listed.can_be_reset:
+            return _("They have no two-factor authentication that could be switched off.")
+        case "unlock" if listed.lock_is_final:
+            return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
+        case "unlock" if not listed.can_be_unlocked:
+            return _("They are not locked.")
+        case "unfreeze" if not listed.can_be_unfrozen:
+            return _("They are not frozen.")
+        case _:
+            return ""
+
+
+def _unlock_happens(listed: Listed) -> list[str]:
+    if not listed.person.has_second_factor:
+        return [_("%(name)s can ask for a new code by e-mail and set up their app.") % {"name": listed.person.name}]
+    return [
+        _("%(name)s can sign in again with a code from their authenticator app.") % {"name": listed.person.name},
+        _("They are told by e-mail. If they have lost their phone, reset their two-factor authentication instead."),
+    ]
+
+
+def _kept() -> str:
+    return _("It is kept in the audit log.")
+
+
+def _reset_happens(listed: Listed) -> list[str]:
+    names = {"name": listed.person.name, "email": listed.person.email}
+    happens = [
+        _("%(name)s gets an e-mail at %(email)s. They confirm from it within 15 minutes, with their password.") % names,
+        _("Then their two-factor authentication is off, their lock is lifted and they are signed out everywhere."),
+        _("Until they confirm nothing changes. If they refuse, all administrators are told."),
+    ]
+    if listed.offer.required:
+        happens.append(_("The policy requires two-factor authentication: they set it up again at their next sign-in."))
+    return happens

@@ -1,0 +1,115 @@
+"""Helping a user over the API, with a reason: administrators in their own account, support agents in any."""
+
+from typing import assert_never
+
+from litestar import Response, post
+
+from twofold.admin import act_flow, guard
+from twofold.admin.act_flow import NobodyThere, NotLocked
+from twofold.admin.bodies import CaseAnswer, ReasonBody
+from twofold.kit import clock
+from twofold.kit.problems import problem, refusals
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.lockouts.flow import LockIsFinal, Unlocked
+from twofold.lockouts.flow import NotYourself as NotUnlockingYourself
+from twofold.recovery.outcomes import NoMail as NoMailServer
+from twofold.recovery.outcomes import NotFrozen, Unfrozen
+from twofold.recovery.outcomes import NotYourself as NotUnfreezingYourself
+from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NoMail, NoSuchUser, NotEnabled, NotYourself
+
+TAGS = ["Users"]
+
+
+@post(
+    "/users/{user_id:str}/two-factor-resets", tags=TAGS, summary="Ask a user to confirm a reset",
+    responses=refusals(401, 403, 404, 409),
+)  # fmt: skip
+@quick
+def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[CaseAnswer]:
+    """Mail a user a link from which they confirm that their two-factor authentication is switched off."""
+    at = clock.now()
+    actor, wanted = guard.overseer(request, at), row_id(user_id)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = act_flow.reset(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    match outcome:
+        case CaseOpened(case_id, state):
+            return Response(CaseAnswer(case_id, state.value), status_code=201)
+        case NotEnabled():
+            return problem(409, "not_enabled")
+        case NotYourself():
+            return problem(409, "not_yourself")
+        case Frozen():
+            return problem(409, "frozen")
+        case MissingReason():
+            return _no_reason()
+        case NoMail():
+            return problem(503, "no_mail")
+        case NoSuchUser() | NobodyThere():
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+@post(
+    "/users/{user_id:str}/unlock", status_code=204, tags=TAGS, summary="Unlock a user",
+    responses=refusals(401, 403, 404, 409),
+)  # fmt: skip
+@quick
+def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
+    """Lift a user's lock; their authenticators stay. Harmless where there is none."""
+    at = clock.now()
+    actor, wanted = guard.overseer(request, at), row_id(user_id)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = act_flow.unlock(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Unlocked() | NotLocked():
+            return Response(None, status_code=204)
+        case LockIsFinal():
+            return problem(409, "lock_is_final")
+        case NotUnlockingYourself():
+            return problem(409, "not_yourself")
+        case MissingReason():
+            return _no_reason()
+        case NobodyThere():
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+@post(
+    "/users/{user_id:str}/unfreeze", status_code=204, tags=TAGS, summary="Unfreeze a user",
+    responses=refusals(401, 403, 404, 409),
+)  # fmt: skip
+@quick
+def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
+    """Let a frozen user come back: their password is void, and a link to choose a new one is mailed."""
+    at = clock.now()
+    actor, wanted = guard.overseer(request, at), row_id(user_id)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = act_flow.unfreeze(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Unfrozen() | NotFrozen():
+            return Response(None, status_code=204)
+        case NotUnfreezingYourself():
+            return problem(409, "not_yourself")
+        case MissingReason():
+            return _no_reason()
+        case NoMailServer():
+            return problem(503, "no_mail")
+        case NobodyThere():
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+def _no_reason() -> AnyResponse:
+    return problem(
+        400, "invalid_request", detail="reason: 3 to 500 characters, none of them invisible", fields=["reason"]
+    )
+
+
+handlers = [reset_user, unlock_user, unfreeze_user]

@@ -1,0 +1,171 @@
+"""What the administrator's API takes and gives, as typed bodies."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from twofold.admin.listed import Listed
+
+Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+Role = Literal["member", "admin"]
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500)]
+Moment = Annotated[
+    str, msgspec.Meta(max_length=40, description="A moment (RFC 3339), or a day, which means its beginning in UTC.")
+]
+
+
+class InvitationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody to invite into the administrator's account."""
+
+    email: Email
+    name: Name
+    role: Role = "member"
+    licensed: bool = True
+
+
+class InvitedAnswer(msgspec.Struct):
+    """The user who was made; a link to choose a password is on its way to them."""
+
+    id: UUID
+
+
+class UserChangeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be changed of a user; what is not sent stays. `exception_until` null ends an exception.
+
+    Address and password are an operator's to set: whoever sets them could sign in as that user.
+    """
+
+    role: Role | msgspec.UnsetType = msgspec.UNSET
+    licensed: bool | msgspec.UnsetType = msgspec.UNSET
+    active: bool | msgspec.UnsetType = msgspec.UNSET
+    exception_until: Moment | msgspec.UnsetType | None = msgspec.UNSET
+    email: Email | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    password: Password | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReasonBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Why somebody acts; it is kept in the audit log."""
+
+    reason: Reason
+
+
+class CaseAnswer(msgspec.Struct):
+    """A reset case that was opened."""
+
+    id: UUID
+    status: str
+
+
+class AppAnswer(msgspec.Struct):
+    """One of a user's authenticators."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class TwoFactorState(msgspec.Struct):
+    """A user's two-factor authentication.
+
+    `state` is on, locked, pending, must_set_up, off or not_offered; `eligibility` and `reason` are as in /two-factor.
+    """
+
+    state: str
+    enabled: bool
+    eligibility: str
+    reason: str
+    required_from: datetime | None
+    since: datetime | None
+    locked: bool
+    lock_is_final: bool
+    authenticators: list[AppAnswer]
+    last_used_at: datetime | None
+
+
+class UserAnswer(msgspec.Struct):
+    """A user as an administrator or support agent sees them. `status` is active, invited, frozen or deactivated."""
+
+    id: UUID
+    account: UUID
+    email: str
+    name: str
+    role: str
+    licensed: bool
+    active: bool
+    status: str
+    exception_until: datetime | None
+    created_at: datetime
+    two_factor: TwoFactorState
+
+
+class UsersAnswer(msgspec.Struct):
+    """A page of users by name; `next` is the cursor of the page after it."""
+
+    users: list[UserAnswer]
+    next: str | None
+
+
+class PolicyAnswer(msgspec.Struct):
+    """The policy of an account: off, optional or required, from a moment on or (null) already."""
+
+    policy: str
+    required_from: datetime | None
+
+
+class PolicyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A policy to set. With `dry_run` nothing is saved and the answer tells whom it would stop."""
+
+    policy: Literal["off", "optional", "required"]
+    required_from: Moment | None = None
+    dry_run: bool = False
+
+
+class StoppedUser(msgspec.Struct):
+    """Somebody whom a policy stops until they have set up a second factor."""
+
+    id: UUID
+    name: str
+    email: str
+    role: str
+
+
+class PolicyChangeAnswer(msgspec.Struct):
+    """A policy, and by name whom it stops: the first of them, how many, and how many of those are administrators."""
+
+    policy: str
+    required_from: datetime | None
+    saved: bool
+    affected: list[StoppedUser]
+    affected_count: int
+    affected_admins: int
+    people: int
+
+
+def user_answer(listed: Listed) -> UserAnswer:
+    """Return a user as the API gives them."""
+    person = listed.person
+    return UserAnswer(
+        person.id, person.account_id, person.email, person.name, person.role, person.licensed, person.active,
+        listed.presence.value, person.exception_until, listed.created_at, _two_factor(listed),
+    )  # fmt: skip
+
+
+def _two_factor(listed: Listed) -> TwoFactorState:
+    return TwoFactorState(
+        state=listed.two_factor.value,
+        enabled=listed.person.has_second_factor,
+        eligibility=listed.offer.offer.value,
+        reason=listed.offer.reason.value,
+        required_from=listed.offer.required_from,
+        since=listed.person.second_factor_since,
+        locked=listed.two_factor.value == "locked",
+        lock_is_final=listed.lock_is_final,
+        authenticators=[AppAnswer(*app) for app in listed.apps],
+        last_used_at=listed.last_used_at,
+    )

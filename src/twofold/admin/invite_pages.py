@@ -1,0 +1,97 @@
+"""Inviting somebody into the account, and inviting them again."""
+
+from typing import Any, assert_never
+
+from litestar import get, post
+from litestar.exceptions import NotFoundException
+
+from twofold.admin import act_flow, guard, words
+from twofold.admin.act_flow import Made, NobodyThere
+from twofold.admin.people_pages import find_listed
+from twofold.directory.flow import NewUser, Refused
+from twofold.kit import clock
+from twofold.kit.web.forms import Form, parse_form
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.recovery.outcomes import Invited, NoMail, NotInvited
+from twofold.sessions.guard import viewer_of
+from twofold.sessions.session import Session
+
+EMPTY = {"email": "", "name": "", "role": "member", "licensed": "yes"}
+
+
+@get("/people/invite")
+@quick
+def show_invite(request: AnyRequest) -> AnyResponse:
+    """Ask whom to invite."""
+    return _invite_page(request, guard.administrator(request, clock.now()), Form(EMPTY))
+
+
+@post("/people/invite")
+@quick
+def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Make somebody and send them an invitation."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    session = guard.administrator(request, at)
+    errors = _missing(form)
+    if errors:
+        return _invite_page(request, session, form, 400, errors)
+    new = NewUser(form["email"], form["name"], form["role"], form["licensed"] == "yes")
+    outcome = act_flow.invite(house_of(request), session.person, new, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Made(person):
+            return see_other(f"/people/{person.id}?done=invited")
+        case Refused(code, field, why):
+            status = 400 if code == "invalid_request" else 409
+            return _invite_page(request, session, form, status, {field: words.refused(code, why)})
+        case NoMail():
+            return _invite_page(request, session, form, 503, {"": words.no_mail()})
+        case _:
+            assert_never(outcome)
+
+
+@post("/people/{user_id:str}/invitation")
+@quick
+def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
+    """Send another invitation to somebody who has no password yet."""
+    at = clock.now()
+    session = guard.administrator(request, at)
+    listed = find_listed(request, session, user_id, at)
+    outcome = act_flow.invite_again(
+        house_of(request), session.person, listed.person.id, visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Invited():
+            return see_other(f"/people/{listed.person.id}?done=invited")
+        case NotInvited():
+            return see_other(f"/people/{listed.person.id}?done=not_waiting")
+        case NoMail():
+            return see_other(f"/people/{listed.person.id}?done=no_mail")
+        case NobodyThere():
+            raise NotFoundException
+        case _:
+            assert_never(outcome)
+
+
+def _missing(form: Form) -> dict[str, str]:
+    errors = {}
+    if not form["email"].strip():
+        errors["email"] = _("Enter their e-mail address.")
+    if not form["name"].strip():
+        errors["name"] = _("Enter their name.")
+    if form["role"] not in {"member", "admin"}:
+        errors["role"] = _("Choose whether they are a member or an administrator.")
+    return errors
+
+
+def _invite_page(
+    request: AnyRequest, session: Session, form: Form, status: int = 200, errors: dict[str, Any] | None = None
+) -> AnyResponse:
+    return page(
+        request, "admin/invite.html", status, viewer=viewer_of(session), typed=form, errors=errors or {},
+    )  # fmt: skip
+
+
+handlers = [show_invite, submit_invite, invite_again]

@@ -1,0 +1,79 @@
+"""The administrator's letters, put together when they are delivered: out of date, they are dropped."""
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from twofold.admin import words
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.letters import Composer
+from twofold.kit.outbox import Entry
+
+DAY = timedelta(days=1)
+
+
+def policy_reminder(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Tell somebody from when they cannot go on without a second factor; None where that is so no longer."""
+    person = directory.find_person(connection, entry.user_id)
+    due = datetime.fromisoformat(entry.facts["due"])
+    if person is None or not person.active or person.frozen_at is not None or person.has_second_factor:
+        return None
+    if due <= at or person.eligibility(house.settings.two_factor_editions, at).required_from != due:
+        return None
+    return {
+        "name": person.name,
+        "account": person.account_name,
+        "due": due,
+        "days": math.ceil((due - at) / DAY),
+        "url": f"{house.settings.base_url}/profile/two-factor/configure",
+    }
+
+
+def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell an administrator who changed the policy to what; None when they are none any more."""
+    admin = _administrator(connection, entry)
+    if admin is None:
+        return None
+    facts = entry.facts
+    required_from = facts["required_from"]
+    return {
+        "name": admin.name,
+        "account": admin.account_name,
+        "happened_at": entry.created_at,
+        "by": facts["by"],
+        "policy": facts["policy"],
+        "before": words.policy(facts["before"]),
+        "after": words.policy(facts["policy"]),
+        "required_from": None if required_from is None else datetime.fromisoformat(required_from),
+        "url": f"{house.settings.base_url}/account/policy",
+    }
+
+
+def member_unlocked(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell an administrator that a support agent unlocked somebody of their account, and why."""
+    admin = _administrator(connection, entry)
+    if admin is None:
+        return None
+    return {
+        "name": admin.name,
+        "happened_at": entry.created_at,
+        "facts": entry.facts,
+        "person_url": f"{house.settings.base_url}/people/{entry.facts['user_id']}",
+    }
+
+
+def _administrator(connection: sa.Connection, entry: Entry) -> Person | None:
+    admin = directory.find_person(connection, entry.user_id)
+    at_work = admin is not None and admin.active and admin.frozen_at is None and admin.role == "admin"
+    return admin if at_work else None
+
+
+COMPOSERS: dict[str, Composer] = {
+    "policy_reminder": policy_reminder,
+    "policy_changed": policy_changed,
+    "member_unlocked": member_unlocked,
+}

@@ -1,0 +1,184 @@
+"""The people of an account, by name, and what an administrator can change of one of them."""
+
+from datetime import datetime
+from typing import NamedTuple, assert_never
+from urllib.parse import urlencode
+
+from litestar import get, post
+from litestar.exceptions import NotFoundException
+
+from twofold.admin import guard, people_flow, words
+from twofold.admin.cursor import Cursor, decode, encode
+from twofold.admin.dates import as_day, parse_moment
+from twofold.admin.listed import Listed
+from twofold.admin.views import person_view
+from twofold.admin.wanted import STATES, Wanted
+from twofold.audit import flow as audit
+from twofold.directory.flow import Refused
+from twofold.directory.person import Person
+from twofold.kit import clock
+from twofold.kit.web.forms import Form, parse_form
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning.flow import Keep, UserChange
+from twofold.sessions.guard import viewer_of
+from twofold.sessions.session import Session
+
+LONGEST_SEARCH = 100
+
+
+class Asked(NamedTuple):
+    """What a list of people is narrowed to, as it stands in the address."""
+
+    state: str
+    search: str
+
+
+@get("/people")
+@quick
+def list_people(request: AnyRequest) -> AnyResponse:
+    """List the people of the administrator's account, a page at a time."""
+    at = clock.now()
+    session = guard.administrator(request, at)
+    house, query = house_of(request), request.query_params
+    state, search = query.get("state", ""), query.get("q", "").strip()[:LONGEST_SEARCH]
+    asked = Asked(state if state in STATES else "", search)
+    wanted = Wanted(people_flow.rules_of(house, session.person, at), asked.state, asked.search)
+    found = people_flow.find_page(house, session.person.account_id, wanted, decode(query.get("cursor", "")), at)
+    return page(
+        request, "admin/people.html", viewer=viewer_of(session), notice=_notice(request),
+        people=[person_view(listed, session.person) for listed in found.people], asked=asked, states=words.states(),
+        previous_url=_page_url(asked, found.previous), next_url=_page_url(asked, found.next),
+    )  # fmt: skip
+
+
+@get("/people/{user_id:str}")
+@quick
+def show_person(request: AnyRequest, user_id: str) -> AnyResponse:
+    """Show one person, and what can be done for them."""
+    at = clock.now()
+    session = guard.administrator(request, at)
+    return _person_page(request, session, find_listed(request, session, user_id, at), at)
+
+
+@post("/people/{user_id:str}")
+@quick
+def change_person(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
+    """Change somebody's role, licence and exception."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    session = guard.administrator(request, at)
+    listed = find_listed(request, session, user_id, at)
+    change = _asked_change(listed.person, form, at)
+    if change is None:
+        errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
+        return _person_page(request, session, listed, at, 400, errors, form)
+    return save_change(request, session, listed, change, at, form)
+
+
+def save_change(
+    request: AnyRequest,
+    session: Session,
+    listed: Listed,
+    change: UserChange,
+    at: datetime,
+    form: Form | None = None,
+    *,
+    done: str = "saved",
+) -> AnyResponse:
+    """Save a change of somebody, and show them again; or say why it is not possible."""
+    outcome = provisioning.change_user(
+        house_of(request), actor=audit.user(session.person.id), subject_id=listed.person.id, change=change,
+        visitor=visitor_of(request), at=at, within=session.person.account_id,
+    )  # fmt: skip
+    match outcome:
+        case Person():
+            return see_other(f"/people/{listed.person.id}?done={done}")
+        case Refused(code, field, why):
+            errors = {field if form is not None else "": words.refused(code, why)}
+            return _person_page(request, session, listed, at, 409, errors, form)
+        case None:
+            raise NotFoundException
+        case _:
+            assert_never(outcome)
+
+
+def find_listed(request: AnyRequest, session: Session, user_id: str, at: datetime) -> Listed:
+    """Find somebody of the administrator's account.
+
+    Raises:
+        NotFoundException: there is nobody by that id in it.
+
+    """
+    wanted = row_id(user_id)
+    found = None if wanted is None else people_flow.find_person(house_of(request), session.person, wanted, at)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+def _asked_change(person: Person, form: Form, at: datetime) -> UserChange | None:
+    """Read what the form asks for; None when its date is none. A date that was shown and sent back stays."""
+    until: datetime | Keep | None = Keep.AS_IS
+    if form["exception_until"] != _shown_exception(person, at):
+        until = parse_moment(form["exception_until"]) if form["exception_until"] else None
+        if form["exception_until"] and until is None:
+            return None
+    return UserChange(role=form["role"] or None, licensed=form["licensed"] == "yes", exception_until=until)
+
+
+def _shown_exception(person: Person, at: datetime) -> str:
+    until = person.exception_until
+    return as_day(until) if until is not None and until > at else ""
+
+
+def _person_page(
+    request: AnyRequest,
+    session: Session,
+    listed: Listed,
+    at: datetime,
+    status: int = 200,
+    errors: dict[str, str] | None = None,
+    form: Form | None = None,
+) -> AnyResponse:
+    person = listed.person
+    typed = {
+        "role": person.role if form is None else form["role"],
+        "licensed": person.licensed if form is None else form["licensed"] == "yes",
+        "exception_until": _shown_exception(person, at) if form is None else form["exception_until"],
+    }
+    return page(
+        request, "admin/person.html", status, viewer=viewer_of(session), person=person_view(listed, session.person),
+        typed=typed, errors=errors or {}, notice=_notice(request),
+    )  # fmt: skip
+
+
+def _page_url(asked: Asked, cursor: Cursor | None) -> str | None:
+    if cursor is None:
+        return None
+    said = {"q": asked.search, "state": asked.state, "cursor": encode(cursor)}
+    return "/people?" + urlencode({name: value for name, value in said.items() if value})
+
+
+def _notice(request: AnyRequest) -> str | None:
+    notices = {
+        "saved": _("Saved."),
+        "reset": _(
+            "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
+        ),
+        "unlocked": _("Unlocked. They can sign in with a code from their authenticator app again."),
+        "not_locked": _("There was no lock any more, so nothing was done."),
+        "unfrozen": _("Unfrozen. Their old password is void; an e-mail lets them choose a new one."),
+        "not_frozen": _("They were not frozen any more, so nothing was done."),
+        "deactivated": _("Deactivated. They were signed out everywhere and cannot sign in."),
+        "activated": _("Activated. They can sign in again."),
+        "not_waiting": _("They do not wait for an invitation any more, so none was sent."),
+        "no_mail": words.no_mail(),
+        "invited": _("The invitation is on its way. Its link works once."),
+    }
+    return notices.get(request.query_params.get("done", ""))
+
+
+handlers = [list_people, show_person, change_person]

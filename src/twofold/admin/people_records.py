@@ -1,0 +1,243 @@
+"""The statements of the people page: a page of it is one joined statement, read along an index, however many there are.
+
+Whatever narrows the list has an index of its own that is in the order of the list, or starts from the few rows it is
+about; nothing is counted and nothing is sorted that grows with the account.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.admin.cursor import Cursor
+from twofold.admin.listed import App
+from twofold.admin.wanted import Rules, Wanted
+from twofold.directory.person import Person
+from twofold.directory.tables import PERSON, accounts, users
+from twofold.factors.tables import authenticators, enrolments
+from twofold.kit.db import AnyRow, UtcTime
+from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
+from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
+
+HIGHEST = "\U0010ffff"
+
+_at = sa.bindparam("at", type_=UtcTime)
+_account = sa.bindparam("account_id", type_=sa.Uuid)
+_budget, _mailbox = second_factor_budgets.c, mailbox_budgets.c
+
+_protected = users.c.second_factor_since.is_not(None)
+_unprotected = users.c.second_factor_since.is_(None) & users.c.active
+_is_enrolling = sa.exists().where(enrolments.c.user_id == users.c.id, enrolments.c.expires_at > _at).correlate(users)
+_mailbox_is_closed = sa.exists().where(_mailbox.user_id == users.c.id, _mailbox.closed_until > _at).correlate(users)
+_is_locked = (
+    sa.exists()
+    .where(_budget.user_id == users.c.id, (_budget.wrong >= LOCK_AFTER) | (_budget.wrong_in_row >= FINAL_AFTER))
+    .correlate(users)
+)
+_is_excepted = users.c.exception_until.is_not(None) & (users.c.exception_until > _at)
+_idle = _unprotected & ~_is_enrolling & ~_mailbox_is_closed
+
+_ever_locked = sa.select(_budget.user_id).where(_budget.account_id == _account, _budget.last_locked_at.is_not(None))
+_shut_out = sa.select(_mailbox.user_id).where(_mailbox.account_id == _account, _mailbox.closed_until > _at)
+_enrolling = sa.select(enrolments.c.user_id).where(enrolments.c.account_id == _account, enrolments.c.expires_at > _at)
+_locked = users.c.id.in_(_ever_locked.union_all(_shut_out)) & sa.case(
+    (_protected, _is_locked), else_=_unprotected & _mailbox_is_closed
+)
+_pending = users.c.id.in_(_enrolling) & _unprotected & ~_mailbox_is_closed
+
+_FACTS = (
+    *PERSON,
+    users.c.name_key,
+    users.c.created_at.label("user_created_at"),
+    _budget.wrong,
+    _budget.wrong_in_row,
+    _mailbox.closed_until,
+    enrolments.c.expires_at.label("enrolment_until"),
+    authenticators.c.id.label("app_id"),
+    authenticators.c.name.label("app_name"),
+    authenticators.c.created_at.label("app_created_at"),
+    authenticators.c.last_used_at.label("app_last_used_at"),
+)
+
+
+class Facts(NamedTuple):
+    """What the database knows of a person at a moment."""
+
+    person: Person
+    name_key: str
+    created_at: datetime
+    counts: Counts
+    mailbox_closed_until: datetime | None
+    enrolling: bool
+    apps: tuple[App, ...]
+
+
+def page(
+    connection: sa.Connection,
+    account_id: UUID,
+    wanted: Wanted,
+    after: Cursor | None,
+    most: int,
+    at: datetime,
+) -> list[Facts]:
+    """Return up to `most` people of an account in the order of their names; those before a cursor when it says so."""
+    values: dict[str, Any] = {"account_id": account_id, "at": at, "most": most, **_texts(wanted)}
+    if after is not None:
+        values |= {"after_key": after.name_key, "after_id": after.id}
+    backwards = after is not None and after.backwards
+    chosen = _chosen(wanted, after).subquery("chosen")
+    rows = connection.execute(_joined(chosen, backwards=backwards), values).all()
+    people = _grouped(rows, at)
+    return people[::-1] if backwards else people
+
+
+def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
+    """Return a person by id."""
+    chosen = sa.select(users.c.id).where(users.c.id == sa.bindparam("user_id", type_=sa.Uuid)).subquery("chosen")
+    people = _grouped(connection.execute(_joined(chosen, backwards=False), {"user_id": user_id}).all(), at)
+    return people[0] if people else None
+
+
+def _chosen(wanted: Wanted, after: Cursor | None) -> sa.Select[Any]:
+    """Choose the ids of a page: everybody wanted, the first ones after the cursor."""
+    matches = _matches(wanted)
+    if len(matches) == 1:
+        return _first(wanted, after, matches[0])
+    branches = [sa.select(_first(wanted, after, match).subquery()) for match in matches]
+    either = sa.union(*branches).subquery("either")
+    order = _order(either.c, backwards=after is not None and after.backwards)
+    return sa.select(either.c.id).order_by(*order).limit(sa.bindparam("most"))
+
+
+def _first(wanted: Wanted, after: Cursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    query = sa.select(users.c.id, users.c.name_key).where(users.c.account_id == _account, match, _narrowed(wanted))
+    if after is not None:
+        place = sa.tuple_(users.c.name_key, users.c.id)
+        end = sa.tuple_(sa.bindparam("after_key"), sa.bindparam("after_id", type_=sa.Uuid))
+        query = query.where(place < end if after.backwards else place > end)
+    order = _order(users.c, backwards=after is not None and after.backwards)
+    return query.order_by(*order).limit(sa.bindparam("most"))
+
+
+def _order(columns: Any, *, backwards: bool) -> tuple[Any, Any]:
+    if backwards:
+        return columns.name_key.desc(), columns.id.desc()
+    return columns.name_key, columns.id
+
+
+def _joined(chosen: sa.Subquery, *, backwards: bool) -> sa.Select[Any]:
+    tables = (
+        users.join(chosen, chosen.c.id == users.c.id)
+        .join(accounts, accounts.c.id == users.c.account_id)
+        .outerjoin(second_factor_budgets, _budget.user_id == users.c.id)
+        .outerjoin(mailbox_budgets, _mailbox.user_id == users.c.id)
+        .outerjoin(enrolments, enrolments.c.user_id == users.c.id)
+        .outerjoin(authenticators, authenticators.c.user_id == users.c.id)
+    )
+    order = _order(users.c, backwards=backwards)
+    return sa.select(*_FACTS).select_from(tables).order_by(*order, authenticators.c.created_at, authenticators.c.id)
+
+
+def _matches(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    """Return the ways in which a person can match the search: each is read along an index of its own."""
+    if not wanted.search:
+        return [sa.true()]
+    return [
+        _begins(users.c.name_key, "name"),
+        _begins(users.c.surname_key, "name"),
+        _begins(users.c.email_key, "email"),
+    ]
+
+
+def _begins(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
+    """Tell whether a key begins with a text: a range, for LIKE finds no index under every locale."""
+    return (column >= sa.bindparam(text)) & (column < sa.bindparam(f"{text}_end"))
+
+
+def _texts(wanted: Wanted) -> dict[str, str]:
+    if not wanted.search:
+        return {}
+    return {
+        "name": wanted.name_key,
+        "name_end": wanted.name_key + HIGHEST,
+        "email": wanted.email_key,
+        "email_end": wanted.email_key + HIGHEST,
+    }
+
+
+def _narrowed(wanted: Wanted) -> sa.ColumnElement[bool]:
+    """Say in SQL who is in a state; `listed.py` says the same of one person."""
+    alike = {
+        "": sa.true(),
+        "on": _protected & users.c.active & ~_is_locked,
+        "locked": _locked & users.c.active,
+        "pending": _pending,
+        "without": _unprotected,
+        "excepted": _is_excepted & users.c.active,
+        "frozen": users.c.frozen_at.is_not(None) & users.c.active,
+        "deactivated": ~users.c.active,
+    }
+    return alike[wanted.state] if wanted.state in alike else _narrowed_by_rules(wanted.state, wanted.rules)
+
+
+def _narrowed_by_rules(state: str, rules: Rules) -> sa.ColumnElement[bool]:
+    has_password = sa.true() if rules.sso else users.c.password_hash.is_not(None)
+    thawed = users.c.frozen_at.is_(None) & users.c.active
+    match state:
+        case "active":
+            return has_password & thawed
+        case "invited":
+            return (sa.false() if rules.sso else users.c.password_hash.is_(None)) & thawed
+        case "must_set_up":
+            return _idle & _must_set_up(rules)
+        case "off":
+            return _idle & _may_set_up(rules)
+        case "not_offered":
+            return _idle & _is_not_offered(rules)
+        case _:
+            raise ValueError(state)
+
+
+def _must_set_up(rules: Rules) -> sa.ColumnElement[bool]:
+    if rules.always_required:
+        return sa.true()
+    return users.c.licensed & ~_is_excepted if rules.required_now else sa.false()
+
+
+def _may_set_up(rules: Rules) -> sa.ColumnElement[bool]:
+    if rules.always_required or not rules.offered:
+        return sa.false()
+    return users.c.licensed & _is_excepted if rules.required_now else users.c.licensed
+
+
+def _is_not_offered(rules: Rules) -> sa.ColumnElement[bool]:
+    if rules.always_required:
+        return sa.false()
+    return ~users.c.licensed if rules.offered else sa.true()
+
+
+def _grouped(rows: Sequence[AnyRow], at: datetime) -> list[Facts]:
+    """Put the rows of each person's authenticators together."""
+    people: list[Facts] = []
+    for row in rows:
+        app = () if row.app_id is None else (App(row.app_id, row.app_name, row.app_created_at, row.app_last_used_at),)
+        if people and people[-1].person.id == row.id:
+            people[-1] = people[-1]._replace(apps=people[-1].apps + app)
+        else:
+            people.append(_facts(row, app, at))
+    return people
+
+
+def _facts(row: AnyRow, app: tuple[App, ...], at: datetime) -> Facts:
+    closed_until, enrolment_until = row.closed_until, row.enrolment_until
+    return Facts(
+        Person(*row[: len(PERSON)]),
+        row.name_key,
+        row.user_created_at,
+        Counts(row.wrong or 0, row.wrong_in_row or 0),
+        closed_until if closed_until is not None and closed_until > at else None,
+        enrolment_until is not None and enrolment_until > at,
+        app,
+    )

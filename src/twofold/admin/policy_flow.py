@@ -1,0 +1,141 @@
+"""The policy of an account: what it is, whom a change would stop, and the change itself."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from twofold.admin import policy_records as records
+from twofold.admin.policy import Policy, alike, normalised, stops_from
+from twofold.admin.policy_records import Stopped
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.eligibility import Reason, Standing, eligibility
+from twofold.directory.person import Person
+from twofold.kit.db import AnyRow
+from twofold.kit.house import House
+from twofold.kit.visitor import Visitor
+from twofold.sessions.session import Session
+
+NOBODY = Stopped((), 0, 0, 0, 0)
+
+
+class Preview(NamedTuple):
+    """What a policy would mean: from when it stops whom. Nothing is saved."""
+
+    policy: Policy
+    from_at: datetime | None
+    stopped: Stopped
+
+
+class PolicySaved(NamedTuple):
+    """The policy is saved, and whom it stops."""
+
+    preview: Preview
+
+
+class NotOffered(NamedTuple):
+    """Two-factor authentication is not offered in this account at all, so there is nothing to rule."""
+
+    reason: Reason
+
+
+class WouldLockOutLastAdmin(NamedTuple):
+    """No administrator of the account has a second factor: one of them must try it first."""
+
+
+class NoMail(NamedTuple):
+    """There is no mail server: whoever must set up a second factor could not be sent the code that this needs."""
+
+
+class NoLongerAdmin(NamedTuple):
+    """Whoever asks has just lost the right."""
+
+
+PolicyRefused = NotOffered | WouldLockOutLastAdmin | NoMail | NoLongerAdmin
+
+
+def current(person: Person) -> Policy:
+    """Return the policy of somebody's account."""
+    return Policy(person.policy, person.required_from)
+
+
+def why_not_offered(house: House, account: Person | AnyRow, at: datetime) -> NotOffered | None:
+    """Say why nobody of an account is offered two-factor authentication, whatever its policy; None where it is."""
+    anybody = Standing("member", licensed=True, exception_until=None, edition=account.edition, sso=account.sso,
+                       policy="optional", required_from=None)  # fmt: skip
+    told = eligibility(anybody, house.settings.two_factor_editions, at)
+    return None if told.offered else NotOffered(told.reason)
+
+
+def preview(house: House, session: Session, policy: Policy, at: datetime, most: int) -> Preview | PolicyRefused:
+    """Tell whom a policy would stop and from when; or why it cannot be saved."""
+    with house.db.read() as connection:
+        account = directory.find_account(connection, session.person.account_id)
+        if account is None:
+            return NoLongerAdmin()
+        refused = _why_not(house, connection, account, policy, at)
+        return refused or _preview(connection, account, policy, at, most)
+
+
+def change_policy(
+    house: House, session: Session, policy: Policy, *, visitor: Visitor, at: datetime, most: int
+) -> PolicySaved | PolicyRefused:
+    """Save a policy and tell the administrators; whoever it stops is led to the set-up with their next request."""
+    with house.db.write() as connection:
+        account = directory.lock_account(connection, session.person.account_id)
+        actor = directory.find_person(connection, session.person.id)
+        if account is None or actor is None or actor.security_version != session.person.security_version:
+            return NoLongerAdmin()
+        refused = _why_not(house, connection, account, policy, at)
+        if refused:
+            return refused
+        before, after = _policy_of(account), normalised(policy, at)
+        if not alike(before, after, at):
+            _save(house, connection, actor, before, after, visitor=visitor, at=at)
+        return PolicySaved(_preview(connection, account, policy, at, most))
+
+
+def _why_not(
+    house: House, connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime
+) -> NotOffered | WouldLockOutLastAdmin | NoMail | None:
+    if refused := why_not_offered(house, account, at):
+        return refused
+    if not policy.is_required or alike(_policy_of(account), policy, at):
+        return None
+    if not records.has_protected_admin(connection, account.id):
+        return WouldLockOutLastAdmin()
+    return None if house.outbox.configured else NoMail()
+
+
+def _preview(connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime, most: int) -> Preview:
+    if not policy.is_required:
+        people = records.people_of(connection, account.id)
+        return Preview(normalised(policy, at), None, NOBODY._replace(of=people))
+    from_at = stops_from(policy, at)
+    return Preview(normalised(policy, at), from_at, records.stopped(connection, account.id, from_at, most))
+
+
+def _save(
+    house: House,
+    connection: sa.Connection,
+    actor: Person,
+    before: Policy,
+    after: Policy,
+    *,
+    visitor: Visitor,
+    at: datetime,
+) -> None:
+    directory.set_policy(connection, actor.account_id, after.policy, after.required_from)
+    audit.record(
+        connection, "policy_changed", at=at, account_id=actor.account_id, actor=audit.user(actor.id), visitor=visitor,
+        details={"before": before._asdict(), "after": after._asdict()},
+    )  # fmt: skip
+    directory.tell_admins(
+        house, connection, actor.account_id, "policy_changed", at, by=actor.name, policy=after.policy,
+        required_from=after.required_from, before=before.policy,
+    )  # fmt: skip
+
+
+def _policy_of(account: AnyRow) -> Policy:
+    return Policy(account.policy, account.required_from)

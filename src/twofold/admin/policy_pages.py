@@ -1,0 +1,134 @@
+"""The account's policy: what it is, whom a change would stop, by name, and only then the change."""
+
+from datetime import datetime
+from typing import NamedTuple, assert_never
+
+from litestar import get, post
+from litestar.exceptions import NotFoundException
+
+from twofold.admin import guard, policy_flow, words
+from twofold.admin.dates import as_day, parse_moment
+from twofold.admin.policy import POLICIES, Policy
+from twofold.admin.policy_flow import (
+    NoLongerAdmin,
+    NoMail,
+    NotOffered,
+    PolicyRefused,
+    PolicySaved,
+    Preview,
+    WouldLockOutLastAdmin,
+)
+from twofold.kit import clock
+from twofold.kit.web.forms import parse_form
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import moment, page, see_other
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.sessions.guard import viewer_of
+from twofold.sessions.session import Session
+
+SHOWN = 100
+
+
+class Typed(NamedTuple):
+    """What stands in the form."""
+
+    policy: str
+    required_from: str
+
+
+@get("/account/policy")
+@quick
+def show_policy(request: AnyRequest) -> AnyResponse:
+    """Show the policy and the form that changes it."""
+    at = clock.now()
+    session = guard.administrator(request, at)
+    refused = policy_flow.why_not_offered(house_of(request), session.person, at)
+    policy = policy_flow.current(session.person)
+    typed = Typed(policy.policy, as_day(policy.required_from))
+    return _policy_page(
+        request, session, typed, not_offered=None if refused is None else words.not_offered(refused.reason)
+    )
+
+
+@post("/account/policy")
+@quick
+def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Show whom a required policy would stop; save it once that was seen. One that stops nobody is saved at once."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    session = guard.administrator(request, at)
+    typed = Typed(form["policy"], form["required_from"].strip())
+    policy = _asked(typed)
+    if policy is None:
+        return _policy_page(request, session, typed, 400, _wrong(typed))
+    if policy.is_required and not form["confirm"]:
+        return _preview_page(request, session, typed, policy, at)
+    outcome = policy_flow.change_policy(
+        house_of(request), session, policy, visitor=visitor_of(request), at=at, most=0,
+    )  # fmt: skip
+    if isinstance(outcome, PolicySaved):
+        return see_other("/account/policy?done=saved")
+    return _refused_page(request, session, typed, outcome)
+
+
+def _preview_page(request: AnyRequest, session: Session, typed: Typed, policy: Policy, at: datetime) -> AnyResponse:
+    outcome = policy_flow.preview(house_of(request), session, policy, at, SHOWN)
+    if not isinstance(outcome, Preview):
+        return _refused_page(request, session, typed, outcome)
+    stopped, from_at = outcome.stopped, outcome.from_at or at
+    summary = words.stopped(
+        stopped.number, stopped.of, stopped.admins, at_once=from_at <= at, day=moment(from_at),
+    )  # fmt: skip
+    return page(
+        request, "admin/policy_preview.html", viewer=viewer_of(session), typed=typed, stopped=stopped, summary=summary,
+        roles={person.role: words.role(person.role) for person in stopped.people},
+        stops_viewer=not session.person.has_second_factor and any(p.id == session.person.id for p in stopped.people),
+    )  # fmt: skip
+
+
+def _refused_page(request: AnyRequest, session: Session, typed: Typed, outcome: PolicyRefused) -> AnyResponse:
+    match outcome:
+        case NotOffered(reason):
+            return _policy_page(request, session, typed, 409, not_offered=words.not_offered(reason))
+        case WouldLockOutLastAdmin():
+            return _policy_page(request, session, typed, 409, {"policy": words.would_lock_out()})
+        case NoMail():
+            return _policy_page(request, session, typed, 409, {"policy": words.no_mail()})
+        case NoLongerAdmin():
+            raise NotFoundException
+        case _:
+            assert_never(outcome)
+
+
+def _asked(typed: Typed) -> Policy | None:
+    if typed.policy not in POLICIES:
+        return None
+    required_from = parse_moment(typed.required_from) if typed.required_from else None
+    if typed.policy == "required" and typed.required_from and required_from is None:
+        return None
+    return Policy(typed.policy, required_from if typed.policy == "required" else None)
+
+
+def _wrong(typed: Typed) -> dict[str, str]:
+    if typed.policy not in POLICIES:
+        return {"policy": _("Choose one of the three.")}
+    return {"required_from": _("Write the date like 2027-03-05, or leave it empty for at once.")}
+
+
+def _policy_page(
+    request: AnyRequest,
+    session: Session,
+    typed: Typed,
+    status: int = 200,
+    errors: dict[str, str] | None = None,
+    *,
+    not_offered: str | None = None,
+) -> AnyResponse:
+    notice = _("Saved. All administrators are told by e-mail.") if request.query_params.get("done") else None
+    return page(
+        request, "admin/policy.html", status, viewer=viewer_of(session), typed=typed, errors=errors or {},
+        not_offered=not_offered, notice=None if errors else notice,
+    )  # fmt: skip
+
+
+handlers = [show_policy, submit_policy]

@@ -1,0 +1,17 @@
+"""What the administrator's room keeps: which reminders of a policy went out."""
+
+import sqlalchemy as sa
+
+from twofold.kit.db import UtcTime, metadata
+
+# One row a letter: a user is reminded of a date so many days before it, once.
+policy_reminders = sa.Table(
+    "policy_reminders",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("due", UtcTime, primary_key=True),  # from then on this user is stopped
+    sa.Column("days", sa.Integer, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("sent_at", UtcTime, nullable=False),
+    sa.Index("ix_policy_reminders_due", "due"),
+)

@@ -1,0 +1,178 @@
+"""Users over the API: administrators see and help those of their account, support agents those of any.
+
+Changing a user is one call for administrators and, with an operator key, for operators; the rules are the same.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, assert_never
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, patch, post
+from litestar.params import Parameter, QueryParameter
+
+from twofold.admin import act_flow, guard, people_flow
+from twofold.admin.act_flow import Made
+from twofold.admin.bodies import (
+    InvitationBody,
+    InvitedAnswer,
+    UserAnswer,
+    UserChangeBody,
+    UsersAnswer,
+    user_answer,
+)
+from twofold.admin.cursor import decode, encode
+from twofold.admin.dates import parse_moment
+from twofold.admin.wanted import STATES, Wanted
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.flow import NewUser, Refused
+from twofold.directory.person import Person
+from twofold.kit import clock
+from twofold.kit.db import AnyRow
+from twofold.kit.problems import problem, refusals
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.requests import AnyRequest, house_of, row_id, visitor_of
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning import guard as operators
+from twofold.provisioning.flow import UserChange
+from twofold.provisioning.views import refused_problem
+from twofold.recovery.outcomes import NoMail
+
+TAGS = ["Users"]
+PAGE = 50
+MOST = 200
+
+Limit = Annotated[int, Parameter(ge=1, le=MOST, description=f"How many to a page, {PAGE} unless told.")]
+After = Annotated[str | None, Parameter(max_length=1000, description="`next` of the page before.")]
+State = Annotated[
+    str, QueryParameter(name="state", max_length=20, description=f"One of {', '.join(filter(None, STATES))}.")
+]
+Search = Annotated[str, Parameter(max_length=100, description="The beginning of a name or an address.")]
+Account = Annotated[str | None, Parameter(max_length=100, description="For support agents: which account.")]
+
+
+@get("/users", tags=TAGS, summary="List users", responses=refusals(401, 403, 404))
+@quick
+def list_users(
+    request: AnyRequest,
+    account: Account = None,
+    in_state: State = "",
+    search: Search = "",
+    cursor: After = None,
+    limit: Limit = PAGE,
+) -> Response[UsersAnswer]:
+    """List the users of the administrator's account by name; a support agent names the account."""
+    at, house = clock.now(), house_of(request)
+    viewer = guard.overseer(request, at)
+    home = _account_of(request, viewer, account)
+    after = None if cursor is None else decode(cursor)
+    wrong = [
+        *(["account"] if viewer.role == "support" and account is None else []),
+        *(["state"] if in_state not in STATES else []),
+        *(["cursor"] if cursor is not None and after is None else []),
+    ]
+    if wrong:
+        return problem(400, "invalid_request", detail=f"{', '.join(wrong)}: missing or none of ours", fields=wrong)
+    if home is None:
+        return problem(404, "not_found")
+    wanted = Wanted(people_flow.rules_of(house, home, at), in_state, search.strip())
+    account_id = home.account_id if isinstance(home, Person) else home.id
+    found = people_flow.find_page(house, account_id, wanted, after, at, limit)
+    users = [user_answer(listed) for listed in found.people]
+    return Response(UsersAnswer(users, encode(found.next) if found.next else None), status_code=200)
+
+
+@get("/users/{user_id:str}", tags=TAGS, summary="Look at a user", responses=refusals(401, 403, 404))
+@quick
+def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
+    """Look at one user, with the state of their two-factor authentication."""
+    at = clock.now()
+    viewer, wanted = guard.overseer(request, at), row_id(user_id)
+    found = None if wanted is None else people_flow.find_person(house_of(request), viewer, wanted, at)
+    return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
+
+
+@post("/invitations", tags=TAGS, summary="Invite a user", responses=refusals(401, 403, 409))
+@quick
+def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]:
+    """Make a user in the administrator's account and mail them a link to choose a password."""
+    at = clock.now()
+    session = guard.calling_administrator(request, at)
+    new = NewUser(data.email, data.name, data.role, data.licensed)
+    outcome = act_flow.invite(house_of(request), session.person, new, visitor=visitor_of(request), at=at)
+    match outcome:
+        case Made(person):
+            return Response(InvitedAnswer(person.id), status_code=201)
+        case Refused():
+            return refused_problem(outcome)
+        case NoMail():
+            return problem(503, "no_mail")
+        case _:
+            assert_never(outcome)
+
+
+@patch("/users/{user_id:str}", tags=TAGS, summary="Change a user", responses=refusals(401, 403, 404, 409, 422))
+@takes_password
+def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Response[UserAnswer]:
+    """Change a user: as administrator of their account, or with an operator key, which may set address and password.
+
+    A change of role, address or password and deactivation end the user's sessions.
+    """
+    at, house = clock.now(), house_of(request)
+    actor, within = _changer(request, at)
+    wanted, change = row_id(user_id), _asked(data)
+    if change is None:
+        detail = "exception_until: a day or a moment"
+        return problem(400, "invalid_request", detail=detail, fields=["exception_until"])
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = provisioning.change_user(
+        house, actor=actor, subject_id=wanted, change=change, visitor=visitor_of(request), at=at, within=within,
+    )  # fmt: skip
+    match outcome:
+        case Person():
+            found = people_flow.look(house, outcome.id, at)
+            return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
+        case Refused():
+            return refused_problem(outcome)
+        case None:
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+def _changer(request: AnyRequest, at: datetime) -> tuple[audit.Actor, UUID | None]:
+    """Return who changes a user: an operator key, anywhere, or an administrator, within their account."""
+    key = operators.operator_key(request, at)
+    if key is not None:
+        return key, None
+    person = guard.calling_administrator(request, at).person
+    return audit.user(person.id), person.account_id
+
+
+def _account_of(request: AnyRequest, viewer: Person, account: str | None) -> Person | AnyRow | None:
+    """Return what tells of the account to list: the viewer themselves, or the row of the one a support agent names."""
+    if account is None:
+        return viewer
+    wanted = row_id(account)
+    if viewer.role != "support":
+        return viewer if wanted == viewer.account_id else None
+    if wanted is None:
+        return None
+    with house_of(request).db.read() as connection:
+        return directory.find_account(connection, wanted)
+
+
+def _asked(data: UserChangeBody) -> UserChange | None:
+    """Read what is to be changed; None when the date is none."""
+    said: dict[str, Any] = msgspec.structs.asdict(data)
+    told = {name: value for name, value in said.items() if value is not msgspec.UNSET}
+    if told.get("exception_until") is not None:
+        told["exception_until"] = parse_moment(told["exception_until"])
+        if told["exception_until"] is None:
+            return None
+    return UserChange(**told)
+
+
+handlers = [list_users, show_user, invite, change_user]

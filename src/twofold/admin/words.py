@@ -1,0 +1,179 @@
+"""What an administrator is told, in words: states, reasons, why something was not done."""
+
+from typing import NamedTuple
+
+from twofold.admin.listed import Listed, Presence, TwoFactor
+from twofold.directory.eligibility import Reason
+from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
+
+
+class Said(NamedTuple):
+    """Words for a badge, and how it looks: good, bad, plain."""
+
+    words: str
+    kind: str
+
+
+def two_factor(listed: Listed) -> Said:
+    """Say in a word or two what somebody's two-factor authentication is like."""
+    said = {
+        TwoFactor.ON: Said(_("On"), "good"),
+        TwoFactor.LOCKED: Said(_("Locked"), "bad"),
+        TwoFactor.PENDING: Said(_("Pending"), "plain"),
+        TwoFactor.MUST_SET_UP: Said(_("Must set up"), "bad"),
+        TwoFactor.OFF: Said(_("Off"), "plain"),
+        TwoFactor.NOT_OFFERED: Said(_("Not offered"), "plain"),
+    }
+    return said[listed.two_factor]
+
+
+def presence(listed: Listed) -> Said | None:
+    """Say in a word why somebody cannot sign in at the moment; None where they can."""
+    said = {
+        Presence.ACTIVE: None,
+        Presence.INVITED: Said(_("Invited"), "plain"),
+        Presence.FROZEN: Said(_("Frozen"), "bad"),
+        Presence.DEACTIVATED: Said(_("Deactivated"), "plain"),
+    }
+    return said[listed.presence]
+
+
+def why_not(reason: Reason) -> str:
+    """Say why somebody is not offered two-factor authentication, as the end of "Not offered:"."""
+    reasons = {
+        Reason.SSO: _("signs in with single sign-on"),
+        Reason.EDITION: _("the edition does not include it"),
+        Reason.SWITCHED_OFF: _("the policy is off"),
+        Reason.UNLICENSED: _("no licence"),
+    }
+    return reasons.get(reason, "")
+
+
+def because(listed: Listed) -> str:
+    """Say in half a sentence what stands behind somebody's state; empty where it says everything."""
+    match listed.two_factor:
+        case TwoFactor.LOCKED if listed.lock_is_final:
+            return _("for good: only a reset helps")
+        case TwoFactor.LOCKED if listed.person.has_second_factor:
+            return _("after wrong codes")
+        case TwoFactor.LOCKED:
+            return _("after wrong codes from the e-mail")
+        case TwoFactor.PENDING:
+            return _("setting it up now")
+        case TwoFactor.NOT_OFFERED:
+            return why_not(listed.offer.reason)
+        case _:
+            return ""
+
+
+def explained(listed: Listed) -> str:
+    """Say in a sentence what somebody's state means for them."""
+    if listed.two_factor is TwoFactor.LOCKED:
+        return _lock_explained(listed)
+    reason = why_not(listed.offer.reason)
+    said = {
+        TwoFactor.ON: _("A code from their authenticator app is asked for at every sign-in."),
+        TwoFactor.PENDING: _("They have begun to set it up; nothing protects them until a code confirms it."),
+        TwoFactor.MUST_SET_UP: _("The policy requires it: at their next sign-in they are asked to set it up."),
+        TwoFactor.OFF: _("Their password alone lets them in. They can set it up in their profile."),
+        TwoFactor.NOT_OFFERED: _("They cannot set it up: %(reason)s.") % {"reason": reason},
+    }
+    return said[listed.two_factor]
+
+
+def _lock_explained(listed: Listed) -> str:
+    if listed.lock_is_final:
+        return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
+    if listed.person.has_second_factor:
+        return _("Five wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
+    return _(
+        "Five wrong codes from the e-mail closed the way to the set-up for 24 hours, or until somebody unlocks them."
+    )
+
+
+def role(name: str) -> str:
+    """Say a role."""
+    return {"admin": _("Administrator"), "support": _("Support agent")}.get(name, _("Member"))
+
+
+def policy(name: str) -> str:
+    """Say a policy."""
+    said = {"off": _("Off"), "optional": _("Optional"), "required": _("Required")}
+    return said[name]
+
+
+def states() -> list[tuple[str, str]]:
+    """Return what a list of people can be narrowed to."""
+    return [
+        ("", _("Everybody")),
+        ("without", _("Without two-factor authentication")),
+        ("on", _("On")),
+        ("off", _("Off")),
+        ("must_set_up", _("Must set up")),
+        ("pending", _("Pending")),
+        ("locked", _("Locked")),
+        ("not_offered", _("Not offered")),
+        ("excepted", _("With an exception")),
+        ("invited", _("Invited")),
+        ("frozen", _("Frozen")),
+        ("deactivated", _("Deactivated")),
+    ]
+
+
+def refused(code: str, why: str) -> str:
+    """Say why a change of the directory is not possible, to an administrator."""
+    said = {
+        "email_taken": _("Somebody with this e-mail address exists already, here or in another organisation."),
+        "last_admin": _("This is the last administrator. Make somebody else administrator first."),
+        "no_seat_left": _("All licences of your organisation are in use. Take one from somebody else first."),
+        "domain_taken": _("Addresses of this domain sign in with single sign-on, at another organisation."),
+    }
+    return said.get(code, _(why))
+
+
+def no_reason() -> str:
+    """Ask for a reason."""
+    return _("Say why, in 3 to 500 characters. It is kept in the audit log.")
+
+
+def no_mail() -> str:
+    """Say that mail cannot be sent."""
+    return _("This needs an e-mail, and no mail server is set up. Ask the people who run this service.")
+
+
+def would_lock_out() -> str:
+    """Say why a policy cannot be required yet."""
+    return _(
+        "No administrator has two-factor authentication yet. Set it up for yourself first: then somebody can always "
+        "help the others."
+    )
+
+
+def not_offered(reason: Reason) -> str:
+    """Say why an organisation has no policy to set."""
+    if reason is Reason.SSO:
+        return _(
+            "Your organisation signs in with single sign-on, so there is no two-factor authentication to rule here."
+        )
+    return _("Your organisation's edition does not include two-factor authentication, so there is nothing to rule yet.")
+
+
+def stopped(number: int, of: int, admins: int, *, at_once: bool, day: str) -> str:
+    """Say how many people a policy stops, of how many, and how many of them are administrators."""
+    if number == 0:
+        return _("Nobody is stopped: everybody whom the policy is about has two-factor authentication.")
+    lead = _("From now on") if at_once else _("From %(day)s on") % {"day": day}
+    people = ngettext(
+        "%(lead)s, %(n)d of %(of)d people will have to set up two-factor authentication before they can go on.",
+        "%(lead)s, %(n)d of %(of)d people will have to set up two-factor authentication before they can go on.",
+        number,
+    ) % {"lead": lead, "n": number, "of": of}
+    return f"{people} {_admins_among(admins)}"
+
+
+def _admins_among(admins: int) -> str:
+    if admins == 0:
+        return _("None of them is an administrator.")
+    said = ngettext("%(n)d of them is an administrator.", "%(n)d of them are administrators.", admins)
+    return said % {"n": admins}
