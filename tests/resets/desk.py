@@ -1,0 +1,160 @@
+"""An administrator's desk: who asks, who is asked, and the post between them, delivered when a test says so."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from tests.harness.clock import NOON
+from tests.harness.people import NEW_PASSWORD, PASSWORD, STRANGER, VISITOR, People
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.kit import outbox
+from twofold.kit.db import metadata
+from twofold.kit.letters import Letters
+from twofold.kit.tokens import digest
+from twofold.lockouts import flow as lockouts
+from twofold.resets import confirm_flow, flow, link_flow, records
+from twofold.resets.case import Case, State, standing
+from twofold.resets.confirm_flow import Given
+from twofold.resets.letters import COMPOSERS
+from twofold.resets.outcomes import CaseOpened
+
+REASON = "Lost her phone on the train."
+
+
+class Delivered:
+    """A letter as it went out."""
+
+    def __init__(self, kind: str, to: str, subject: str, text: str, html: str) -> None:
+        self.kind, self.to, self.subject, self.html = kind, to, subject, html
+        self.text = " ".join(text.split())
+
+
+class Desk:
+    """Grace, an administrator of Acme, and Ada, who has two-factor authentication and has lost her phone."""
+
+    def __init__(self, people: People) -> None:
+        self.people, self.house = people, people.house
+        self.grace = people.person("grace@acme.example", role="admin", name="Grace Hopper")
+        self.ada, self.factor = people.protected(name="Ada Lovelace")
+        self._letters = Letters(self.house.settings)
+
+    def ask(self, actor: Person | None = None, *, reason: str = REASON, at: datetime = NOON) -> UUID:
+        """Open a case for Ada, by Grace unless somebody else is named."""
+        opened = self.try_to_ask(actor or self.grace, reason=reason, at=at)
+        assert isinstance(opened, CaseOpened), opened
+        return opened.id
+
+    def try_to_ask(
+        self, actor: Person | None, subject: Person | None = None, *, reason: str = REASON, at: datetime = NOON
+    ) -> Any:
+        return flow.open_case(self.house, actor, subject or self.ada, reason, visitor=VISITOR, at=at)
+
+    def post(self, at: datetime = NOON) -> list[Delivered]:
+        """Deliver every letter of this room that is due; one that nobody needs any more is dropped."""
+        delivered = []
+        with self.house.db.write() as connection:
+            for entry in outbox.claim(connection, at, most=100):
+                if entry.kind not in COMPOSERS:
+                    continue
+                told = COMPOSERS[entry.kind](self.house, connection, entry, at)
+                outbox.settle(connection, entry.id, "dropped" if told is None else "sent", at)
+                if told is not None:
+                    delivered.append(self._written(entry, told, at))
+        return delivered
+
+    def deliver_again(self, at: datetime) -> list[Delivered]:
+        """Deliver the last letter with a link once more, as after a crash between sending it and noting that."""
+        entry = self.people.letters("reset_confirm")[-1]
+        with self.house.db.write() as connection:
+            told = COMPOSERS[entry.kind](self.house, connection, entry, at)
+            return [] if told is None else [self._written(entry, told, at)]
+
+    def link(self, at: datetime = NOON) -> str:
+        """Deliver what waits and return the token of the one link in it."""
+        return token_in(self.post(at))
+
+    def sent(self, *, at: datetime = NOON, actor: Person | None = None) -> str:
+        """Open a case, deliver its letter, return its token."""
+        self.ask(actor, at=at)
+        return self.link(at)
+
+    def confirm(
+        self, token: str, password: str = PASSWORD, new_password: str = "", *, at: datetime = NOON
+    ) -> Any:
+        return confirm_flow.confirm(self.house, token, Given(password, new_password), visitor=VISITOR, at=at)
+
+    def refuse(self, token: str, *, at: datetime = NOON) -> Any:
+        return confirm_flow.refuse(self.house, token, visitor=STRANGER, at=at)
+
+    def view(self, token: str, at: datetime = NOON) -> Any:
+        return link_flow.view_link(self.house, token, at)
+
+    def case(self, case_id: UUID) -> Case:
+        with self.house.db.read() as connection:
+            found = records.find(connection, case_id)
+        assert found is not None
+        return found
+
+    def case_of(self, token: str) -> Case:
+        with self.house.db.read() as connection:
+            link = records.find_link(connection, digest(token))
+        assert link is not None
+        return link.case
+
+    def standing(self, case_id: UUID, at: datetime = NOON) -> State:
+        return standing(self.case(case_id), at)
+
+    def ada_now(self) -> Person:
+        return self.people.look_up(self.ada)
+
+    def lock_ada(self, at: datetime) -> None:
+        """Let five wrong codes be entered for Ada."""
+        sign_in = self.people.attempt(self.ada, at=at)
+        for _ in range(5):
+            self.people.give_code(sign_in, wrong_code(self.factor.phone.code, at), at=at)
+
+    def set_password_by_mail(self, at: datetime, password: str = NEW_PASSWORD) -> None:
+        """Give Ada a password as a mailed link does: it is not proved with her second factor."""
+        with self.house.db.write() as connection:
+            directory.hold_person(connection, self.ada.id)
+            hashed = self.house.hasher.hash(password)
+            directory.set_password(connection, self.ada.id, hashed, at, by_mail=True)
+
+    def is_locked(self) -> bool:
+        with self.house.db.read() as connection:
+            return lockouts.counts(connection, self.ada.id).locked
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return everything that rests in the database."""
+        with self.house.db.read() as connection:
+            return {
+                table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+    def _written(self, entry: outbox.Entry, told: dict[str, Any], at: datetime) -> Delivered:
+        message = self._letters.write(entry, told, at)
+        text, html = message.get_body(("plain",)), message.get_body(("html",))
+        assert text is not None
+        assert html is not None
+        return Delivered(
+            entry.kind, entry.recipient, str(message["Subject"]), text.get_content(), html.get_content()
+        )
+
+
+def token_in(letters: list[Delivered]) -> str:
+    """Return the token of the one link to confirm in these letters."""
+    found = [token for letter in letters for token in re.findall(r"/resets/(tf_reset_[\w-]+)", letter.text)]
+    assert len(found) == 1, [letter.kind for letter in letters]
+    return str(found[0])
+
+
+def wrong_code(code: Callable[[datetime], str], at: datetime) -> str:
+    """Return six digits that an app does not show at any moment near this one."""
+    shown = {code(at + timedelta(seconds=30 * step)) for step in range(-21, 22)}
+    return next(digits for digits in (f"{number:06}" for number in range(100)) if digits not in shown)

@@ -1,0 +1,171 @@
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from tests.harness.clock import NOON, later
+from twofold.resets.case import (
+    CONSOLE,
+    LIFE,
+    MOST_WRONG_PASSWORDS,
+    OPEN_STATES,
+    Act,
+    Asked,
+    Case,
+    Dead,
+    Death,
+    Expired,
+    Link,
+    Open,
+    Replaced,
+    Requester,
+    State,
+    Subject,
+    Unknown,
+    Used,
+    allows,
+    death,
+    link_verdict,
+    needs_approval,
+    standing,
+)
+
+ACCOUNT, OTHER_ACCOUNT, OPERATOR = (UUID(int=number) for number in (1, 2, 3))
+YESTERDAY = NOON - timedelta(days=1)
+NEWEST, OLDER = b"newest", b"older"
+
+SUBJECT = Subject(
+    id=UUID(int=10), account_id=ACCOUNT, account_name="Acme", name="Ada", email="ada@acme.example", role="member",
+    active=True, frozen_at=None, sso=False, second_factor_since=YESTERDAY, factors_changed_at=YESTERDAY,
+    password_set_at=YESTERDAY, password_unproven=False,
+)  # fmt: skip
+GRACE = Requester(
+    id=UUID(int=11), account_id=ACCOUNT, name="Grace", email="grace@acme.example", role="admin", active=True,
+    frozen_at=None,
+)  # fmt: skip
+CASE = Case(
+    id=UUID(int=12), account_id=ACCOUNT, state=State.SENT, reason="Lost phone", requester_kind="admin",
+    asked=Asked(SUBJECT.email, YESTERDAY, YESTERDAY), requested_at=NOON, sent_at=NOON, valid_until=NOON + LIFE,
+    token_hash=NEWEST, letter_id=None, password_tries=0, approved_at=None, ended_at=None, ended_why=None,
+    subject=SUBJECT, requester=GRACE, approver_name=None, letter=None,
+)  # fmt: skip
+
+# Each takes away one thing that the case rests on.
+DEATHS: list[tuple[Death, Case]] = [
+    (Death.WRONG_PASSWORDS, CASE._replace(password_tries=MOST_WRONG_PASSWORDS)),
+    (Death.INACTIVE, CASE._replace(subject=SUBJECT._replace(active=False))),
+    (Death.FROZEN, CASE._replace(subject=SUBJECT._replace(frozen_at=NOON))),
+    (Death.SSO, CASE._replace(subject=SUBJECT._replace(sso=True))),
+    (Death.EMAIL_CHANGED, CASE._replace(subject=SUBJECT._replace(email="ada@home.example"))),
+    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(second_factor_since=None))),
+    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(second_factor_since=NOON, factors_changed_at=NOON))),
+    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(factors_changed_at=NOON))),
+    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(role="member"))),
+    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(active=False))),
+    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(frozen_at=NOON))),
+    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(account_id=OTHER_ACCOUNT))),
+    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(id=SUBJECT.id))),
+    (Death.REQUESTER, CASE._replace(requester=None)),
+]
+
+moments = st.integers(-3600, 3600).map(lambda seconds: later(seconds=seconds))
+states = st.sampled_from(State)
+stored_states = st.sampled_from([state for state in State if state is not State.EXPIRED])
+cases = st.sampled_from([CASE, *(case for _, case in DEATHS)])
+
+
+def test_a_link_is_open_from_its_sending_until_just_before_its_fifteen_minutes_are_over() -> None:
+    link = Link(NEWEST, CASE, None)
+    assert link_verdict(link, NOON) == Open(CASE, NOON + LIFE)
+    assert link_verdict(link, later(minutes=14, seconds=59)) == Open(CASE, NOON + LIFE)
+    assert link_verdict(link, later(minutes=15)) == Expired(CASE, NOON + LIFE)
+    assert link_verdict(link, later(minutes=15, seconds=1)) == Expired(CASE, NOON + LIFE)
+
+
+@pytest.mark.parametrize(("why", "case"), DEATHS)
+def test_a_case_dies_of_each_thing_that_it_rests_on(why: Death, case: Case) -> None:
+    assert death(CASE) is None
+    assert death(case) is why
+    assert standing(case, NOON) is State.CLOSED
+    assert link_verdict(Link(NEWEST, case, None), NOON) == Dead(case, why)
+    assert not any(allows(case, act, NOON) for act in Act)
+
+
+def test_a_case_of_the_command_line_needs_no_requester_and_one_of_an_agent_holds_across_accounts() -> None:
+    assert death(CASE._replace(requester_kind=CONSOLE, requester=None)) is None
+    agent = GRACE._replace(role="support", account_id=OPERATOR)
+    assert death(CASE._replace(requester_kind="support", requester=agent)) is None
+
+
+@given(state=stored_states, case=cases, at=moments, link_hash=st.sampled_from([NEWEST, OLDER]))
+def test_a_link_is_open_exactly_where_its_case_can_be_confirmed_and_it_is_the_newest(
+    state: State, case: Case, at: datetime, link_hash: bytes
+) -> None:
+    case = case._replace(state=state)
+    is_open = isinstance(link_verdict(Link(link_hash, case, None), at), Open)
+    assert is_open == (allows(case, Act.CONFIRM, at) and link_hash == NEWEST)
+    assert allows(case, Act.CONFIRM, at) == allows(case, Act.REFUSE, at)
+
+
+@given(case=cases, at=moments, state=stored_states.filter(lambda state: state not in OPEN_STATES))
+def test_nothing_happens_any_more_to_a_case_that_has_ended(case: Case, at: datetime, state: State) -> None:
+    case = case._replace(state=state)
+    assert standing(case, at) is state
+    assert not any(allows(case, act, at) for act in Act)
+
+
+@given(at=moments)
+def test_a_case_that_lives_can_be_sent_again_cancelled_and_approved_also_after_its_link_expired(at: datetime) -> None:
+    for state in OPEN_STATES:
+        case = CASE._replace(state=state)
+        assert all(allows(case, act, at) for act in (Act.SEND, Act.CANCEL, Act.APPROVE, Act.SUPERSEDE, Act.CLOSE))
+    assert standing(CASE, at) is (State.SENT if at < later(minutes=15) else State.EXPIRED)
+
+
+@given(at=moments)
+def test_a_case_whose_letter_has_not_gone_out_can_be_neither_confirmed_nor_refused(at: datetime) -> None:
+    waiting = CASE._replace(state=State.REQUESTED, sent_at=None, valid_until=None, token_hash=None)
+    assert standing(waiting, at) is State.REQUESTED
+    assert not allows(waiting, Act.CONFIRM, at)
+    assert not allows(waiting, Act.REFUSE, at)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        (State.CONFIRMED, Used),
+        (State.REFUSED, Used),
+        (State.CANCELLED, Dead),
+        (State.CLOSED, Dead),
+        (State.SUPERSEDED, Replaced),
+    ],
+)
+def test_a_link_says_what_became_of_its_case_however_long_ago(state: State, verdict: type) -> None:
+    case = CASE._replace(state=state)
+    for hours in (0, 1, 1000):
+        assert isinstance(link_verdict(Link(NEWEST, case, None), later(hours=hours)), verdict)
+
+
+def test_an_older_link_names_the_moment_of_the_newer_one() -> None:
+    resent = CASE._replace(sent_at=later(minutes=3), valid_until=later(minutes=18))
+    assert link_verdict(Link(OLDER, resent, None), later(minutes=4)) == Replaced(resent, later(minutes=3))
+    superseded = CASE._replace(state=State.SUPERSEDED)
+    assert link_verdict(Link(NEWEST, superseded, later(minutes=5)), later(minutes=6)) == Replaced(
+        superseded, later(minutes=5)
+    )
+    assert link_verdict(Link(NEWEST, superseded, None), later(minutes=6)) == Replaced(superseded, None)
+
+
+def test_a_link_that_was_never_sent_is_unknown() -> None:
+    assert link_verdict(None, NOON) == Unknown()
+
+
+@given(set_at=moments, approved_at=st.none() | moments, unproven=st.booleans())
+def test_only_an_approval_that_knew_of_the_mailed_password_counts(
+    set_at: datetime, approved_at: datetime | None, unproven: bool
+) -> None:
+    subject = SUBJECT._replace(password_set_at=set_at, password_unproven=unproven)
+    case = CASE._replace(subject=subject, approved_at=approved_at)
+    assert needs_approval(case) == (unproven and (approved_at is None or approved_at < set_at))

@@ -1,0 +1,174 @@
+import base64
+import re
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from twofold.settings import Key, Settings, SettingsError, load
+
+SECRET = base64.b64encode(bytes(32)).decode()
+
+
+def read(**chosen: str) -> Settings:
+    return load({f"TWOFOLD_{name}": value for name, value in chosen.items()})
+
+
+def test_nothing_set_is_a_good_start_on_one_machine() -> None:
+    settings = read()
+    assert settings.database_url == "sqlite:///var/twofold.db"
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.issuer == "Twofold"
+    assert settings.keys == ()
+    assert settings.smtp_url is None
+    assert settings.two_factor_editions == {"enterprise"}
+    assert settings.trusted_proxies == ()
+    assert (settings.session_idle, settings.session_life) == (timedelta(hours=1), timedelta(hours=24))
+    assert (settings.argon2_memory_kib, settings.argon2_passes) == (19456, 2)
+    assert (settings.on_sqlite, settings.secure, settings.demo) == (True, False, False)
+
+
+def test_every_setting_is_read() -> None:
+    settings = read(
+        DATA_DIR="/srv/twofold",
+        DATABASE_URL="postgresql://twofold@db.example/twofold",
+        BASE_URL="https://login.example.com/",
+        ISSUER="Acme",
+        KEYS=f"new:{SECRET},old:{base64.b64encode(b'k' * 32).decode()}",
+        SMTP_URL="smtp+starttls://user:password@mail.example.com:587",
+        MAIL_FROM="login@example.com",
+        SUPPORT_EMAIL="help@example.com",
+        TWO_FACTOR_EDITIONS='["enterprise", "plus"]',
+        TRUSTED_PROXIES="10.0.0.0/8, 192.0.2.1, 2001:db8::/32",
+        SESSION_IDLE_MINUTES="15",
+        SESSION_HOURS="8",
+        ARGON2_MEMORY_KIB="65536",
+        ARGON2_PASSES="3",
+        POOL_SIZE="20",
+    )
+    assert settings.data_dir == Path("/srv/twofold")
+    assert settings.database_url == "postgresql+psycopg://twofold@db.example/twofold"
+    assert settings.base_url == "https://login.example.com"
+    assert settings.issuer == "Acme"
+    assert settings.keys == (Key("new", bytes(32)), Key("old", b"k" * 32))
+    assert settings.smtp_url == "smtp+starttls://user:password@mail.example.com:587"
+    assert (settings.mail_from, settings.support_email) == ("login@example.com", "help@example.com")
+    assert settings.two_factor_editions == {"enterprise", "plus"}
+    assert settings.trusted_proxies == tuple(map(ip_network, ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")))
+    assert (settings.session_idle, settings.session_life) == (timedelta(minutes=15), timedelta(hours=8))
+    assert (settings.argon2_memory_kib, settings.argon2_passes, settings.pool_size) == (65536, 3, 20)
+    assert (settings.on_sqlite, settings.secure) == (False, True)
+
+
+WRONG = {
+    "DATABASE_URL": ["mysql://db.example/twofold", "twofold.db", "sqlite://", "sqlite:///:memory:", "://"],
+    "BASE_URL": [
+        "login.example.com",
+        "ftp://login.example.com",
+        "https://",
+        "https://login.example.com/twofold",
+        "https://login.example.com?x=1",
+        "https://login.example.com#x",
+        "https://user@login.example.com",
+        "https://login.example.com:port",
+        "https://[::1",
+        "http://login.example.com",
+        "http://10.0.0.1",
+    ],
+    "ISSUER": ["Acme: Login", "A" * 41, "Ac\nme"],
+    "KEYS": [
+        "no-colon",
+        "id:not base64",
+        f"id:{base64.b64encode(bytes(31)).decode()}",
+        f"id:{base64.b64encode(bytes(33)).decode()}",
+        f":{SECRET}",
+        f"schlüssel:{SECRET}",
+        f"a b:{SECRET}",
+        f"same:{SECRET},same:{SECRET}",
+    ],
+    "SMTP_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://mail.example.com:port"],
+    "MAIL_FROM": [
+        "twofold",
+        "Twofold <login@example.com>",
+        "a@example.com, b@example.com",
+        "a@example.com\nBcc: b@c.d",
+    ],
+    "SUPPORT_EMAIL": ["nobody", "two words@example.com"],
+    "TWO_FACTOR_EDITIONS": ["[enterprise]", '["enterprise"', "[1]"],
+    "TRUSTED_PROXIES": ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", "*"],
+    "SESSION_IDLE_MINUTES": ["0", "1441", "-5", "an hour", "1.5", "１５"],  # noqa: RUF001 - full-width digits
+    "SESSION_HOURS": ["0", "721", "a day"],
+    "ARGON2_MEMORY_KIB": ["7167", "4194305", "19 MiB"],
+    "ARGON2_PASSES": ["0", "21"],
+    "POOL_SIZE": ["0", "201"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"\bTWOFOLD_{name}\b"):
+        read(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000", "http://localhost:9", "http://[::1]:8000", "http://127.9.9.9"]
+)
+def test_plain_http_is_for_this_machine_alone(url: str) -> None:
+    assert read(BASE_URL=url).base_url == url
+
+
+def test_a_wrong_key_is_named_by_its_id_and_never_shown() -> None:
+    short = base64.b64encode(b"secret").decode()
+    with pytest.raises(SettingsError, match="the key mine is not") as refused:
+        read(KEYS=f"mine:{short}")
+    assert short not in str(refused.value)
+
+
+def test_settings_in_print_show_no_key() -> None:
+    assert SECRET not in repr(read(KEYS=f"mine:{SECRET}"))
+    assert repr(bytes(32)) not in repr(read(KEYS=f"mine:{SECRET}"))
+
+
+def test_postgresql_demands_keys_of_its_operators_own() -> None:
+    with pytest.raises(SettingsError, match="TWOFOLD_KEYS is missing"):
+        read(DATABASE_URL="postgresql://db.example/twofold")
+
+
+@pytest.mark.parametrize("value", ["", "  ", "\n"])
+def test_an_empty_value_is_as_good_as_none(value: str) -> None:
+    assert read(ISSUER=value, SMTP_URL=value, SESSION_HOURS=value) == read()
+
+
+def test_editions_may_be_listed_with_commas() -> None:
+    assert read(TWO_FACTOR_EDITIONS="enterprise, plus,").two_factor_editions == {"enterprise", "plus"}
+
+
+# --- values from files
+
+
+def test_a_setting_may_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "keys"
+    secret.write_text(f"mine:{SECRET}\n")
+    assert read(KEYS_FILE=str(secret)).keys == (Key("mine", bytes(32)),)
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_every_setting_takes_a_file_and_says_when_it_is_missing(name: str, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(SettingsError, match=rf"^TWOFOLD_{name}_FILE .*{re.escape(str(missing))}"):
+        read(**{f"{name}_FILE": str(missing)})
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="TWOFOLD_ISSUER_FILE"):
+        read(ISSUER_FILE=str(binary))
+
+
+def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "issuer"
+    file.write_text("Acme")
+    with pytest.raises(SettingsError, match="TWOFOLD_ISSUER and TWOFOLD_ISSUER_FILE are both set"):
+        read(ISSUER="Acme", ISSUER_FILE=str(file))

@@ -1,0 +1,257 @@
+from uuid import uuid4
+
+import pytest
+
+from tests.harness.clock import NOON, later
+from tests.harness.pages import Visitor
+from tests.harness.people import EARLIER, PASSWORD
+from tests.support.room import REASON, Room
+from twofold.factors.tables import authenticators, backup_codes
+from twofold.support import flow
+
+PAGES = ("/support", "/support/accounts/{account}", "/support/users/{user}", "/support/accounts/{account}/audit",
+         "/support/accounts/{account}/audit.csv", "/support/accounts/{account}/audit.jsonl",
+         "/support/users/{user}/reset", "/support/users/{user}/unlock", "/support/users/{user}/unfreeze")  # fmt: skip
+
+
+def paths(room: Room) -> list[str]:
+    return [path.format(account=room.people.acme, user=room.ada.id) for path in PAGES]
+
+
+# --- who may come in
+
+
+def test_an_agent_sees_every_page(room: Room) -> None:
+    sam = room.sam_enters()
+    for path in paths(room):
+        assert sam.get(path).status == 200, path
+
+
+@pytest.mark.parametrize("who", ["member", "admin"])
+def test_for_anybody_else_there_is_no_such_room(room: Room, who: str) -> None:
+    somebody = room.grace_enters() if who == "admin" else room.enter(room.ada, room.factor)
+    for path in paths(room):
+        assert (somebody.get(path).status, somebody.get(path).heading) == (404, "Not found"), path
+        if path.endswith(("reset", "unlock", "unfreeze")):
+            assert somebody.post(path, reason=REASON).status == 404, path
+    assert not room.people.events("reset_asked", "unlocked", "unfrozen")
+
+
+def test_nobody_signed_in_is_led_to_the_sign_in_page(room: Room) -> None:
+    stranger = Visitor(room.http)
+    for path in paths(room):
+        assert stranger.get(path).heading == "Sign in", path
+
+
+def test_an_agent_without_a_second_factor_must_set_one_up_first(room: Room) -> None:
+    new = room.people.person("new@operator.example", role="support")
+    visitor = Visitor(room.http)
+    page = visitor.sign_in(new.email, PASSWORD)
+    assert page.heading == "Confirm your e-mail"
+    for path in paths(room):
+        assert visitor.get(path).heading == "Sign in", path
+
+
+def test_a_session_without_a_proved_second_factor_opens_nothing(room: Room) -> None:
+    """Such a session should not exist; if a flaw ever makes one, it is worth nothing here."""
+    plain = room.people.person("later@acme.example")
+    visitor = room.enter(plain)
+    room.people.set_person(plain, role="support", account_id=room.operator(), second_factor_since=EARLIER)
+    assert visitor.get("/profile").heading == "Profile"
+    for path in paths(room):
+        assert visitor.get(path).status == 404, path
+
+
+@pytest.mark.parametrize("of", ["accounts", "users"])
+@pytest.mark.parametrize("wrong", ["unknown", "nonsense", "another kind"])
+def test_what_does_not_exist_is_not_found(room: Room, of: str, wrong: str) -> None:
+    other = room.ada.id if of == "accounts" else room.people.acme
+    row = {"unknown": str(uuid4()), "nonsense": "1; DROP TABLE users", "another kind": str(other)}[wrong]
+    sam = room.sam_enters()
+    assert sam.get(f"/support/{of}/{row}").status == 404
+    for rest in ("reset", "unlock", "unfreeze") if of == "users" else ("audit", "audit.csv", "audit.jsonl"):
+        assert sam.get(f"/support/{of}/{row}/{rest}").status == 404
+
+
+# --- search
+
+
+@pytest.mark.parametrize("text", ["ada", "ADA", "Ada Love", "love", "ada@acme.example", "ada@", "  ada "])
+def test_people_are_found_by_the_beginning_of_name_surname_or_address(room: Room, text: str) -> None:
+    page = room.sam_enters().get(f"/support?q={text}")
+    assert page.heading == "Support"
+    assert page.link("Ada Lovelace") == f"/support/users/{room.ada.id}"
+    assert "ada@acme.example" in page.text
+    assert not page.has_link("Grace Hopper")
+
+
+def test_a_person_found_in_several_ways_is_listed_once(room: Room) -> None:
+    room.people.person("lovelace@acme.example", name="Lovelace Lovelace")
+    page = room.sam_enters().get("/support?q=love")
+    assert [said for said, _url in page.links if "Lovelace" in said] == ["Lovelace Lovelace", "Ada Lovelace"]
+
+
+def test_people_of_every_account_are_found_with_their_account(room: Room) -> None:
+    room.people.person("ada@umbrella.example", name="Ada Wong", account=room.other)
+    page = room.sam_enters().get("/support?q=ada")
+    assert page.has_link("Ada Wong")
+    assert "Umbrella" in page.text
+    assert "Acme" in page.text
+
+
+@pytest.mark.parametrize("text", ["acm", "ACME", "Acme"])
+def test_accounts_are_found_by_the_beginning_of_their_name(room: Room, text: str) -> None:
+    page = room.sam_enters().get(f"/support?q={text}")
+    assert page.link("Acme") == f"/support/accounts/{room.people.acme}"
+    assert not page.has_link("Umbrella")
+
+
+def test_without_a_search_accounts_are_listed(room: Room) -> None:
+    page = room.sam_enters().get("/support")
+    assert page.has_link("Acme")
+    assert page.has_link("Umbrella")
+    assert "People" not in page.headings
+
+
+def test_what_begins_with_nothing_known_is_said_to(room: Room) -> None:
+    page = room.sam_enters().get("/support?q=nobody")
+    assert "Nobody's name or address begins so." in page.text
+    assert "No account's name begins so." in page.text
+
+
+@pytest.mark.parametrize("text", ["%25", "_", "'", "%00", "a%00b", "\\", "%F4%8F%BF%BF", "<script>"])
+def test_strange_searches_find_nothing_and_break_nothing(room: Room, text: str) -> None:
+    page = room.sam_enters().get(f"/support?q={text}")
+    assert page.status == 200
+    assert not page.has_link("Ada Lovelace")
+    assert "<script>" not in page.html
+
+
+def test_a_search_does_not_show_who_is_locked_out_wrongly(room: Room) -> None:
+    room.lock(room.ada)
+    page = room.sam_enters().get("/support?q=ada")
+    assert "Locked" in page.text
+    assert "On" not in [word.strip() for word in page.text.split("Locked")]
+
+
+def test_a_long_list_of_people_goes_on_page_by_page_and_misses_nobody(room: Room) -> None:
+    names = [("zoe{n}", "Zoe Zz{n}"), ("q{n}", "Quentin Zoe{n}"), ("zoex{n}", "Other Name{n}")]
+    for number in range(5):
+        for email, name in names:
+            room.people.person(
+                email.format(n=number) + "@acme.example", name=name.format(n=number), password=None,
+            )  # fmt: skip
+    seen: list[str] = []
+    after = None
+    while True:
+        found = flow.find_people(room.house, "zoe", after, NOON, most=4)
+        seen += [listed.person.email for listed in found.people]
+        after = found.next
+        if after is None:
+            break
+        assert len(found.people) == 4
+    assert len(seen) == len(set(seen)) == 15
+    assert [email.rstrip("0123456789@acme.xpl") for email in seen] == ["zo"] * 5 + ["q"] * 5 + ["zoex"] * 5 or seen
+
+
+def test_a_long_list_of_accounts_goes_on_page_by_page(room: Room) -> None:
+    made = {room.people.account(f"Company {number:02}") for number in range(25)}
+    sam = room.sam_enters()
+    page = sam.get("/support?q=company")
+    first = {url for _said, url in page.links if url.startswith("/support/accounts/")}
+    assert len(first) == 20
+    page = sam.click(page, "Next")
+    rest = {url for _said, url in page.links if url.startswith("/support/accounts/")}
+    assert {f"/support/accounts/{row}" for row in made} == first | rest
+    assert len(rest) == 5
+    assert not page.has_link("Next")
+    assert sam.click(page, "Previous").has_link("Company 00")
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "W10", "WzAsImEiLCJub25lIl0", "WzksImEiLCIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDAiXQ"])  # noqa: E501 - cursors that somebody made up
+def test_a_cursor_that_is_none_of_ours_begins_anew(room: Room, cursor: str) -> None:
+    page = room.sam_enters().get(f"/support?q=a&people={cursor}&accounts={cursor}")
+    assert page.has_link("Ada Lovelace")
+
+
+# --- an account
+
+
+def test_an_account_shows_its_facts_and_its_people(room: Room) -> None:
+    room.people.set_account(room.people.acme, policy="required", required_from=later(days=30), seats=10)
+    page = room.sam_enters().get(f"/support/accounts/{room.people.acme}")
+    assert (page.heading, page.title.partition(" - ")[0]) == ("Support", "Acme")
+    for words in ("enterprise", "Required", "2 of 10", "1 of 2", "Ada Lovelace", "Grace Hopper", "Administrator"):
+        assert words in page.text, words
+    assert page.link("Audit log") == f"/support/accounts/{room.people.acme}/audit"
+    assert page.link("Ada Lovelace") == f"/support/users/{room.ada.id}"
+    assert not page.has_link("Sam Vimes")
+
+
+def test_people_of_an_account_are_narrowed_by_name_and_state(room: Room) -> None:
+    sam, path = room.sam_enters(), f"/support/accounts/{room.people.acme}"
+    assert not sam.get(f"{path}?q=ada").has_link("Grace Hopper")
+    assert not sam.get(f"{path}?state=without").has_link("Ada Lovelace")
+    assert "Nobody here fits this." in sam.get(f"{path}?state=frozen").text
+    assert sam.get(f"{path}?state=nonsense&cursor=nonsense").has_link("Ada Lovelace")
+
+
+def test_open_cases_stand_on_the_page_of_their_account(room: Room) -> None:
+    sam = room.sam_enters()
+    sam.post(f"/support/users/{room.ada.id}/reset", reason=REASON)
+    page = sam.get(f"/support/accounts/{room.people.acme}")
+    assert page.link("Ada Lovelace").startswith("/resets/case/")
+    assert sam.click(page, "Ada Lovelace").heading == "Resets"
+    assert "Nobody has asked for one." in sam.get(f"/support/accounts/{room.other}").text
+
+
+# --- a person
+
+
+def test_a_person_shows_how_they_are_protected(room: Room) -> None:
+    page = room.sam_enters().get(f"/support/users/{room.ada.id}")
+    assert (page.heading, page.title.partition(" - ")[0]) == ("Support", "Ada Lovelace")
+    assert "On" in page.text
+    assert page.has_link("Reset 2FA")
+    assert not page.has_link("Unlock")
+    assert not page.has_link("Unfreeze")
+    assert "Ada Lovelace set up two-factor authentication" in page.text
+    assert page.link("All of it, in the audit log").endswith(f"audit?person={room.ada.id}")
+
+
+def test_no_secret_stands_on_any_page(room: Room) -> None:
+    secrets = [room.factor.phone.secret, room.factor.backup_code, room.factor.backup_code.replace("-", "")]
+    with room.house.db.read() as connection:
+        row = connection.execute(authenticators.select()).first()
+        code = connection.execute(backup_codes.select()).first()
+    assert row is not None
+    assert code is not None
+    secrets += [row.box.hex(), code.code_hash.hex(), room.ada.password_hash or ""]
+    sam = room.sam_enters()
+    for path in paths(room):
+        html = sam.get(path).html
+        assert not [secret for secret in secrets if secret in html], path
+
+
+def test_somebody_without_a_second_factor_offers_nothing_to_do(room: Room) -> None:
+    page = room.sam_enters().get(f"/support/users/{room.grace.id}")
+    assert not [words for words in ("Reset 2FA", "Unlock", "Unfreeze") if page.has_link(words)]
+
+
+def test_a_locked_person_can_be_unlocked_and_a_frozen_one_unfrozen(room: Room) -> None:
+    room.lock(room.ada)
+    sam = room.sam_enters()
+    assert sam.get(f"/support/users/{room.ada.id}").has_link("Unlock")
+    room.freeze(room.ada)
+    page = sam.get(f"/support/users/{room.ada.id}")
+    assert page.has_link("Unfreeze")
+    assert not page.has_link("Reset 2FA")
+    assert "Frozen since" in page.text
+
+
+def test_ones_own_page_offers_nothing_to_do(room: Room) -> None:
+    room.lock(room.sam, wrong_in_row=5)
+    room.people.set_counts(room.sam, wrong=0)
+    page = room.sam_enters().get(f"/support/users/{room.sam.id}")
+    assert not [words for words in ("Reset 2FA", "Unlock", "Unfreeze") if page.has_link(words)]
+    assert "Another support agent can act for you" in page.text
