@@ -164,7 +164,7 @@ def test_a_link_that_was_never_sent_is_unknown() -> None:
 
 @given(set_at=moments, approved_at=st.none() | moments, unproven=st.booleans())
 def test_only_an_approval_that_knew_of_the_mailed_password_counts(
-    set_at: datetime, approved_at: datetime | None, unproven: bool
+    *, set_at: datetime, approved_at: datetime | None, unproven: bool
 ) -> None:
     subject = SUBJECT._replace(password_set_at=set_at, password_unproven=unproven)
     case = CASE._replace(subject=subject, approved_at=approved_at)

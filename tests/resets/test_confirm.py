@@ -207,9 +207,7 @@ def test_a_link_dies_when_whoever_asked_loses_the_right(desk: Desk, loss: dict[s
     assert desk.ada_now().has_second_factor
 
 
-@pytest.mark.parametrize(
-    ("change", "why"), [({"active": False}, Death.INACTIVE), ({"frozen_at": NOON}, Death.FROZEN)]
-)
+@pytest.mark.parametrize(("change", "why"), [({"active": False}, Death.INACTIVE), ({"frozen_at": NOON}, Death.FROZEN)])
 def test_a_link_dies_with_its_user(desk: Desk, change: dict[str, object], why: Death) -> None:
     token = desk.sent()
     desk.people.set_person(desk.ada, **change)

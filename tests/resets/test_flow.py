@@ -298,7 +298,9 @@ def test_the_list_goes_on_after_its_cursor_and_skips_and_repeats_nothing(
     assert [desk.case(case_id).requested_at for case_id in found] == sorted(moments, reverse=True)
 
 
-@pytest.mark.parametrize("cursor", ["x", "1.2", "9" * 40, "." * 10, "99999999999999999999." + "0" * 32, "-1." + "0" * 32])
+@pytest.mark.parametrize(
+    "cursor", ["x", "1.2", "9" * 40, "." * 10, "99999999999999999999." + "0" * 32, "-1." + "0" * 32]
+)
 def test_a_cursor_that_was_made_up_begins_at_the_beginning(desk: Desk, cursor: str) -> None:
     case_id = desk.ask()
     assert [case.id for case in flow.cases_for(desk.house, desk.grace, after=cursor).cases] == [case_id]

@@ -1,0 +1,104 @@
+"""What the API's calls about resets take and give, as typed bodies."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+Token = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class ConfirmBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The token of the link, the password, and a new one where wrong codes have locked the user."""
+
+    token: Token
+    password: Password
+    new_password: Password | None = None
+
+
+class RefuseBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The token of the link."""
+
+    token: Token
+
+
+class ConfirmedAnswer(msgspec.Struct):
+    """Two-factor authentication is off; eligibility and reason say what comes next for the user."""
+
+    status: str
+    eligibility: str
+    reason: str
+    required_from: datetime | None
+
+
+class RefusedAnswer(msgspec.Struct):
+    """The case is refused."""
+
+    status: str
+
+
+class PersonAnswer(msgspec.Struct):
+    """Whose second factor is to be switched off."""
+
+    id: UUID
+    name: str
+    email: str
+
+
+class RequesterAnswer(msgspec.Struct):
+    """Who asked, and what they were then: admin, support or console (the command line, without an id)."""
+
+    kind: str
+    id: UUID | None
+    name: str | None
+
+
+class DeliveryAnswer(msgspec.Struct):
+    """How the newest letter fares: waiting, sent, rejected or dropped; and what the mail server said last."""
+
+    status: str
+    error: str | None
+
+
+class EventAnswer(msgspec.Struct):
+    """One line of a case's history."""
+
+    at: datetime
+    kind: str
+    by: str | None
+    words: str | None
+
+
+class CaseAnswer(msgspec.Struct):
+    """A reset case."""
+
+    id: UUID
+    status: str
+    why: str | None
+    account: UUID
+    user: PersonAnswer
+    requested_by: RequesterAnswer
+    reason: str
+    requested_at: datetime
+    sent_at: datetime | None
+    valid_until: datetime | None
+    delivery: DeliveryAnswer | None
+    needs_approval: bool
+    approved_at: datetime | None
+    approved_by: str | None
+    ended_at: datetime | None
+
+
+class CaseWithHistory(CaseAnswer):
+    """A reset case with its history, the oldest line first."""
+
+    history: list[EventAnswer]
+
+
+class CasesAnswer(msgspec.Struct):
+    """A page of cases, the newest first; `next` is the cursor of the page after it."""
+
+    resets: list[CaseAnswer]
+    next: str | None

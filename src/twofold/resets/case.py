@@ -1,0 +1,296 @@
+"""A reset case: its state, what may happen to it there, and what its link answers. docs/reset-case.md draws it.
+
+Pure: values in, values out. Two states are never written down by themselves, because nobody acts when they begin: a
+link that was sent expires by the clock, and a case dies the moment what it was asked for is no longer so.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.directory.authority import may_act, oversees
+from twofold.directory.person import Person
+
+LIFE = timedelta(minutes=15)  # of a link, from the moment it was sent
+MOST_WRONG_PASSWORDS = 5
+SHORTEST_REASON, LONGEST_REASON = 3, 500
+CONSOLE = "console"
+
+
+class State(StrEnum):
+    """Where a case stands."""
+
+    REQUESTED = "requested"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    CLOSED = "closed"
+
+
+class Act(StrEnum):
+    """What can happen to a case."""
+
+    SEND = "send"
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    CANCEL = "cancel"
+    APPROVE = "approve"
+    SUPERSEDE = "supersede"
+    CLOSE = "close"
+
+
+class Death(StrEnum):
+    """Why a case was closed without an answer."""
+
+    WRONG_PASSWORDS = "wrong_passwords"
+    FACTORS_CHANGED = "factors_changed"
+    EMAIL_CHANGED = "email_changed"
+    FROZEN = "frozen"
+    INACTIVE = "inactive"
+    SSO = "sso"
+    REQUESTER = "requester"
+
+
+class Subject(NamedTuple):
+    """The user whose second factor is to be switched off, as they are now."""
+
+    id: UUID
+    account_id: UUID
+    account_name: str
+    name: str
+    email: str
+    role: str
+    active: bool
+    frozen_at: datetime | None
+    sso: bool
+    second_factor_since: datetime | None
+    factors_changed_at: datetime | None
+    password_set_at: datetime | None
+    password_unproven: bool
+
+
+class Requester(NamedTuple):
+    """The administrator or support agent who asked, as they are now."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    email: str
+    role: str
+    active: bool
+    frozen_at: datetime | None
+
+
+class Asked(NamedTuple):
+    """What the subject was like when the case was opened: the link is bound to it."""
+
+    email: str
+    second_factor_since: datetime | None
+    factors_changed_at: datetime | None
+
+
+class Letter(NamedTuple):
+    """How the newest letter of a case fares: None while it waits, else sent, dropped or rejected; the last error."""
+
+    outcome: str | None
+    error: str | None
+
+
+class Key(NamedTuple):
+    """Which case, of which account, about whom."""
+
+    id: UUID
+    account_id: UUID
+    user_id: UUID
+
+
+class Case(NamedTuple):
+    """A reset case with the people it is about. `requester` is None when the command line asked."""
+
+    id: UUID
+    account_id: UUID
+    state: State
+    reason: str
+    requester_kind: str  # admin | support | console: what they were when they asked
+    asked: Asked
+    requested_at: datetime
+    sent_at: datetime | None
+    valid_until: datetime | None
+    token_hash: bytes | None
+    letter_id: UUID | None
+    password_tries: int
+    approved_at: datetime | None
+    ended_at: datetime | None
+    ended_why: str | None
+    subject: Subject
+    requester: Requester | None
+    approver_name: str | None
+    letter: Letter | None
+
+    @property
+    def key(self) -> Key:
+        """Which case this is."""
+        return Key(self.id, self.account_id, self.subject.id)
+
+
+class Link(NamedTuple):
+    """A link that was sent for a case, this one or one before the newest; and when a newer case's link was sent."""
+
+    token_hash: bytes
+    case: Case
+    newer_case_sent_at: datetime | None
+
+
+class Open(NamedTuple):
+    """The link works: it can be confirmed or refused."""
+
+    case: Case
+    valid_until: datetime
+
+
+class Used(NamedTuple):
+    """The link has been used: the reset was confirmed or refused."""
+
+    case: Case
+
+
+class Replaced(NamedTuple):
+    """A newer link was sent, or is on its way (None)."""
+
+    case: Case
+    newer_sent_at: datetime | None
+
+
+class Expired(NamedTuple):
+    """The fifteen minutes are over."""
+
+    case: Case
+    valid_until: datetime
+
+
+class Dead(NamedTuple):
+    """The case was cancelled (None) or closed, and why."""
+
+    case: Case
+    why: str | None
+
+
+class Unknown(NamedTuple):
+    """No such link was ever sent."""
+
+
+Over = Used | Replaced | Expired | Dead | Unknown
+
+_OF_AN_OPEN_CASE = frozenset({Act.SEND, Act.CANCEL, Act.APPROVE, Act.SUPERSEDE, Act.CLOSE})
+_ACTS: Mapping[State, frozenset[Act]] = {
+    State.REQUESTED: _OF_AN_OPEN_CASE,
+    State.SENT: _OF_AN_OPEN_CASE | {Act.CONFIRM, Act.REFUSE},
+    State.EXPIRED: _OF_AN_OPEN_CASE,
+}
+OPEN_STATES = (State.REQUESTED, State.SENT)  # as they are stored
+
+
+def allows(case: Case, act: Act, at: datetime) -> bool:
+    """Tell whether something may happen to a case now: the one guard of every act."""
+    return act in _ACTS.get(standing(case, at), frozenset())
+
+
+def standing(case: Case, at: datetime) -> State:
+    """Return the state of a case at a moment, counting what nobody wrote down."""
+    if case.state not in OPEN_STATES:
+        return case.state
+    if death(case) is not None:
+        return State.CLOSED
+    if case.state is State.SENT and (case.valid_until is None or at >= case.valid_until):
+        return State.EXPIRED
+    return case.state
+
+
+def death(case: Case) -> Death | None:
+    """Tell why an open case is of no use any more, or None."""
+    subject, asked = case.subject, case.asked
+    if case.password_tries >= MOST_WRONG_PASSWORDS:
+        return Death.WRONG_PASSWORDS
+    if not subject.active:
+        return Death.INACTIVE
+    if subject.frozen_at is not None:
+        return Death.FROZEN
+    if subject.sso:
+        return Death.SSO
+    if subject.email != asked.email:
+        return Death.EMAIL_CHANGED
+    factors = (subject.second_factor_since, subject.factors_changed_at)
+    if subject.second_factor_since is None or factors != (asked.second_factor_since, asked.factors_changed_at):
+        return Death.FACTORS_CHANGED
+    return None if _requester_holds(case) else Death.REQUESTER
+
+
+def ended_why(case: Case) -> str | None:
+    """Return why a case was closed, also where that is not written down yet."""
+    return case.ended_why if case.state not in OPEN_STATES else death(case)
+
+
+def link_verdict(link: Link | None, at: datetime) -> Open | Over:
+    """Say what a link is good for at a moment. It is open strictly before its fifteen minutes are over."""
+    if link is None:
+        return Unknown()
+    case, state = link.case, standing(link.case, at)
+    if state in {State.CONFIRMED, State.REFUSED}:
+        return Used(case)
+    if state in {State.CANCELLED, State.CLOSED}:
+        return Dead(case, ended_why(case))
+    if state is State.SUPERSEDED:
+        return Replaced(case, link.newer_case_sent_at)
+    if link.token_hash != case.token_hash:
+        return Replaced(case, case.sent_at)
+    if case.valid_until is None or not allows(case, Act.CONFIRM, at):
+        return Expired(case, case.valid_until or at)
+    return Open(case, case.valid_until)
+
+
+def needs_approval(case: Case) -> bool:
+    """Tell whether somebody else must approve first: the mailbox alone is never both factors.
+
+    A password set by e-mail proves the mailbox a second time and nothing more. An approval given before that password
+    was set knew nothing of it, so it does not count.
+    """
+    subject = case.subject
+    if not subject.password_unproven:
+        return False
+    return case.approved_at is None or (
+        subject.password_set_at is not None and case.approved_at < subject.password_set_at
+    )
+
+
+def may_approve(case: Case, actor: Person) -> bool:
+    """Tell whether somebody may approve a case: they oversee its subject, and are neither subject nor requester."""
+    asked = case.requester is not None and case.requester.id == actor.id
+    return may_act(actor, case.subject) and not asked
+
+
+def acts_of(case: Case, actor: Person, at: datetime) -> frozenset[Act]:
+    """Return what somebody who looks at a case can do about it now: what its page offers them."""
+    offered = {act for act in (Act.SEND, Act.CANCEL) if may_act(actor, case.subject) and allows(case, act, at)}
+    if needs_approval(case) and may_approve(case, actor) and allows(case, Act.APPROVE, at):
+        offered.add(Act.APPROVE)
+    return frozenset(offered)
+
+
+def sees(viewer: Person, case: Case) -> bool:
+    """Tell whether a case exists for somebody at all."""
+    return oversees(viewer, case.subject)
+
+
+def _requester_holds(case: Case) -> bool:
+    """The command line keeps its right; anybody else must still be at work and oversee the subject."""
+    if case.requester_kind == CONSOLE:
+        return True
+    requester = case.requester
+    return (
+        requester is not None and requester.active and requester.frozen_at is None and may_act(requester, case.subject)
+    )

@@ -1,0 +1,367 @@
+"""A reset case, told as it happens to people: somebody asks for it, sends it again, approves or cancels it.
+
+Who acts must oversee the user and be somebody else. Whatever changes a case holds its user first, so that a case, its
+link and the user's factors change one after another.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.authority import may_act, oversees
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.tokens import new_id
+from twofold.kit.visitor import Visitor
+from twofold.lockouts import flow as lockouts
+from twofold.resets import cursor as cursors
+from twofold.resets import records
+from twofold.resets.case import (
+    CONSOLE,
+    LONGEST_REASON,
+    OPEN_STATES,
+    SHORTEST_REASON,
+    Act,
+    Case,
+    Death,
+    Key,
+    State,
+    Subject,
+    allows,
+    death,
+    may_approve,
+    sees,
+    standing,
+)
+from twofold.resets.outcomes import (
+    Acted,
+    ActRefused,
+    CaseOpened,
+    Event,
+    Frozen,
+    Listing,
+    MissingReason,
+    NoMail,
+    NoSuchCase,
+    NoSuchUser,
+    NotEnabled,
+    NotYourself,
+    OpenRefused,
+    WrongState,
+)
+
+PAGE = 50
+LINKS_REMEMBERED = timedelta(days=90)
+
+
+def open_case(
+    house: House,
+    actor: Person | None,
+    subject: Person,
+    reason: str,
+    *,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> CaseOpened | OpenRefused:
+    """Ask a user to confirm that their two-factor authentication is switched off. No actor: the command line asks.
+
+    A case that is open for the same user is superseded: its links die at once.
+    """
+    words = reason.strip()
+    refused = _why_not(house, actor, subject, words)
+    if refused is not None:
+        return refused
+    with house.db.write() as connection:
+        held = directory.hold_person(connection, subject.id)
+        if held is None or not _still(connection, actor):
+            return NoSuchUser()
+        refused = _why_not(house, actor, held, words)
+        if refused is not None:
+            return refused
+        for older in records.end_open_of(connection, held.id, State.SUPERSEDED, at):
+            note(connection, older, "superseded", actor=actor_of(actor), visitor=visitor, at=at)
+        key = Key(new_id(), held.account_id, held.id)
+        records.insert(
+            connection,
+            {
+                "id": key.id,
+                "account_id": key.account_id,
+                "user_id": key.user_id,
+                "requested_by": None if actor is None else actor.id,
+                "requester_kind": CONSOLE if actor is None else actor.role,
+                "reason": words,
+                "state": State.REQUESTED,
+                "requested_at": at,
+                "email": held.email,
+                "second_factor_since": held.second_factor_since,
+                "factors_changed_at": held.factors_changed_at,
+                "letter": _post_link(house, connection, key, held.email, at),
+                "password_tries": 0,
+            },
+        )
+        note(connection, key, "asked", actor=actor_of(actor), words=words, visitor=visitor, at=at)
+        _tell_of_support(house, connection, actor, held, "asked", words, at)
+    return CaseOpened(key.id, State.REQUESTED)
+
+
+def send_again(
+    house: House,
+    actor: Person,
+    case_id: UUID,
+    *,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> Acted | NoMail | ActRefused:
+    """Send another link; the one before it dies when the new one goes out."""
+    if not house.outbox.configured:
+        return NoMail()
+    with house.db.write() as connection:
+        case = _held(connection, actor, case_id, Act.SEND, at)
+        if not isinstance(case, Case):
+            return case
+        records.change(connection, case.id, letter=_post_link(house, connection, case.key, case.asked.email, at))
+        note(connection, case.key, "sent_again", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
+        _tell_of_support(house, connection, actor, case.subject, "sent_again", case.reason, at)
+        return _acted(connection, case)
+
+
+def cancel(
+    house: House,
+    actor: Person,
+    case_id: UUID,
+    *,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> Acted | ActRefused:
+    """Take the request back: its links die at once and the user's account stays as it is."""
+    with house.db.write() as connection:
+        case = _held(connection, actor, case_id, Act.CANCEL, at)
+        if not isinstance(case, Case):
+            return case
+        records.change(connection, case.id, state=State.CANCELLED, ended_at=at)
+        note(connection, case.key, "cancelled", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
+        _tell_of_support(house, connection, actor, case.subject, "cancelled", case.reason, at)
+        return _acted(connection, case)
+
+
+def approve(
+    house: House,
+    actor: Person,
+    case_id: UUID,
+    *,
+    visitor: Visitor = audit.HERE,
+    at: datetime,
+) -> Acted | ActRefused:
+    """Vouch for a case whose user can prove only their mailbox: somebody who is neither requester nor subject does."""
+    with house.db.write() as connection:
+        case = _held(connection, actor, case_id, Act.APPROVE, at)
+        if not isinstance(case, Case):
+            return case
+        if not may_approve(case, actor):
+            return NotYourself()
+        records.change(connection, case.id, approved_by=actor.id, approved_at=at)
+        note(connection, case.key, "approved", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
+        _tell_of_support(house, connection, actor, case.subject, "approved", case.reason, at)
+        return _acted(connection, case)
+
+
+def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, why: str) -> int:
+    """Close whatever case of a user is open, because they were frozen or deactivated or their address changed.
+
+    The caller holds the user. Return how many there were.
+    """
+    closed = records.end_open_of(connection, user_id, State.CLOSED, at, why)
+    for key in closed:
+        note(connection, key, "closed", actor=audit.SYSTEM, words=why, at=at)
+    return len(closed)
+
+
+def close_if_dead(connection: sa.Connection, case: Case, at: datetime) -> None:
+    """Write down that a case is dead, once somebody stumbles over it.
+
+    Not after too many passwords: whoever fails the fifth closes the case, and until then a right one may be under way.
+    """
+    why = death(case)
+    if case.state in OPEN_STATES and why not in {None, Death.WRONG_PASSWORDS}:
+        close_cases_of(connection, case.subject.id, at, why=str(why))
+
+
+def cases_for(
+    house: House,
+    viewer: Person,
+    *,
+    account_id: UUID | None = None,
+    user_id: UUID | None = None,
+    after: str = "",
+) -> Listing:
+    """List the cases that somebody oversees, the newest first: those of their own account, or as support all."""
+    if viewer.role != "support":
+        account_id = viewer.account_id
+    with house.db.read() as connection:
+        found = records.list_cases(
+            connection, account_id=account_id, user_id=user_id, after=cursors.read(after), most=PAGE + 1,
+        )  # fmt: skip
+    shown = [case for case in found[:PAGE] if sees(viewer, case)]
+    more = len(found) > PAGE
+    last = found[PAGE - 1] if more else None
+    return Listing(shown, None if last is None else cursors.write(cursors.Cursor(last.requested_at, last.id)))
+
+
+def case_for(house: House, viewer: Person, case_id: UUID) -> tuple[Case, list[Event]] | NoSuchCase:
+    """Return a case with its history, to somebody who oversees its user."""
+    with house.db.read() as connection:
+        case = records.find(connection, case_id)
+        if case is None or not sees(viewer, case):
+            return NoSuchCase()
+        return case, records.history(connection, case.id)
+
+
+def who_can_approve(connection: sa.Connection, case: Case, person: Person) -> list[lockouts.Helper]:
+    """List whom a user can ask to approve their case; whoever asked for it is not among them."""
+    asked = None if case.requester is None else case.requester.email
+    return [helper for helper in lockouts.who_can_help(connection, person) if helper.email != asked]
+
+
+def tell_overseers(
+    house: House,
+    connection: sa.Connection,
+    case: Case,
+    kind: str,
+    at: datetime,
+) -> None:
+    """Tell the account's administrators, and whoever asked, what became of a case; never its subject."""
+    subject, requester = case.subject, case.requester
+    facts = {
+        "case": str(case.id),
+        "name": subject.name,
+        "email": subject.email,
+        "requester": requester.name if requester is not None else "",
+        "requester_kind": case.requester_kind,
+        "reason": case.reason,
+    }
+    directory.tell_admins(house, connection, case.account_id, kind, at, except_id=subject.id, **facts)
+    if requester is not None and (requester.role != "admin" or requester.account_id != case.account_id):
+        asked = directory.find_person(connection, requester.id)
+        if asked is not None:
+            directory.tell(house, connection, asked, kind, at, **facts)
+
+
+def note(
+    connection: sa.Connection,
+    key: Key,
+    kind: str,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    words: str | None = None,
+    result: str = "done",
+    visitor: Visitor = audit.HERE,
+) -> None:
+    """Write an event into the history of a case and into the audit log."""
+    records.note(
+        connection,
+        {
+            "case_id": key.id,
+            "account_id": key.account_id,
+            "at": at,
+            "kind": kind,
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "words": words,
+        },
+    )
+    audit.record(
+        connection, f"reset_{kind}", at=at, account_id=key.account_id, actor=actor, subject_id=key.user_id,
+        result=result, reason=words, visitor=visitor, details={"case": str(key.id)},
+    )  # fmt: skip
+
+
+def actor_of(person: Person | None) -> audit.Actor:
+    """Name whoever acts for the audit log; nobody in person is the command line."""
+    return audit.CONSOLE if person is None else audit.user(person.id)
+
+
+def usable_reason(words: str) -> bool:
+    """Tell whether a reason can be kept: 3 to 500 characters, none of them invisible."""
+    visible = all(letter.isprintable() or letter in "\r\n\t" for letter in words)
+    return SHORTEST_REASON <= len(words) <= LONGEST_REASON and visible
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete links so old that nobody needs to be told any more what became of them; for the clean-up."""
+    return records.forget_links(connection, at - LINKS_REMEMBERED)
+
+
+def _why_not(house: House, actor: Person | None, subject: Person, words: str) -> OpenRefused | None:
+    if actor is not None and not oversees(actor, subject):
+        return NoSuchUser()
+    if actor is not None and not may_act(actor, subject):
+        return NotYourself()
+    if not usable_reason(words):
+        return MissingReason()
+    if not subject.has_second_factor or not subject.active or subject.sso:
+        return NotEnabled()
+    if subject.frozen_at is not None:
+        return Frozen()
+    return None if house.outbox.configured else NoMail()
+
+
+def _held(
+    connection: sa.Connection,
+    actor: Person,
+    case_id: UUID,
+    act: Act,
+    at: datetime,
+) -> Case | ActRefused:
+    """Find a case to act on and hold its user, or say why this person cannot."""
+    seen = records.find(connection, case_id)
+    if seen is None or not sees(actor, seen) or not _still(connection, actor):
+        return NoSuchCase()
+    directory.hold_person(connection, seen.subject.id)
+    case = records.find(connection, case_id) or seen
+    if not may_act(actor, case.subject):
+        return NotYourself()
+    if not allows(case, act, at):
+        close_if_dead(connection, case, at)
+        return WrongState(standing(case, at))
+    return case
+
+
+def _still(connection: sa.Connection, actor: Person | None) -> bool:
+    """Tell whether whoever acts is who they were when their request began: not demoted, frozen or signed out since."""
+    if actor is None:
+        return True
+    now = directory.find_person(connection, actor.id)
+    return now is not None and now.security_version == actor.security_version
+
+
+def _acted(connection: sa.Connection, case: Case) -> Acted:
+    return Acted(records.find(connection, case.id) or case)
+
+
+def _post_link(house: House, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
+    """Ask the outbox for a letter with a link, which is made when the letter is delivered."""
+    return house.outbox.post(
+        connection, "reset_confirm", user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
+        facts={"case": str(key.id)},
+    )  # fmt: skip
+
+
+def _tell_of_support(
+    house: House,
+    connection: sa.Connection,
+    actor: Person | None,
+    subject: Person | Subject,
+    act: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    """Tell an account's administrators what a support agent did for one of its users, and why."""
+    if actor is not None and actor.role == "support":
+        directory.tell_admins(
+            house, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
+            agent=actor.name, name=subject.name, email=subject.email, reason=reason,
+        )  # fmt: skip

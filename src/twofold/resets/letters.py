@@ -1,0 +1,107 @@
+"""The letters about reset cases, put together when they are delivered."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from twofold.directory import flow as directory
+from twofold.kit.house import House
+from twofold.kit.letters import Composer
+from twofold.kit.outbox import Entry
+from twofold.resets import words
+from twofold.resets.link_flow import mint_link
+
+
+def confirm(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Ask a user to confirm or refuse; the link is made here and its fifteen minutes begin. None: out of date."""
+    minted = mint_link(connection, entry, at)
+    if minted is None:
+        return None
+    case = minted.case
+    return {
+        "asked_by": words.requester(case, house.settings.issuer),
+        "role": words.role(case.requester_kind),
+        "asked_at": case.requested_at,
+        "reason": _one_line(case.reason),
+        "link": f"{house.settings.base_url}/resets/{minted.token}",
+        "valid_until": minted.valid_until,
+        "needs_new_password": minted.needs_new_password,
+        "needs_approval": minted.needs_approval,
+    }
+
+
+def done(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Tell a user that their two-factor authentication is off, and what comes next for them."""
+    person = directory.find_person(connection, entry.user_id)
+    if person is None:
+        return None
+    return {
+        **_told(entry),
+        "new_password": entry.facts["new_password"],
+        "afterwards": words.afterwards(person.eligibility(house.settings.two_factor_editions, at)),
+    }
+
+
+def refused_by_you(_house: House, _connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell a user that their refusal counts."""
+    return _told(entry)
+
+
+def about_a_case(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell an administrator or the requester what became of a case; None when they may not know any more."""
+    if not _oversees_still(connection, entry):
+        return None
+    facts = entry.facts
+    return {
+        "happened_at": entry.created_at,
+        "person": facts["name"],
+        "email": facts["email"],
+        "asked_by": facts["requester"] or words.operators(house.settings.issuer),
+        "role": words.role(facts["requester_kind"]),
+        "reason": _one_line(facts["reason"]),
+        "link": f"{house.settings.base_url}/resets/case/{facts['case']}",
+    }
+
+
+def by_support(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+    """Tell an account's administrators what a support agent did for one of its users, and why."""
+    if not _oversees_still(connection, entry):
+        return None
+    facts = entry.facts
+    return {
+        "happened_at": entry.created_at,
+        "act": facts["act"],
+        "agent": facts["agent"],
+        "person": facts["name"],
+        "email": facts["email"],
+        "reason": _one_line(facts["reason"]),
+    }
+
+
+def _oversees_still(connection: sa.Connection, entry: Entry) -> bool:
+    """Tell whether whom a letter is for still is an administrator or support agent at work."""
+    reader = directory.find_person(connection, entry.user_id)
+    return reader is not None and reader.active and reader.frozen_at is None and reader.role != "member"
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    facts = entry.facts
+    return {"happened_at": entry.created_at, "address": facts["address"], "browser": facts["browser"]}
+
+
+def _one_line(reason: str) -> str:
+    """A reason cannot pretend to be a paragraph of ours."""
+    return " ".join(reason.split())
+
+
+COMPOSERS: Mapping[str, Composer] = {
+    "reset_confirm": confirm,
+    "reset_done": done,
+    "reset_refused_by_you": refused_by_you,
+    "reset_done_by_user": about_a_case,
+    "reset_refused": about_a_case,
+    "reset_closed": about_a_case,
+    "reset_by_support": by_support,
+}

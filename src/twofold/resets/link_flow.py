@@ -1,0 +1,74 @@
+"""The link of a reset case: made when its letter goes out, looked at as often as anybody likes."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.kit.outbox import Entry
+from twofold.kit.tokens import digest, new_token
+from twofold.lockouts import flow as lockouts
+from twofold.resets import records
+from twofold.resets.case import LIFE, Act, Case, Open, Over, Unknown, allows, link_verdict, needs_approval
+from twofold.resets.flow import close_if_dead, note, who_can_approve
+
+
+class Minted(NamedTuple):
+    """A link that is about to go out: its secret is in the letter and nowhere else."""
+
+    case: Case
+    person: Person
+    token: str
+    valid_until: datetime
+    needs_new_password: bool
+    needs_approval: bool
+
+
+class OpenLink(NamedTuple):
+    """What the page of an open link shows and asks; `approvers` can vouch where the mailbox alone is proved."""
+
+    verdict: Open
+    needs_new_password: bool
+    needs_approval: bool
+    approvers: list[lockouts.Helper]
+
+
+def mint_link(connection: sa.Connection, entry: Entry, at: datetime) -> Minted | None:
+    """Make the link of a letter that is about to go out; its fifteen minutes begin now.
+
+    None when nobody needs the letter any more: the case is not open, a newer letter waits, or the case is dead because
+    its subject changed or its requester lost the right. A letter that is delivered again carries a new link, and only
+    that one works.
+    """
+    person = directory.hold_person(connection, entry.user_id)
+    case = records.find(connection, UUID(entry.facts["case"]))
+    if person is None or case is None or case.letter_id != entry.id:
+        return None
+    if not allows(case, Act.SEND, at):
+        close_if_dead(connection, case, at)
+        return None
+    token, valid_until = new_token("reset"), at + LIFE
+    if not records.store_link(connection, case.key, digest(token), at, valid_until):
+        return None
+    note(connection, case.key, "sent", actor=audit.SYSTEM, at=at)
+    forced = lockouts.locked_since_password(connection, person)
+    return Minted(case, person, token, valid_until, forced, needs_approval(case))
+
+
+def view_link(house: House, token: str, at: datetime) -> OpenLink | Over:
+    """Return what the page of a link shows. It changes nothing, because programs that check mail open links as well."""
+    with house.db.read() as connection:
+        verdict = link_verdict(records.find_link(connection, digest(token)), at)
+        if not isinstance(verdict, Open):
+            return verdict
+        person = directory.find_person(connection, verdict.case.subject.id)
+        if person is None:
+            return Unknown()
+        forced, unapproved = lockouts.locked_since_password(connection, person), needs_approval(verdict.case)
+        approvers = who_can_approve(connection, verdict.case, person) if unapproved else []
+        return OpenLink(verdict, forced, unapproved, approvers)
