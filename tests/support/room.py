@@ -1,4 +1,4 @@
-"""The support room: Sam and Kim, two agents with phones; Acme with Grace, who administers it, and Ada; and another account."""
+"""The support room: Sam, an agent; Acme with Grace, who administers it, and Ada with her phone; another account."""
 
 from datetime import datetime
 from uuid import UUID
@@ -26,7 +26,6 @@ class Room:
         self.ada, self.factor = people.protected(name="Ada Lovelace")
         self.other = people.account("Umbrella")
         self.sam, self.sams = self.agent("sam@operator.example", "Sam Vimes")
-        self.kim, self.kims = self.agent("kim@operator.example", "Kim Possible")
 
     def agent(self, email: str, name: str) -> tuple[Person, Factor]:
         """Make a support agent who has set up a second factor."""

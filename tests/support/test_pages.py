@@ -1,3 +1,4 @@
+import base64
 from uuid import uuid4
 
 import pytest
@@ -6,6 +7,9 @@ from tests.harness.clock import NOON, later
 from tests.harness.pages import Visitor
 from tests.harness.people import EARLIER, PASSWORD
 from tests.support.room import REASON, Room
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.support import flow
 
@@ -62,27 +66,28 @@ def test_a_session_without_a_proved_second_factor_opens_nothing(room: Room) -> N
         assert visitor.get(path).status == 404, path
 
 
-@pytest.mark.parametrize("of", ["accounts", "users"])
-@pytest.mark.parametrize("wrong", ["unknown", "nonsense", "another kind"])
-def test_what_does_not_exist_is_not_found(room: Room, of: str, wrong: str) -> None:
-    other = room.ada.id if of == "accounts" else room.people.acme
-    row = {"unknown": str(uuid4()), "nonsense": "1; DROP TABLE users", "another kind": str(other)}[wrong]
+def test_what_does_not_exist_is_not_found(room: Room) -> None:
     sam = room.sam_enters()
-    assert sam.get(f"/support/{of}/{row}").status == 404
-    for rest in ("reset", "unlock", "unfreeze") if of == "users" else ("audit", "audit.csv", "audit.jsonl"):
-        assert sam.get(f"/support/{of}/{row}/{rest}").status == 404
+    for row in (str(uuid4()), "1; DROP TABLE users", str(room.ada.id), str(room.people.acme)):
+        if row != str(room.people.acme):
+            for rest in ("", "/audit", "/audit.csv", "/audit.jsonl"):
+                assert sam.get(f"/support/accounts/{row}{rest}").status == 404, (row, rest)
+        if row != str(room.ada.id):
+            for rest in ("", "/reset", "/unlock", "/unfreeze"):
+                assert sam.get(f"/support/users/{row}{rest}").status == 404, (row, rest)
 
 
 # --- search
 
 
-@pytest.mark.parametrize("text", ["ada", "ADA", "Ada Love", "love", "ada@acme.example", "ada@", "  ada "])
-def test_people_are_found_by_the_beginning_of_name_surname_or_address(room: Room, text: str) -> None:
-    page = room.sam_enters().get(f"/support?q={text}")
-    assert page.heading == "Support"
-    assert page.link("Ada Lovelace") == f"/support/users/{room.ada.id}"
-    assert "ada@acme.example" in page.text
-    assert not page.has_link("Grace Hopper")
+def test_people_are_found_by_the_beginning_of_name_surname_or_address(room: Room) -> None:
+    sam = room.sam_enters()
+    for text in ("ada", "ADA", "Ada Love", "love", "ada@acme.example", "ada@", "  ada "):
+        page = sam.get(f"/support?q={text}")
+        assert page.heading == "Support"
+        assert page.link("Ada Lovelace") == f"/support/users/{room.ada.id}", text
+        assert "ada@acme.example" in page.text
+        assert not page.has_link("Grace Hopper"), text
 
 
 def test_a_person_found_in_several_ways_is_listed_once(room: Room) -> None:
@@ -99,11 +104,20 @@ def test_people_of_every_account_are_found_with_their_account(room: Room) -> Non
     assert "Acme" in page.text
 
 
-@pytest.mark.parametrize("text", ["acm", "ACME", "Acme"])
-def test_accounts_are_found_by_the_beginning_of_their_name(room: Room, text: str) -> None:
-    page = room.sam_enters().get(f"/support?q={text}")
-    assert page.link("Acme") == f"/support/accounts/{room.people.acme}"
-    assert not page.has_link("Umbrella")
+def test_accounts_are_found_by_the_beginning_of_their_name(room: Room) -> None:
+    sam = room.sam_enters()
+    for text in ("acm", "ACME", "Acme"):
+        page = sam.get(f"/support?q={text}")
+        assert page.link("Acme") == f"/support/accounts/{room.people.acme}"
+        assert not page.has_link("Umbrella")
+
+
+def test_an_account_is_found_by_its_new_name(room: Room) -> None:
+    changed = AccountChange(name="Zoë & Sons")
+    directory.change_account(room.house.db, room.other, changed, actor=audit.CONSOLE, at=NOON)
+    sam = room.sam_enters()
+    assert sam.get("/support?q=zoe").link("Zoë & Sons") == f"/support/accounts/{room.other}"
+    assert not sam.get("/support?q=umbrella").has_link("Umbrella")
 
 
 def test_without_a_search_accounts_are_listed(room: Room) -> None:
@@ -119,19 +133,20 @@ def test_what_begins_with_nothing_known_is_said_to(room: Room) -> None:
     assert "No account's name begins so." in page.text
 
 
-@pytest.mark.parametrize("text", ["%25", "_", "'", "%00", "a%00b", "\\", "%F4%8F%BF%BF", "<script>"])
-def test_strange_searches_find_nothing_and_break_nothing(room: Room, text: str) -> None:
-    page = room.sam_enters().get(f"/support?q={text}")
-    assert page.status == 200
-    assert not page.has_link("Ada Lovelace")
-    assert "<script>" not in page.html
+def test_strange_searches_find_nothing_and_break_nothing(room: Room) -> None:
+    sam = room.sam_enters()
+    for text in ("%25", "_", "'", "%00", "a%00b", "\\", "%F4%8F%BF%BF", "<script>"):
+        page = sam.get(f"/support?q={text}")
+        assert page.status == 200, text
+        assert not page.has_link("Ada Lovelace"), text
+        assert "<script>" not in page.html
 
 
-def test_a_search_does_not_show_who_is_locked_out_wrongly(room: Room) -> None:
+def test_a_list_shows_who_is_locked(room: Room) -> None:
+    sam = room.sam_enters()
+    assert "Locked" not in sam.get("/support?q=ada").text
     room.lock(room.ada)
-    page = room.sam_enters().get("/support?q=ada")
-    assert "Locked" in page.text
-    assert "On" not in [word.strip() for word in page.text.split("Locked")]
+    assert "Locked" in sam.get("/support?q=ada").text
 
 
 def test_a_long_list_of_people_goes_on_page_by_page_and_misses_nobody(room: Room) -> None:
@@ -150,8 +165,8 @@ def test_a_long_list_of_people_goes_on_page_by_page_and_misses_nobody(room: Room
         if after is None:
             break
         assert len(found.people) == 4
-    assert len(seen) == len(set(seen)) == 15
-    assert [email.rstrip("0123456789@acme.xpl") for email in seen] == ["zo"] * 5 + ["q"] * 5 + ["zoex"] * 5 or seen
+    expected = [f"{email.format(n=number)}@acme.example" for email, _name in names for number in range(5)]
+    assert seen == expected
 
 
 def test_a_long_list_of_accounts_goes_on_page_by_page(room: Room) -> None:
@@ -168,10 +183,13 @@ def test_a_long_list_of_accounts_goes_on_page_by_page(room: Room) -> None:
     assert sam.click(page, "Previous").has_link("Company 00")
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "W10", "WzAsImEiLCJub25lIl0", "WzksImEiLCIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDAiXQ"])  # noqa: E501 - cursors that somebody made up
-def test_a_cursor_that_is_none_of_ours_begins_anew(room: Room, cursor: str) -> None:
-    page = room.sam_enters().get(f"/support?q=a&people={cursor}&accounts={cursor}")
-    assert page.has_link("Ada Lovelace")
+def test_a_cursor_that_is_none_of_ours_begins_anew(room: Room) -> None:
+    sam = room.sam_enters()
+    made_up = [b"x", b"[]", b'[0,"a","none"]', b'[9,"a","00000000-0000-0000-0000-000000000000"]',
+               b'[0,"\\u0000","00000000-0000-0000-0000-000000000000"]']  # fmt: skip
+    for cursor in ("", "x", "=", *(base64.urlsafe_b64encode(text).decode() for text in made_up)):
+        page = sam.get(f"/support?q=a&people={cursor}&accounts={cursor}")
+        assert page.has_link("Ada Lovelace"), cursor
 
 
 # --- an account
@@ -250,8 +268,8 @@ def test_a_locked_person_can_be_unlocked_and_a_frozen_one_unfrozen(room: Room) -
 
 
 def test_ones_own_page_offers_nothing_to_do(room: Room) -> None:
-    room.lock(room.sam, wrong_in_row=5)
-    room.people.set_counts(room.sam, wrong=0)
-    page = room.sam_enters().get(f"/support/users/{room.sam.id}")
+    sam = room.sam_enters()
+    room.lock(room.sam)
+    page = sam.get(f"/support/users/{room.sam.id}")
     assert not [words for words in ("Reset 2FA", "Unlock", "Unfreeze") if page.has_link(words)]
     assert "Another support agent can act for you" in page.text

@@ -1,6 +1,7 @@
-"""The audit log and the heads of its chains.
+"""The audit log, the heads of its chains, and the key that signs exports.
 
-`position` and `hash` are empty until the sealer, a few seconds later, links the event to the one before it.
+`position` and `hash` are empty until the sealer, a few seconds later, links the event to the one before it. Nothing
+else of an event ever changes and none is deleted: triggers of the first migration refuse both.
 """
 
 import sqlalchemy as sa
@@ -8,6 +9,9 @@ import sqlalchemy as sa
 from twofold.kit.db import UtcTime, metadata
 
 _serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+# Acts on somebody else, or on nobody. What people do to themselves is found by its subject, so a sign-in writes none.
+_acted_on_another = "actor_id IS NOT NULL AND (subject_id IS NULL OR subject_id <> actor_id)"
 
 audit_events = sa.Table(
     "audit_events",
@@ -28,16 +32,40 @@ audit_events = sa.Table(
     sa.Column("details", sa.Text, nullable=False),  # JSON
     sa.Column("position", sa.BigInteger, nullable=True),
     sa.Column("hash", sa.LargeBinary(32), nullable=True),
-    sa.Index("ix_audit_events_account_id_number", "account_id", "number"),
-    sa.Index("ix_audit_events_account_id_subject_id_number", "account_id", "subject_id", "number"),
-    sa.Index("ix_audit_events_account_id_kind_number", "account_id", "kind", "number"),
+    sa.Index("ix_audit_events_account_id_at_number", "account_id", "at", "number"),
+    sa.Index("ix_audit_events_account_id_subject_id_at_number", "account_id", "subject_id", "at", "number"),
+    sa.Index("ix_audit_events_account_id_kind_at_number", "account_id", "kind", "at", "number"),
+    sa.Index(
+        "ix_audit_events_account_id_actor_id_at_number",
+        *("account_id", "actor_id", "at", "number"),
+        sqlite_where=sa.text(_acted_on_another),
+        postgresql_where=sa.text(_acted_on_another),
+    ),
     sa.Index(
         "ix_audit_events_unsealed",
         "number",
         sqlite_where=sa.text("hash IS NULL"),
         postgresql_where=sa.text("hash IS NULL"),
     ),
+    # A position is given once in a chain. Nulls differ from each other: the installation's chain needs its own index.
+    sa.Index(
+        "uq_audit_events_account_id_position",
+        *("account_id", "position"),
+        unique=True,
+        sqlite_where=sa.text("position IS NOT NULL"),
+        postgresql_where=sa.text("position IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_audit_events_position_of_installation",
+        "position",
+        unique=True,
+        sqlite_where=sa.text("account_id IS NULL AND position IS NOT NULL"),
+        postgresql_where=sa.text("account_id IS NULL AND position IS NOT NULL"),
+    ),
 )
+
+# The condition of the index by actor, for the queries that are to use it.
+ACTED_ON_ANOTHER = sa.text(_acted_on_another)
 
 audit_chains = sa.Table(
     "audit_chains",
@@ -46,4 +74,15 @@ audit_chains = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.LargeBinary(32), nullable=False),
     sa.Column("sealed_at", UtcTime, nullable=False),
+)
+
+# The private key rests sealed, like every secret: whoever reads the database alone cannot sign a forged export.
+audit_signing_keys = sa.Table(
+    "audit_signing_keys",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("public_key", sa.LargeBinary(32), nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("box", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
 )

@@ -1,0 +1,151 @@
+"""The complete export of chains, as lines of JSON that end in a signed head.
+
+It is read page by page, each page on a connection of its own, so that a slow reader holds none.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import records, seal_flow
+from twofold.audit.chain import Event, Head, content, empty, moment
+from twofold.audit.signed_head import Signer, contents, key_text, signed_line, signer_of
+from twofold.audit.verify import EVERY_CHAIN, NAME, VERSION, digested
+from twofold.kit.db import Database
+from twofold.kit.tokens import random_bytes
+from twofold.kit.vault import Sealed, Vault
+
+PAGE = 500
+FIRST_KEY = 1
+
+# Users by id, in words, for the people who read an export. A room that knows users hands it in.
+Names = Callable[[sa.Connection, Collection[UUID]], Mapping[UUID, str]]
+
+
+class SealState(NamedTuple):
+    """How far a chain is sealed, since when, and the public key that its exports are signed with."""
+
+    head: Head
+    sealed_at: datetime | None
+    public_key: str
+
+
+def complete_lines(
+    db: Database,
+    vault: Vault,
+    chain: str | None,
+    at: datetime,
+    names: Names | None = None,
+) -> Iterator[str]:
+    """Export one chain (an account's id, or "installation"), or all of them (None), up to this moment.
+
+    What waits is sealed first. `verify.verify_lines` checks the whole; names are signed as well, but sealed they are
+    not: they are those of today.
+    """
+    seal_flow.seal_everything(db, at)
+    key = signer(db, vault, at)
+    heads = _heads(db, chain)
+    digest, count = hashlib.sha256(), 0
+    for line in _unsigned_lines(db, chain, heads, at, names):
+        digest.update(digested(line))
+        count += 1
+        yield line
+    yield json_line(signed_line(key, contents(at, heads, count - 1, digest.digest())))
+
+
+def signer(db: Database, vault: Vault, at: datetime) -> Signer:
+    """Return the key that signs exports; it is made when it is first needed, once, also by nodes that start together.
+
+    Raises:
+        VaultError: the private key does not open: somebody tampered with its row, or the key ring is not complete.
+
+    """
+    with db.read() as connection:
+        row = records.newest_key(connection)
+    if row is None:
+        made = signer_of(random_bytes(32))
+        sealed = vault.seal(made.private, identity(FIRST_KEY))
+        values = {"number": FIRST_KEY, "public_key": made.public, "created_at": at, **sealed._asdict()}
+        with db.write() as connection:
+            records.keep_key(connection, values)
+            row = records.newest_key(connection)
+    if row is None:
+        msg = "the key that signs audit exports could not be stored"
+        raise RuntimeError(msg)
+    return signer_of(vault.open(Sealed(row.key_id, row.box), identity(row.number)))
+
+
+def public_key(db: Database, vault: Vault, at: datetime) -> str:
+    """Return the public key of this installation's exports, as people write it down to verify them later."""
+    return key_text(signer(db, vault, at).public)
+
+
+def seal_state(db: Database, vault: Vault, chain: str, at: datetime) -> SealState:
+    """Tell how far a chain is sealed, and the public key."""
+    with db.read() as connection:
+        row = records.head_row(connection, chain)
+    key = public_key(db, vault, at)
+    if row is None:
+        return SealState(empty(chain), None, key)
+    return SealState(Head(row.chain, row.position, row.hash), row.sealed_at, key)
+
+
+def identity(number: int) -> str:
+    """Name the row that a sealed signing key belongs to."""
+    return f"audit_signing_keys:{number}"
+
+
+def header(at: datetime, **says: Any) -> str:
+    """Return the first line of an export."""
+    return json_line({NAME: VERSION, "at": moment(at), **says})
+
+
+def json_line(value: dict[str, Any]) -> str:
+    """Return one line of an export, with its end."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _heads(db: Database, chain: str | None) -> list[Head]:
+    with db.read() as connection:
+        heads = [head for head in records.all_heads(connection) if chain in {None, head.chain}]
+    return heads or ([] if chain is None else [empty(chain)])
+
+
+def _unsigned_lines(
+    db: Database,
+    chain: str | None,
+    heads: list[Head],
+    at: datetime,
+    names: Names | None,
+) -> Iterator[str]:
+    yield header(at, complete=True, chains=EVERY_CHAIN if chain is None else [chain])
+    for head in heads:
+        reached = 0
+        while reached < head.position:
+            with db.read() as connection:
+                page = records.events_of_chain(connection, head, reached, PAGE)
+                known = names(connection, _people_in(page)) if names else {}
+            if not page:
+                break  # somebody removed rows: the end is signed all the same, and shows that they are missing
+            for position, sealed, *fields in page:
+                event = Event(*fields)
+                record = {"event": content(event, head.chain, position), "hash": sealed.hex()}
+                yield json_line(record | ({"names": names_of(event, known)} if names else {}))
+                reached = position
+
+
+def names_of(event: Event, known: Mapping[UUID, str]) -> dict[str, str | None]:
+    """Return who acted and whom it was about, in words; null where it is no user, or one that is not known."""
+    return {
+        "actor": None if event.actor_id is None else known.get(event.actor_id),
+        "subject": None if event.subject_id is None else known.get(event.subject_id),
+    }
+
+
+def _people_in(page: Any) -> set[UUID]:
+    return {person for row in page for person in (row.actor_id, row.subject_id) if person is not None}

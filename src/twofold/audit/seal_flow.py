@@ -1,0 +1,54 @@
+"""Sealing: events are linked into their chains a few seconds after they were recorded.
+
+A sign-in only ever inserts its event; it neither knows nor waits for a chain. The place in a chain is given here, by
+whoever holds the chain's head, so it does not matter that a transaction may take a low number and commit late: its
+event is simply linked later.
+"""
+
+from datetime import datetime
+
+from twofold.audit import records
+from twofold.audit.chain import Event, Head, append, chain_of
+from twofold.kit.db import Database
+
+BATCH = 200
+
+
+def seal_everything(db: Database, at: datetime) -> int:
+    """Link whatever waits, batch by batch, and return how much it was; the worker calls this every few seconds."""
+    total = 0
+    while sealed := seal(db, at):
+        total += sealed
+        if sealed < BATCH:
+            break
+    return total
+
+
+def seal(db: Database, at: datetime, most: int = BATCH) -> int:
+    """Link up to `most` events that wait into their chains, in the order of their numbers; return how many.
+
+    Several sealers may run at once: each holds the heads of the chains it appends to, and looks again at what still
+    waits after it got hold of them.
+    """
+    with db.read() as connection:
+        if not records.any_waiting(connection):
+            return 0
+    with db.write() as connection:
+        chains = {chain_of(account_id) for account_id in records.chains_waiting(connection, most)}
+        if not chains:
+            return 0
+        heads = records.hold_heads(connection, chains, at)
+        sealed: list[tuple[int, Head]] = []
+        for row in records.waiting(connection, most):
+            number, account_id, *fields = row
+            head = heads.get(chain_of(account_id))
+            if head is not None:  # else it came in meanwhile, in a chain whose head is not held: the next batch has it
+                heads[head.chain] = append(head, Event(*fields))
+                sealed.append((number, heads[head.chain]))
+        if not sealed:
+            return 0
+        if records.seal(connection, sealed) != len(sealed):
+            msg = "an audit event was sealed by somebody who did not hold the head of its chain"
+            raise RuntimeError(msg)
+        records.move_heads(connection, {heads[head.chain] for _number, head in sealed}, at)
+    return len(sealed)

@@ -1,0 +1,147 @@
+"""The audit log of an account, as its administrators and support agents read it and take it with them.
+
+Whoever takes a copy leaves a line in it, which the copy holds already.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from twofold.admin import spreadsheet
+from twofold.audit import export_flow, seal_flow
+from twofold.audit import flow as audit
+from twofold.audit.chain import account_of, chain_of, content, moment
+from twofold.audit.export_flow import SealState
+from twofold.directory.person import Person
+from twofold.kit.db import EPOCH, Database
+from twofold.kit.house import House
+from twofold.kit.vault import Vault
+from twofold.kit.visitor import Visitor
+from twofold.support import audit_records as records
+from twofold.support.audit_search import Cursor, Filters, Found, Page, Who
+from twofold.support.audit_words import sentence
+
+PAGE = 50
+EXPORT_PAGE = 500
+# Behind it comes the first event there is.
+BEGINNING = Cursor(EPOCH - timedelta(days=1), 0, forwards=True)
+
+COLUMNS = (
+    "time", "what", "kind", "result", "actor", "subject", "reason", "address", "browser", "request_id", "details", "id",
+    "position", "hash",
+)  # fmt: skip
+
+
+def read_page(db: Database, account_id: UUID, filters: Filters, cursor: Cursor | None, most: int = PAGE) -> Page:
+    """Read a page of an account's log, the newest event first."""
+    with db.read() as connection:
+        found = records.page(connection, account_id, filters, cursor, most + 1)
+    forwards = cursor is not None and cursor.forwards
+    more, shown = len(found) > most, found[:most]
+    if forwards:
+        shown.reverse()
+    if not shown:
+        return Page([], None, None)
+    older = shown[-1].cursor if more or forwards else None
+    newer = shown[0].cursor._replace(forwards=True) if cursor is not None and (more or not forwards) else None
+    return Page(shown, older, newer)
+
+
+def find_person_named(db: Database, account_id: UUID, text: str) -> UUID | None:
+    """Find whom somebody means by an address in an account's log."""
+    with db.read() as connection:
+        return records.person_named(connection, account_id, text)
+
+
+def address_of(db: Database, account_id: UUID, person_id: UUID) -> str | None:
+    """Return the address of one of an account's users, for the page to show whom it is narrowed to."""
+    with db.read() as connection:
+        return records.email_of(connection, account_id, person_id)
+
+
+def seal_state(house: House, account_id: UUID, at: datetime) -> SealState:
+    """Tell how far an account's log is sealed, and the public key that its exports are signed with."""
+    return export_flow.seal_state(house.db, house.vault, chain_of(account_id), at)
+
+
+def take_copy(
+    house: House,
+    actor: Person,
+    account_id: UUID,
+    filters: Filters,
+    form: str,
+    *,
+    visitor: Visitor,
+    at: datetime,
+) -> Iterator[str]:
+    """Export an account's log as lines of CSV or of JSON (`form`), and write down that it was."""
+    with house.db.write() as connection:
+        audit.record(
+            connection, "audit_exported", at=at, account_id=account_id, actor=audit.user(actor.id), visitor=visitor,
+            details={"form": form, **filters.as_json()},
+        )  # fmt: skip
+    if form == "csv":
+        return csv_lines(house.db, chain_of(account_id), at, filters)
+    return export_lines(house.db, house.vault, chain_of(account_id), at, filters)
+
+
+def export_lines(
+    db: Database,
+    vault: Vault,
+    chain: str | None,
+    at: datetime,
+    filters: Filters | None = None,
+) -> Iterator[str]:
+    """Export a chain (an account's id, or "installation"), or all of them (None), as lines of JSON.
+
+    Without filters it is complete and ends in a signed head, for `audit.verify.verify_lines`. With filters it says in
+    its first line that it cannot be verified; filters need one chain.
+    """
+    if filters is None or not filters.any:
+        return export_flow.complete_lines(db, vault, chain, at, records.names)
+    if chain is None:
+        raise ValueError("a filtered export is of one chain")
+    return _filtered_lines(db, chain, at, filters)
+
+
+def csv_lines(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[str]:
+    """Export a chain as CSV, for spreadsheets: it cannot be verified, and no field of it is taken for a formula."""
+    yield spreadsheet.line(COLUMNS)
+    for found in _every(db, chain, at, filters):
+        event = found.event
+        yield spreadsheet.line(
+            (
+                moment(event.at), sentence(found), event.kind, event.result, _words(found.actor, event.actor_kind),
+                _words(found.subject, ""), event.reason or "", event.address, event.browser, event.request_id,
+                event.details, str(event.id), str(found.position), (found.hash or b"").hex(),
+            )
+        )  # fmt: skip
+
+
+def _filtered_lines(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[str]:
+    note = "This export is filtered, so it cannot be verified: nobody can tell what it leaves out."
+    yield export_flow.header(at, complete=False, note=note, chains=[chain], filters=filters.as_json())
+    for found in _every(db, chain, at, filters):
+        people = {who.id: who.words for who in (found.actor, found.subject) if who is not None}
+        yield export_flow.json_line(
+            {
+                "event": content(found.event, chain, found.position or 0),
+                "hash": (found.hash or b"").hex(),
+                "names": export_flow.names_of(found.event, people),
+            }
+        )
+
+
+def _every(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[Found]:
+    """Read all that is sealed of a log, the oldest first, page by page, each on a connection of its own."""
+    seal_flow.seal_everything(db, at)
+    after: Cursor | None = BEGINNING
+    while after is not None:
+        with db.read() as connection:
+            found = records.page(connection, account_of(chain), filters, after, EXPORT_PAGE)
+        yield from (one for one in found if one.hash is not None)
+        after = found[-1].cursor._replace(forwards=True) if len(found) == EXPORT_PAGE else None
+
+
+def _words(who: Who | None, kind: str) -> str:
+    return kind if who is None else who.words

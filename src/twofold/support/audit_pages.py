@@ -1,0 +1,157 @@
+"""The audit log on pages: an administrator's own account, any account for a support agent; and copies to take away."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from litestar import get
+from litestar.exceptions import NotFoundException
+from litestar.response import Stream
+
+from twofold.admin import guard as admin
+from twofold.directory import flow as directory
+from twofold.kit import clock
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.words import gettext as _
+from twofold.sessions.guard import viewer_of
+from twofold.sessions.session import Session
+from twofold.support import audit_flow, audit_words, guard
+from twofold.support.audit_search import Filters, Page, read
+from twofold.support.audit_views import asked, event_view
+
+CHUNK = 32 * 1024  # characters that are sent at once
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+
+
+class Log(NamedTuple):
+    """Whose log is read, by whom, and where its page lies."""
+
+    session: Session
+    account_id: UUID
+    account_name: str
+    path: str
+
+    @property
+    def is_support(self) -> bool:
+        """Whether a support agent reads the log of an account."""
+        return self.session.person.role == "support"
+
+
+@get("/account/audit")
+@quick
+def show_own(request: AnyRequest) -> AnyResponse:
+    """Show an administrator the log of their account."""
+    at = clock.now()
+    return _log_page(request, _own(request, at), at)
+
+
+@get("/account/audit.csv")
+@quick
+def take_own_csv(request: AnyRequest) -> AnyResponse:
+    """Give an administrator their log as CSV."""
+    at = clock.now()
+    return _copy(request, _own(request, at), "csv", at)
+
+
+@get("/account/audit.jsonl")
+@quick
+def take_own_lines(request: AnyRequest) -> AnyResponse:
+    """Give an administrator their log as lines of JSON; complete, it can be verified."""
+    at = clock.now()
+    return _copy(request, _own(request, at), "jsonl", at)
+
+
+@get("/support/accounts/{account:str}/audit")
+@quick
+def show_any(request: AnyRequest, account: str) -> AnyResponse:
+    """Show a support agent the log of an account."""
+    at = clock.now()
+    return _log_page(request, _any(request, account, at), at)
+
+
+@get("/support/accounts/{account:str}/audit.csv")
+@quick
+def take_any_csv(request: AnyRequest, account: str) -> AnyResponse:
+    """Give a support agent the log of an account as CSV."""
+    at = clock.now()
+    return _copy(request, _any(request, account, at), "csv", at)
+
+
+@get("/support/accounts/{account:str}/audit.jsonl")
+@quick
+def take_any_lines(request: AnyRequest, account: str) -> AnyResponse:
+    """Give a support agent the log of an account as lines of JSON."""
+    at = clock.now()
+    return _copy(request, _any(request, account, at), "jsonl", at)
+
+
+def _own(request: AnyRequest, at: datetime) -> Log:
+    session = admin.administrator(request, at)
+    person = session.person
+    return Log(session, person.account_id, person.account_name, "/account/audit")
+
+
+def _any(request: AnyRequest, account: str, at: datetime) -> Log:
+    session, account_id = guard.agent(request, at), row_id(account)
+    if account_id is None:
+        raise NotFoundException
+    with house_of(request).db.read() as connection:
+        found = directory.find_account(connection, account_id)
+    if found is None:
+        raise NotFoundException
+    return Log(session, found.id, found.name, f"/support/accounts/{found.id}/audit")
+
+
+def _log_page(request: AnyRequest, log: Log, at: datetime) -> AnyResponse:
+    house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
+    cursor = read(str(request.query_params.get("cursor", "")))
+    shown = Page([], None, None) if wanted.errors else audit_flow.read_page(
+        house.db, log.account_id, wanted.filters, cursor,
+    )  # fmt: skip
+    kinds = sorted(((kind, said.label) for kind, said in audit_words.kinds().items()), key=lambda kind: kind[1])
+    return page(
+        request, "audit/log.html", 400 if wanted.errors else 200, viewer=viewer_of(log.session), log=log,
+        events=[event_view(found) for found in shown.events], typed=wanted.typed, errors=wanted.errors,
+        filtered=wanted.filters.any, kinds=[("", _("Everything")), *kinds],
+        older=None if shown.older is None else wanted.address(log.path, shown.older),
+        newer=None if shown.newer is None else wanted.address(log.path, shown.newer),
+        csv=wanted.address(f"{log.path}.csv"), lines=wanted.address(f"{log.path}.jsonl"),
+        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(house, log.account_id, at),
+    )  # fmt: skip
+
+
+def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse:
+    house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
+    if wanted.errors:
+        return _log_page(request, log, at)
+    lines = audit_flow.take_copy(
+        house, log.session.person, log.account_id, wanted.filters, form, visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    name = _file_name(wanted.filters, form, at)
+    return Stream(
+        _in_chunks(lines),
+        media_type=MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _file_name(filters: Filters, form: str, at: datetime) -> str:
+    return f"audit-log-{at:%Y-%m-%d}{'-filtered' if filters.any else ''}.{form}"
+
+
+def _in_chunks(lines: Iterator[str]) -> Iterator[str]:
+    """Gather lines, so that sending a long log is not one step a line."""
+    waiting, size = [], 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)
+
+
+handlers = [show_own, take_own_csv, take_own_lines, show_any, take_any_csv, take_any_lines]

@@ -1,0 +1,136 @@
+"""The statements behind the audit pages: a page is one joined statement, read along an index in the order of time.
+
+Every way to narrow the log has an index that begins with the account and ends with time and number, so that a page
+costs the same however long the log is.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit.chain import Event
+from twofold.audit.tables import ACTED_ON_ANOTHER, audit_events
+from twofold.directory.email_address import email_key
+from twofold.directory.tables import users
+from twofold.kit.db import AnyRow, UtcTime
+from twofold.support.audit_search import Cursor, Filters, Found, Who
+
+_log = audit_events.c
+_actor, _subject = users.alias("actor"), users.alias("subject")
+_own_columns = (_log.number, _log.account_id, _log.position, _log.hash, *(_log[name] for name in Event._fields))
+
+
+def _who(people: sa.FromClause, prefix: str) -> tuple[sa.ColumnElement[Any], ...]:
+    return tuple(people.c[name].label(f"{prefix}_{name}_") for name in Who._fields)
+
+
+def page(
+    connection: sa.Connection,
+    account_id: UUID | None,
+    filters: Filters,
+    after: Cursor | None,
+    most: int,
+) -> list[Found]:
+    """Return up to `most` events of a log (None: the installation's), as the cursor goes; without one the newest."""
+    forwards = after is not None and after.forwards
+    chosen = _chosen(account_id, filters, after).subquery("chosen")
+    tables = (
+        audit_events.join(chosen, chosen.c.number == _log.number)
+        .outerjoin(_actor, (_actor.c.id == _log.actor_id) & (_log.actor_kind == "user"))
+        .outerjoin(_subject, _subject.c.id == _log.subject_id)
+    )
+    query = (
+        sa.select(*_own_columns, *_who(_actor, "actor"), *_who(_subject, "subject"))
+        .select_from(tables)
+        .order_by(*_order(audit_events.c, forwards=forwards))
+    )
+    return [_found(row) for row in connection.execute(query, _values(account_id, filters, after, most))]
+
+
+def person_named(connection: sa.Connection, account_id: UUID, email: str) -> UUID | None:
+    """Find whom somebody means by an address in an account's log: one of its users, or a support agent."""
+    query = sa.select(users.c.id).where(
+        users.c.email_key == email_key(email),
+        (users.c.account_id == account_id) | (users.c.role == "support"),
+    )
+    return connection.execute(query).scalar()
+
+
+def email_of(connection: sa.Connection, account_id: UUID, person_id: UUID) -> str | None:
+    """Return the address of one of an account's users."""
+    query = sa.select(users.c.email).where(users.c.id == person_id, users.c.account_id == account_id)
+    return connection.execute(query).scalar()
+
+
+def names(connection: sa.Connection, people: Collection[UUID]) -> Mapping[UUID, str]:
+    """Return users in words, for an export."""
+    query = sa.select(*(users.c[name] for name in Who._fields)).where(users.c.id.in_(people))
+    return {row.id: Who(*row).words for row in connection.execute(query)} if people else {}
+
+
+def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
+    """Choose the events of a page by number: each branch is read along one index, and no further than it needs."""
+    branch = _branch(account_id, filters, after)
+    if filters.person_id is None:
+        return branch
+    person = sa.bindparam("person", type_=sa.Uuid)
+    either = sa.union(
+        sa.select(branch.where(_log.subject_id == person).subquery()),
+        sa.select(branch.where(_log.actor_id == person, ACTED_ON_ANOTHER).subquery()),
+    ).subquery("either")
+    forwards = after is not None and after.forwards
+    return sa.select(either.c.number, either.c.at).order_by(*_order(either.c, forwards=forwards)).limit(_most())
+
+
+def _branch(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
+    of_log = (
+        _log.account_id.is_(None) if account_id is None else _log.account_id == sa.bindparam("account", type_=sa.Uuid)
+    )
+    query = sa.select(_log.number, _log.at).where(of_log)
+    if filters.kind:
+        query = query.where(_log.kind == sa.bindparam("kind"))
+    if filters.since is not None:
+        query = query.where(_log.at >= sa.bindparam("since", type_=UtcTime))
+    if filters.until is not None:
+        query = query.where(_log.at < sa.bindparam("until", type_=UtcTime))
+    if after is not None:
+        place = sa.tuple_(_log.at, _log.number)
+        end = sa.tuple_(sa.bindparam("after_at", type_=UtcTime), sa.bindparam("after_number", type_=sa.BigInteger))
+        query = query.where(place > end if after.forwards else place < end)
+    forwards = after is not None and after.forwards
+    return query.order_by(*_order(_log, forwards=forwards)).limit(_most())
+
+
+def _most() -> sa.BindParameter[int]:
+    return sa.bindparam("most", type_=sa.Integer)
+
+
+def _order(columns: Any, *, forwards: bool) -> tuple[Any, Any]:
+    return (columns.at, columns.number) if forwards else (columns.at.desc(), columns.number.desc())
+
+
+def _values(account_id: UUID | None, filters: Filters, after: Cursor | None, most: int) -> dict[str, Any]:
+    values: dict[str, UUID | str | datetime | int | None] = {
+        "account": account_id,
+        "person": filters.person_id,
+        "kind": filters.kind,
+        "since": filters.since,
+        "until": filters.until,
+        "most": most,
+    }
+    if after is not None:
+        values |= {"after_at": after.at, "after_number": after.number}
+    return values
+
+
+def _found(row: AnyRow) -> Found:
+    number, account_id, position, sealed, *rest = row
+    event, who = rest[: len(Event._fields)], rest[len(Event._fields) :]
+    actor, subject = who[: len(Who._fields)], who[len(Who._fields) :]
+    return Found(
+        number, account_id, position, sealed, Event(*event), None if actor[0] is None else Who(*actor),
+        None if subject[0] is None else Who(*subject),
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Audit events as pages show them, and the filters that stand in a page's address."""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+from uuid import UUID
+
+from twofold.admin.dates import parse_moment
+from twofold.kit.db import Database
+from twofold.kit.visitor import browser_in_words
+from twofold.kit.web.requests import AnyRequest, row_id
+from twofold.kit.words import gettext as _
+from twofold.support import audit_flow, audit_words
+from twofold.support.audit_search import Cursor, Filters, Found, write
+
+LONGEST = 254
+NOBODY = UUID(int=0)
+DAY = timedelta(days=1)
+
+
+class Asked(NamedTuple):
+    """What an audit page is narrowed to: as it was typed, as it was understood, and what of it makes no sense."""
+
+    typed: dict[str, str]
+    filters: Filters
+    errors: dict[str, str]
+
+    def address(self, path: str, cursor: Cursor | None = None) -> str:
+        """Return a path with what was typed, and a place to go on from."""
+        said = {**self.typed, "cursor": "" if cursor is None else write(cursor)}
+        query = urlencode({name: value for name, value in said.items() if value})
+        return f"{path}?{query}" if query else path
+
+
+def asked(request: AnyRequest, db: Database, account_id: UUID) -> Asked:
+    """Read the filters of an audit page: `person` is an address or an id; `from` and `to` are days, both included."""
+    query = request.query_params
+    typed = {name: str(query.get(name, "")).strip()[:LONGEST] for name in ("person", "kind", "from", "to")}
+    since, until = (parse_moment(typed[name]) for name in ("from", "to"))
+    errors = {
+        name: _("Write the date like 2027-03-05, or leave it empty.")
+        for name, moment in (("from", since), ("to", until))
+        if typed[name] and moment is None
+    }
+    filters = Filters(_person(db, account_id, typed), typed["kind"], since, _end_of(until, typed["to"]))
+    return Asked(typed, filters, errors)
+
+
+def event_view(found: Found) -> dict[str, Any]:
+    """Return what a page shows of an event."""
+    event = found.event
+    return {
+        "at": event.at,
+        "clock": f"{event.at:%H:%M:%S}",
+        "words": audit_words.sentence(found),
+        "reason": event.reason,
+        "result": audit_words.result(event.result),
+        "address": event.address,
+        "browser": browser_in_words(event.browser),
+        "kind": event.kind,
+    }
+
+
+def _person(db: Database, account_id: UUID, typed: dict[str, str]) -> UUID | None:
+    """Find whom the filter means. Somebody unknown has no events; an id is shown as the address it belongs to."""
+    if not typed["person"]:
+        return None
+    person_id = row_id(typed["person"])
+    if person_id is None:
+        return audit_flow.find_person_named(db, account_id, typed["person"]) or NOBODY
+    typed["person"] = audit_flow.address_of(db, account_id, person_id) or typed["person"]
+    return person_id
+
+
+def _end_of(until: datetime | None, typed: str) -> datetime | None:
+    """A day is included to its end; a moment is the end itself."""
+    if until is None:
+        return None
+    try:
+        return until + DAY if "T" not in typed else until
+    except OverflowError:
+        return None

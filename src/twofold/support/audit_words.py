@@ -1,0 +1,272 @@
+"""Audit events in words: who did what to whom. A kind without words of its own is shown by its name."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
+from twofold.support.audit_search import Found, Who
+
+
+class Said(NamedTuple):
+    """What a kind of event is called in a list, and the sentence that tells one: `who` acted, `whom` it is about."""
+
+    label: str
+    sentence: str
+
+
+@cache
+def kinds() -> dict[str, Said]:
+    """Return every kind of event that is recorded, in words."""
+    return {
+        **_of_sign_ins(),
+        **_of_factors(),
+        **_of_resets(),
+        **_of_passwords(),
+        **_of_people(),
+        **_of_accounts(),
+    }
+
+
+def sentence(found: Found) -> str:
+    """Tell an event in a sentence."""
+    event = found.event
+    said = kinds().get(event.kind)
+    names = {"who": who_acted(found), "whom": whom(found)}
+    if said is None:
+        told = _("%(who)s: %(kind)s") % {**names, "kind": label(event.kind)}
+        return f"{told} ({names['whom']})." if found.event.subject_id else f"{told}."
+    details: dict[str, Any] = json.loads(event.details)
+    more = MORE[event.kind](details) if event.kind in MORE else ""
+    return f"{said.sentence % names}{f' ({more})' if more else ''}."
+
+
+def label(kind: str) -> str:
+    """Say what a kind of event is called in a list."""
+    said = kinds().get(kind)
+    return kind.replace("_", " ").capitalize() if said is None else said.label
+
+
+def who_acted(found: Found) -> str:
+    """Say who acted."""
+    if found.actor is not None:
+        return name_of(found.actor)
+    others = {
+        "user": _("A user who is gone"),
+        "operator": _("An operator key"),
+        "console": _("The command line"),
+        "system": _("Twofold"),
+    }
+    return others.get(found.event.actor_kind, _("Somebody"))
+
+
+def whom(found: Found) -> str:
+    """Say whom an event is about."""
+    if found.subject is not None:
+        return name_of(found.subject)
+    return _("nobody we know") if found.event.subject_id is None else _("a user who is gone")
+
+
+def name_of(who: Who) -> str:
+    """Say who somebody is; a support agent is said to be one."""
+    return _("%(name)s (support)") % {"name": who.name} if who.role == "support" else who.name
+
+
+def result(text: str) -> str:
+    """Say how an event ended; empty where it was done."""
+    return {"done": "", "refused": _("Refused")}.get(text, text.replace("_", " ").capitalize())
+
+
+def _of_sign_ins() -> dict[str, Said]:
+    return {
+        "signed_in": Said(_("Signed in"), _("%(who)s signed in")),
+        "signed_out": Said(_("Signed out"), _("%(who)s signed out")),
+        "sign_in_refused": Said(_("Sign-in refused"), _("A sign-in as %(whom)s was refused")),
+        "second_factor_wrong": Said(_("Wrong code"), _("Somebody gave a wrong code for %(whom)s")),
+        "locked": Said(_("Locked"), _("Wrong codes locked %(whom)s")),
+        "unlocked": Said(_("Unlocked"), _("%(who)s unlocked %(whom)s")),
+        "mailbox_proved": Said(_("Code by e-mail right"), _("%(who)s gave the code from the e-mail")),
+        "mailed_code_wrong": Said(_("Code by e-mail wrong"), _("A wrong code from an e-mail was given for %(whom)s")),
+        "stepped_down": Said(_("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")),
+        "frozen": Said(_("Frozen"), _('"This was not me": %(who)s froze their own account')),
+        "unfrozen": Said(_("Unfrozen"), _("%(who)s unfroze %(whom)s")),
+    }
+
+
+def _of_factors() -> dict[str, Said]:
+    return {
+        "two_factor_set_up": Said(_("Two-factor set up"), _("%(who)s set up two-factor authentication")),
+        "two_factor_added": Said(_("Authenticator added"), _("%(who)s added an authenticator")),
+        "two_factor_replaced": Said(_("Authenticator replaced"), _("%(who)s replaced an authenticator")),
+        "two_factor_removed": Said(_("Two-factor removed"), _("%(who)s removed two-factor authentication")),
+        "authenticator_removed": Said(_("Authenticator removed"), _("%(who)s removed an authenticator")),
+        "authenticator_renamed": Said(_("Authenticator renamed"), _("%(who)s renamed an authenticator")),
+        "backup_code_used": Said(_("Backup code used"), _("%(who)s used the backup code")),
+        "backup_code_regenerated": Said(_("Backup code regenerated"), _("%(who)s regenerated the backup code")),
+    }
+
+
+def _of_resets() -> dict[str, Said]:
+    return {
+        "reset_asked": Said(
+            _("Reset asked for"), _("%(who)s asked to switch off two-factor authentication for %(whom)s")
+        ),
+        "reset_sent": Said(_("Reset link sent"), _("%(who)s mailed a reset link to %(whom)s")),
+        "reset_sent_again": Said(_("Reset sent again"), _("%(who)s sent the reset of %(whom)s again")),
+        "reset_approved": Said(_("Reset approved"), _("%(who)s approved the reset of %(whom)s")),
+        "reset_cancelled": Said(_("Reset cancelled"), _("%(who)s cancelled the reset of %(whom)s")),
+        "reset_superseded": Said(_("Reset replaced by a newer one"), _("%(who)s began the reset of %(whom)s anew")),
+        "reset_password_wrong": Said(
+            _("Wrong password on a reset link"), _("A wrong password was given on the reset link of %(whom)s")
+        ),
+        "reset_confirmed": Said(
+            _("Reset confirmed"), _("%(whom)s confirmed the reset: two-factor authentication is off")
+        ),
+        "reset_refused": Said(_("Reset refused"), _("%(whom)s refused the reset")),
+        "reset_closed": Said(_("Reset closed"), _("The reset of %(whom)s was closed")),
+        "reset_done_on_the_server": Said(
+            _("Reset on the server"), _("%(who)s switched off two-factor authentication for %(whom)s")
+        ),
+    }
+
+
+def _of_passwords() -> dict[str, Said]:
+    return {
+        "password_changed": Said(_("Password changed"), _("%(who)s changed their password")),
+        "password_link_asked": Said(
+            _("Password link asked for"), _("Somebody asked for a link to choose a new password for %(whom)s")
+        ),
+        "password_link_sent": Said(
+            _("Password link sent"), _("%(who)s mailed %(whom)s a link to choose a password")
+        ),
+        "password_set_by_mail": Said(
+            _("Password set from an e-mail"), _("%(who)s chose a password with the link from an e-mail")
+        ),
+    }  # fmt: skip
+
+
+def _of_people() -> dict[str, Said]:
+    return {
+        "user_created": Said(_("User added"), _("%(who)s added %(whom)s")),
+        "user_changed": Said(_("User changed"), _("%(who)s changed %(whom)s")),
+        "invited": Said(_("Invited"), _("%(who)s invited %(whom)s")),
+    }
+
+
+def _of_accounts() -> dict[str, Said]:
+    return {
+        "account_created": Said(_("Account created"), _("%(who)s created the account")),
+        "account_changed": Said(_("Account changed"), _("%(who)s changed the account")),
+        "policy_changed": Said(_("Policy changed"), _("%(who)s changed the two-factor policy")),
+        "audit_exported": Said(_("Audit log exported"), _("%(who)s took a copy of the audit log")),
+        "operator_key_created": Said(_("Operator key created"), _("%(who)s created an operator key")),
+        "operator_key_revoked": Said(_("Operator key revoked"), _("%(who)s revoked an operator key")),
+        "keys_rotated": Said(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
+        "restored": Said(_("Database restored"), _("%(who)s copied the database")),
+    }
+
+
+def _methods(details: Mapping[str, Any]) -> str:
+    said = {"pwd": _("password"), "otp": _("code"), "backup_code": _("backup code")}
+    ways = _(" and ").join(said.get(method, str(method)) for method in details.get("methods", []))
+    channels = {"api": _("by a program"), "legacy": _("by a program that knows only passwords")}
+    return ", ".join(part for part in (ways, channels.get(details.get("channel", ""), "")) if part)
+
+
+def _sessions(details: Mapping[str, Any]) -> str:
+    count = details.get("sessions", 1)
+    return "" if count == 1 else ngettext("%(n)d session", "%(n)d sessions", count) % {"n": count}
+
+
+def _why_refused(details: Mapping[str, Any]) -> str:
+    said = {
+        "password_wrong": _("wrong password"),
+        "frozen": _("frozen"),
+        "two_factor_needed": _("the program cannot ask for a second factor"),
+    }
+    return said.get(details.get("why", ""), str(details.get("why", "")))
+
+
+def _door(details: Mapping[str, Any]) -> str:
+    said = {
+        "sign_in": _("at sign-in"),
+        "set_up": _("when setting up an authenticator"),
+        "remove": _("when removing two-factor authentication"),
+        "remove_one": _("when removing an authenticator"),
+        "regenerate": _("when regenerating the backup code"),
+        "password": _("when changing the password"),
+    }
+    return said.get(details.get("door", ""), "")
+
+
+def _quoted(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda details: f'"{details[name]}"' if details.get(name) else ""
+
+
+def _plain(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda details: str(details.get(name) or "")
+
+
+def _changes(details: dict[str, Any]) -> str:
+    """Say what was before and what is now, field by field; of a password only that it was set."""
+    fields = {
+        "role": _("role"), "licensed": _("licence"), "active": _("active"), "exception_until": _("exception until"),
+        "name": _("name"), "email": _("e-mail address"), "edition": _("edition"), "sso": _("single sign-on"),
+        "sso_domains": _("SSO domains"), "sso_url": _("SSO address"), "seats": _("licences"),
+        "password": _("password"),
+    }  # fmt: skip
+    known = details | {"password": _("set")} if "password" in details else details
+    return "; ".join(f"{fields.get(name, name)}: {_change(change)}" for name, change in known.items())
+
+
+def _policy(details: Mapping[str, Any]) -> str:
+    before, after = details.get("before") or {}, details.get("after") or {}
+    moved = {name: {"before": before.get(name), "after": after.get(name)} for name in after}
+    fields = {"policy": _("policy"), "required_from": _("required from")}
+    return "; ".join(
+        f"{fields.get(name, name)}: {_change(change)}"
+        for name, change in moved.items()
+        if change["before"] != change["after"]
+    )
+
+
+def _change(change: Any) -> str:
+    if isinstance(change, dict) and {"before", "after"} <= change.keys():
+        return f"{_value(change['before'])} → {_value(change['after'])}"
+    return _value(change)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _("none")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return _("none") if value is None else str(value)
+
+
+def _export(details: Mapping[str, Any]) -> str:
+    filtered = details.keys() - {"form"}
+    form = str(details.get("form", "")).upper()
+    return _("%(form)s, filtered") % {"form": form} if filtered else form
+
+
+MORE: dict[str, Callable[[dict[str, Any]], str]] = {
+    "signed_in": _methods,
+    "signed_out": _sessions,
+    "sign_in_refused": _why_refused,
+    "second_factor_wrong": _door,
+    "backup_code_used": _door,
+    "two_factor_set_up": _quoted("authenticator"),
+    "two_factor_added": _quoted("authenticator"),
+    "two_factor_replaced": _quoted("authenticator"),
+    "authenticator_renamed": _quoted("name"),
+    "account_created": _quoted("name"),
+    "user_created": _plain("email"),
+    "user_changed": _changes,
+    "account_changed": _changes,
+    "policy_changed": _policy,
+    "audit_exported": _export,
+    "operator_key_created": _quoted("name"),
+}

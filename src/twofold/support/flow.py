@@ -1,0 +1,83 @@
+"""What a support agent looks at: accounts and people of all of them. Never a secret, and nothing is changed here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.admin.listed import Listed
+from twofold.directory import flow as directory
+from twofold.kit.db import AnyRow, Database
+from twofold.kit.house import House
+from twofold.support import records
+from twofold.support.records import Facts, PeopleCounts
+from twofold.support.search import Cursor, stages_of
+
+ACCOUNTS = 20
+PEOPLE = 50
+
+
+class AccountsFound(NamedTuple):
+    """Accounts by name, and where the list goes on."""
+
+    accounts: Sequence[AnyRow]
+    next: Cursor | None
+
+
+class PeopleFound(NamedTuple):
+    """People whose name or address begins so, and where the list goes on."""
+
+    people: list[Listed]
+    next: Cursor | None
+
+
+class AccountLooked(NamedTuple):
+    """An account with its domains and the numbers of its people."""
+
+    account: AnyRow
+    domains: list[str]
+    counts: PeopleCounts
+
+
+def find_accounts(db: Database, text: str, after: Cursor | None, most: int = ACCOUNTS) -> AccountsFound:
+    """Find accounts by the beginning of their name; all of them without a text."""
+    with db.read() as connection:
+        rows = records.accounts_named(connection, text, after, most + 1)
+    shown = rows[:most]
+    more = len(rows) > most
+    return AccountsFound(shown, Cursor(0, shown[-1].name_key, shown[-1].id) if more else None)
+
+
+def find_people(house: House, text: str, after: Cursor | None, at: datetime, most: int = PEOPLE) -> PeopleFound:
+    """Find people of all accounts: by the beginning of their name, then of its last word, then of their address."""
+    found: list[tuple[int, Facts]] = []
+    with house.db.read() as connection:
+        for stage in stages_of(text):
+            if len(found) > most or (after is not None and stage < after.stage):
+                continue
+            place = after if after is not None and stage == after.stage else None
+            rest = most + 1 - len(found)
+            found += [(stage, one) for one in records.people_found(connection, text, stage, place, rest, at)]
+    shown = found[:most]
+    people = [_listed(house, facts, at) for _stage, facts in shown]
+    if len(found) <= most:
+        return PeopleFound(people, None)
+    stage, last = shown[-1]
+    return PeopleFound(people, Cursor(stage, last.key, last.person.id))
+
+
+def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
+    """Look at an account; None when there is none by that id."""
+    with db.read() as connection:
+        account = directory.find_account(connection, account_id)
+        if account is None:
+            return None
+        domains = directory.domains_of(connection, account_id)
+        return AccountLooked(account, domains, records.count_people(connection, account_id))
+
+
+def _listed(house: House, facts: Facts, at: datetime) -> Listed:
+    offer = facts.person.eligibility(house.settings.two_factor_editions, at)
+    return Listed(
+        facts.person, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, (), offer,
+    )  # fmt: skip

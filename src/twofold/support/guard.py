@@ -1,0 +1,25 @@
+"""Who may use the support room: agents who have proved a second factor. For anybody else there is no such room."""
+
+from datetime import datetime
+
+from litestar.exceptions import NotFoundException
+
+from twofold.kit.web.requests import AnyRequest
+from twofold.sessions import guard
+from twofold.sessions.session import Session
+
+SECOND_FACTORS = {"otp", "backup_code"}
+
+
+def agent(request: AnyRequest, at: datetime) -> Session:
+    """Return the session of a support agent's page.
+
+    Raises:
+        Turned: nobody is signed in, or an agent must set up a second factor first.
+        NotFoundException: whoever is signed in is no support agent, or proved no second factor in this session.
+
+    """
+    session = guard.signed_in(request, at)
+    if session.person.role != "support" or not SECOND_FACTORS & set(session.methods):
+        raise NotFoundException
+    return session

@@ -1,0 +1,148 @@
+"""The support agent's pages: search, an account, a person. They show and lead on; acting is in `act_pages`."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from litestar import get
+from litestar.exceptions import NotFoundException
+
+from twofold.admin import people_flow, words
+from twofold.admin.cursor import Cursor as PlaceAmongPeople
+from twofold.admin.cursor import decode, encode
+from twofold.admin.listed import Listed
+from twofold.admin.wanted import STATES, Wanted
+from twofold.directory.person import Person
+from twofold.kit import clock
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id
+from twofold.kit.words import gettext as _
+from twofold.resets import flow as resets
+from twofold.resets.views import case_view
+from twofold.sessions.guard import viewer_of
+from twofold.support import audit_flow, flow, guard, search
+from twofold.support.audit_search import Filters
+from twofold.support.audit_views import event_view
+from twofold.support.views import account_row, account_view, address, listed_view
+
+LONGEST_SEARCH = 100
+CASES = 5
+EVENTS = 20
+
+
+@get("/support")
+@quick
+def show_search(request: AnyRequest) -> AnyResponse:
+    """Search accounts and people; without a search the accounts are listed."""
+    at = clock.now()
+    session, house = guard.agent(request, at), house_of(request)
+    text = _asked(request, "q")
+    after, people_after = search.read(_asked(request, "accounts")), search.read(_asked(request, "people"))
+    accounts = flow.find_accounts(house.db, text, after)
+    people = flow.find_people(house, text, people_after, at) if text else flow.PeopleFound([], None)
+    return page(
+        request, "support/search.html", viewer=viewer_of(session), q=text,
+        accounts=[account_row(row) for row in accounts.accounts], is_first=after is None and people_after is None,
+        people=[listed_view(listed, session.person) for listed in people.people], first_url=_url(text),
+        more_accounts=_url(text, accounts=accounts.next), more_people=_url(text, people=people.next),
+    )  # fmt: skip
+
+
+@get("/support/accounts/{account:str}")
+@quick
+def show_account(request: AnyRequest, account: str) -> AnyResponse:
+    """Show an account: what it has, its people, its resets."""
+    at = clock.now()
+    session, house, account_id = guard.agent(request, at), house_of(request), row_id(account)
+    looked = None if account_id is None else flow.look_at_account(house.db, account_id)
+    if looked is None:
+        raise NotFoundException
+    row = looked.account
+    state, text = _asked(request, "state"), _asked(request, "q")
+    state = state if state in STATES else ""
+    wanted = Wanted(people_flow.rules_of(house, row, at), state, text)
+    found = people_flow.find_page(house, row.id, wanted, decode(_asked(request, "cursor", 2000)), at)
+    return page(
+        request, "support/account.html", viewer=viewer_of(session), account=account_view(looked), state=state, q=text,
+        states=words.states(), people=[listed_view(listed, session.person) for listed in found.people],
+        previous_url=_people_url(row.id, state, text, found.previous),
+        next_url=_people_url(row.id, state, text, found.next),
+        **_cases(request, session.person, at, account_id=row.id),
+    )  # fmt: skip
+
+
+@get("/support/users/{user_id:str}")
+@quick
+def show_person(request: AnyRequest, user_id: str) -> AnyResponse:
+    """Show a person: how they are protected, what is open, what happened lately, and what can be done for them."""
+    at = clock.now()
+    session, house = guard.agent(request, at), house_of(request)
+    listed = find_listed(request, session.person, user_id, at)
+    person = listed.person
+    history = audit_flow.read_page(house.db, person.account_id, Filters(person_id=person.id), None, EVENTS)
+    return page(
+        request, "support/person.html", viewer=viewer_of(session), person=listed_view(listed, session.person),
+        account_id=person.account_id, events=[event_view(found) for found in history.events],
+        frozen_at=person.frozen_at, password_set_at=person.password_set_at, sso=person.sso,
+        password_unproven=person.password_unproven, notice=_notice(request),
+        all_events=address(f"/support/accounts/{person.account_id}/audit", [("person", str(person.id))]),
+        **_cases(request, session.person, at, user_id=person.id),
+    )  # fmt: skip
+
+
+def find_listed(request: AnyRequest, agent: Person, user_id: str, at: datetime) -> Listed:
+    """Find somebody by id, in whatever account.
+
+    Raises:
+        NotFoundException: there is nobody by that id.
+
+    """
+    wanted = row_id(user_id)
+    found = None if wanted is None else people_flow.find_person(house_of(request), agent, wanted, at)
+    if found is None:
+        raise NotFoundException
+    return found
+
+
+def _cases(
+    request: AnyRequest, agent: Person, at: datetime, account_id: UUID | None = None, user_id: UUID | None = None
+) -> dict[str, Any]:
+    house = house_of(request)
+    cases = resets.cases_for(house, agent, account_id=account_id, user_id=user_id).cases
+    shown = [case_view(case, agent, house.settings.issuer, at) for case in cases[:CASES]]
+    return {"cases": shown, "more_cases": len(cases) > CASES}
+
+
+def _asked(request: AnyRequest, name: str, longest: int = LONGEST_SEARCH) -> str:
+    text = str(request.query_params.get(name, "")).strip()[:longest]
+    return "" if "\0" in text else text
+
+
+def _url(text: str, **after: search.Cursor | None) -> str | None:
+    """Return the address of a list's next page; None where there is none."""
+    if after and None in after.values():
+        return None
+    return address("/support", [("q", text), *((name, search.write(c)) for name, c in after.items() if c is not None)])
+
+
+def _people_url(account_id: UUID, state: str, text: str, cursor: PlaceAmongPeople | None) -> str | None:
+    if cursor is None:
+        return None
+    return address(f"/support/accounts/{account_id}", [("q", text), ("state", state), ("cursor", encode(cursor))])
+
+
+def _notice(request: AnyRequest) -> str | None:
+    notices = {
+        "reset": _(
+            "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
+        ),
+        "unlocked": _("Unlocked. They can try to sign in again; their authenticator app stays as it is."),
+        "not_locked": _("There was no lock any more, so nothing was done."),
+        "unfrozen": _("Unfrozen. Their old password is void; an e-mail lets them choose a new one."),
+        "not_frozen": _("They were not frozen any more, so nothing was done."),
+    }
+    return notices.get(_asked(request, "done"))
+
+
+handlers = [show_search, show_account, show_person]
