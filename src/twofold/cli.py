@@ -1,18 +1,36 @@
-"""The command line."""
+"""The command line: what there is to say, and where each command lives."""
+
+from importlib import metadata
 
 import click
-import uvicorn
+
+from twofold.commands.accounts import accounts
+from twofold.commands.audit_log import audit
+from twofold.commands.break_glass import reset, unfreeze, unlock
+from twofold.commands.demonstration import demo
+from twofold.commands.doctor import doctor
+from twofold.commands.frame import Program
+from twofold.commands.keys import keys
+from twofold.commands.moving import copy, restored
+from twofold.commands.operator_keys import operator_keys
+from twofold.commands.serving import migrate_, serve, worker
+from twofold.commands.show_settings import show_settings
+from twofold.commands.standing import locked, reset_cases
+from twofold.commands.users import users
 
 
-@click.group()
+@click.group(cls=Program)
+@click.version_option(metadata.version("twofold"), prog_name="twofold")
 def main() -> None:
-    """Twofold: a sign-in service with two-factor authentication."""
+    """Twofold: a sign-in service with two-factor authentication.
+
+    Commands work beside a running server, print JSON with --json, and exit 0 when they are done, 1 when they are
+    refused, 2 when they were called wrongly or a setting is wrong.
+    """
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1")
-@click.option("--port", default=8000)
-@click.option("--workers", default=1)
-def serve(host: str, port: int, workers: int) -> None:
-    """Serve pages and API."""
-    uvicorn.run("twofold.app:from_environment", factory=True, host=host, port=port, workers=workers, access_log=False)
+for command in (
+    demo, serve, worker, migrate_, accounts, users, operator_keys, keys, audit, doctor, show_settings, unlock, unfreeze,
+    reset, locked, reset_cases, copy, restored,
+):  # fmt: skip
+    main.add_command(command)

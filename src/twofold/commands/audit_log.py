@@ -1,0 +1,112 @@
+"""`twofold audit`: a complete export of the log, and its verification, which needs nothing but the file."""
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO, TypeVar
+from uuid import UUID
+
+import click
+import sqlalchemy as sa
+
+from twofold.audit import export_flow
+from twofold.audit.chain import INSTALLATION
+from twofold.audit.verify import Broken, Verified, heads_of, verify_lines
+from twofold.commands.frame import Stop, as_json, id_of, missing, opened, print_json, show
+from twofold.directory import flow as directory
+from twofold.directory.tables import users
+from twofold.kit import clock
+from twofold.kit.house import House
+
+T = TypeVar("T")
+
+
+@click.group()
+def audit() -> None:
+    """Export and verify the audit log."""
+
+
+@audit.command("export")
+@click.option("--account", help="Only the log of this account, by its id.")
+@click.option("--installation", is_flag=True, help="Only the log of the installation itself.")
+@click.option("--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="A file to write to.")
+@as_json
+def export(*, account: str | None, installation: bool, output: Path | None, as_json: bool) -> None:
+    """Write the whole log, chain by chain, as lines of JSON; the last line is signed."""
+    if account is not None and installation:
+        raise click.UsageError("--account and --installation are two different logs.")
+    if as_json and output is None:
+        raise click.UsageError("The export itself goes to standard output; --json needs --output.")
+    with opened() as house:
+        chain = INSTALLATION if installation else account and _chain_of(house, account)
+        at = clock.now()
+        count = 0
+        with _writing(output) as file:
+            for line in export_flow.complete_lines(house.db, house.vault, chain, at, _names):
+                file.write(line)
+                count += 1
+        key = export_flow.public_key(house.db, house.vault, at)
+    if as_json:
+        print_json({"file": str(output), "events": count - 2, "public_key": key})
+    else:
+        click.echo(f"{count - 2} events. Signed with the key {key}: keep it elsewhere, to verify with.", err=True)
+
+
+@audit.command("verify")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--key", "public_key", help="The public key of the installation, as an export showed it.")
+@click.option("--earlier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="An export of before: its events must still be there.")  # fmt: skip
+@as_json
+def verify(*, file: Path, public_key: str | None, earlier: Path | None, as_json: bool) -> None:
+    """Verify an export, offline: no event was changed, removed, added or put in another place."""
+    before = () if earlier is None else _reading(earlier, heads_of)
+    outcome = _reading(file, lambda lines: verify_lines(lines, public_key, before))
+    match outcome:
+        case Verified():
+            _say_verified(outcome, as_json=as_json)
+        case Broken(position, why):
+            if as_json:
+                print_json({"verified": False, "position": position, "why": why})
+            raise Stop(f"The log was tampered with, or the file was: {why}" if position else why)
+
+
+def _say_verified(outcome: Verified, *, as_json: bool) -> None:
+    told = {"verified": True, "events": outcome.count, "public_key": outcome.public_key, "key_given": outcome.key_given}
+    show(told, as_json=as_json, said=f"All {outcome.count} events are as they were sealed.")
+    if not outcome.key_given:
+        note = (
+            f"The file says that it was signed with {outcome.public_key}. Whoever made the file may have made that "
+            "key: give the one you know with --key."
+        )
+        click.echo(note, err=True)
+
+
+def _chain_of(house: House, account: str) -> str:
+    account_id = id_of(account, "account")
+    with house.db.read() as connection:
+        if directory.find_account(connection, account_id) is None:
+            raise missing("account", account)
+    return str(account_id)
+
+
+@contextmanager
+def _writing(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _names(connection: sa.Connection, people: Collection[UUID]) -> dict[UUID, str]:
+    query = sa.select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(people))
+    return {row.id: f"{row.name} <{row.email}>" for row in connection.execute(query)}
+
+
+def _reading(file: Path, read: Callable[[Iterator[str]], T]) -> T:
+    if str(file) == "-":
+        return read(iter(sys.stdin))
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        return read(iter(lines))

@@ -1,0 +1,240 @@
+"""What `twofold doctor` looks at. Each check says what it found and, where that is not well, what to do."""
+
+import ctypes
+import difflib
+import ipaddress
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from twofold import health, migrate
+from twofold.commands import rotation, schema_state
+from twofold.commands.schema_state import State
+from twofold.commands.show_settings import PREFIX, names_of_settings
+from twofold.kit import keyring, outbox
+from twofold.kit.db import Database
+from twofold.kit.smtp import SmtpTransport
+from twofold.kit.vault import Vault
+from twofold.settings import Settings, SettingsError
+
+LONGEST_WAIT = timedelta(minutes=10)
+LEAST_SPACE = 200 * 1024 * 1024
+OLDEST_POSTGRESQL = 150_000
+WIDEST_PROXIES = {4: 8, 6: 16}  # shortest prefixes of a network that can be one's own
+TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
+
+
+class Health(StrEnum):
+    """How a check came out: a finding must be seen to, a note is worth knowing."""
+
+    OK = "ok"
+    NOTE = "note"
+    FINDING = "finding"
+
+
+class Checked(NamedTuple):
+    """The outcome of one check."""
+
+    check: str
+    health: Health
+    says: str
+    remedy: str | None = None
+
+
+def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> Iterator[Checked]:
+    """Check everything; what needs the database is left out where it cannot be reached."""
+    yield from _variables(environ)
+    yield from _database(settings, at)
+    yield from _mail(settings)
+    yield from _base_url(settings)
+    yield from _proxies(settings)
+    yield from _support(settings)
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
+    known = set(names_of_settings(environ))
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith(PREFIX) and name not in known and name.removesuffix("_FILE") not in known
+    )
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, n=1)
+        remedy = f"Did you mean {close[0]}?" if close else "Take it away; `twofold settings` lists what there is."
+        yield Checked("settings", Health.FINDING, f"{name} is no setting, so it does nothing.", remedy)
+    if not unknown:
+        yield Checked("settings", Health.OK, "Every TWOFOLD_ variable is a setting.")
+
+
+def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
+    shown = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    try:
+        revision = schema_state.revision_of(settings)
+    except sa.exc.SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+        says = f"{shown} cannot be reached: {cause[0] if cause else type(error).__name__}"
+        yield Checked("database", Health.FINDING, says, "Start it, or correct TWOFOLD_DATABASE_URL.")
+        return
+    if why := schema_state.why_not(revision):
+        if schema_state.state_of(revision) is not State.EMPTY or not settings.on_sqlite:
+            yield Checked("database", Health.OK, f"{shown} answers.")
+        what, _, remedy = why.rpartition(". ")
+        yield Checked("schema", Health.FINDING, f"{what}.", remedy)
+        return
+    db = Database(settings.database_url)
+    try:
+        yield from _sqlite(settings, shown) if settings.on_sqlite else _postgresql(db, shown)
+        yield Checked("schema", Health.OK, f"It is current ({migrate.newest()}).")
+        yield from _keys(settings, db)
+        yield from _clock(db)
+        yield from _letters(db, at)
+    finally:
+        db.close()
+
+
+def _sqlite(settings: Settings, shown: str) -> Iterator[Checked]:
+    path = Path(sa.make_url(settings.database_url).database or "")
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        yield Checked("database", Health.FINDING, f"{path} cannot be written.", "Run as the user who owns it.")
+    elif shutil.disk_usage(path.parent).free < LEAST_SPACE:
+        yield Checked("database", Health.FINDING, f"The disk of {path} is nearly full.", "Make room on it.")
+    else:
+        yield Checked("database", Health.OK, f"{shown} can be read and written.")
+    if path.stat().st_mode & path.parent.stat().st_mode & 0o007:
+        remedy = f"chmod 700 {path.parent}"
+        yield Checked("database", Health.NOTE, "Other users of this machine can read the database.", remedy)
+
+
+def _postgresql(db: Database, shown: str) -> Iterator[Checked]:
+    with db.read() as connection:
+        version = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
+    if version < OLDEST_POSTGRESQL:
+        says = f"PostgreSQL {version // 10_000} is older than what Twofold is tested with."
+        yield Checked("database", Health.NOTE, says, "Bring it to PostgreSQL 15 or newer.")
+    yield Checked("database", Health.OK, f"{shown} answers (PostgreSQL {version // 10_000}).")
+
+
+def _keys(settings: Settings, db: Database) -> Iterator[Checked]:
+    path = keyring.path_of(settings)
+    if not settings.keys and not path.exists():
+        says = f"The key file {path} is missing: no second factor opens without it."
+        yield Checked("keys", Health.FINDING, says, "Restore it from your backup, or set TWOFOLD_KEYS.")
+        return
+    try:
+        vault = Vault(keyring.keys_of(settings))
+        keyring.check(db, vault)
+    except SettingsError as error:
+        yield Checked("keys", Health.FINDING, str(error), "Put the right key back into the ring.")
+        return
+    if not settings.keys and path.stat().st_mode & 0o077:
+        yield Checked("keys", Health.FINDING, f"Others can read the key file {path}.", f"chmod 600 {path}")
+    with db.read() as connection:
+        used = rotation.key_ids_in_use(connection)
+    if lost := sorted(used - vault.key_ids):
+        says = f"Secrets are sealed with keys that the ring lacks: {', '.join(lost)}."
+        yield Checked("keys", Health.FINDING, says, "Put them back into TWOFOLD_KEYS, behind the active one.")
+        return
+    yield Checked("keys", Health.OK, f"Every key that is needed is there; {vault.active} is the active one.")
+    if old := sorted((vault.key_ids & used) - {vault.active}):
+        says = f"Secrets are still sealed with the older {', '.join(old)}."
+        yield Checked("keys", Health.NOTE, says, "Run `twofold keys rotate` when every server has the new key.")
+
+
+def _clock(db: Database) -> Iterator[Checked]:
+    with db.read() as connection:
+        difference = health.clock_difference(connection)
+    if difference > health.MOST_CLOCK_DIFFERENCE:
+        says = f"It differs from the database's by {difference.total_seconds():.1f} seconds."
+        yield Checked("clock", Health.FINDING, says, "Synchronise both machines with a time server.")
+    elif _kernel_says_unsynchronised():
+        says = "The kernel says that no time server keeps it right: codes fail when it is a minute off."
+        yield Checked("clock", Health.NOTE, says, "Run a time service, such as chrony or systemd-timesyncd.")
+    else:
+        yield Checked("clock", Health.OK, "It is synchronised.")
+
+
+def _kernel_says_unsynchronised() -> bool:
+    timex = ctypes.create_string_buffer(512)  # zeroes ask for the state and change nothing
+    try:
+        return int(ctypes.CDLL(None).adjtimex(timex)) == TIME_ERROR
+    except (AttributeError, OSError):
+        return False
+
+
+def _letters(db: Database, at: datetime) -> Iterator[Checked]:
+    with db.read() as connection:
+        count, oldest = outbox.waiting(connection)
+    if oldest is not None and at - oldest > LONGEST_WAIT:
+        says = f"{count} letters wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
+        yield Checked("mail", Health.FINDING, says, "See that a server or `twofold worker` runs, and read its log.")
+
+
+def _mail(settings: Settings) -> Iterator[Checked]:
+    if settings.smtp_url is None:
+        says = "There is no mail server: invitations, resets and the forced set-up are refused, notices are skipped."
+        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_SMTP_URL and TWOFOLD_MAIL_FROM.")
+        return
+    failed = SmtpTransport(settings.smtp_url, ca=settings.smtp_ca).reach()
+    if failed is not None:
+        says = f"The mail server does not let us in: {failed.why}"
+        yield Checked("mail", Health.FINDING, says, "Correct TWOFOLD_SMTP_URL, or see to the mail server.")
+    else:
+        yield Checked("mail", Health.OK, "The mail server lets us in.")
+    if settings.secure and settings.mail_from.endswith("@localhost"):
+        says = f"Letters say that they come from {settings.mail_from}."
+        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_MAIL_FROM to an address of your domain.")
+
+
+def _base_url(settings: Settings) -> Iterator[Checked]:
+    url = settings.base_url
+    if not settings.secure:
+        says = f"{url} can be reached from this machine only."
+        yield Checked("base URL", Health.NOTE, says, "For others, set TWOFOLD_BASE_URL to an https address.")
+    else:
+        yield Checked("base URL", Health.OK, f"Links lead to {url}.")
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=3) as answer:  # noqa: S310 - settings allow http(s) only
+            ours = answer.read(100) == b'{"status":"alive"}'
+    except urllib.error.HTTPError:
+        ours = False
+    except OSError as error:
+        cause = getattr(error, "reason", error)
+        says = f"{url} does not answer: {cause}."
+        yield Checked("base URL", Health.NOTE, says, "Start the server, or see to the proxy and the name.")
+        return
+    if not ours:
+        says = f"{url} answers, but it is not Twofold."
+        yield Checked(
+            "base URL", Health.FINDING, says, "Let the proxy pass every path on, or correct TWOFOLD_BASE_URL."
+        )
+
+
+def _proxies(settings: Settings) -> Iterator[Checked]:
+    wide = [str(network) for network in settings.trusted_proxies if _is_too_wide(network)]
+    if wide:
+        says = f"Nearly everybody is trusted as a proxy ({', '.join(wide)}), so anybody can forge their address."
+        yield Checked("proxies", Health.FINDING, says, "Name exactly your own proxies in TWOFOLD_TRUSTED_PROXIES.")
+    elif settings.secure and not settings.trusted_proxies:
+        says = "No proxy is trusted, so the log and the sessions show the proxy's address instead of people's."
+        yield Checked("proxies", Health.FINDING, says, "Set TWOFOLD_TRUSTED_PROXIES to the address of your proxy.")
+    else:
+        named = ", ".join(map(str, settings.trusted_proxies)) or "none"
+        yield Checked("proxies", Health.OK, f"Trusted: {named}.")
+
+
+def _is_too_wide(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    return network.prefixlen < WIDEST_PROXIES[network.version]
+
+
+def _support(settings: Settings) -> Iterator[Checked]:
+    if settings.support_email is None:
+        says = "People whose administrators cannot help are shown nobody to turn to."
+        yield Checked("support", Health.NOTE, says, "Set TWOFOLD_SUPPORT_EMAIL.")

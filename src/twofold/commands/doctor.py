@@ -1,0 +1,37 @@
+"""`twofold doctor`: whether this installation is as it should be."""
+
+import click
+
+from twofold.commands.checks import Checked, Health, all_checks
+from twofold.commands.frame import as_json, environment, print_json, quiet_logs, settings
+from twofold.kit import clock
+
+COLOURS = {Health.OK: "green", Health.NOTE: "yellow", Health.FINDING: "red"}
+
+
+@click.command()
+@click.pass_context
+@as_json
+def doctor(context: click.Context, *, as_json: bool) -> None:
+    """Say what is not as it should be.
+
+    Looks at settings, database, schema, keys, clock, mail, base URL and proxies, and says what to do; exits 1 when
+    something must be seen to.
+    """
+    quiet_logs()
+    checked = list(all_checks(settings(), environment(), clock.now()))
+    findings = sum(one.health is Health.FINDING for one in checked)
+    if as_json:
+        print_json({"ok": findings == 0, "checks": [one._asdict() for one in checked]})
+    else:
+        for one in checked:
+            _print(one)
+        click.echo("All is well." if findings == 0 else f"{findings} to see to.")
+    context.exit(1 if findings else 0)
+
+
+def _print(one: Checked) -> None:
+    click.secho(f"{one.health.value:8}", fg=COLOURS[one.health], nl=False)
+    click.echo(f"{one.check:10}{one.says}")
+    if one.remedy:
+        click.echo(f"{'':18}-> {one.remedy}")

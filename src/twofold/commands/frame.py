@@ -1,0 +1,194 @@
+"""What every command shares: its settings and house, its output for people or as JSON, and how it refuses.
+
+A command exits 0 when it is done, 1 when it is refused, 2 when it was called wrongly or the settings are wrong. What
+was wrong stands on standard error, as a sentence.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID
+
+import click
+import msgspec
+import rich.box
+import sqlalchemy as sa
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from twofold import app
+from twofold.commands import schema_state
+from twofold.directory import flow as directory
+from twofold.directory.flow import Refused
+from twofold.directory.person import Person
+from twofold.kit import logs
+from twofold.kit.house import House
+from twofold.kit.visitor import Visitor
+from twofold.kit.web.requests import row_id
+from twofold.settings import Settings, SettingsError, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+WIDE = 240  # columns for whoever reads us through a pipe: nothing is wrapped or cut
+DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
+# Who did it, in the audit log, where a browser would stand: the command line has no address.
+CONSOLE = Visitor("", "twofold command line")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+reason = click.option("--reason", required=True, help="Why; it stands in the audit log.")
+
+
+class Stop(click.ClickException):
+    """The command is refused; the message says why and what to do."""
+
+    exit_code = 1
+
+
+class WrongSettings(click.ClickException):
+    """A setting is wrong; the message names it."""
+
+    exit_code = 2
+
+
+class Program(click.Group):
+    """The `twofold` command: what can be expected to go wrong is answered with a sentence, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise WrongSettings(str(error)) from error
+        except schema_state.NotCurrent as error:
+            raise Stop(str(error)) from error
+        except DATABASE_AWAY as error:
+            raise Stop(_database_away(error)) from error
+        except PermissionError as error:
+            raise Stop(f"{error.filename} may not be read or written by this user.") from error
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, for whoever turns it into settings."""
+    return os.environ  # noqa: TID251 - the one place of the command line that hands the environment to the settings
+
+
+def settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: one of them is wrong.
+
+    """
+    return load(environment())
+
+
+@contextmanager
+def opened() -> Iterator[House]:
+    """Open the house on a database whose schema is current, beside a server that may be running."""
+    chosen = settings()
+    schema_state.demand_current(chosen)
+    quiet_logs()
+    house = app.build_house(chosen)
+    try:
+        yield house
+    finally:
+        house.db.close()
+
+
+def quiet_logs() -> None:
+    """Keep the log out of what a command prints: warnings only, on standard error."""
+    logs.configure()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON on standard output."""
+    click.echo(msgspec.json.encode(value).decode())
+
+
+def show(value: Any, *, as_json: bool, said: str) -> None:
+    """Print what a command did: the value as JSON, or a sentence."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(said)
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, nothing: str) -> None:
+    """Print a list: a JSON array, or a table; columns are the keys of the rows."""
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        click.echo(nothing)
+    else:
+        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        for column in rows[0]:
+            table.add_column(column.replace("_", " "))
+        for row in rows:
+            table.add_row(*(_words(value) for value in row.values()))
+        console().print(table)
+
+
+def console() -> Console:
+    """Return a console on standard output that never cuts what is piped on."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+
+
+def refuse(refused: Refused) -> NoReturn:
+    """End the command because of a refusal of the directory."""
+    raise Stop(WEAK.get(refused.why, refused.why) if refused.code == "weak_password" else refused.why)
+
+
+def id_of(text: str, what: str) -> UUID:
+    """Read an id; a malformed one is a missing one."""
+    found = row_id(text)
+    if found is None:
+        raise missing(what, text)
+    return found
+
+
+def missing(what: str, text: object) -> Stop:
+    """Say that there is nothing by an id."""
+    return Stop(f"There is no {what} with the id {text}.")
+
+
+def person_by_email(house: House, email: str) -> Person:
+    """Find a user by address, or end the command."""
+    with house.db.read() as connection:
+        person = directory.find_person_by_email(connection, email)
+    if person is None:
+        raise Stop(f"There is nobody with the address {email}.")
+    return person
+
+
+WEAK = {
+    "too_short": "The password is too short: 8 characters are the least.",
+    "too_long": "The password is too long: 256 characters are the most.",
+    "common": "The password is one of those that everybody guesses first.",
+    "personal": "The password is the person's own name or address.",
+    "unreadable": "The password has control characters.",
+}
+
+
+def _words(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return str(value)
+
+
+def _database_away(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return f"The database cannot be reached: {first}. Check TWOFOLD_DATABASE_URL, and that the database is running."

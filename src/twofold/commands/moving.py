@@ -1,0 +1,62 @@
+"""`twofold copy-database` and `twofold restored`: moving house, and coming back from a backup."""
+
+import sys
+
+import click
+
+from twofold import copy_database, restore
+from twofold.commands.frame import CONSOLE, Stop, as_json, opened, quiet_logs, reason, show
+from twofold.kit import clock, keyring
+from twofold.settings import SettingsError, load
+
+
+@click.command("copy-database")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@as_json
+def copy(*, source: str, target: str, as_json: bool) -> None:
+    """Copy one database into another.
+
+    Every row of FROM goes into TO, an empty database that was just migrated: the way from SQLite to PostgreSQL.
+    """
+    quiet_logs()
+    source_url, target_url = (_database_url(*said) for said in (("FROM", source), ("TO", target)))
+    try:
+        copied = copy_database.copy(source_url, target_url, _progress)
+    except copy_database.CannotCopy as error:
+        raise Stop(str(error)) from error
+    rows = sum(one.rows for one in copied)
+    said = f"Copied {rows} rows of {len(copied)} tables. Set TWOFOLD_DATABASE_URL, and take the key ring along."
+    show({"tables": {one.table: one.rows for one in copied}, "rows": rows}, as_json=as_json, said=said)
+
+
+@click.command()
+@reason
+@as_json
+def restored(*, reason: str, as_json: bool) -> None:
+    """Void what a backup cannot know of.
+
+    Run it after bringing a backup back, before the first start: codes, backup codes, sessions and links may have been
+    used since it was made.
+    """
+    with opened() as house:
+        done = restore.after_restore(house.db, reason=reason, at=clock.now(), visitor=CONSOLE)
+    said = (
+        f"{done.people} people sign in anew, {done.authenticators} authenticators wait for their next code, "
+        f"{done.backup_codes} backup codes and {done.links} links are void. Look through twofold operator-keys list: a "
+        "key that was revoked since the backup works again."
+    )
+    show(done._asdict(), as_json=as_json, said=said)
+
+
+def _database_url(name: str, url: str) -> str:
+    """Read a database URL as the settings do."""
+    try:
+        return load({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": keyring.new_key()}).database_url
+    except SettingsError as error:
+        raise click.UsageError(str(error).replace("TWOFOLD_DATABASE_URL", name)) from error
+
+
+def _progress(table: str, rows: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{table}: {rows} ", err=True, nl=False)

@@ -1,0 +1,102 @@
+"""`twofold serve`, `twofold worker` and `twofold migrate`: the server, the work behind its pages, and its schema."""
+
+import signal
+import threading
+from urllib.parse import urlsplit
+
+import click
+import structlog
+
+from twofold import app, jobs, migrate, server
+from twofold.commands import schema_state
+from twofold.commands.frame import Stop, as_json, opened, quiet_logs, settings, show
+from twofold.commands.schema_state import State
+from twofold.kit import logs
+from twofold.settings import Settings
+
+APPLICATION = "twofold.app:from_environment"
+
+log = structlog.get_logger()
+
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+port_option = click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+
+
+@click.command()
+@host_option
+@port_option
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes.")
+def serve(*, host: str, port: int, workers: int) -> None:
+    """Serve pages and API."""
+    logs.configure()
+    chosen = settings()
+    bring_schema(chosen)
+    app.build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+    try:
+        server.demand_free(host, port)
+    except server.CannotListen as error:
+        raise Stop(str(error)) from error
+    _warn(chosen, port, workers)
+    log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
+    try:
+        server.serve(APPLICATION, host=host, port=port, workers=workers)
+    except SystemExit as ended:
+        if ended.code:
+            raise Stop("The server could not start; its log above says why.") from ended
+
+
+@click.command()
+def worker() -> None:
+    """Do the work behind the pages.
+
+    That is: letters, reminders, sealing the audit log, cleaning up. A server does it too, unless TWOFOLD_WORKER=off
+    says that it is left to workers; several share it.
+    """
+    told = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: told.set())
+    with opened() as house:
+        logs.configure()
+        log.info("twofold works", mail=house.outbox.configured)
+        jobs.worker_of(house).run_until(told)
+
+
+@click.command("migrate")
+@click.option("--to", "revision", default="head", metavar="REVISION", help="An older revision, to go back to.")
+@as_json
+def migrate_(*, revision: str, as_json: bool) -> None:
+    """Bring the schema to this version. Harmless when it is there already."""
+    chosen = settings()
+    quiet_logs()
+    before = schema_state.revision_of(chosen)
+    if schema_state.state_of(before) is State.NEWER:
+        raise Stop(schema_state.why_not(before) or "")
+    if revision != "head" and not migrate.known(revision):
+        raise Stop(f"This version knows no revision {revision}.")
+    if revision == "head" or before is None or before < revision:
+        migrate.upgrade(chosen.database_url, revision)
+    else:
+        migrate.downgrade(chosen.database_url, revision)
+    after = schema_state.revision_of(chosen)
+    said = f"The schema was current already ({after})." if before == after else f"The schema is now at {after}."
+    show({"from": before, "to": after}, as_json=as_json, said=said)
+
+
+def bring_schema(chosen: Settings) -> None:
+    """Migrate a SQLite database; of PostgreSQL, which several nodes share, demand that somebody has."""
+    state = schema_state.state_of(schema_state.revision_of(chosen))
+    if chosen.on_sqlite and state in {State.EMPTY, State.OLDER}:
+        migrate.upgrade(chosen.database_url)
+        log.info("schema migrated", revision=migrate.newest())
+    else:
+        schema_state.demand_current(chosen)
+
+
+def _warn(chosen: Settings, port: int, workers: int) -> None:
+    if chosen.on_sqlite and workers > 1:
+        log.warning("SQLite serves best with one worker: for more processes use PostgreSQL", workers=workers)
+    if chosen.smtp_url is None:
+        log.warning("no mail server is set (TWOFOLD_SMTP_URL): what needs mail is refused, notices are skipped")
+    own = urlsplit(chosen.base_url).port
+    if not chosen.secure and own != port:
+        log.warning("links lead elsewhere: TWOFOLD_BASE_URL names another port", base_url=chosen.base_url, port=port)

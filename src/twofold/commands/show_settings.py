@@ -1,0 +1,108 @@
+"""`twofold settings`: every setting, its value and where it came from; secrets stay hidden."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import sqlalchemy as sa
+
+from twofold.commands.frame import as_json, environment, show_rows
+from twofold.kit import keyring
+from twofold.settings import Settings, load
+
+PREFIX = "TWOFOLD_"
+# Variables that name a unit, which the setting itself carries.
+SPANS = {
+    "DATABASE_PATIENCE_MS": ("database_patience", timedelta(milliseconds=1)),
+    "SESSION_HOURS": ("session_life", timedelta(hours=1)),
+    "SESSION_IDLE_MINUTES": ("session_idle", timedelta(minutes=1)),
+}
+HIDDEN = "***"
+
+
+class Reads(Mapping[str, str]):
+    """An environment that notes which variables were looked up, so that no list of them has to be kept."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.names: list[str] = []
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self.names and not name.endswith("_FILE"):
+            self.names.append(name)
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+@click.command("settings")
+@as_json
+def show_settings(*, as_json: bool) -> None:
+    """Show every setting. With its value and where it came from; secrets stay hidden."""
+    environ = Reads(environment())
+    settings = load(environ)
+    rows = [
+        {"setting": name, "value": value_of(settings, name), "from": origin_of(environ, settings, name)}
+        for name in environ.names
+    ]
+    show_rows(rows, as_json=as_json, nothing="")
+
+
+def names_of_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that the settings are read from."""
+    reads = Reads(environ)
+    load(reads)
+    return reads.names
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """Return the value of a setting as it may be shown to anybody."""
+    short = name.removeprefix(PREFIX)
+    if short in SPANS:
+        field, unit = SPANS[short]
+        return getattr(settings, field) // unit
+    value = getattr(settings, short.lower())
+    match short:
+        case "DATABASE_URL":
+            return sa.make_url(value).render_as_string(hide_password=True)
+        case "SMTP_URL":
+            return value and _without_password(value)
+        case "KEYS":
+            return [f"{key.id}:{HIDDEN}" for key in value] or None
+        case _:
+            return _plain(value)
+
+
+def origin_of(environ: Mapping[str, str], settings: Settings, name: str) -> str:
+    """Say where a setting came from."""
+    if f"{name}_FILE" in environ:
+        return f"file {environ[f'{name}_FILE']}"
+    if name == "TWOFOLD_KEYS" and not settings.keys:
+        return f"file {keyring.path_of(settings)}, made at the first start"
+    return "environment" if environ.get(name, "").strip() else "default"
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:{HIDDEN}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case Path():
+            return str(value)
+        case frozenset() | tuple():
+            return sorted(map(str, value))
+        case _:
+            return value

@@ -1,0 +1,151 @@
+"""`twofold users`: the people of an account, and support agents."""
+
+import sys
+from typing import Any
+
+import click
+
+from twofold.audit import flow as audit
+from twofold.commands.frame import (
+    CONSOLE,
+    Stop,
+    as_json,
+    id_of,
+    missing,
+    opened,
+    person_by_email,
+    refuse,
+    show,
+    show_rows,
+)
+from twofold.directory import flow as directory
+from twofold.directory.flow import NewUser, Refused
+from twofold.directory.person import Person
+from twofold.directory.rules import ROLES
+from twofold.kit import clock
+from twofold.kit.house import House
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning import new_user_flow
+from twofold.provisioning.flow import UserChange
+
+
+@click.group()
+def users() -> None:
+    """Make and list users."""
+
+
+@users.command("create")
+@click.option("--account", help="The id of their account; support agents need none.")
+@click.option("--email", required=True, help="Their address, with which they sign in.")
+@click.option("--name", required=True, help="Their name.")
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+@click.option("--unlicensed", is_flag=True, help="Without a licence.")
+@click.option("--password-stdin", is_flag=True, help="Read their password from standard input.")
+@as_json
+def create(*, account: str | None, email: str, name: str, role: str, unlicensed: bool, password_stdin: bool,
+           as_json: bool) -> None:  # fmt: skip
+    """Make a user. Without --password-stdin they are mailed a link to choose a password."""
+    if account is None and role != "support":
+        raise click.UsageError("--account is missing: whose user is it? twofold accounts list shows the ids.")
+    if account is not None and role == "support":
+        raise click.UsageError("Support agents belong to the operator's own account: leave --account away.")
+    home = None if account is None else id_of(account, "account")
+    password = _read_password() if password_stdin else None
+    with opened() as house:
+        made = new_user_flow.create_user(
+            house, home, NewUser(email, name, role, not unlicensed, password), actor=audit.CONSOLE, visitor=CONSOLE,
+            at=clock.now(),
+        )  # fmt: skip
+    if isinstance(made, Refused):
+        refuse(made)
+    if made is None:
+        raise missing("account", account)
+    said = f"Made {made.person.name} ({made.person.email}), with the id {made.person.id}."
+    invited = " An invitation to choose a password is on its way." if made.invited else ""
+    show({"id": made.person.id}, as_json=as_json, said=said + invited)
+
+
+@users.command("set")
+@click.argument("who", metavar="EMAIL|ID")
+@click.option("--email", help="Another address. They are signed out, and both mailboxes are told.")
+@click.option("--name", help="Another name.")
+@click.option("--role", type=click.Choice(ROLES[:2]), help="Another role. They are signed out.")
+@click.option("--licensed/--unlicensed", default=None, help="Whether they have a licence.")
+@click.option("--active/--inactive", default=None, help="Whether they can sign in at all.")
+@click.option("--password-stdin", is_flag=True, help="Read a new password from standard input. They are signed out.")
+@as_json
+def set_(*, who: str, email: str | None, name: str | None, role: str | None, licensed: bool | None,
+         active: bool | None, password_stdin: bool, as_json: bool) -> None:  # fmt: skip
+    """Change a user; what is not named stays as it is."""
+    change = UserChange(role, licensed, active, email=email, name=name)
+    if password_stdin:
+        change = change._replace(password=_read_password())
+    if not change.told:
+        raise click.UsageError("Say what to change, such as --role admin.")
+    with opened() as house:
+        subject = person_by_email(house, who).id if "@" in who else id_of(who, "user")
+        changed = provisioning.change_user(
+            house, actor=audit.CONSOLE, subject_id=subject, change=change, visitor=CONSOLE, at=clock.now(), within=None,
+        )  # fmt: skip
+    if isinstance(changed, Refused):
+        refuse(changed)
+    if changed is None:
+        raise Stop(f"There is nobody to change by {who}: it is unknown, or a support agent.")
+    show(_row(changed), as_json=as_json, said=f"Changed {changed.name} ({changed.email}).")
+
+
+@users.command("list")
+@click.option("--account", help="Only the users of this account.")
+@click.option("--role", type=click.Choice(ROLES), help="Only those with this role.")
+@as_json
+def list_(*, account: str | None, role: str | None, as_json: bool) -> None:
+    """List users by name."""
+    with opened() as house:
+        people = _people(house, account)
+    rows = [_row(person) for person in people if role is None or person.role == role]
+    show_rows(rows, as_json=as_json, nothing="There is nobody.")
+
+
+def _people(house: House, account: str | None) -> list[Person]:
+    with house.db.read() as connection:
+        if account is None:
+            return directory.people_of(connection)
+        wanted = id_of(account, "account")
+        if directory.find_account(connection, wanted) is None:
+            raise missing("account", account)
+        return directory.people_of(connection, wanted)
+
+
+def _row(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "name": person.name,
+        "email": person.email,
+        "role": person.role,
+        "account": person.account_name,
+        "licensed": person.licensed,
+        "two_factor": person.has_second_factor,
+        "state": _state(person),
+    }
+
+
+def _state(person: Person) -> str:
+    if not person.active:
+        return "inactive"
+    if person.frozen_at is not None:
+        return "frozen"
+    return "active" if person.password_hash or person.sso else "without password"
+
+
+def _read_password() -> str:
+    """Read the first line; a password never stands in the arguments, where other users of the machine see it."""
+    try:
+        text = sys.stdin.readline()
+    except UnicodeDecodeError as error:
+        raise Stop("The password on standard input is not UTF-8.") from error
+    password = text.rstrip("\r\n")
+    if not password:
+        raise Stop(
+            "There is no password on standard input. Write it there: printf %s PASSWORD | twofold users create …"
+        )
+    return password

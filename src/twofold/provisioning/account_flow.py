@@ -1,0 +1,78 @@
+"""Accounts as operators see to them, and support agents look at them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange, Refused
+from twofold.kit.db import AnyRow, Database
+from twofold.kit.visitor import Visitor
+from twofold.recovery import flow as recovery
+
+
+class Account(NamedTuple):
+    """An account with its domains."""
+
+    id: UUID
+    name: str
+    edition: str
+    sso: bool
+    sso_domains: list[str]
+    sso_url: str | None
+    seats: int | None
+    policy: str
+    required_from: datetime | None
+    created_at: datetime
+
+
+class AccountPage(NamedTuple):
+    """A page of accounts, and the one after which the next page begins (None: this is the last)."""
+
+    accounts: list[Account]
+    next: UUID | None
+
+
+def change_account(
+    db: Database,
+    account_id: UUID,
+    change: AccountChange,
+    *,
+    actor: audit.Actor,
+    visitor: Visitor,
+    at: datetime,
+) -> Account | Refused | None:
+    """Change an account; None: there is none. Where single sign-on begins, password links and invitations end."""
+    outcome = directory.change_account(
+        db, account_id, change, actor=actor, at=at, visitor=visitor,
+        when_sso_begins=lambda connection: recovery.void_links_of_account(connection, account_id),
+    )  # fmt: skip
+    return find_account(db, outcome) if isinstance(outcome, UUID) else outcome
+
+
+def list_accounts(db: Database, after: UUID | None, most: int) -> AccountPage:
+    """List customers' accounts in the order of their making, after one of them or from the first."""
+    with db.read() as connection:
+        rows = directory.account_page(connection, after, most + 1)
+        shown = rows[:most]
+        domains = directory.domains_of_accounts(connection, [row.id for row in shown])
+    accounts = [_account(row, domains[row.id]) for row in shown]
+    return AccountPage(accounts, accounts[-1].id if len(rows) > most else None)
+
+
+def find_account(db: Database, account_id: UUID) -> Account | None:
+    """Find a customer's account."""
+    with db.read() as connection:
+        row = directory.find_account(connection, account_id)
+        if row is None or row.is_operator:
+            return None
+        return _account(row, directory.domains_of(connection, account_id))
+
+
+def _account(row: AnyRow, domains: Sequence[str]) -> Account:
+    return Account(
+        row.id, row.name, row.edition, row.sso, list(domains), row.sso_url, row.seats, row.policy, row.required_from,
+        row.created_at,
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""The operator's API: accounts and their users, with an operator key; support agents may look."""
+
+from typing import Annotated, Any, assert_never
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, patch, post
+from litestar.params import Parameter
+
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange, NewUser, Refused
+from twofold.kit import clock
+from twofold.kit.problems import problem, refusals
+from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.provisioning import account_flow, guard, new_user_flow
+from twofold.provisioning.account_flow import Account
+from twofold.provisioning.bodies import (
+    AccountAnswer,
+    AccountChangeBody,
+    AccountsAnswer,
+    MadeUserAnswer,
+    NewAccountBody,
+    NewUserBody,
+)
+from twofold.provisioning.new_user_flow import MadeUser
+from twofold.provisioning.views import refused_problem
+
+TAGS = ["Accounts"]
+PAGE = 50
+MOST = 200
+
+Limit = Annotated[int, Parameter(ge=1, le=MOST, description=f"How many to a page, {PAGE} unless told.")]
+After = Annotated[str | None, Parameter(max_length=100, description="`next` of the page before.")]
+
+
+@get("/accounts", tags=TAGS, summary="List accounts", responses=refusals(401, 403))
+@quick
+def list_accounts(request: AnyRequest, cursor: After = None, limit: Limit = PAGE) -> Response[AccountsAnswer]:
+    """List customers' accounts, a page at a time; with an operator key or as a support agent."""
+    guard.operator_or_support(request, clock.now())
+    after = None if cursor is None else row_id(cursor)
+    if cursor is not None and after is None:
+        return problem(400, "invalid_request", detail="cursor: it is none of ours", fields=["cursor"])
+    found = account_flow.list_accounts(house_of(request).db, after, limit)
+    answer = AccountsAnswer([_answer(account) for account in found.accounts], str(found.next) if found.next else None)
+    return Response(answer, status_code=200)
+
+
+@get("/accounts/{account:str}", tags=TAGS, summary="Look at an account", responses=refusals(401, 403, 404))
+@quick
+def show_account(request: AnyRequest, account: str) -> Response[AccountAnswer]:
+    """Look at one account; with an operator key or as a support agent."""
+    guard.operator_or_support(request, clock.now())
+    wanted = row_id(account)
+    return problem(404, "not_found") if wanted is None else _show(request, wanted, 200)
+
+
+@post("/accounts", tags=TAGS, summary="Make an account", responses=refusals(401, 403, 409))
+@quick
+def create_account(request: AnyRequest, data: NewAccountBody) -> Response[AccountAnswer]:
+    """Make an account; two-factor authentication is on offer from its first day where its edition includes it."""
+    at = clock.now()
+    actor = guard.operator(request, at)
+    asked = AccountChange(data.name, data.edition, data.sso, data.sso_domains, data.sso_url, data.seats)
+    made = directory.create_account(
+        house_of(request).db, asked, actor=actor, at=at, visitor=visitor_of(request),
+    )  # fmt: skip
+    return refused_problem(made) if isinstance(made, Refused) else _show(request, made, 201)
+
+
+@patch("/accounts/{account:str}", tags=TAGS, summary="Change an account", responses=refusals(401, 403, 404, 409))
+@quick
+def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -> Response[AccountAnswer]:
+    """Change an account; factors that exist keep protecting their users whatever changes here."""
+    at = clock.now()
+    actor = guard.operator(request, at)
+    wanted = row_id(account)
+    if wanted is None:
+        return problem(404, "not_found")
+    outcome = account_flow.change_account(
+        house_of(request).db, wanted, _asked(data), actor=actor, visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case Account():
+            return Response(_answer(outcome), status_code=200)
+        case Refused():
+            return refused_problem(outcome)
+        case None:
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+@post(
+    "/accounts/{account:str}/users",
+    tags=TAGS,
+    summary="Make a user",
+    responses=refusals(401, 403, 404, 409, 422),
+)
+@takes_password
+def create_user(request: AnyRequest, account: str, data: NewUserBody) -> Response[MadeUserAnswer]:
+    """Make a user in an account. Without a password they are mailed a link to choose one (unless they use SSO)."""
+    at = clock.now()
+    actor = guard.operator(request, at)
+    wanted = row_id(account)
+    if wanted is None:
+        return problem(404, "not_found")
+    new = NewUser(data.email, data.name, data.role, data.licensed, data.password, data.active)
+    outcome = new_user_flow.create_user(
+        house_of(request), wanted, new, actor=actor, visitor=visitor_of(request), at=at,
+    )  # fmt: skip
+    match outcome:
+        case MadeUser(person, invited):
+            answer = MadeUserAnswer(
+                person.id, person.email, person.name, person.role, person.licensed, person.active, invited,
+            )  # fmt: skip
+            return Response(answer, status_code=201)
+        case Refused():
+            return refused_problem(outcome)
+        case None:
+            return problem(404, "not_found")
+        case _:
+            assert_never(outcome)
+
+
+def _show(request: AnyRequest, account_id: UUID, status: int) -> AnyResponse:
+    found = account_flow.find_account(house_of(request).db, account_id)
+    return problem(404, "not_found") if found is None else Response(_answer(found), status_code=status)
+
+
+def _answer(account: Account) -> AccountAnswer:
+    return AccountAnswer(*account)
+
+
+def _asked(data: AccountChangeBody) -> AccountChange:
+    said: dict[str, Any] = msgspec.structs.asdict(data)
+    told = {name: value for name, value in said.items() if value is not msgspec.UNSET}
+    return AccountChange(**told, unlimited_seats="seats" in told and told["seats"] is None)
+
+
+handlers = [list_accounts, show_account, create_account, change_account, create_user]

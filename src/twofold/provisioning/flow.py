@@ -1,0 +1,238 @@
+"""What operators and administrators change about users: every rule in one place, whoever asks.
+
+The account's row is held before the user's, because rules count seats and administrators.
+"""
+
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.email_address import email_key
+from twofold.directory.flow import Refused
+from twofold.directory.person import Person
+from twofold.directory.person_name import name_values
+from twofold.directory.rules import Fault, fault_of_email, fault_of_name
+from twofold.kit.db import AnyRow
+from twofold.kit.house import House
+from twofold.kit.visitor import Visitor
+from twofold.recovery import flow as recovery
+from twofold.resets import flow as resets
+from twofold.resets.case import Death
+
+# What an administrator may change of somebody in their account. Address and password are not theirs: whoever sets them
+# could sign in as that person.
+BY_ADMINS = frozenset({"role", "licensed", "active", "exception_until", "name"})
+ENDS_SESSIONS = frozenset({"role", "active", "email", "password"})
+
+
+class Keep(Enum):
+    """Stands for a value that stays as it is, where None means something else."""
+
+    AS_IS = "as it is"
+
+
+class UserChange(NamedTuple):
+    """What is to be changed of a user; None leaves a value as it is, but for `exception_until`: None ends it."""
+
+    role: str | None = None
+    licensed: bool | None = None
+    active: bool | None = None
+    exception_until: datetime | Keep | None = Keep.AS_IS
+    email: str | None = None
+    name: str | None = None
+    password: str | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is said, by field."""
+        said = {name: value for name, value in self._asdict().items() if value is not None}
+        if self.exception_until is None:
+            said["exception_until"] = None
+        return {name: value for name, value in said.items() if value is not Keep.AS_IS}
+
+
+def change_user(
+    house: House,
+    *,
+    actor: audit.Actor,
+    subject_id: UUID,
+    change: UserChange,
+    visitor: Visitor,
+    at: datetime,
+    within: UUID | None,
+) -> Person | Refused | None:
+    """Change a user; `within` is the account of an administrator who asks, None for the operator.
+
+    None is returned when there is nobody by that id whom the asker oversees; support agents are never changed here.
+    """
+    with house.db.read() as connection:
+        found = directory.find_person(connection, subject_id)
+    if found is None or found.is_operator or (within is not None and found.account_id != within):
+        return None
+    refused = _why_not(found, change, at, within)
+    if refused:
+        return refused
+    hashed: str | Refused | None = None
+    if change.password is not None:
+        hashed = directory.hash_password(house, change.password, change.email or found.email, change.name or found.name)
+    if isinstance(hashed, Refused):
+        return hashed
+    try:
+        with house.db.write() as connection:
+            account = directory.lock_account(connection, found.account_id)
+            person = directory.hold_person(connection, subject_id)
+            if account is None or person is None:
+                return None
+            return _apply(
+                house, connection, account, person, change, hashed, actor=actor, visitor=visitor, at=at,
+            )  # fmt: skip
+    except sa.exc.IntegrityError:
+        return directory.email_taken()
+
+
+def _why_not(person: Person, change: UserChange, at: datetime, within: UUID | None) -> Refused | None:
+    """Say what is wrong with a change as it is asked for, before anything is looked up or hashed."""
+    told = change.told
+    fault = None
+    if within is not None and (foreign := sorted(told.keys() - BY_ADMINS)):
+        return Refused("not_allowed", foreign[0], "Only the operator changes this; the person can do it themselves.")
+    if change.role not in {None, "member", "admin"}:
+        fault = Fault("role", "A role is member or admin.")
+    elif change.email is not None:
+        fault = fault_of_email(change.email)
+    if fault is None and change.name is not None:
+        fault = fault_of_name(change.name)
+    if fault is None and isinstance(change.exception_until, datetime) and change.exception_until <= at:
+        fault = Fault("exception_until", "Choose a moment that lies ahead.")
+    if fault is not None:
+        return directory.invalid(fault)
+    if change.password is not None and person.sso:
+        return directory.sso_has_no_password()
+    return None
+
+
+def _apply(
+    house: House,
+    connection: sa.Connection,
+    account: AnyRow,
+    person: Person,
+    change: UserChange,
+    hashed: str | None,
+    *,
+    actor: audit.Actor,
+    visitor: Visitor,
+    at: datetime,
+) -> Person | Refused:
+    after = _after(person, change)
+    changed = _what_changed(person, after, hashed)
+    if not changed:
+        return person
+    refused = _why_not_now(connection, account, person, after)
+    if refused:
+        return refused
+    directory.change_user(
+        connection, person.id, _columns(after, changed, hashed, at), ends_sessions=bool(changed & ENDS_SESSIONS)
+    )
+    _void_what_was_mailed(connection, after, changed, at)
+    audit.record(
+        connection, "user_changed", at=at, account_id=person.account_id, actor=actor, subject_id=person.id,
+        visitor=visitor, details=_details(person, after, changed),
+    )  # fmt: skip
+    _tell(house, connection, person, after, changed, visitor, at)
+    held = directory.find_person(connection, person.id)
+    return person if held is None else held
+
+
+def _void_what_was_mailed(connection: sa.Connection, after: Person, changed: set[str], at: datetime) -> None:
+    """End links that lie in a mailbox, where they went to another address or the person is not to come in any more."""
+    leaves = "active" in changed and not after.active
+    if leaves or changed & {"email", "password"}:
+        recovery.void_links(connection, after.id)
+    if leaves or "email" in changed:
+        why = Death.INACTIVE if leaves else Death.EMAIL_CHANGED
+        resets.close_cases_of(connection, after.id, at, why=why)
+
+
+def _after(person: Person, change: UserChange) -> Person:
+    """Return the person as they are to be, but for what the database sets."""
+    told = {name: value for name, value in change.told.items() if name != "password"}
+    if change.email is not None:
+        told |= {"email": change.email.strip(), "email_key": email_key(change.email)}
+    if change.name is not None:
+        told["name"] = change.name.strip()
+    return person._replace(**told)
+
+
+def _what_changed(before: Person, after: Person, hashed: str | None) -> set[str]:
+    """Name what changes; an address that is only spelled another way is `spelling`, and the same mailbox."""
+    changed = {
+        name
+        for name in ("role", "licensed", "active", "exception_until", "name")
+        if getattr(before, name) != getattr(after, name)
+    }
+    if before.email_key != after.email_key:
+        changed.add("email")
+    elif before.email != after.email:
+        changed.add("spelling")
+    if hashed is not None:
+        changed.add("password")
+    return changed
+
+
+def _why_not_now(connection: sa.Connection, account: AnyRow, before: Person, after: Person) -> Refused | None:
+    """Apply the rules that look at others in the account, whose row is held."""
+    was_admin, is_admin = (person.role == "admin" and person.active for person in (before, after))
+    if was_admin and not is_admin and directory.other_admins(connection, account.id, before.id) == 0:
+        return Refused("last_admin", "role", "Somebody else must be administrator first: this is the last one.")
+    had_seat, has_seat = (person.licensed and person.active for person in (before, after))
+    if has_seat and not had_seat and not directory.has_seat(connection, account):
+        return directory.no_seat_left(account)
+    if before.email_key == after.email_key:
+        return None
+    taken = directory.find_person_by_email(connection, after.email)
+    return directory.email_taken() if taken else directory.why_not_domain(connection, after.email, account.id)
+
+
+def _columns(after: Person, changed: set[str], hashed: str | None, at: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: getattr(after, name) for name in changed & {"role", "licensed", "active", "exception_until"}
+    }
+    if "name" in changed:
+        values |= name_values(after.name)
+    if changed & {"email", "spelling"}:
+        values |= {"email": after.email, "email_key": after.email_key}
+    if hashed is not None:
+        values |= {"password_hash": hashed, "password_set_at": at, "password_unproven": False}
+    return values
+
+
+def _details(before: Person, after: Person, changed: set[str]) -> dict[str, Any]:
+    """Say what was before and is after; of a password only that it was set."""
+    names = {"email" if name == "spelling" else name for name in changed} - {"password"}
+    details: dict[str, Any] = {
+        name: {"before": getattr(before, name), "after": getattr(after, name)} for name in sorted(names)
+    }
+    return details | {"password": "set"} if "password" in changed else details
+
+
+def _tell(
+    house: House,
+    connection: sa.Connection,
+    before: Person,
+    after: Person,
+    changed: set[str],
+    visitor: Visitor,
+    at: datetime,
+) -> None:
+    """Mail the user: a new address to both of them, so that the old mailbox learns where its account went."""
+    seen = {"address": visitor.address, "browser": visitor.browser}
+    if "email" in changed:
+        for person in (before, after):
+            directory.tell(house, connection, person, "address_changed", at, old=before.email, new=after.email, **seen)
+    if "password" in changed:
+        directory.tell(house, connection, after, "password_changed", at, **seen)

@@ -1,0 +1,68 @@
+"""Operator keys: what a program of the operator's proves itself with; made and revoked on the command line."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.rules import fault_of_name
+from twofold.kit.db import AnyRow, Database
+from twofold.kit.tokens import digest, new_id, new_token
+from twofold.provisioning import records
+
+SEEN_EVERY = timedelta(minutes=1)
+
+
+class MadeKey(NamedTuple):
+    """A new key: it is shown now and never again."""
+
+    id: UUID
+    key: str
+
+
+def create_key(db: Database, name: str, *, actor: audit.Actor, at: datetime) -> MadeKey | directory.Refused:
+    """Make a key; only its hash is kept."""
+    fault = fault_of_name(name)
+    if fault:
+        return directory.invalid(fault)
+    made = MadeKey(new_id(), new_token("operator"))
+    values = {"id": made.id, "name": name.strip(), "key_hash": digest(made.key), "created_at": at}
+    with db.write() as connection:
+        records.insert_key(connection, values)
+        audit.record(
+            connection, "operator_key_created", at=at, account_id=None, actor=actor,
+            details={"key": str(made.id), "name": name.strip()},
+        )  # fmt: skip
+    return made
+
+
+def revoke_key(db: Database, key_id: UUID, *, actor: audit.Actor, at: datetime) -> bool:
+    """Revoke a key: from now on it opens nothing. False when there is none, or it was revoked before."""
+    with db.write() as connection:
+        revoked = records.revoke(connection, key_id, at)
+        if revoked:
+            audit.record(
+                connection, "operator_key_revoked", at=at, account_id=None, actor=actor, details={"key": str(key_id)},
+            )  # fmt: skip
+    return revoked
+
+
+def list_keys(db: Database) -> Sequence[AnyRow]:
+    """List every key, never the key itself."""
+    with db.read() as connection:
+        return records.all_keys(connection)
+
+
+def find_key(db: Database, key: str, at: datetime) -> UUID | None:
+    """Find the id of a key that was not revoked; its last use is written down at most once a minute."""
+    with db.read() as connection:
+        row = records.valid_key(connection, digest(key))
+    if row is None:
+        return None
+    if row.last_used_at is None or at - row.last_used_at >= SEEN_EVERY:
+        with db.write() as connection:
+            records.used(connection, row.id, at)
+    key_id: UUID = row.id
+    return key_id
