@@ -24,19 +24,26 @@ ROOMS = (
     ("recovery",),
     ("signin", "profile"),
     ("provisioning",),
-    ("admin", "support", "oidc"),
+    ("admin", "oidc"),
+    ("support",),
     ("schema",),
     ("migrations",),
     ("migrate",),
-    ("health", "help_pages"),
+    ("health", "help_pages", "worker"),
+    ("jobs",),
     ("app",),
-    ("demo", "worker"),
+    ("copy_database", "restore", "server"),
+    ("demo",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )
 
 # Rooms without features of their own: they may import any file of the rooms below them.
-MEETING_PLACES = {"schema", "migrations", "migrate", "health", "help_pages", "app", "demo", "worker", "cli", "__main__"}
+MEETING_PLACES = {
+    "schema", "migrations", "migrate", "health", "help_pages", "worker", "jobs", "app", "copy_database", "restore",
+    "server", "demo", "commands", "cli", "__main__",
+}  # fmt: skip
 
 # Rooms that know no feature: no roles and no things inside them.
 FOUNDATIONS = {"settings", "kit"}

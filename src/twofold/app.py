@@ -1,5 +1,6 @@
 """Where everything meets: the house is put together, the rooms' handlers are collected, refusals get their answers."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,7 +22,15 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
 import twofold
-from twofold import health, help_pages
+from twofold import health, help_pages, jobs
+from twofold.admin import act_pages as admin_act_pages
+from twofold.admin import acts_api as admin_acts_api
+from twofold.admin import adoption_pages as admin_adoption_pages
+from twofold.admin import invite_pages as admin_invite_pages
+from twofold.admin import people_pages as admin_people_pages
+from twofold.admin import policy_api as admin_policy_api
+from twofold.admin import policy_pages as admin_policy_pages
+from twofold.admin import users_api as admin_users_api
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
@@ -31,6 +40,7 @@ from twofold.kit.hashing import Hasher
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
+from twofold.kit.smtp import Transport
 from twofold.kit.vault import Vault
 from twofold.kit.web.edge import Edge
 from twofold.kit.web.forms import BadForm
@@ -40,12 +50,21 @@ from twofold.kit.web.requests import Turned
 from twofold.kit.words import gettext as _
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
+from twofold.provisioning import api as provisioning_api
+from twofold.recovery import pages as recovery_pages
+from twofold.resets import api as resets_api
+from twofold.resets import case_pages as resets_case_pages
+from twofold.resets import pages as resets_pages
 from twofold.settings import Settings, load
 from twofold.signin import api as signin_api
 from twofold.signin import pages as signin_pages
 from twofold.signin import set_up_pages
+from twofold.support import act_pages as support_act_pages
+from twofold.support import audit_api, audit_pages
+from twofold.support import pages as support_pages
 
 LARGEST_BODY = 64 * 1024
+RETRY_AFTER = 2  # seconds after which somebody who was told 503 may try again
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
 
 PAGES = [
@@ -54,10 +73,31 @@ PAGES = [
     *factors_pages.handlers,
     *factors_change_pages.handlers,
     *profile_pages.handlers,
+    *resets_case_pages.handlers,
+    *resets_pages.handlers,
+    *recovery_pages.handlers,
+    *admin_people_pages.handlers,
+    *admin_act_pages.handlers,
+    *admin_invite_pages.handlers,
+    *admin_policy_pages.handlers,
+    *admin_adoption_pages.handlers,
+    *support_pages.handlers,
+    *support_act_pages.handlers,
+    *audit_pages.handlers,
     *help_pages.handlers,
     *health.handlers,
 ]
-API = [*signin_api.handlers, *factors_api.handlers, *profile_api.handlers]
+API = [
+    *signin_api.handlers,
+    *factors_api.handlers,
+    *profile_api.handlers,
+    *provisioning_api.handlers,
+    *resets_api.handlers,
+    *admin_users_api.handlers,
+    *admin_acts_api.handlers,
+    *admin_policy_api.handlers,
+    *audit_api.handlers,
+]
 
 log = structlog.get_logger()
 
@@ -69,15 +109,17 @@ def build_house(settings: Settings) -> House:
         SettingsError: a key is missing or wrong.
 
     """
-    db = Database(settings.database_url, pool_size=settings.pool_size)
+    db = Database(settings.database_url, pool_size=settings.pool_size, patience=settings.database_patience)
     vault = Vault(keyring.keys_of(settings))
     keyring.check(db, vault)
     hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
     return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
 
 
-def build_app(house: House, *, demo: Sequence[Any] = (), demo_people: Any = None) -> ASGIApp:
-    """Build the ASGI application of a house."""
+def build_app(
+    house: House, *, demo: Sequence[Any] = (), demo_people: Any = None, transport: Transport | None = None
+) -> ASGIApp:
+    """Build the ASGI application of a house; letters go to `transport`, else to the mail server of the settings."""
     settings = house.settings
     app = Litestar(
         route_handlers=[
@@ -96,7 +138,9 @@ def build_app(house: House, *, demo: Sequence[Any] = (), demo_people: Any = None
         logging_config=None,
         openapi_config=_openapi(),
         request_max_body_size=LARGEST_BODY,
-        state=State({"house": house, "pages": environment(settings), "demo_people": demo_people}),
+        state=State(
+            {"house": house, "pages": environment(settings), "demo_people": demo_people, "transport": transport}
+        ),
     )
     return Edge(app, settings, metrics.observe_request, _foreign_form_page(app.state.pages))
 
@@ -113,10 +157,15 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     cores = os.cpu_count() or 1
     quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
     app.state.lanes = Lanes(quick_threads=quick_threads, password_threads=max(2, cores))
+    worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
+    if worker is not None:
+        worker.start()
     try:
         yield
     finally:
         app.state.stopping = True
+        if worker is not None:
+            await asyncio.to_thread(worker.stop)
         app.state.lanes.close()
         house.db.close()
 
@@ -146,22 +195,28 @@ def _bad_form(request: Request[Any, Any, Any], bad: BadForm) -> Response[Any]:
 
 
 def _overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[Any]:
-    return _unavailable(request)
+    return _unavailable(
+        request,
+        _("We cannot answer right now. Nothing of what you entered was used."),
+        _("Wait a few seconds, then reload the page."),
+    )
 
 
 def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Say nothing of whether it was carried out: of a COMMIT that got no answer nobody knows."""
     log.error("the database did not answer", error=type(error).__name__)
-    return _unavailable(request)
-
-
-def _unavailable(request: Request[Any, Any, Any]) -> Response[Any]:
-    if _is_api(request):
-        return problem(503, "unavailable", retry_after=2)
-    what = _("We cannot answer right now. Nothing of what you entered was used.")
-    response = problem_page(
-        request, 503, _("Try again in a moment"), what, _("Wait a few seconds, then reload the page.")
+    return _unavailable(
+        request,
+        _("We cannot answer right now."),
+        _("Wait a few seconds, then try again. A code that you have just entered may be used up: take the next one."),
     )
-    response.headers["Retry-After"] = "2"
+
+
+def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Response[Any]:
+    if _is_api(request):
+        return problem(503, "unavailable", retry_after=RETRY_AFTER)
+    response = problem_page(request, 503, _("Try again in a moment"), what, todo)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
 

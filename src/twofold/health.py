@@ -64,6 +64,11 @@ def _findings(db: Database) -> list[str]:
     return findings
 
 
+def clock_difference(connection: sa.Connection) -> timedelta:
+    """Return how far this machine's clock and the database's are apart."""
+    return abs(_database_clock(connection) - clock.now())
+
+
 def _database_clock(connection: sa.Connection) -> datetime:
     if connection.dialect.name == "sqlite":
         return clock.now()  # the same machine, the same clock

@@ -39,13 +39,20 @@ _is_locked = (
 _is_excepted = users.c.exception_until.is_not(None) & (users.c.exception_until > _at)
 _idle = _unprotected & ~_is_enrolling & ~_mailbox_is_closed
 
+_locked = users.c.active & sa.case((_protected, _is_locked), else_=_mailbox_is_closed)
+_pending = _unprotected & _is_enrolling & ~_mailbox_is_closed
+
+# States that few are in at a time start from those few: their rows name the account as well.
 _ever_locked = sa.select(_budget.user_id).where(_budget.account_id == _account, _budget.last_locked_at.is_not(None))
 _shut_out = sa.select(_mailbox.user_id).where(_mailbox.account_id == _account, _mailbox.closed_until > _at)
 _enrolling = sa.select(enrolments.c.user_id).where(enrolments.c.account_id == _account, enrolments.c.expires_at > _at)
-_locked = users.c.id.in_(_ever_locked.union_all(_shut_out)) & sa.case(
-    (_protected, _is_locked), else_=_unprotected & _mailbox_is_closed
+_granted = users.alias("granted")
+_with_exception = sa.select(_granted.c.id.label("user_id")).where(
+    _granted.c.account_id == _account, _granted.c.exception_until.is_not(None), _granted.c.exception_until > _at
 )
-_pending = users.c.id.in_(_enrolling) & _unprotected & ~_mailbox_is_closed
+_EVER_LOCKED = sa.union(_ever_locked, _shut_out).subquery("few")
+_ENROLLING, _WITH_EXCEPTION = _enrolling.subquery("few"), _with_exception.subquery("few")
+_WITH_AND_WITHOUT_LICENCE = {"without", "not_offered", "must_set_up"}
 
 _FACTS = (
     *PERSON,
@@ -112,13 +119,31 @@ def _chosen(wanted: Wanted, after: Cursor | None) -> sa.Select[Any]:
 
 
 def _first(wanted: Wanted, after: Cursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    query = sa.select(users.c.id, users.c.name_key).where(users.c.account_id == _account, match, _narrowed(wanted))
+    query = sa.select(users.c.id, users.c.name_key).where(match, _narrowed(wanted))
+    few = _few(wanted)
+    if few is None:
+        query = query.where(users.c.account_id == _account)
+    else:
+        query = query.select_from(few.join(users, users.c.id == few.c.user_id))
     if after is not None:
         place = sa.tuple_(users.c.name_key, users.c.id)
         end = sa.tuple_(sa.bindparam("after_key"), sa.bindparam("after_id", type_=sa.Uuid))
         query = query.where(place < end if after.backwards else place > end)
     order = _order(users.c, backwards=after is not None and after.backwards)
     return query.order_by(*order).limit(sa.bindparam("most"))
+
+
+def _few(wanted: Wanted) -> sa.Subquery | None:
+    """Return the few users whom a state can be about; None where it may be about anybody."""
+    match wanted.state:
+        case "locked":
+            return _EVER_LOCKED
+        case "pending":
+            return _ENROLLING
+        case "off" if wanted.rules.required_now:
+            return _WITH_EXCEPTION
+        case _:
+            return None
 
 
 def _order(columns: Any, *, backwards: bool) -> tuple[Any, Any]:
@@ -141,14 +166,15 @@ def _joined(chosen: sa.Subquery, *, backwards: bool) -> sa.Select[Any]:
 
 
 def _matches(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    """Return the ways in which a person can match the search: each is read along an index of its own."""
-    if not wanted.search:
-        return [sa.true()]
-    return [
-        _begins(users.c.name_key, "name"),
-        _begins(users.c.surname_key, "name"),
-        _begins(users.c.email_key, "email"),
-    ]
+    """Return the ways in which a person can match: each is read along an index of its own, in order where it can be."""
+    if wanted.search:
+        return [
+            _begins(users.c.name_key, "name"),
+            _begins(users.c.surname_key, "name"),
+            _begins(users.c.email_key, "email"),
+        ]
+    # Whoever has no factor stands in an index by licence and name.
+    return [users.c.licensed, ~users.c.licensed] if wanted.state in _WITH_AND_WITHOUT_LICENCE else [sa.true()]
 
 
 def _begins(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
@@ -172,7 +198,7 @@ def _narrowed(wanted: Wanted) -> sa.ColumnElement[bool]:
     alike = {
         "": sa.true(),
         "on": _protected & users.c.active & ~_is_locked,
-        "locked": _locked & users.c.active,
+        "locked": _locked,
         "pending": _pending,
         "without": _unprotected,
         "excepted": _is_excepted & users.c.active,
@@ -183,13 +209,10 @@ def _narrowed(wanted: Wanted) -> sa.ColumnElement[bool]:
 
 
 def _narrowed_by_rules(state: str, rules: Rules) -> sa.ColumnElement[bool]:
-    has_password = sa.true() if rules.sso else users.c.password_hash.is_not(None)
-    thawed = users.c.frozen_at.is_(None) & users.c.active
     match state:
-        case "active":
-            return has_password & thawed
         case "invited":
-            return (sa.false() if rules.sso else users.c.password_hash.is_(None)) & thawed
+            invited = sa.false() if rules.sso else users.c.password_hash.is_(None)
+            return invited & users.c.frozen_at.is_(None) & users.c.active
         case "must_set_up":
             return _idle & _must_set_up(rules)
         case "off":

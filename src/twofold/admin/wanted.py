@@ -10,7 +10,15 @@ from twofold.directory.person_name import name_key
 
 # What can be asked for. "without": whoever is active and has no second factor, for whatever reason; "excepted": whoever
 # has a running exception from the policy.
-STATES = ("", *(state.value for state in TwoFactor), "without", "excepted", *(presence.value for presence in Presence))
+STATES = (
+    "",
+    *(state.value for state in TwoFactor),
+    "without",
+    "excepted",
+    Presence.INVITED.value,
+    Presence.FROZEN.value,
+    Presence.DEACTIVATED.value,
+)
 
 
 class Rules(NamedTuple):

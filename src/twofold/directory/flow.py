@@ -1,6 +1,6 @@
 """What happens to accounts and users: made, changed, given a password."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,16 +10,15 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import records
 from twofold.directory.common_passwords import common_passwords
-from twofold.directory.email_address import domain_of, email_key, usable
+from twofold.directory.email_address import domain_of, email_key
 from twofold.directory.password import Weakness, normalise, weakness
 from twofold.directory.person import Person
+from twofold.directory.person_name import name_values
+from twofold.directory.rules import ROLES, Fault, fault_of_account, fault_of_email, fault_of_name
 from twofold.kit.db import AnyRow, Database
 from twofold.kit.house import House
 from twofold.kit.tokens import new_id
 from twofold.kit.visitor import Visitor
-
-ROLES = ("member", "admin", "support")
-NAME_LENGTH = 120
 
 
 class Refused(NamedTuple):
@@ -39,6 +38,7 @@ class AccountChange(NamedTuple):
     sso_domains: Sequence[str] | None = None
     sso_url: str | None = None
     seats: int | None = None
+    unlimited_seats: bool = False  # takes the number of seats away
 
 
 class NewUser(NamedTuple):
@@ -49,6 +49,14 @@ class NewUser(NamedTuple):
     role: str = "member"
     licensed: bool = True
     password: str | None = None
+    active: bool = True
+
+
+class PreparedUser(NamedTuple):
+    """A new user who is in order as far as they themselves go; their password is hashed already."""
+
+    new: NewUser
+    password_hash: str | None
 
 
 def create_account(
@@ -60,31 +68,31 @@ def create_account(
     visitor: Visitor = audit.HERE,
 ) -> UUID | Refused:
     """Make an account: two-factor authentication is on offer from its first day where its edition has it."""
-    refused = _why_not_account(change) or (None if change.name else Refused("invalid_request", "name", "Give a name."))
+    change = _tidy(change)._replace(name=(change.name or "").strip())
+    refused = _why_not_account(change)
     if refused:
         return refused
-    account_id = new_id()
-    with db.write() as connection:
-        values = {
-            "id": account_id,
-            "name": (change.name or "").strip(),
-            "edition": change.edition or "enterprise",
-            "is_operator": False,
-            "sso": bool(change.sso),
-            "sso_url": change.sso_url,
-            "seats": change.seats,
-            "policy": "optional",
-            "required_from": None,
-            "created_at": at,
-        }
-        if taken := _taken_domain(connection, account_id, change.sso_domains or ()):
-            return taken
-        records.insert_account(connection, values)
-        records.replace_domains(connection, account_id, _folded(change.sso_domains or ()))
-        audit.record(
-            connection, "account_created", at=at, account_id=account_id, actor=actor, visitor=visitor,
-            details={"name": values["name"], "edition": values["edition"], "sso": values["sso"]},
-        )  # fmt: skip
+    account_id, domains = new_id(), change.sso_domains or ()
+    values = {
+        "name": change.name,
+        "edition": change.edition or "enterprise",
+        "sso": bool(change.sso),
+        "sso_url": change.sso_url,
+        "seats": change.seats,
+    }
+    rest = {"id": account_id, "is_operator": False, "policy": "optional", "required_from": None, "created_at": at}
+    try:
+        with db.write() as connection:
+            if taken := _taken_domain(connection, account_id, domains):
+                return taken
+            records.insert_account(connection, values | rest)
+            records.replace_domains(connection, account_id, domains)
+            audit.record(
+                connection, "account_created", at=at, account_id=account_id, actor=actor, visitor=visitor,
+                details={**values, "sso_domains": domains},
+            )  # fmt: skip
+    except sa.exc.IntegrityError:
+        return _domain_was_faster()
     return account_id
 
 
@@ -96,33 +104,29 @@ def change_account(
     actor: audit.Actor,
     at: datetime,
     visitor: Visitor = audit.HERE,
+    when_sso_begins: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> UUID | Refused | None:
-    """Change an account; no factor that exists is dropped by it. None: there is no such account."""
-    with db.write() as connection:
-        before = records.account(connection, account_id, lock=True)
-        if before is None:
-            return None
-        values: dict[str, Any] = {
-            name: value for name, value in change._asdict().items() if value is not None and name != "sso_domains"
-        }
-        after = change._replace(
-            sso=before.sso if change.sso is None else change.sso,
-            sso_url=change.sso_url or before.sso_url,
-            sso_domains=records.domains_of(connection, account_id)
-            if change.sso_domains is None
-            else change.sso_domains,
-        )
-        refused = _why_not_account(after) or _taken_domain(connection, account_id, after.sso_domains or ())
-        if refused:
-            return refused
-        if values:
-            records.update_account(connection, account_id, values)
-        if change.sso_domains is not None:
-            records.replace_domains(connection, account_id, _folded(change.sso_domains))
-        audit.record(
-            connection, "account_changed", at=at, account_id=account_id, actor=actor, visitor=visitor,
-            details={name: value for name, value in change._asdict().items() if value is not None},
-        )  # fmt: skip
+    """Change an account; no factor that exists is dropped by it. None: there is no such account.
+
+    The operator's own account is none that could be changed: its agents always sign in here, with a second factor.
+    `when_sso_begins` is called in the same transaction where the account is switched to single sign-on.
+    """
+    try:
+        with db.write() as connection:
+            row = records.account(connection, account_id, lock=True)
+            if row is None or row.is_operator:
+                return None
+            domains = records.domains_of(connection, account_id)
+            before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
+            after = _changed(before, change)
+            refused = _why_not_account(after) or _taken_domain(connection, account_id, after.sso_domains or ())
+            if refused:
+                return refused
+            _store_account(connection, account_id, before, after, actor=actor, at=at, visitor=visitor)
+            if after.sso and not before.sso:
+                when_sso_begins(connection)
+    except sa.exc.IntegrityError:
+        return _domain_was_faster()
     return account_id
 
 
@@ -136,62 +140,81 @@ def create_user(
     visitor: Visitor = audit.HERE,
 ) -> UUID | Refused | None:
     """Make a user in an account (None: the operator's own). None is returned when there is no such account."""
-    refused = _why_not_user(new)
-    if refused:
-        return refused
-    if (new.role == "support") != (account_id is None):
-        return Refused(
-            "invalid_request", "role", "Support agents belong to the operator's account and nobody else does."
-        )
-    hashed = None
-    if new.password is not None:
-        password = normalise(new.password)
-        weak = weak_password(password, new.email, new.name)
-        if weak is not None:
-            return Refused("weak_password", "password", weak.value)
-        hashed = house.hasher.hash(password)
-    user_id = new_id()
+    prepared = prepare_user(house, new)
+    if isinstance(prepared, Refused):
+        return prepared
     with house.db.write() as connection:
-        home = (
-            records.operator_account(connection)
-            if account_id is None
-            else records.account(connection, account_id, lock=True)
-        )
-        if home is None or (account_id is not None and home.is_operator):
-            return None
-        if records.person_by_email(connection, email_key(new.email)) is not None:
-            return Refused("email_taken", "email", "Somebody with this e-mail address exists already.")
-        if new.licensed and home.seats is not None and records.seats_taken(connection, home.id) >= home.seats:
-            return Refused("no_seat_left", "licensed", f"All {home.seats} licences of this account are in use.")
-        if home.sso and hashed is not None:
-            return Refused(
-                "sso", "password", "This account signs in with single sign-on: its users have no password here."
-            )
-        records.insert_user(
-            connection,
-            {
-                "id": user_id,
-                "account_id": home.id,
-                "email": new.email.strip(),
-                "email_key": email_key(new.email),
-                "name": new.name.strip(),
-                "name_key": new.name.strip().casefold(),
-                "role": new.role,
-                "licensed": new.licensed,
-                "active": True,
-                "frozen_at": None,
-                "security_version": 1,
-                "password_hash": hashed,
-                "password_set_at": at if hashed else None,
-                "password_unproven": False,
-                "created_at": at,
-            },
-        )
-        audit.record(
-            connection, "user_created", at=at, account_id=home.id, actor=actor, subject_id=user_id, visitor=visitor,
-            details={"email": new.email.strip(), "role": new.role, "licensed": new.licensed},
-        )  # fmt: skip
+        return add_user(connection, account_id, prepared, actor=actor, at=at, visitor=visitor)
+
+
+def prepare_user(house: House, new: NewUser) -> PreparedUser | Refused:
+    """Check what a new user is to be and hash their password; never called inside a transaction."""
+    new = new._replace(email=new.email.strip(), name=new.name.strip())
+    fault = fault_of_email(new.email) or fault_of_name(new.name)
+    if new.role not in ROLES:
+        fault = fault or Fault("role", "A role is member, admin or support.")
+    if fault:
+        return invalid(fault)
+    if new.password is None:
+        return PreparedUser(new, None)
+    hashed = hash_password(house, new.password, new.email, new.name)
+    return hashed if isinstance(hashed, Refused) else PreparedUser(new, hashed)
+
+
+def add_user(
+    connection: sa.Connection,
+    account_id: UUID | None,
+    prepared: PreparedUser,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor = audit.HERE,
+) -> UUID | Refused | None:
+    """Store a prepared user in an account (None: the operator's own); None when there is no such account."""
+    new = prepared.new
+    if (new.role == "support") != (account_id is None):
+        return invalid(Fault("role", "Support agents belong to the operator's account and nobody else does."))
+    home = (
+        records.operator_account(connection)
+        if account_id is None
+        else records.account(connection, account_id, lock=True)
+    )
+    if home is None or (account_id is not None and home.is_operator):
+        return None
+    if home.sso and prepared.password_hash is not None:
+        return sso_has_no_password()
+    if refused := why_not_domain(connection, new.email, home.id):
+        return refused
+    if new.licensed and new.active and not has_seat(connection, home):
+        return no_seat_left(home)
+    user_id, hashed = new_id(), prepared.password_hash
+    told = {name: getattr(new, name) for name in ("email", "name", "role", "licensed", "active")}
+    rest = {
+        "id": user_id,
+        "account_id": home.id,
+        "email_key": email_key(new.email),
+        **name_values(new.name),
+        "frozen_at": None,
+        "security_version": 1,
+        "password_hash": hashed,
+        "password_set_at": at if hashed else None,
+        "password_unproven": False,
+        "created_at": at,
+    }
+    if not records.insert_user(connection, told | rest):
+        return email_taken()
+    audit.record(
+        connection, "user_created", at=at, account_id=home.id, actor=actor, subject_id=user_id, visitor=visitor,
+        details=told,
+    )  # fmt: skip
     return user_id
+
+
+def hash_password(house: House, password: str, email: str, name: str) -> str | Refused:
+    """Return the hash of a password that is good enough for somebody with this address and name."""
+    normalised = normalise(password)
+    weak = weak_password(normalised, email, name)
+    return house.hasher.hash(normalised) if weak is None else Refused("weak_password", "password", weak.value)
 
 
 def weak_password(password: str, *personal: str) -> Weakness | None:
@@ -246,6 +269,31 @@ def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
 def lock_account(connection: sa.Connection, account_id: UUID) -> AnyRow | None:
     """Find an account and hold its row to the end of the transaction, for rules that count its users."""
     return records.account(connection, account_id, lock=True)
+
+
+def account_page(connection: sa.Connection, after: UUID | None, most: int) -> Sequence[AnyRow]:
+    """List customers' accounts in the order of their making, so many after one of them; not the operator's own."""
+    return records.account_page(connection, after, most)
+
+
+def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Return the e-mail domains of several accounts."""
+    return records.domains_of_accounts(connection, account_ids)
+
+
+def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -> int:
+    """Count the administrators of an account who can act, beside one user; hold the account's row first."""
+    return records.other_admins(connection, account_id, except_id)
+
+
+def has_seat(connection: sa.Connection, account: AnyRow) -> bool:
+    """Tell whether an account, whose row is held, has a licence left to give."""
+    return account.seats is None or records.seats_taken(connection, account.id) < account.seats
+
+
+def set_policy(connection: sa.Connection, account_id: UUID, policy: str, required_from: datetime | None) -> None:
+    """Set the two-factor policy of an account, whose row is held."""
+    records.update_account(connection, account_id, {"policy": policy, "required_from": required_from})
 
 
 def change_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any], *, ends_sessions: bool) -> int | None:
@@ -317,41 +365,92 @@ def tell_admins(
             )  # fmt: skip
 
 
+def why_not_domain(connection: sa.Connection, email: str, account_id: UUID) -> Refused | None:
+    """Say why nobody of this account can have an address: its domain signs in elsewhere, so they never could."""
+    owner = records.owner_of_domain(connection, domain_of(email))
+    home = None if owner is None or owner == account_id else records.account(connection, owner)
+    if home is None or not home.sso:
+        return None
+    why = f"Addresses of {domain_of(email)} sign in at another account, by single sign-on."
+    return Refused("domain_taken", "email", why)
+
+
+def invalid(fault: Fault) -> Refused:
+    """Say that a field cannot be like this."""
+    return Refused("invalid_request", fault.field, fault.why)
+
+
+def email_taken() -> Refused:
+    """Say that an address is somebody else's."""
+    return Refused("email_taken", "email", "Somebody with this e-mail address exists already.")
+
+
+def no_seat_left(account: AnyRow) -> Refused:
+    """Say that an account has no licence left."""
+    return Refused("no_seat_left", "licensed", f"All {account.seats} licences of this account are in use.")
+
+
+def sso_has_no_password() -> Refused:
+    """Say that no password can be set where an account signs in elsewhere."""
+    return invalid(Fault("password", "This account signs in with single sign-on: its users have no password here."))
+
+
+def _tidy(change: AccountChange) -> AccountChange:
+    return change._replace(
+        name=None if change.name is None else change.name.strip(),
+        edition=None if change.edition is None else change.edition.strip(),
+        sso_domains=None if change.sso_domains is None else _folded(change.sso_domains),
+    )
+
+
+def _changed(before: AccountChange, change: AccountChange) -> AccountChange:
+    told = {name: value for name, value in _tidy(change)._asdict().items() if value is not None}
+    after = before._replace(**told)
+    return after._replace(seats=None) if change.unlimited_seats else after
+
+
+def _store_account(
+    connection: sa.Connection,
+    account_id: UUID,
+    before: AccountChange,
+    after: AccountChange,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor,
+) -> None:
+    names = ("name", "edition", "sso", "sso_domains", "sso_url", "seats")
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    values = {name: getattr(after, name) for name in changed if name != "sso_domains"}
+    if values:
+        records.update_account(connection, account_id, values)
+    if "sso_domains" in changed:
+        records.replace_domains(connection, account_id, after.sso_domains or ())
+    if changed:
+        audit.record(
+            connection, "account_changed", at=at, account_id=account_id, actor=actor, visitor=visitor,
+            details={name: {"before": getattr(before, name), "after": getattr(after, name)} for name in changed},
+        )  # fmt: skip
+
+
 def _why_not_account(change: AccountChange) -> Refused | None:
-    if change.name is not None and not 1 <= len(change.name.strip()) <= NAME_LENGTH:
-        return Refused("invalid_request", "name", f"Give a name of 1 to {NAME_LENGTH} characters.")
-    if change.edition is not None and not 1 <= len(change.edition) <= 60:  # noqa: PLR2004 - a name, not a text
-        return Refused("invalid_request", "edition", "Give the edition's name, such as enterprise or standard.")
-    if change.seats is not None and change.seats < 0:
-        return Refused("invalid_request", "seats", "Give the number of licences, 0 or more.")
-    if change.sso_url is not None and not change.sso_url.startswith("https://"):
-        return Refused(
-            "invalid_request", "sso_url", "The sign-in address of the organisation must begin with https://."
-        )
-    if change.sso and not change.sso_url:
-        return Refused("invalid_request", "sso_url", "Single sign-on needs the organisation's sign-in address.")
-    if change.sso and not change.sso_domains:
-        return Refused("invalid_request", "sso_domains", "Single sign-on needs at least one e-mail domain.")
-    if any("." not in domain or "@" in domain or " " in domain for domain in change.sso_domains or ()):
-        return Refused("invalid_request", "sso_domains", "Write a domain like acme.example, without @.")
-    return None
-
-
-def _why_not_user(new: NewUser) -> Refused | None:
-    if not usable(new.email):
-        return Refused("invalid_request", "email", "Write the address like name@example.com.")
-    if not 1 <= len(new.name.strip()) <= NAME_LENGTH or not new.name.isprintable():
-        return Refused("invalid_request", "name", f"Give a name of 1 to {NAME_LENGTH} characters.")
-    if new.role not in ROLES:
-        return Refused("invalid_request", "role", "A role is member, admin or support.")
-    return None
+    fault = fault_of_account(
+        name=change.name, edition=change.edition, sso=change.sso, sso_domains=change.sso_domains,
+        sso_url=change.sso_url, seats=change.seats,
+    )  # fmt: skip
+    return None if fault is None else invalid(fault)
 
 
 def _taken_domain(connection: sa.Connection, account_id: UUID, domains: Sequence[str]) -> Refused | None:
-    for domain in _folded(domains):
+    for domain in domains:
         if records.owner_of_domain(connection, domain) not in {None, account_id}:
             return Refused("domain_taken", "sso_domains", f"The domain {domain} belongs to another account.")
     return None
+
+
+def _domain_was_faster() -> Refused:
+    """Say what the primary key of the domains has refused: another account took one at the same moment."""
+    return Refused("domain_taken", "sso_domains", "One of these domains belongs to another account.")
 
 
 def _folded(domains: Sequence[str]) -> list[str]:

@@ -7,8 +7,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.person import Person
+from twofold.directory.person_name import name_key
 from twofold.directory.tables import PERSON, account_domains, accounts, users
-from twofold.kit.db import AnyRow
+from twofold.kit.db import INSERTS, AnyRow
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
 _person_by_email = _people.where(users.c.email_key == sa.bindparam("email_key"))
@@ -23,6 +24,21 @@ _account = sa.select(accounts).where(accounts.c.id == sa.bindparam("account_id")
 _account_locked = _account.with_for_update()
 _operator_account = sa.select(accounts).where(accounts.c.is_operator)
 _all_accounts = sa.select(accounts).order_by(accounts.c.created_at, accounts.c.id)
+_account_page = (
+    sa.select(accounts)
+    .where(sa.not_(accounts.c.is_operator))
+    .order_by(accounts.c.created_at, accounts.c.id)
+    .limit(sa.bindparam("most"))
+)
+_before = sa.select(accounts.c.created_at, accounts.c.id).where(accounts.c.id == sa.bindparam("after"))
+_account_page_after = _account_page.where(sa.tuple_(accounts.c.created_at, accounts.c.id) > _before.scalar_subquery())
+# An address that somebody has, maybe since a moment ago, leaves the statement without a row.
+_insert_user = {
+    name: insert(users)
+    .on_conflict_do_nothing(index_elements=["email_key"])
+    .execution_options(preserve_rowcount=True)  # of an INSERT it would be thrown away
+    for name, insert in INSERTS.items()
+}
 _seats_taken = (
     sa.select(sa.func.count())
     .select_from(users)
@@ -35,6 +51,7 @@ _working_admins = (
         users.c.account_id == sa.bindparam("account_id"),
         users.c.role == "admin",
         users.c.active,
+        users.c.frozen_at.is_(None),
         users.c.id != sa.bindparam("except_id"),
     )
 )
@@ -42,7 +59,7 @@ _admins_at_work = (
     sa.select(users.c.id, users.c.name, users.c.email)
     .where(
         users.c.account_id == sa.bindparam("account_id"),
-        users.c.role == "admin",
+        users.c.role.in_(("admin", "support")),  # support agents look after each other: they have no administrators
         users.c.active,
         users.c.frozen_at.is_(None),
     )
@@ -90,6 +107,22 @@ def all_accounts(connection: sa.Connection) -> Sequence[AnyRow]:
     return connection.execute(_all_accounts).all()
 
 
+def account_page(connection: sa.Connection, after: UUID | None, most: int) -> Sequence[AnyRow]:
+    """List `most` accounts of customers in the order of their making, from the first or after one of them."""
+    if after is None:
+        return connection.execute(_account_page, {"most": most}).all()
+    return connection.execute(_account_page_after, {"most": most, "after": after}).all()
+
+
+def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Return the domains of several accounts, each list in order."""
+    query = sa.select(account_domains).where(account_domains.c.account_id.in_(account_ids))
+    found: dict[UUID, list[str]] = {account_id: [] for account_id in account_ids}
+    for row in connection.execute(query.order_by(account_domains.c.domain)):
+        found[row.account_id].append(row.domain)
+    return found
+
+
 def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
     """List the e-mail domains that an account signs in for."""
     return sorted(connection.execute(_domains, {"account_id": account_id}).scalars())
@@ -101,23 +134,23 @@ def seats_taken(connection: sa.Connection, account_id: UUID) -> int:
 
 
 def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -> int:
-    """Count the active administrators of an account beside one user."""
+    """Count the administrators of an account who are active and not frozen, beside one user."""
     return connection.execute(_working_admins, {"account_id": account_id, "except_id": except_id}).scalar_one()
 
 
 def admins_at_work(connection: sa.Connection, account_id: UUID) -> Sequence[AnyRow]:
-    """List id, name and address of the administrators of an account who are active and not frozen."""
+    """List id, name and address of whoever looks after an account's users and is active and not frozen."""
     return connection.execute(_admins_at_work, {"account_id": account_id}).all()
 
 
 def insert_account(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new account."""
-    connection.execute(accounts.insert(), values)
+    connection.execute(accounts.insert(), _with_name_key(values))
 
 
 def update_account(connection: sa.Connection, account_id: UUID, values: dict[str, Any]) -> None:
     """Change an account."""
-    connection.execute(accounts.update().where(accounts.c.id == account_id).values(values))
+    connection.execute(accounts.update().where(accounts.c.id == account_id).values(_with_name_key(values)))
 
 
 def replace_domains(connection: sa.Connection, account_id: UUID, domains: Sequence[str]) -> None:
@@ -134,9 +167,9 @@ def owner_of_domain(connection: sa.Connection, domain: str) -> UUID | None:
     ).scalar()
 
 
-def insert_user(connection: sa.Connection, values: dict[str, Any]) -> None:
-    """Store a new user."""
-    connection.execute(users.insert(), values)
+def insert_user(connection: sa.Connection, values: dict[str, Any]) -> bool:
+    """Store a new user; False when somebody with this address exists."""
+    return connection.execute(_insert_user[connection.dialect.name], values).rowcount == 1
 
 
 def update_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any], *, ends_sessions: bool) -> int | None:
@@ -155,3 +188,8 @@ def strengthen_password_hash(connection: sa.Connection, user_id: UUID, old: str,
     connection.execute(
         users.update().where(users.c.id == user_id, users.c.password_hash == old).values(password_hash=new),
     )
+
+
+def _with_name_key(values: dict[str, Any]) -> dict[str, Any]:
+    """Add the form in which an account's name is searched."""
+    return values | ({"name_key": name_key(values["name"])} if "name" in values else {})

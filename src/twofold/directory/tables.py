@@ -6,11 +6,15 @@ import sqlalchemy as sa
 
 from twofold.kit.db import UtcTime, metadata
 
+# What is compared and searched by its beginning sorts by its bytes, on either database and under any locale.
+_key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 accounts = sa.Table(
     "accounts",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("name_key", _key, nullable=False),  # as it is sorted and searched
     sa.Column("edition", sa.Text, nullable=False),
     sa.Column("is_operator", sa.Boolean, nullable=False),
     sa.Column("sso", sa.Boolean, nullable=False),
@@ -19,6 +23,9 @@ accounts = sa.Table(
     sa.Column("policy", sa.Text, nullable=False),  # off | optional | required
     sa.Column("required_from", UtcTime, nullable=True),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index("ix_accounts_required_from", "required_from"),
+    sa.Index("ix_accounts_name_key_id", "name_key", "id"),
+    sa.Index("ix_accounts_created_at_id", "created_at", "id"),
 )
 
 # The domain of a typed address decides whether it belongs to single sign-on, so that known and unknown addresses of it
@@ -30,15 +37,30 @@ account_domains = sa.Table(
     sa.Column("account_id", sa.Uuid, sa.ForeignKey("accounts.id"), nullable=False, index=True),
 )
 
+
+def _listed(name: str, *columns: str, where: str, sqlite_where: str = "") -> sa.Index:
+    """Index a part of an account's users by name, so that a filtered list is read in its order however few they are."""
+    return sa.Index(
+        f"ix_users_{name}",
+        "account_id",
+        *columns,
+        "name_key",
+        "id",
+        sqlite_where=sa.text(sqlite_where or where),
+        postgresql_where=sa.text(where),
+    )
+
+
 users = sa.Table(
     "users",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("account_id", sa.Uuid, sa.ForeignKey("accounts.id"), nullable=False),
     sa.Column("email", sa.Text, nullable=False),  # as it was typed
-    sa.Column("email_key", sa.Text, nullable=False, unique=True),  # as it is compared
+    sa.Column("email_key", _key, nullable=False, unique=True),  # as it is compared
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("name_key", sa.Text, nullable=False),  # as it is sorted and searched
+    sa.Column("name_key", _key, nullable=False),  # as it is sorted and searched
+    sa.Column("surname_key", _key, nullable=True),  # its last word, searched as well
     sa.Column("role", sa.Text, nullable=False),  # member | admin | support
     sa.Column("licensed", sa.Boolean, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
@@ -54,7 +76,29 @@ users = sa.Table(
     sa.Column("exception_until", UtcTime, nullable=True),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Index("ix_users_account_id_name_key_id", "account_id", "name_key", "id"),
+    sa.Index("ix_users_account_id_surname_key", "account_id", "surname_key"),
+    sa.Index("ix_users_account_id_email_key", "account_id", "email_key"),
     sa.Index("ix_users_account_id_role", "account_id", "role"),
+    # Support agents search the people of every account.
+    sa.Index("ix_users_name_key_id", "name_key", "id"),
+    sa.Index("ix_users_surname_key", "surname_key"),
+    _listed("protected", where="second_factor_since IS NOT NULL"),
+    _listed(
+        "unprotected",
+        "licensed",
+        where="second_factor_since IS NULL AND active",
+        sqlite_where="second_factor_since IS NULL AND active = 1",
+    ),
+    _listed("frozen", where="frozen_at IS NOT NULL"),
+    _listed("without_password", where="password_hash IS NULL"),
+    _listed("inactive", where="NOT active", sqlite_where="active = 0"),
+    _listed("excepted", where="exception_until IS NOT NULL"),
+    sa.Index(
+        "ix_users_exception_until",
+        "exception_until",
+        sqlite_where=sa.text("exception_until IS NOT NULL"),
+        postgresql_where=sa.text("exception_until IS NOT NULL"),
+    ),
 )
 
 # What a `Person` is read from, in the order of its fields; for every room that joins users with their accounts.

@@ -3,11 +3,13 @@
 A try is charged before anything is compared, in the same transaction, and the charge is committed with the refusal.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
@@ -18,10 +20,12 @@ from twofold.factors.proof import AppCode, BackupCode
 from twofold.kit.db import AnyRow
 from twofold.kit.house import House
 from twofold.kit.tokens import digest, random_bytes
-from twofold.kit.vault import Sealed
+from twofold.kit.vault import Sealed, VaultError
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import Counts
+
+log = structlog.get_logger()
 
 
 class Authenticator(NamedTuple):
@@ -129,7 +133,11 @@ def _check_app_code(
     at: datetime,
 ) -> Passed | WrongCode | UsedCode:
     rows = records.authenticators_of(connection, person.id)
-    verdicts = [(row, _judge(house, row, proof.digits, at)) for row in rows]
+    verdicts = [(row, verdict) for row in rows if (verdict := _judge(house, row, proof.digits, at)) is not None]
+    if len(verdicts) < len(rows):
+        _note_unreadable(connection, person, {row.id for row in rows} - {row.id for row, _ in verdicts}, at)
+        if not verdicts:  # nothing was compared, so nothing is charged
+            return WrongCode(charged.left + 1, unreadable=True)
     for row, verdict in verdicts:
         if isinstance(verdict, totp.Accepted):
             fresh = records.accept_step(connection, row.id, verdict.step, at)
@@ -148,8 +156,21 @@ def _judge(
     row: AnyRow,
     digits: str,
     at: datetime,
-) -> totp.Accepted | totp.Used | totp.Drift | totp.Wrong:
-    return totp.match(secret_of(house, row, "authenticators"), digits, at, row.last_step, _given_away(row))
+) -> totp.Accepted | totp.Used | totp.Drift | totp.Wrong | None:
+    """Judge a code against one authenticator; None when its secret does not open: its row was tampered with."""
+    try:
+        secret = secret_of(house, row, "authenticators")
+    except VaultError as error:
+        log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400
+        return None
+    return totp.match(secret, digits, at, row.last_step, _given_away(row))
+
+
+def _note_unreadable(connection: sa.Connection, person: Person, unreadable: Collection[UUID], at: datetime) -> None:
+    audit.record(
+        connection, "secret_unreadable", at=at, account_id=person.account_id, actor=audit.SYSTEM, subject_id=person.id,
+        result="refused", details={"authenticators": sorted(map(str, unreadable))},
+    )  # fmt: skip
 
 
 def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> None:
@@ -194,7 +215,7 @@ def _settle(
             lockouts.clear(connection, person)
             if method == "backup_code":
                 _tell(house, connection, person, "backup_code_used", visitor, at, door=door)
-        case UsedCode() | SpentBackupCode():
+        case UsedCode() | SpentBackupCode() | WrongCode(unreadable=True):
             lockouts.give_back(connection, person)
         case WrongCode(left):
             _tell(house, connection, person, "second_factor_wrong", visitor, at, door=door, mail=False)

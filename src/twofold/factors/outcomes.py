@@ -15,11 +15,15 @@ class Passed(NamedTuple):
 
 
 class WrongCode(NamedTuple):
-    """The code is wrong; so many tries are left. `drift` is how many seconds the phone's clock seems to be off."""
+    """The code is wrong; so many tries are left. `drift` is how many seconds the phone's clock seems to be off.
+
+    `unreadable`: no code can be right, because what the authenticator was set up with does not open any more.
+    """
 
     left: int
     drift: int | None = None
     backup: bool = False
+    unreadable: bool = False
 
 
 class UsedCode(NamedTuple):

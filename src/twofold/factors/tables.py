@@ -25,7 +25,7 @@ enrolments = sa.Table(
     metadata,
     sa.Column("user_id", sa.Uuid, primary_key=True),
     sa.Column("id", sa.Uuid, nullable=False, unique=True),
-    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("account_id", sa.Uuid, nullable=False, index=True),
     sa.Column("opener", sa.Text, nullable=False),  # the session or sign-in attempt that alone may see and confirm it
     sa.Column("security_version", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),

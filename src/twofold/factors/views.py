@@ -36,6 +36,8 @@ def qr_svg(uri: str) -> Markup:
 def refused_code_problem(outcome: WrongCode | UsedCode | SpentBackupCode | Locked) -> Response[Any]:
     """Answer an API call whose code was refused."""
     match outcome:
+        case WrongCode(left, unreadable=True):
+            return problem(401, "invalid_code", attempts_left=left, hint="unreadable")
         case WrongCode(left, drift):
             return problem(401, "invalid_code", attempts_left=left, **hint_of(drift))
         case UsedCode(left):

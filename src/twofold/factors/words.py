@@ -14,6 +14,11 @@ WARN_FROM = 2
 def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label: str) -> str:
     """Say what is wrong with a code, what it means, and what to do. `label` is how the app names this account."""
     match outcome:
+        case WrongCode(unreadable=True):
+            return _(
+                "We cannot read what your authenticator app was set up with, so no code of it can be right. Use your "
+                "backup code, or ask your administrator to reset your two-factor authentication."
+            )
         case WrongCode(left, drift, backup):
             if backup:
                 said = _(

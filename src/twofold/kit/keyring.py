@@ -27,11 +27,16 @@ def keys_of(settings: Settings) -> tuple[Key, ...]:
     """Return the keys of the settings; for SQLite without any, those of the data folder, made at the first start."""
     if settings.keys:
         return settings.keys
-    path = settings.data_dir / "keys"
+    path = path_of(settings)
     if not path.exists():
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_once(path, new_key())
     return parse_keys(path.read_text(encoding="ascii").strip(), f"the key file {path}")
+
+
+def path_of(settings: Settings) -> Path:
+    """Return where the keys of a data folder lie."""
+    return settings.data_dir / "keys"
 
 
 def new_key() -> str:

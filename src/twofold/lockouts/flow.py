@@ -84,6 +84,11 @@ def prove_password(
     return Proved(person, throttle, stronger, client_hash if known else None, counts)
 
 
+def verify_password_for_link(house: House, person: Person, password: str) -> bool:
+    """Check a password on a mailed link that counts its own wrong ones; its owner has charged this try."""
+    return house.hasher.verify(person.password_hash, normalise(password)[: LONGEST + 1])
+
+
 def settle(connection: sa.Connection, proved: Proved) -> None:
     """Forget the wrong passwords before a right one, and keep a stronger hash of it where parameters rose."""
     records.clear_password(connection, proved.throttle)
@@ -180,6 +185,20 @@ def who_can_help(connection: sa.Connection, person: Person) -> list[Helper]:
     """List whom a locked-out user can ask: administrators of the account who can act, never the user; maybe none."""
     role = "support" if person.role == "support" else "admin"
     return [Helper(row.name, row.email) for row in records.helpers(connection, person.account_id, role, person.id)]
+
+
+def charge_letter(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
+    """Charge one letter that anybody can ask for to the address they typed, known or not; three an hour go out."""
+    key = digest(f"letter:{email_key(email)}")
+    if records.charge_letter(connection, key, at):
+        return None
+    until = records.letters_until(connection, key) or at
+    return Wait(max(1, math.ceil((until - at).total_seconds())))
+
+
+def forget_wrong_passwords(connection: sa.Connection, email: str) -> None:
+    """Forget the wrong passwords typed for an address: its user chose a new one, and the guesses were at the old."""
+    records.clear_password(connection, _throttle_of(email, None, None))
 
 
 def charge_mail(connection: sa.Connection, person: Person, at: datetime) -> Wait | None:

@@ -72,6 +72,27 @@ _charge_password = {
     for name, insert in INSERTS.items()
 }
 _next_try = sa.select(_throttle.next_at).where(_throttle.key == sa.bindparam("key"))
+_hour_over = _throttle.forget_at <= _at
+_charge_letter = {
+    name: insert(password_throttles)
+    .values(
+        key=sa.bindparam("key", type_=sa.LargeBinary),
+        wrong=1,
+        next_at=_at,
+        forget_at=sa.bindparam("forget", type_=UtcTime),
+    )
+    .on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "wrong": sa.case((_hour_over, 1), else_=_throttle.wrong + 1),
+            "forget_at": sa.case((_hour_over, sa.bindparam("forget", type_=UtcTime)), else_=_throttle.forget_at),
+        },
+        where=_hour_over | (_throttle.wrong < MAILS_AN_HOUR),
+    )
+    .returning(_throttle.wrong)
+    for name, insert in INSERTS.items()
+}
+_letters_until = sa.select(_throttle.forget_at).where(_throttle.key == sa.bindparam("key"))
 _clear_password = password_throttles.delete().where(_throttle.key == sa.bindparam("key"))
 
 _known = (
@@ -216,6 +237,17 @@ def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
 def clear_password(connection: sa.Connection, key: bytes) -> None:
     """Forget the wrong passwords of a throttle: a right one came."""
     connection.execute(_clear_password, {"key": key})
+
+
+def charge_letter(connection: sa.Connection, key: bytes, at: datetime) -> bool:
+    """Charge one letter to what was typed as an address; False when three were asked for within the hour."""
+    values = {"key": key, "at": at, "forget": at + MAIL_WINDOW}
+    return connection.execute(_charge_letter[connection.dialect.name], values).first() is not None
+
+
+def letters_until(connection: sa.Connection, key: bytes) -> datetime | None:
+    """Return when the hour of a letter throttle is over."""
+    return connection.execute(_letters_until, {"key": key}).scalar()
 
 
 def person_and_client(

@@ -12,9 +12,17 @@ second_factor_budgets = sa.Table(
     sa.Column("wrong", sa.Integer, nullable=False),
     sa.Column("wrong_in_row", sa.Integer, nullable=False),
     sa.Column("last_locked_at", UtcTime, nullable=True),
+    # Whoever has ever been locked, by account. Not by the counts: every try writes those, and must touch no index.
+    sa.Index(
+        "ix_second_factor_budgets_ever_locked",
+        "account_id",
+        sqlite_where=sa.text("last_locked_at IS NOT NULL"),
+        postgresql_where=sa.text("last_locked_at IS NOT NULL"),
+    ),
 )
 
-# The key is the hash of what is throttled: a typed address, or a known browser together with its user.
+# The key is the hash of what is throttled: a typed address, a known browser together with its user, or an address that
+# letters are asked for (then `wrong` counts letters, and `forget_at` ends their hour).
 password_throttles = sa.Table(
     "password_throttles",
     metadata,
@@ -43,4 +51,10 @@ mailbox_budgets = sa.Table(
     sa.Column("closed_until", UtcTime, nullable=True),
     sa.Column("mails", sa.Integer, nullable=False),
     sa.Column("mails_since", UtcTime, nullable=False),
+    sa.Index(
+        "ix_mailbox_budgets_closed",
+        "account_id",
+        sqlite_where=sa.text("closed_until IS NOT NULL"),
+        postgresql_where=sa.text("closed_until IS NOT NULL"),
+    ),
 )

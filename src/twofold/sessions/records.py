@@ -61,7 +61,7 @@ _start = sessions.insert().from_select(
         users.c.frozen_at.is_(None),
     ),
     include_defaults=False,
-)
+).execution_options(preserve_rowcount=True)  # of an INSERT it would be thrown away
 _seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
 
 

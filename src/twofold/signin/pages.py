@@ -43,6 +43,8 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     notice = None
     if request.query_params.get("expired"):
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
+    if request.query_params.get("password_saved"):
+        notice = _("Your password is saved. Sign in with it.")
     if request.query_params.get("signed_out"):
         notice = _("You are signed out.")
     return sign_in_page(request, return_to=local_path(request.query_params.get("return_to", "")), notice=notice)

@@ -1,0 +1,149 @@
+"""The made-up people of the demo: one for each way in which somebody can stand to two-factor authentication."""
+
+import dataclasses
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory import records
+from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory.person import Person
+from twofold.factors import enrolment_flow, proof, totp
+from twofold.factors import flow as factors
+from twofold.factors.outcomes import Confirmed
+from twofold.kit.house import House
+from twofold.kit.outbox import Outbox
+from twofold.lockouts.budget import LOCK_AFTER
+
+PASSWORD = "blue-paper-boat"  # noqa: S105 - shown to everybody; it opens nothing but a demo
+NO_PASSWORD = "any"  # noqa: S105 - single sign-on looks at the address alone
+WRONG_BACKUP_CODE = "0" * 24
+OPENED = timedelta(days=20)  # so long ago everything began
+LOCKED = timedelta(hours=2)
+
+
+class DemoPerson(NamedTuple):
+    """Whom to sign in as, and what there is to see."""
+
+    what: str
+    email: str
+    password: str
+
+
+def seed(house: House, at: datetime) -> list[DemoPerson]:
+    """Make the demo's accounts and people; return those whom somebody can sign in as. No letter goes out for it."""
+    silent = dataclasses.replace(house, outbox=Outbox(configured=False))
+    seeds = _Seeds(silent, at - OPENED)
+    return [*_acme(seeds, at), *_others(seeds), *_operator(seeds)]
+
+
+def _acme(seeds: "_Seeds", at: datetime) -> list[DemoPerson]:
+    """An enterprise account whose policy leaves everybody the choice."""
+    acme = seeds.account("Acme", seats=10)
+    seeds.user(acme, "ada@acme.example", "Ada Admin", role="admin")
+    seeds.user(acme, "max@acme.example", "Max Member")
+    seeds.user(acme, "uli@acme.example", "Uli Unlicensed", licensed=False)
+    seeds.protect(seeds.user(acme, "paul@acme.example", "Paul Phoneless"))
+    lea = seeds.user(acme, "lea@acme.example", "Lea Locked")
+    seeds.protect(lea)
+    seeds.lock(lea, at - LOCKED)
+    return [
+        DemoPerson("Administrator of Acme", "ada@acme.example", PASSWORD),
+        DemoPerson("Member, may set up 2FA", "max@acme.example", PASSWORD),
+        DemoPerson("Member without a licence", "uli@acme.example", PASSWORD),
+        DemoPerson("Member with 2FA who lost his phone", "paul@acme.example", PASSWORD),
+        DemoPerson("Member locked by wrong codes", "lea@acme.example", PASSWORD),
+    ]
+
+
+def _others(seeds: "_Seeds") -> list[DemoPerson]:
+    """Accounts that differ: a policy that requires a second factor, another edition, single sign-on."""
+    bank = seeds.account("Strict Bank")
+    seeds.user(bank, "rita@bank.example", "Rita Required")
+    seeds.user(bank, "bo@bank.example", "Bo Boss", role="admin")
+    seeds.require(bank)
+    shop = seeds.account("Corner Shop", edition="standard")
+    seeds.user(shop, "stan@shop.example", "Stan Standard", role="admin")
+    globex = seeds.account(
+        "Globex", sso=True, sso_domains=["globex.example"], sso_url="https://login.globex.example/",
+    )  # fmt: skip
+    seeds.user(globex, "gil@globex.example", "Gil Globex", password=None)
+    return [
+        DemoPerson("Member who must set up 2FA", "rita@bank.example", PASSWORD),
+        DemoPerson("Administrator who must as well", "bo@bank.example", PASSWORD),
+        DemoPerson("Edition without 2FA", "stan@shop.example", PASSWORD),
+        DemoPerson("Single sign-on", "gil@globex.example", NO_PASSWORD),
+    ]
+
+
+def _operator(seeds: "_Seeds") -> list[DemoPerson]:
+    seeds.user(None, "sue@support.example", "Sue Support", role="support")
+    return [DemoPerson("Support agent, must set up 2FA", "sue@support.example", PASSWORD)]
+
+
+class _Seeds:
+    """Makes accounts and people through the flows that make real ones."""
+
+    def __init__(self, house: House, at: datetime) -> None:
+        self._house = house
+        self._at = at
+
+    def account(self, name: str, edition: str = "enterprise", **more: Any) -> UUID:
+        asked = AccountChange(name, edition, **more)
+        return _made(directory.create_account(self._house.db, asked, actor=audit.CONSOLE, at=self._at))
+
+    def user(
+        self,
+        account: UUID | None,
+        email: str,
+        name: str,
+        *,
+        role: str = "member",
+        licensed: bool = True,
+        password: str | None = PASSWORD,
+    ) -> UUID:
+        new = NewUser(email, name, role, licensed, password)
+        return _made(directory.create_user(self._house, account, new, actor=audit.CONSOLE, at=self._at))
+
+    def require(self, account: UUID) -> None:
+        with self._house.db.write() as connection:
+            records.update_account(connection, account, {"policy": "required"})
+
+    def protect(self, user: UUID) -> None:
+        """Set a phone up that nobody has: its secret is forgotten here and now."""
+        with self._house.db.write() as connection:
+            person = self._find(user)
+            opened = enrolment_flow.open_for(self._house, connection, person, "demo", at=self._at, name="Old phone")
+            code = totp.code_of(opened.secret, totp.step_of(self._at))
+            confirmed = enrolment_flow.confirm(
+                self._house, connection, person, "demo", opened.id, code, visitor=audit.HERE, at=self._at,
+            )  # fmt: skip
+            if not isinstance(confirmed, Confirmed):
+                raise TypeError(confirmed)
+            factors.backup_code_saved(connection, person.id)
+
+    def lock(self, user: UUID, at: datetime) -> None:
+        """Let somebody type five wrong backup codes."""
+        wrong = proof.parse(WRONG_BACKUP_CODE)
+        if isinstance(wrong, proof.Malformed):
+            raise TypeError(wrong)
+        for _ in range(LOCK_AFTER):
+            with self._house.db.write() as connection:
+                factors.prove(
+                    self._house, connection, self._find(user), wrong, door="sign_in", visitor=audit.HERE, at=at,
+                )  # fmt: skip
+
+    def _find(self, user: UUID) -> Person:
+        with self._house.db.read() as connection:
+            person = directory.find_person(connection, user)
+        if person is None:
+            raise LookupError(user)
+        return person
+
+
+def _made(made: UUID | directory.Refused | None) -> UUID:
+    if not isinstance(made, UUID):
+        raise TypeError(made)
+    return made

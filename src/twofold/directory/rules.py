@@ -1,0 +1,66 @@
+"""What an account and a user may be called and how an account signs in: pure rules, each with its sentence."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from twofold.directory.email_address import usable
+
+ROLES = ("member", "admin", "support")
+NAME_LENGTH = 120
+EDITION_LENGTH = 60
+MOST_SEATS = 10_000_000
+
+
+class Fault(NamedTuple):
+    """What is wrong with a field, and how to write it instead."""
+
+    field: str
+    why: str
+
+
+def fault_of_email(email: str) -> Fault | None:
+    """Say why a text cannot be a user's address."""
+    return None if usable(email) else Fault("email", "Write the address like name@example.com.")
+
+
+def fault_of_name(name: str) -> Fault | None:
+    """Say why a text cannot be a name."""
+    if 1 <= len(name.strip()) <= NAME_LENGTH and name.isprintable():
+        return None
+    return Fault("name", f"Give a name of 1 to {NAME_LENGTH} characters.")
+
+
+def fault_of_account(
+    *,
+    name: str | None,
+    edition: str | None,
+    sso: bool | None,
+    sso_domains: Sequence[str] | None,
+    sso_url: str | None,
+    seats: int | None,
+) -> Fault | None:
+    """Say why an account cannot be like this; None stands for what is not said."""
+    if name is not None and (fault := fault_of_name(name)):
+        return fault
+    if edition is not None and not (1 <= len(edition) <= EDITION_LENGTH and edition.isprintable()):
+        return Fault("edition", "Give the edition's name, such as enterprise or standard.")
+    if seats is not None and not 0 <= seats <= MOST_SEATS:
+        return Fault("seats", f"Give the number of licences, 0 to {MOST_SEATS}.")
+    if sso_url is not None and not _is_https(sso_url):
+        return Fault("sso_url", "The sign-in address of the organisation must begin with https://.")
+    if sso and not sso_url:
+        return Fault("sso_url", "Single sign-on needs the organisation's sign-in address.")
+    if sso and not sso_domains:
+        return Fault("sso_domains", "Single sign-on needs at least one e-mail domain.")
+    if not all(usable(f"name@{domain}") for domain in sso_domains or ()):
+        return Fault("sso_domains", "Write a domain like acme.example, without @.")
+    return None
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        return False

@@ -1,0 +1,90 @@
+"""What works behind the pages, collected from the rooms: who composes which letter, what is done again and again."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from twofold.admin import letters as admin_letters
+from twofold.admin import reminder_flow as reminders
+from twofold.audit import seal_flow
+from twofold.factors import flow as factors
+from twofold.kit import outbox
+from twofold.kit.delivery import Delivery
+from twofold.kit.house import House
+from twofold.kit.letters import Composer
+from twofold.kit.smtp import SmtpTransport, Transport
+from twofold.lockouts import flow as lockouts
+from twofold.recovery import flow as recovery
+from twofold.recovery import letters as recovery_letters
+from twofold.resets import flow as resets
+from twofold.resets import letters as resets_letters
+from twofold.sessions import flow as sessions
+from twofold.settings import Settings
+from twofold.signin import flow as signin
+from twofold.signin import letters as signin_letters
+from twofold.worker import Job, Worker
+
+# The rooms below recovery cannot ask for the link "this wasn't me": it is added to what they tell a user.
+TOLD_TO_THEIR_USER = ("reset_confirm", "reset_done", "reset_refused_by_you")
+
+_COMPOSERS: Mapping[str, Composer] = {
+    **signin_letters.COMPOSERS,
+    **recovery_letters.COMPOSERS,
+    **resets_letters.COMPOSERS,
+    **{kind: recovery_letters.with_not_me(resets_letters.COMPOSERS[kind]) for kind in TOLD_TO_THEIR_USER},
+    **admin_letters.COMPOSERS,
+}
+COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COMPOSERS.items()}
+
+# Somebody waits for these before a page: they do not queue behind ten thousand reminders.
+URGENT = frozenset({"sign_in_code", "password_link", "reset_confirm"})
+LETTERS_AT_ONCE = 3
+
+FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
+    sessions.forget_over,
+    signin.forget_over,
+    factors.forget_over,
+    lockouts.forget_old,
+    resets.forget_over,
+    recovery.forget_over,
+    reminders.forget_over,
+    outbox.forget_settled,
+)
+
+
+def worker_of(house: House, transport: Transport | None = None) -> Worker:
+    """Build the worker of a house; without a transport named letters go to the mail server of the settings, if any."""
+    return Worker(house, jobs_of(house, transport or _mail_server(house.settings)))
+
+
+def jobs_of(house: House, transport: Transport | None) -> list[Job]:
+    """List what is to be done; letters only where something delivers them."""
+    jobs = [
+        Job("seal", timedelta(seconds=3), _seal),
+        Job("remind", timedelta(minutes=10), reminders.remind, alone=True),
+        Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
+    ]
+    if transport is not None:
+        delivery, second = Delivery(house, transport, COMPOSERS, URGENT), timedelta(seconds=1)
+        jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE + 1)]
+        jobs.append(Job("letters-urgent", second, delivery.run_urgent))
+    return jobs
+
+
+def _mail_server(settings: Settings) -> Transport | None:
+    if settings.smtp_url is None:
+        return None
+    own_name = urlsplit(settings.base_url).hostname or "localhost"
+    return SmtpTransport(settings.smtp_url, ca=settings.smtp_ca, own_name=own_name)
+
+
+def _seal(house: House, at: datetime) -> None:
+    seal_flow.seal_everything(house.db, at)
+
+
+def _clean_up(house: House, at: datetime) -> None:
+    for forget in FORGET:
+        with house.db.write() as connection:  # each its own, so that none holds the others up for long
+            forget(connection, at)

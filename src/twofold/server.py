@@ -1,0 +1,73 @@
+"""Listening: one process or several, on an address that is free, until somebody says stop."""
+
+import errno
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+from litestar.types import ASGIApp
+
+GRACE = 15  # seconds for requests under way when the server is told to stop
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the message says why and what to do."""
+
+
+def demand_free(host: str, port: int) -> None:
+    """Let only an address pass on which nobody listens, before anything is started.
+
+    Raises:
+        CannotListen: it is taken, forbidden, or none of this machine's.
+
+    """
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise CannotListen(f"There is no address {host} on this machine. Choose another with --host.") from error
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            raise CannotListen(_why_not(host, port, error)) from error
+
+
+def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1) -> None:
+    """Serve an application, or the factory that a name leads to; return when told to stop (SIGTERM, SIGINT).
+
+    Requests under way are finished. `X-Forwarded-For` is left to us: uvicorn would believe it of any peer on loopback.
+    """
+    options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, _as_told)
+    uvicorn.run(
+        application,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
+        **options,
+    )
+
+
+def _as_told(_signal: int, _frame: object) -> None:
+    """Do nothing: uvicorn has stopped for this signal already, and raises it once more when it is done."""
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} on {host} is taken by another program. Stop that one, or choose another with --port."
+        case errno.EACCES:
+            return f"Port {port} needs rights that this user lacks. Choose one above 1023 with --port."
+        case errno.EADDRNOTAVAIL:
+            return f"There is no address {host} on this machine. Choose another with --host."
+        case _:
+            return f"Port {port} on {host} cannot be listened on: {error.strerror}."
