@@ -118,7 +118,7 @@ def codes_around(member: Member, at: datetime) -> list[str]:
 
 @dataclass
 class Load:
-    """Threads in which people sign in, each code three times, until the load is stopped or everybody is through."""
+    """Threads in which people sign in, each code twice, until the load is stopped or everybody is through."""
 
     nodes: Sequence[str]
     members: Sequence[Member]
@@ -162,7 +162,7 @@ class Load:
     def _sign_in(self, program: Program, member: Member) -> None:
         typed = codes_around(member, now()) + ([member.factor.backup_code] if self.backup_codes else [])
         for code in typed:
-            for _ in range(3):
+            for _ in range(2):
                 if not self._stopping.is_set():
                     self.tries.append(program.sign_in(member.email, code))
                     if self.tries[-1].status in {503, None}:

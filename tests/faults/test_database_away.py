@@ -93,7 +93,7 @@ def test_everybody_is_answered_within_two_seconds_and_the_service_returns_by_its
         began = time.monotonic()
         broken(pair.postgres)
         away_from = time.monotonic()
-        time.sleep(4)
+        time.sleep(3)
         assert [node.status("/healthz") for node in pair.nodes] == [200, 200]
         not_ready = [httpx.get(url + "/readyz", verify=False) for url in pair.urls]  # noqa: S501 - no TLS
         away_until = time.monotonic()
@@ -101,9 +101,9 @@ def test_everybody_is_answered_within_two_seconds_and_the_service_returns_by_its
         back = time.monotonic()
         for node in pair.nodes:
             processes.wait_until(lambda node=node: node.status("/readyz") == 200, seconds=5, what="ready again")
-        time.sleep(1.5)
+        time.sleep(1.2)
         late = time.monotonic()
-        time.sleep(0.7)
+        time.sleep(0.5)
     finally:
         for asker in askers:
             asker.stop()
@@ -137,15 +137,15 @@ def test_an_idle_pool_does_not_refuse_the_first_who_comes_after_a_restart(pair: 
         http.close()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_nothing_is_accepted_twice_when_the_database_breaks_under_load(pair: Pair, fault: str) -> None:
     """Stops: replay after an answer that was lost; a session without its audit event."""
     broken, mended = FAULTS[fault]
-    members = crowd(pair.database_url, 24, fault)
+    members = crowd(pair.database_url, 12, fault)
     with Load(pair.urls, members) as load:
-        processes.wait_until(lambda: load.accepted >= 8, seconds=20, what="sign-ins")
+        processes.wait_until(lambda: load.accepted >= 6, seconds=20, what="sign-ins")
         broken(pair.postgres)
-        time.sleep(1.8)
+        time.sleep(1.7)
         mended(pair.postgres)
         load.finish()
     for node in pair.nodes:

@@ -5,8 +5,12 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal, Self
+
+import psycopg
+from psycopg import sql
 
 from tests.harness.postgres import Cluster
 
@@ -37,19 +41,26 @@ class SqliteDatabases:
 
 
 class PostgresqlDatabases:
-    """Makes databases in a cluster, which is asked for only when the first one is needed."""
+    """Makes databases in a cluster, which is asked for only when the first one is needed.
+
+    One that comes back as it went, but for its rows, is emptied and given out again: that costs a tenth of a new one.
+    """
 
     def __init__(self, cluster: Callable[[], Cluster]) -> None:
         self._cluster = cluster
-        self._has_template = False
+        self._template: _Template | None = None
+        self._emptied: list[str] = []
 
     def fresh(self) -> str:
-        """Return the URL of a new database with the current schema and nothing else."""
+        """Return the URL of a database with the current schema and nothing else."""
         cluster = self._cluster()
-        if not self._has_template:
+        if self._template is None:
             cluster.drop_database(TEMPLATE)  # what a migration that failed has left
             _migrate(cluster.create_database(TEMPLATE))
-            self._has_template = True
+            with cluster.connect(TEMPLATE) as connection:
+                self._template = _Template.of(connection)
+        if self._emptied:
+            return self._emptied.pop()
         return cluster.create_database(_new_name(), template=TEMPLATE)
 
     def blank(self) -> str:
@@ -58,7 +69,68 @@ class PostgresqlDatabases:
 
     def drop(self, url: str) -> None:
         """Remove a database again, whoever is still connected."""
-        self._cluster().drop_database(url.rpartition("/")[2])
+        cluster, name = self._cluster(), url.rpartition("/")[2]
+        if self._template is not None:
+            with cluster.connect(name) as connection:
+                emptied = self._template.restore(connection)
+            if emptied:
+                self._emptied.append(url)
+                return
+        cluster.drop_database(name)
+
+
+@dataclass(frozen=True)
+class _Template:
+    """What a database looks like that was migrated and never used: its relations, its few rows."""
+
+    relations: list[str]
+    tables: list[str]
+    rows: dict[str, list[tuple[object, ...]]]
+
+    RELATIONS: ClassVar = """
+        SELECT relkind || ' ' || relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'S', 'v') ORDER BY 1
+    """
+    STRANGERS: ClassVar = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    @classmethod
+    def of(cls, connection: psycopg.Connection[tuple[object, ...]]) -> Self:
+        """Look at a database."""
+        relations = cls._relations(connection)
+        tables = [relation.removeprefix("r ") for relation in relations if relation.startswith("r ")]
+        rows = {
+            table: connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+            for table in tables
+        }
+        return cls(relations, tables, rows)
+
+    def restore(self, connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+        """Make a database look like this again; False where it has other relations or somebody is still connected."""
+        if self._relations(connection) != self.relations or connection.execute(self.STRANGERS).fetchone() != (0,):
+            return False
+        sequences = [relation.removeprefix("S ") for relation in self.relations if relation.startswith("S ")]
+        with connection.transaction():
+            connection.execute("SET LOCAL session_replication_role = replica")  # no foreign keys: any order will do
+            connection.execute(
+                sql.SQL("; ").join(
+                    [
+                        *(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in self.tables),
+                        *(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(name)) for name in sequences),
+                    ]
+                )
+            )
+            for table, rows in self.rows.items():
+                for row in rows:
+                    places = sql.SQL(", ").join([sql.Placeholder()] * len(row))
+                    insert = sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE VALUES ({})")
+                    connection.execute(insert.format(sql.Identifier(table), places), row)
+        return True
+
+    @classmethod
+    def _relations(cls, connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+        return [str(name) for (name,) in connection.execute(cls.RELATIONS)]
 
 
 def _new_name() -> str:

@@ -207,17 +207,13 @@ class SmtpServer:
 class _Running:
     """The listening part, with an event loop in a thread of its own."""
 
-    def __init__(
-        self, make_session: Callable[[], SMTP], host: str, port: int, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, make_session: Callable[[], SMTP], host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._loop = asyncio.new_event_loop()
         self._sessions: list[SMTP] = []
         self._make_session = make_session
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtp", daemon=True)
         self._thread.start()
-        self._server = self._call(
-            self._loop.create_server(self._new_session, host, port, reuse_address=True, ssl=tls)
-        )
+        self._server = self._call(self._loop.create_server(self._new_session, host, port, reuse_address=True, ssl=tls))
 
     def stop(self) -> None:
         self._call(self._cut())

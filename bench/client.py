@@ -1,0 +1,96 @@
+"""A lean HTTP/1.1 client: one kept-alive connection, one request at a time, as little CPU as Python allows."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+
+class ConnectionLost(Exception):
+    """The server closed a connection in the middle."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+class Connection(asyncio.Protocol):
+    """A connection to the server under measurement. Answers must carry a Content-Length, which ours do."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._waiting: asyncio.Future[Answer] | None = None
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> "Connection":
+        """Connect."""
+        _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
+        return connection
+
+    async def send(self, request: bytes) -> Answer:
+        """Send a request and wait for its answer."""
+        assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionLost
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiting
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        end = head + 4 + _content_length(self._received, head)
+        if len(self._received) < end or self._waiting is None or self._waiting.done():
+            return
+        answer = Answer(int(self._received[9:12]), bytes(self._received[head + 4 : end]))
+        del self._received[:end]
+        self._waiting.set_result(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(ConnectionLost(str(error or "closed")))
+
+
+def get(path: str, **headers: str) -> bytes:
+    """Build a GET request."""
+    return _head("GET", path, headers)
+
+
+def post(path: str, body: object, **headers: str) -> bytes:
+    """Build a POST request with a JSON body."""
+    content = msgspec.json.encode(body)
+    about = {"content_type": "application/json", "content_length": str(len(content)), **headers}
+    return _head("POST", path, about) + content
+
+
+def _head(method: str, path: str, headers: dict[str, str]) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "user-agent: Twofold-Bench/1.0"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _content_length(received: bytearray, head: int) -> int:
+    place = received.find(b"\r\ncontent-length:", 0, head)
+    if place < 0:
+        place = received[:head].lower().find(b"\r\ncontent-length:")
+    if place < 0:
+        return 0
+    return int(received[place + 17 : received.find(b"\r\n", place + 2)])

@@ -1,0 +1,80 @@
+"""The server with its statements counted: a run apart, since counting costs time.
+
+    python -m bench.counting --host H --port P --workers 1
+
+Counted is what a request does, wherever it runs; what the server does on its own is not. GET /bench/counts tells.
+"""
+
+import os
+import sys
+from collections import Counter
+from contextvars import ContextVar
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import uvicorn
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from twofold.app import build_app, build_house
+from twofold.settings import load
+
+COUNTS = "/bench/counts"
+
+_in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+
+
+class Counts(msgspec.Struct):
+    """Statements that read or write (those that only begin a transaction apart), and commits, so far."""
+
+    statements: int
+    commits: int
+    texts: dict[str, int]
+
+
+class Counting:
+    """ASGI middleware that marks what belongs to a request, and answers how much there was of it."""
+
+    def __init__(self, app: ASGIApp, engine: sa.Engine) -> None:
+        self._app = app
+        self._texts: Counter[str] = Counter()
+        self._commits = 0
+        sa.event.listen(engine, "before_cursor_execute", self._statement)
+        sa.event.listen(engine, "commit", self._commit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == COUNTS:
+            await self._tell(send)
+            return
+        mark = _in_request.set(scope["type"] == "http")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _in_request.reset(mark)
+
+    def _statement(self, _c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:  # noqa: FBT001 - SQLAlchemy's signature
+        if _in_request.get() and not statement.startswith("BEGIN"):
+            self._texts[statement] += 1
+
+    def _commit(self, _connection: sa.Connection) -> None:
+        self._commits += _in_request.get()
+
+    async def _tell(self, send: Send) -> None:
+        body = msgspec.json.encode(Counts(self._texts.total(), self._commits, dict(self._texts)))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def from_environment() -> ASGIApp:
+    """Build the application as the server does, with the counting around it."""
+    house = build_house(load(os.environ))
+    return Counting(build_app(house), house.db.engine)
+
+
+if __name__ == "__main__":
+    arguments = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
+    uvicorn.run(
+        "bench.counting:from_environment", factory=True, host=arguments["--host"], port=int(arguments["--port"]),
+        access_log=False,
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""The people of the bench: everything about the n-th one follows from n, so the load program needs only a number.
+
+Their secrets are derived, not drawn: what guards nothing may be repeatable.
+"""
+
+import hashlib
+import hmac
+import uuid
+from datetime import UTC, datetime
+
+from twofold.factors import backup_code
+
+PASSWORD = "eleven purple walruses play chess"
+PEOPLE_PER_ACCOUNT = 50
+TOTP_PERIOD = 30
+
+
+def email(n: int) -> str:
+    """Return the address of the n-th person."""
+    return f"person{n}@company{n // PEOPLE_PER_ACCOUNT}.example"
+
+
+def user_id(n: int) -> uuid.UUID:
+    """Return the id of the n-th person; spread like random ones, so that indexes fill as they do in life."""
+    return uuid.UUID(bytes=_derive("user", n)[:16], version=4)
+
+
+def account_id(n: int) -> uuid.UUID:
+    """Return the id of the n-th account."""
+    return uuid.UUID(bytes=_derive("account", n)[:16], version=4)
+
+
+def row_id(kind: str, n: int) -> uuid.UUID:
+    """Return the id of another row of the n-th person."""
+    return uuid.UUID(bytes=_derive(kind, n)[:16], version=4)
+
+
+def secret(n: int) -> bytes:
+    """Return the 160 bits in the n-th person's authenticator app."""
+    return _derive("secret", n)[:20]
+
+
+def code(n: int, at: float) -> str:
+    """Return what the n-th person's app shows at a moment (RFC 6238), computed apart from the code under test."""
+    mac = hmac.digest(secret(n), int(at // TOTP_PERIOD).to_bytes(8, "big"), "sha1")
+    start = mac[-1] & 15
+    return f"{(int.from_bytes(mac[start : start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def spare_code(n: int) -> str:
+    """Return the backup code of the n-th person."""
+    return backup_code.from_bytes(_derive("backup code", n)[: backup_code.BYTES])
+
+
+def token(kind: str, n: int) -> str:
+    """Return the n-th person's token of a kind (`session`, `signin`)."""
+    return f"tf_{kind}_{_derive(kind, n).hex()}"
+
+
+def long_ago() -> datetime:
+    """Return a moment at which everything of the bench was made."""
+    return datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def _derive(what: str, n: int) -> bytes:
+    return hashlib.sha256(f"{what} {n}".encode()).digest()

@@ -1,0 +1,89 @@
+"""One measurement: a server, one operation, so many connections; what it cost and how long it took."""
+
+import msgspec
+
+from bench import seed
+from bench.load import Job, Seen
+from bench.subject import LoadProgram, Store
+from tests.harness.server import Server
+
+# Each of these uses its people up; the others may come back to the same ones.
+USES_UP = {"full_sign_in", "second_factor", "backup_code_sign_in"}
+STARTS_SESSION = USES_UP
+PEOPLE_FOR_READS = 2_000
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One measurement. CPU in milliseconds per operation, latencies in milliseconds."""
+
+    operation: str
+    store: str
+    workers: int
+    connections: int
+    operations: int
+    seconds: float
+    server_cpu_ms: float
+    database_cpu_ms: float
+    load_cpu_ms: float
+    per_second: float
+    p50: float
+    p99: float
+
+
+class People:
+    """Hands people out, so that nobody is used twice."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._next = 0
+
+    def take(self, count: int) -> range:
+        """Return people whom nobody had before.
+
+        Raises:
+            RuntimeError: there are not so many left.
+
+        """
+        if self._next + count > self._count:
+            raise RuntimeError(f"the crowd of {self._count} people is used up: seed more")
+        taken = range(self._next, self._next + count)
+        self._next += count
+        return taken
+
+
+def prepare(store: Store, operation: str, people: range) -> None:
+    """Bring people to where the operation begins."""
+    if operation == "second_factor":
+        seed.begin_sign_ins(store.db, people)
+    elif operation == "session_check":
+        seed.start_sessions(store.db, people)
+
+
+def measure(store: Store, server: Server, load: LoadProgram, job: Job, workers: int) -> Cell:
+    """Run a job and take the CPU time of server and database before and after it."""
+    sessions = seed.count_sessions(store.db)
+    server_cpu, database_cpu = server.cpu_seconds(), store.cpu_seconds()
+    seen = load.run(job)
+    server_cpu, database_cpu = server.cpu_seconds() - server_cpu, store.cpu_seconds() - database_cpu
+    _check_sessions(store, job, seen, sessions)
+    per_operation = 1000 / seen.operations
+    return Cell(
+        job.operation, store.kind, workers, job.connections, seen.operations, seen.seconds,
+        server_cpu * per_operation, database_cpu * per_operation, seen.own_cpu_seconds * per_operation,
+        seen.per_second, seen.p50, seen.p99,
+    )  # fmt: skip
+
+
+def job_of(server: Server, operation: str, connections: int, seconds: float, people: range) -> Job:
+    """Describe what the load program is to do."""
+    return Job(
+        server.port, operation, connections, seconds, people.start, len(people), again=operation not in USES_UP
+    )
+
+
+def _check_sessions(store: Store, job: Job, seen: Seen, before: int) -> None:
+    """A sign-in counts only where the database holds its session."""
+    expected = seen.operations if job.operation in STARTS_SESSION else 0
+    made = seed.count_sessions(store.db) - before
+    if made != expected:
+        raise RuntimeError(f"{job.operation}: {seen.operations} operations made {made} sessions")

@@ -1,0 +1,64 @@
+"""What is measured, as a client does it: each is the work of one person, from first request to last answer."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from bench import crowd
+from bench.client import Answer, Connection, get, post
+
+Operation = Callable[[Connection, int], Awaitable[None]]
+
+
+class WrongAnswer(Exception):
+    """The server did not do what it was asked, so that its speed means nothing."""
+
+
+async def full_sign_in(connection: Connection, n: int) -> None:
+    """Prove the password, then the second factor."""
+    sign_in = await _password(connection, n)
+    body = {"sign_in": sign_in, "code": crowd.code(n, time.time())}
+    _has(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
+
+
+async def backup_code_sign_in(connection: Connection, n: int) -> None:
+    """Prove the password, then the backup code, and take the new one."""
+    body = {"sign_in": await _password(connection, n), "backup_code": crowd.spare_code(n)}
+    _has(await connection.send(post("/api/v1/sign-ins/backup-code", body)), 200, "new_backup_code")
+
+
+async def second_factor(connection: Connection, n: int) -> None:
+    """Prove the second factor of a sign-in whose password was proved before."""
+    body = {"sign_in": crowd.token("signin", n), "code": crowd.code(n, time.time())}
+    _has(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
+
+
+async def session_check(connection: Connection, n: int) -> None:
+    """Ask who is signed in."""
+    bearer = f"Bearer {crowd.token('session', n)}"
+    _has(await connection.send(get("/api/v1/session", authorization=bearer)), 200, "authenticated_at")
+
+
+async def sign_in_page(connection: Connection, n: int) -> None:
+    """Open the page on which a sign-in begins."""
+    _has(await connection.send(get("/sign-in")), 200, "<h1")
+
+
+async def _password(connection: Connection, n: int) -> str:
+    body = {"email": crowd.email(n), "password": crowd.PASSWORD}
+    answer = await connection.send(post("/api/v1/sign-ins", body))
+    _has(answer, 201, "sign_in")
+    return str(answer.json()["sign_in"])
+
+
+def _has(answer: Answer, status: int, what: str) -> None:
+    if answer.status != status or what.encode() not in answer.body:
+        raise WrongAnswer(f"{answer.status} instead of {status} with {what}: {answer.body[:300]!r}")
+
+
+OPERATIONS: dict[str, Operation] = {
+    "full_sign_in": full_sign_in,
+    "second_factor": second_factor,
+    "backup_code_sign_in": backup_code_sign_in,
+    "session_check": session_check,
+    "sign_in_page": sign_in_page,
+}

@@ -1,0 +1,126 @@
+"""What is measured: a database with the crowd in it, and `twofold serve` on it as an operator runs it."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from bench.load import Job, Seen
+from tests.harness import processes
+from tests.harness.postgres import Cluster
+from tests.harness.server import SERVE, Server
+from twofold import migrate
+from twofold.kit.db import Database
+from twofold.kit.hashing import Hasher
+from twofold.kit.vault import Vault
+from twofold.settings import load
+
+KEYS = "bench:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="  # 32 bytes that encrypt nothing of value
+COUNTED = (sys.executable, "-m", "bench.counting")
+
+
+class BenchCluster(Cluster):
+    """A durable cluster with as much memory as a small production server gives it."""
+
+    @property
+    def pid(self) -> int:
+        """The server's first process, parent of all others."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _options(self) -> list[str]:
+        settings = ("shared_buffers=1GB", "max_wal_size=4GB", "effective_cache_size=4GB")
+        return [*super()._options(), *(part for setting in settings for part in ("-c", setting))]
+
+
+class Store:
+    """A database to measure on, durable as in production: SQLite in a file, or PostgreSQL in a cluster of its own."""
+
+    def __init__(self, kind: str, folder: Path, cluster: BenchCluster | None) -> None:
+        self.kind = kind
+        self.folder = folder
+        self._cluster = cluster
+        self.url = f"sqlite:///{folder / 'twofold.db'}" if cluster is None else cluster.create_database("bench")
+        settings = load({"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS})
+        migrate.upgrade(settings.database_url)
+        self.db = Database(settings.database_url)
+        self.vault = Vault(settings.keys)
+        self.hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the database's own processes; SQLite has none."""
+        return 0.0 if self._cluster is None else processes.cpu_seconds(self._cluster.pid)
+
+    @contextmanager
+    def served(self, *, workers: int, counted: bool = False) -> Iterator[Server]:
+        """Serve it; `counted` serves the same application with its statements counted."""
+        settings = {"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS}
+        command = COUNTED if counted else SERVE
+        with Server(self.folder / "server", settings=settings, workers=workers, command=command) as server:
+            yield server
+
+
+@contextmanager
+def store(kind: str) -> Iterator[Store]:
+    """Make a database, and remove it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="twofold-bench-"))
+    try:
+        if kind == "sqlite":
+            yield Store(kind, folder, None)
+        else:
+            with BenchCluster(durable=True) as cluster:
+                yield Store(kind, folder, cluster)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class LoadProgram:
+    """The load program in its own process."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+    def run(self, job: Job) -> Seen:
+        """Hand a job over and wait for what it saw.
+
+        Raises:
+            RuntimeError: the server gave a wrong answer, or the load program ended.
+
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load program ended")
+        seen = msgspec.json.decode(line, type=Seen)
+        if seen.wrong is not None:
+            raise RuntimeError(f"{job.operation}: {seen.wrong}")
+        return seen
+
+
+def memory_mib(server: Server) -> list[float]:
+    """Return the memory of each serving process: its proportional set size (PSS), shared pages shared out."""
+    return [_pss_kib(pid) / 1024 for pid in server.workers]
+
+
+def _pss_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0

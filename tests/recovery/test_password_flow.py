@@ -1,0 +1,399 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.clock import NOON, later
+from tests.harness.houses import house_on
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, People
+from tests.recovery.conftest import PostOffice
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.password import Weakness
+from twofold.directory.person import Person
+from twofold.kit.house import House
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.profile import flow as profile
+from twofold.recovery import flow as recovery
+from twofold.recovery import password_flow
+from twofold.recovery.outcomes import Asked, MayChoose, NoMail, PasswordSaved
+from twofold.recovery.password_link import Elsewhere, Over, TooSoon
+from twofold.recovery.tables import password_links
+from twofold.signin.outcomes import Due, SignedIn
+
+
+def ask(house: House, email: str = ADA, at: datetime = NOON) -> Any:
+    return password_flow.ask(house, email, visitor=VISITOR, at=at)
+
+
+def choose(house: House, token: str, password: str = NEW_PASSWORD, at: datetime = NOON) -> Any:
+    return password_flow.choose(house, token, password, visitor=VISITOR, at=at)
+
+
+# --- a password is chosen
+
+
+def test_a_forgotten_password_is_replaced_by_link(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person()
+    assert ask(house) == Asked()
+    token = post_office.token("set-password")
+    found = password_flow.look(house, token, NOON)
+    assert isinstance(found, MayChoose)
+    assert (found.person.id, found.invited, found.expires_at) == (ada.id, False, later(hours=1))
+    assert choose(house, token) == PasswordSaved()
+    assert isinstance(people.begin(ada, at=later(minutes=1)), WrongPassword)
+    assert isinstance(people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD), SignedIn)
+
+
+def test_choosing_ends_every_session_and_sign_in_and_makes_none(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada, factor = people.protected()
+    session, attempt = people.token(ada, factor.phone), people.attempt(ada, at=later(seconds=30))
+    ask(house)
+    assert choose(house, post_office.token("set-password"), at=later(minutes=1)) == PasswordSaved()
+    assert people.find_session(session, at=later(minutes=1)) is None
+    code = factor.phone.code(later(minutes=1))
+    assert not isinstance(people.give_code(attempt, code, at=later(minutes=1)), SignedIn)
+
+
+def test_it_never_skips_the_second_factor_and_stays_unproven_until_used_with_it(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada, factor = people.protected()
+    ask(house)
+    choose(house, post_office.token("set-password"))
+    assert people.look_up(ada).password_unproven
+    due = people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD)
+    assert isinstance(due, Due)
+    assert due.next == "code"
+    assert people.look_up(ada).password_unproven
+    assert isinstance(people.give_code(due.sign_in, factor.phone.code(later(minutes=1)), at=later(minutes=1)), SignedIn)
+    assert not people.look_up(ada).password_unproven
+
+
+def test_it_is_told_and_written_down(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person()
+    ask(house)
+    choose(house, post_office.token("set-password"))
+    assert [letter.subject for letter in post_office.deliver()] == ["Your password was changed"]
+    events = people.events("password_link_asked", "password_link_sent", "password_set_by_mail")
+    assert [event.kind for event in events] == ["password_link_asked", "password_link_sent", "password_set_by_mail"]
+    assert {event.subject_id for event in events} == {ada.id}
+    assert [event.actor_kind for event in events] == ["nobody", "system", "user"]
+
+
+def test_waits_for_wrong_passwords_end_with_the_password_they_were_for(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada = people.person()
+    for second in range(5):
+        people.begin(ada, at=later(seconds=second), password="wrong")
+    assert isinstance(people.begin(ada, at=later(seconds=4), password="wrong"), Wait)
+    ask(house)
+    choose(house, post_office.token("set-password", later(seconds=4)), at=later(seconds=4))
+    assert isinstance(people.begin(ada, at=later(seconds=4), password=NEW_PASSWORD), SignedIn)
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("short", Weakness.TOO_SHORT),
+        ("x" * 257, Weakness.TOO_LONG),
+        ("password123", Weakness.COMMON),
+        ("ada@acme.example", Weakness.PERSONAL),
+    ],
+)
+def test_a_weak_password_is_refused_and_the_link_goes_on(
+    house: House, people: People, post_office: PostOffice, typed: str, why: Weakness
+) -> None:
+    people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    assert choose(house, token, typed) == why
+    assert choose(house, token) == PasswordSaved()
+
+
+# --- the life and death of a link
+
+
+def test_a_link_works_once(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    assert choose(house, token) == PasswordSaved()
+    assert choose(house, token, "something else entirely") == Over()
+    assert password_flow.look(house, token, NOON) == Over()
+    assert isinstance(people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD), SignedIn)
+
+
+def test_of_two_at_once_one_counts(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda n: choose(house, token, f"{NEW_PASSWORD} {n}"), range(4)))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Over", "Over", "Over", "PasswordSaved"]
+    assert len(people.events("password_set_by_mail")) == 1
+
+
+def test_its_hour_begins_when_the_letter_goes_out(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    ask(house)
+    token = post_office.token("set-password", later(hours=5))
+    assert isinstance(password_flow.look(house, token, later(hours=5, minutes=59, seconds=59)), MayChoose)
+    assert choose(house, token, at=later(hours=6)) == Over()
+
+
+def test_a_newer_link_takes_the_place_of_an_older(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    ask(house)
+    older = post_office.token("set-password")
+    ask(house)
+    newer = post_office.token("set-password")
+    assert choose(house, older) == Over()
+    assert choose(house, newer) == PasswordSaved()
+
+
+def test_a_letter_that_waits_is_dropped_when_a_newer_was_asked_for(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    people.person()
+    ask(house)
+    ask(house, at=later(seconds=1))
+    assert len(post_office.deliver(later(seconds=2))) == 1
+    assert choose(house, post_office.token("set-password"), at=later(seconds=2)) == PasswordSaved()
+
+
+def test_a_letter_that_was_sent_twice_brings_one_link_that_works(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    people.person()
+    ask(house)
+    first = post_office.token("set-password")
+    with house.db.write() as connection:  # as after a crash between the server's 250 and writing it down
+        connection.execute(sa.text("UPDATE outbox SET due_at = created_at, outcome = NULL, settled_at = NULL"))
+    second = post_office.token("set-password")
+    assert len({letter.message["Message-ID"] for letter in post_office.smtp.letters}) == 1
+    assert choose(house, first) == Over()
+    assert choose(house, second) == PasswordSaved()
+
+
+def change_password(house: House, people: People, ada: Person) -> None:
+    session = people.sign_in(ada)
+    asked = profile.NewPassword(PASSWORD, "another long password", "", None)
+    profile.change_password(house, session, asked, visitor=VISITOR, at=NOON)
+
+
+def change_address(house: House, people: People, ada: Person) -> None:
+    people.set_person(ada, email="countess@acme.example", email_key="countess@acme.example")
+
+
+def freeze(house: House, people: People, ada: Person) -> None:
+    people.set_person(ada, frozen_at=NOON)
+
+
+def deactivate(house: House, people: People, ada: Person) -> None:
+    people.set_person(ada, active=False)
+
+
+def turn_to_sso(house: House, people: People, ada: Person) -> None:
+    people.set_account(ada.account_id, sso=True, sso_url="https://sso.acme.example")
+
+
+def void(house: House, people: People, ada: Person) -> None:
+    with house.db.write() as connection:
+        recovery.void_links(connection, ada.id)
+
+
+def void_account(house: House, people: People, ada: Person) -> None:
+    with house.db.write() as connection:
+        recovery.void_links_of_account(connection, ada.account_id)
+
+
+DEATHS = [change_password, change_address, freeze, deactivate, turn_to_sso, void, void_account]
+
+
+@pytest.mark.parametrize("happens", DEATHS)
+def test_a_link_dies_of(
+    house: House, people: People, post_office: PostOffice, happens: Callable[[House, People, Person], None]
+) -> None:
+    ada = people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    happens(house, people, ada)
+    before = people.look_up(ada).password_hash
+    assert password_flow.look(house, token, NOON) == Over()
+    assert choose(house, token) == Over()
+    assert people.look_up(ada).password_hash == before
+
+
+@pytest.mark.parametrize("happens", [change_password, change_address, deactivate, void, void_account])
+def test_a_letter_that_waits_is_dropped_by(
+    house: House, people: People, post_office: PostOffice, happens: Callable[[House, People, Person], None]
+) -> None:
+    ada = people.person()
+    ask(house)
+    happens(house, people, ada)
+    assert not [letter for letter in post_office.deliver() if "/set-password/" in letter.text]
+
+
+def test_links_of_others_live_on(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person()
+    people.person("bob@acme.example")
+    ask(house, "bob@acme.example")
+    void(house, people, ada)
+    assert choose(house, post_office.token("set-password", to="bob@acme.example")) == PasswordSaved()
+
+
+@pytest.mark.parametrize("token", ["", "tf_password_", "tf_password_" + "x" * 43, "x" * 5000, "\ud800"])
+def test_a_forged_link_sets_nothing(house: House, people: People, post_office: PostOffice, token: str) -> None:
+    people.person()
+    ask(house)
+    post_office.deliver()
+    assert choose(house, token) == Over()
+
+
+def test_only_the_hash_of_a_token_is_stored(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    with house.db.read() as connection:
+        stored = repr(connection.execute(sa.text("SELECT * FROM password_links")).all())
+        stored += repr(connection.execute(sa.text("SELECT * FROM outbox")).all())
+    assert token.removeprefix("tf_password_") not in stored
+
+
+def test_links_that_are_over_are_forgotten(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    ask(house)
+    post_office.deliver()
+    with house.db.write() as connection:
+        assert recovery.forget_over(connection, later(minutes=59)) == 0
+        assert recovery.forget_over(connection, later(minutes=60)) == 1
+
+
+# --- after a reset
+
+
+def test_within_24_hours_of_a_reset_the_letter_says_so_and_brings_no_link(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    people.person(reset_confirmed_at=NOON)
+    assert ask(house, at=later(hours=1)) == Asked()
+    (letter,) = post_office.deliver(later(hours=1))
+    assert "/set-password/" not in letter.text
+    assert "Ask again after 4 March 2026, 12:00 UTC." in " ".join(letter.text.split())
+    ask(house, at=later(hours=24))
+    assert choose(house, post_office.token("set-password", later(hours=24)), at=later(hours=24)) == PasswordSaved()
+
+
+def test_a_link_from_before_a_reset_is_told_to_wait_and_never_works(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada = people.person()
+    ask(house)
+    token = post_office.token("set-password")
+    people.set_person(ada, reset_confirmed_at=later(minutes=5))
+    assert choose(house, token, at=later(minutes=6)) == TooSoon(later(hours=24, minutes=5))
+
+
+# --- what a stranger learns
+
+
+def test_only_somebody_who_is_there_gets_a_letter(house: House, people: People, post_office: PostOffice) -> None:
+    people.person(active=False)
+    assert ask(house) == ask(house, "nobody@acme.example") == Asked()
+    assert post_office.deliver() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "account", "says"),
+    [
+        ({"frozen_at": NOON}, {}, "your account is frozen"),
+        ({}, {"sso": True, "sso_url": "https://sso.acme.example/start"}, "https://sso.acme.example/start"),
+    ],
+)
+def test_who_has_no_password_to_choose_is_told_so_by_mail_alone(
+    house: House, people: People, post_office: PostOffice, values: dict[str, Any], account: dict[str, Any], says: str
+) -> None:
+    ada = people.person(**values)
+    people.set_account(ada.account_id, **account)
+    assert ask(house) == Asked()
+    (letter,) = post_office.deliver()
+    assert says in " ".join(letter.text.split())
+    assert "/set-password/" not in letter.text
+
+
+def test_an_address_of_single_sign_on_leads_there_known_or_not(house: House, people: People) -> None:
+    sso = people.account("Sso", sso=True, sso_url="https://sso.globex.example", sso_domains=["globex.example"])
+    people.person("ada@globex.example", account=sso, password=None)
+    there = Elsewhere("https://sso.globex.example")
+    assert ask(house, "ada@globex.example") == ask(house, "nobody@Globex.example") == there
+    assert people.letters() == []
+
+
+def test_every_address_costs_the_same_statements(house: House, people: People) -> None:
+    people.person()
+    people.person("frozen@acme.example", frozen_at=NOON)
+    people.person("gone@acme.example", active=False)
+    people.person("new@acme.example", password=None)
+    costs = {}
+    for email in (ADA, "frozen@acme.example", "gone@acme.example", "new@acme.example", "nobody@acme.example"):
+        costs[email] = statements_of(house, email)
+    assert len(costs[ADA]) == 7  # the domain; begin (SQLite says it) or not; throttle, person, letter, link, audit
+    assert len(set(map(tuple, costs.values()))) == 1, costs
+
+
+def statements_of(house: House, email: str) -> list[str]:
+    seen: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(house.db.engine, "before_cursor_execute", note)
+    try:
+        assert ask(house, email) == Asked()
+    finally:
+        sa.event.remove(house.db.engine, "before_cursor_execute", note)
+    return seen
+
+
+def test_three_letters_an_hour_go_out_known_or_not(house: House, people: People, post_office: PostOffice) -> None:
+    people.person()
+    for email in (ADA, "nobody@acme.example"):
+        assert [ask(house, email, later(minutes=n)) for n in range(3)] == [Asked()] * 3
+        assert ask(house, f" {email.upper()} ", later(minutes=3)) == Wait(57 * 60)
+        assert ask(house, email, later(minutes=59, seconds=59)) == Wait(1)
+        assert ask(house, email, later(minutes=60)) == Asked()
+    assert ask(house, "another@acme.example", later(minutes=3)) == Asked()
+
+
+def test_parallel_requests_are_counted_one_by_one(house: House, people: People) -> None:
+    people.person()
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: ask(house), range(8)))
+    assert outcomes.count(Asked()) == 3
+    assert len(people.letters("password_link")) == 3
+
+
+def test_without_a_mail_server_it_is_refused_known_or_not(database_url: str) -> None:
+    with house_on(database_url, mail=False) as house:
+        People(house).person()
+        assert ask(house) == ask(house, "nobody@acme.example") == NoMail()
+        with house.db.read() as connection:
+            assert connection.execute(sa.select(sa.func.count()).select_from(password_links)).scalar_one() == 0
+
+
+def test_somebody_invited_can_ask_as_well(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person(password=None)
+    with house.db.write() as connection:
+        recovery.invite(house, connection, ada, NOON, audit.CONSOLE)
+    invitation = post_office.token("set-password")
+    ask(house)
+    assert choose(house, post_office.token("set-password")) == PasswordSaved()
+    assert choose(house, invitation) == Over()
+    assert directory.weak_password(NEW_PASSWORD) is None
