@@ -110,8 +110,12 @@ def build_house(settings: Settings) -> House:
 
     """
     db = Database(settings.database_url, pool_size=settings.pool_size, patience=settings.database_patience)
-    vault = Vault(keyring.keys_of(settings))
-    keyring.check(db, vault)
+    try:
+        vault = Vault(keyring.keys_of(settings))
+        keyring.check(db, vault)
+    except BaseException:
+        db.close()
+        raise
     hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
     return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
 

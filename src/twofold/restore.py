@@ -16,6 +16,7 @@ from twofold.factors import totp
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
 from twofold.kit.db import Database
 from twofold.kit.visitor import Visitor
+from twofold.recovery.tables import not_me_links, password_links
 from twofold.resets.case import OPEN_STATES, State
 from twofold.resets.tables import reset_cases, reset_events
 from twofold.sessions.tables import sessions
@@ -67,7 +68,7 @@ def after_restore(db: Database, *, reason: str, at: datetime, visitor: Visitor =
             people=connection.execute(users.update().values(security_version=users.c.security_version + 1)).rowcount,
             authenticators=_spend_codes(connection, at),
             backup_codes=_spend_backup_codes(connection),
-            links=_cancel_reset_cases(connection, at),
+            links=_cancel_reset_cases(connection, at) + _void_links(connection, at),
         )
         for table in BEGUN:
             connection.execute(table.delete())
@@ -110,3 +111,10 @@ def _cancel_reset_cases(connection: sa.Connection, at: datetime) -> int:
     )
     ended = {"state": State.CANCELLED, "ended_at": at}
     return connection.execute(reset_cases.update().where(is_open).values(ended)).rowcount
+
+
+def _void_links(connection: sa.Connection, at: datetime) -> int:
+    """Make void what was mailed: passwords to set, invitations, "this wasn't me"."""
+    is_open = not_me_links.c.used_at.is_(None)
+    used = connection.execute(not_me_links.update().where(is_open).values(used_at=at)).rowcount
+    return used + connection.execute(password_links.delete()).rowcount

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.databases import TEMPLATE, PostgresqlDatabases
+from tests.harness.databases import BACKENDS, TEMPLATE, PostgresqlDatabases, SqliteDatabases
 from tests.harness.houses import CHEAP_SERVER, KEYS
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 
 WORKERS = 4  # in all: on one node, or two on each of two
+
+CHEAP_SETTINGS = {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,12 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Start two nodes on a PostgreSQL that is stopped, killed and frozen by the tests of a file, one after the other."""
+    """Start two nodes on a PostgreSQL that the tests of a file stop, kill and freeze, one after the other."""
     with Cluster(durable=True) as cluster:
         databases = PostgresqlDatabases(lambda: cluster)
         url = databases.fresh()
         cluster.drop_database(TEMPLATE)
-        settings = {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": KEYS}
-        settings |= {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
+        settings = {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
         nodes = [
             Server(tmp_path_factory.mktemp(name), settings=settings, workers=WORKERS // 2) for name in ("one", "two")
         ]
@@ -51,10 +53,38 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
                 node.stop()
 
 
+class ServeCheaply(Protocol):
+    """Starts a server that hashes passwords as fast as it may."""
+
+    def __call__(self, database_url: str, *, workers: int = 1, **settings: str) -> Server: ...
+
+
 @pytest.fixture
-def serve_four(serve: Serve, database_url: str) -> Server:
-    """Start a server of four workers; the test runs once on each kind of database."""
-    return serve(database_url, workers=WORKERS, **CHEAP_SERVER)
+def cheap(serve: Serve) -> ServeCheaply:
+    """Start servers that hash passwords as fast as they may: a crowd of people on two cores."""
+
+    def start(database_url: str, *, workers: int = 1, **settings: str) -> Server:
+        return serve(database_url, smtp=None, workers=workers, **(CHEAP_SERVER | settings))
+
+    return start
+
+
+@pytest.fixture(params=BACKENDS, scope="module")
+def four(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_databases: SqliteDatabases,
+    postgresql_databases: PostgresqlDatabases,
+) -> Iterator[Server]:
+    """Start a server of four workers on a database of its own; the tests of a file run on each kind, and share it."""
+    folder = tmp_path_factory.mktemp("four")
+    on_sqlite = request.param == "sqlite"
+    url = sqlite_databases.fresh(folder) if on_sqlite else postgresql_databases.fresh()
+    settings = {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
+    with Server(folder / "server", settings=settings, workers=WORKERS) as server:
+        yield server
+    if not on_sqlite:
+        postgresql_databases.drop(url)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import sqlalchemy as sa
 
+from tests.harness import processes
 from tests.harness.api import ROOT
 from tests.harness.authenticator import codes
 from tests.harness.houses import house_on
@@ -112,7 +113,7 @@ class Program:
 
 
 def codes_around(member: Member, at: datetime) -> list[str]:
-    """The codes that a server takes at a moment, in the order in which it takes them all: of the last step, this, the next."""
+    """The codes that a server takes at a moment, in the order in which it takes them all."""
     return codes(member.factor.phone.secret, at - timedelta(seconds=STEP), 3)
 
 
@@ -146,8 +147,13 @@ class Load:
         for thread in self._running:
             thread.join()
 
+    def wait_for(self, accepted: int) -> None:
+        """Wait until so many tries were accepted."""
+        processes.wait_until(lambda: self.accepted >= accepted, seconds=30, what=f"{accepted} sign-ins")
+
     @property
     def accepted(self) -> int:
+        """How many tries were accepted so far."""
         return sum(1 for one in list(self.tries) if one.accepted)
 
     def _run(self) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.faults.conftest import CHEAP_SETTINGS
 from tests.faults.crowd import Member, Program, crowd, now
-from tests.harness.houses import CHEAP_SERVER, KEYS
+from tests.harness.houses import KEYS
 from tests.harness.people import PASSWORD
 from tests.harness.server import Server
 from twofold.lockouts.budget import LOCK_AFTER
@@ -23,8 +24,7 @@ class Jumpy:
         self._set = folder / "clock"
         self.off = timedelta(0)
         self.jump(timedelta(0))
-        settings = {"TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_KEYS": KEYS}
-        settings |= {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
+        settings = {"TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
         self.server = Server(folder / "jumpy", settings=settings | self._faketime())
 
     def _faketime(self) -> dict[str, str]:

@@ -19,24 +19,24 @@ from tests.harness.server import Server
 from twofold.lockouts.budget import LOCK_AFTER
 
 
-def test_nothing_is_accepted_twice_when_workers_are_killed_under_load(serve_four: Server) -> None:
-    """Stops: a code that is accepted and not written down, a session without its audit event, a service that shrinks."""
-    url = serve_four.settings["TWOFOLD_DATABASE_URL"]
+def test_nothing_is_accepted_twice_when_workers_are_killed_under_load(four: Server) -> None:
+    """Stops: a code accepted and not written down, a session without its audit event, a service that shrinks."""
+    url = four.settings["TWOFOLD_DATABASE_URL"]
     members = crowd(url, 12)
-    before = set(serve_four.workers)
+    before = set(four.workers)
     assert len(before) == WORKERS
-    with Load([serve_four.url], members) as load:
+    with Load([four.url], members) as load:
         for number, victim in enumerate(before):
-            processes.wait_until(lambda so_far=number: load.accepted > 3 * so_far, seconds=20, what="sign-ins")
+            load.wait_for(3 * number + 1)
             processes.kill([victim])
         load.finish()
     check_nothing_accepted_twice(url, members, load.tries)
     check_every_session_was_told(url)
-    with Program([serve_four.url]) as program:
+    with Program([four.url]) as program:
         accepted = {(one.email, one.typed) for one in load.tries if one.accepted}
         again = [program.sign_in(email, typed) for email, typed in sorted(accepted)]
     assert {one.status for one in again} <= {401, 423}
-    processes.wait_until(lambda: len(set(serve_four.workers) - before) == WORKERS, seconds=20, what="new workers")
+    processes.wait_until(lambda: len(set(four.workers) - before) == WORKERS, seconds=20, what="new workers")
 
 
 class Guesser:
@@ -58,15 +58,15 @@ class Guesser:
         self._thread.join()
 
 
-def test_no_guess_is_won_by_killing_the_worker_that_charges_it(serve_four: Server) -> None:
+def test_no_guess_is_won_by_killing_the_worker_that_charges_it(four: Server) -> None:
     """Stops: a charge that is lost, so that more than five guesses are compared and answered."""
-    url = serve_four.settings["TWOFOLD_DATABASE_URL"]
+    url = four.settings["TWOFOLD_DATABASE_URL"]
     member = crowd(url, 1)[0]
     wrong = member.factor.phone.wrong_code(now())
-    with Program([serve_four.url]) as program:
+    with Program([four.url]) as program:
         assert program.sign_in(member.email, wrong).body["attempts_left"] == LOCK_AFTER - 1
-    guessers = [Guesser(serve_four, member.email, wrong) for _ in range(4)]
-    for victim in serve_four.workers[1:]:
+    guessers = [Guesser(four, member.email, wrong) for _ in range(4)]
+    for victim in four.workers[1:]:
         time.sleep(0.15)
         processes.kill([victim])
     time.sleep(1)
@@ -78,6 +78,6 @@ def test_no_guess_is_won_by_killing_the_worker_that_charges_it(serve_four: Serve
     assert len(left) <= LOCK_AFTER - 1
     assert [one for one in tries if one.status == 423], "the lock fell"
     assert truth(url).wrong[member.id] == LOCK_AFTER
-    serve_four.wait_until_ready()
-    with Program([serve_four.url]) as program:
+    four.wait_until_ready()
+    with Program([four.url]) as program:
         assert program.sign_in(member.email, member.factor.phone.code(now())).status == 423

@@ -88,7 +88,7 @@ class _Template:
     rows: dict[str, list[tuple[object, ...]]]
 
     RELATIONS: ClassVar = """
-        SELECT relkind || ' ' || relname FROM pg_class
+        SELECT relkind::text || ' ' || relname FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'S', 'v') ORDER BY 1
     """
     STRANGERS: ClassVar = (

@@ -1,4 +1,10 @@
+from typing import Any
+
 import sqlalchemy as sa
+
+from tests.harness.databases import PostgresqlDatabases
+from tests.harness.houses import house_on
+from tests.harness.people import People
 
 
 def table_names(url: str) -> set[str]:
@@ -15,3 +21,50 @@ def test_a_fresh_database_has_the_current_schema(database_url: str) -> None:
 
 def test_a_blank_database_has_nothing(blank_database_url: str) -> None:
     assert table_names(blank_database_url) == set()
+
+
+def test_a_postgresql_database_that_comes_back_is_given_out_again_as_if_new(
+    postgresql_databases: PostgresqlDatabases,
+) -> None:
+    url = postgresql_databases.fresh()
+    new = contents(url)
+    with house_on(url) as house:
+        People(house).protected()
+    assert contents(url) != new
+    postgresql_databases.drop(url)
+    again = postgresql_databases.fresh()
+    assert again == url
+    assert contents(again) == new
+    with house_on(again) as house:
+        People(house).person()
+        assert People(house).events()[0].number == 1
+    postgresql_databases.drop(again)
+
+
+def test_a_postgresql_database_that_was_rebuilt_or_is_in_use_is_given_to_nobody_else(
+    postgresql_databases: PostgresqlDatabases,
+) -> None:
+    rebuilt, in_use = postgresql_databases.fresh(), postgresql_databases.fresh()
+    engine = sa.create_engine(rebuilt)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE more (name text)"))
+    engine.dispose()
+    with house_on(in_use) as house:
+        People(house).person()
+        postgresql_databases.drop(rebuilt)
+        postgresql_databases.drop(in_use)
+    fresh = postgresql_databases.fresh()
+    assert fresh not in (rebuilt, in_use)
+    postgresql_databases.drop(fresh)
+
+
+def contents(url: str) -> dict[str, list[sa.Row[Any]]]:
+    """Return every row of every table."""
+    engine = sa.create_engine(url)
+    found = sa.MetaData()
+    try:
+        found.reflect(engine)
+        with engine.connect() as connection:
+            return {name: list(connection.execute(sa.select(table)).all()) for name, table in found.tables.items()}
+    finally:
+        engine.dispose()

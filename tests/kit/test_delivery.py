@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
@@ -48,7 +47,7 @@ class Dies:
 
 
 @pytest.fixture
-def delivery(house: House, smtp: SmtpServer, hands: Hands) -> Iterator[Delivery]:
+def delivery(house: House, smtp: SmtpServer, hands: Hands) -> Delivery:
     return Delivery(house, SmtpTransport(smtp.url, seconds=2), COMPOSERS, {"unlocked"})
 
 

@@ -86,7 +86,8 @@ def test_html_escapes_what_people_wrote_and_text_does_not() -> None:
 
 @pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
 def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
-    message = write("member_locked", facts={"name": f"Ada{mark}Bcc: eve@evil.example", "email": "a@b.example"}, person_url="x")  # fmt: skip
+    facts = {"name": f"Ada{mark}Bcc: eve@evil.example", "email": "a@b.example"}
+    message = write("member_locked", facts=facts, person_url="x")
     raw = message.as_bytes()
     head = raw.partition(b"\r\n\r\n")[0]
     assert b"\r\nBcc" not in head

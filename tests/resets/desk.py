@@ -9,9 +9,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
-from tests.harness.people import NEW_PASSWORD, PASSWORD, STRANGER, VISITOR, People
+from tests.harness.people import EARLIER, NEW_PASSWORD, PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
+from twofold.factors import enrolment_flow
+from twofold.factors.outcomes import Confirmed
 from twofold.jobs import COMPOSERS
 from twofold.kit import outbox
 from twofold.kit.db import metadata
@@ -42,6 +44,20 @@ class Desk:
         self.grace = people.person("grace@acme.example", role="admin", name="Grace Hopper")
         self.ada, self.factor = people.protected(name="Ada Lovelace")
         self._letters = Letters(self.house.settings)
+
+    def agent(self, email: str = "sam@operator.example", name: str = "Sam Vimes") -> tuple[Person, Factor]:
+        """Make a support agent who has set up a second factor, as each of them must."""
+        person = self.people.person(email, name=name, role="support")
+        with self.house.db.write() as connection:
+            held = directory.hold_person(connection, person.id)
+            assert held is not None
+            opened = enrolment_flow.open_for(self.house, connection, held, "test", at=EARLIER)
+            phone = phone_of(opened)
+            done = enrolment_flow.confirm(
+                self.house, connection, held, "test", opened.id, phone.code(EARLIER), visitor=VISITOR, at=EARLIER,
+            )  # fmt: skip
+        assert isinstance(done, Confirmed), done
+        return self.people.look_up(person), Factor(phone, done.backup_code or "")
 
     def ask(self, actor: Person | None = None, *, reason: str = REASON, at: datetime = NOON) -> UUID:
         """Open a case for Ada, by Grace unless somebody else is named."""

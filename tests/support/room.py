@@ -12,7 +12,7 @@ from tests.harness.people import EARLIER, PASSWORD, VISITOR, Factor, People, pho
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import enrolment_flow
-from twofold.factors.enrolment_flow import Confirmed
+from twofold.factors.outcomes import Confirmed
 
 REASON = "Ticket 4711, called back on the number on file."
 

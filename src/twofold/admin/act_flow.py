@@ -94,7 +94,9 @@ def unfreeze(
         )  # fmt: skip
 
 
-def invite(house: House, actor: Person, new: NewUser, *, visitor: Visitor, at: datetime) -> Made | Refused | NoMail:
+def invite(
+    house: House, actor: Person, new: NewUser, *, visitor: Visitor, at: datetime
+) -> Made | Refused | NoMail | NobodyThere:
     """Make somebody in the actor's account and mail them a link to choose a password."""
     if not house.outbox.configured:
         return NoMail()
@@ -103,6 +105,8 @@ def invite(house: House, actor: Person, new: NewUser, *, visitor: Visitor, at: d
         return prepared
     by = audit.user(actor.id)
     with house.db.write() as connection:
+        if not _still_holds(connection, actor):
+            return NobodyThere()
         made = directory.add_user(connection, actor.account_id, prepared, actor=by, at=at, visitor=visitor)
         if isinstance(made, Refused):
             return made
@@ -127,10 +131,15 @@ def invite_again(
 def _overseen(connection: sa.Connection, actor: Person, user_id: UUID, *, hold: bool = False) -> Person | None:
     """Find whom the actor oversees, if the actor still is who they were when their request began."""
     find = directory.hold_person if hold else directory.find_person
-    person, acting = find(connection, user_id), directory.find_person(connection, actor.id)
-    if person is None or acting is None or acting.security_version != actor.security_version:
-        return None
-    return person if oversees(acting, person) else None
+    person = find(connection, user_id)
+    seen = person is not None and oversees(actor, person) and _still_holds(connection, actor)
+    return person if seen else None
+
+
+def _still_holds(connection: sa.Connection, actor: Person) -> bool:
+    """Tell whether an actor has lost nothing since their request began: role, active and frozen raise the version."""
+    acting = directory.find_person(connection, actor.id)
+    return acting is not None and acting.security_version == actor.security_version
 
 
 def _tell_of_support(

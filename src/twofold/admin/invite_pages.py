@@ -48,6 +48,8 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
             return _invite_page(request, session, form, status, {field: words.refused(code, why)})
         case NoMail():
             return _invite_page(request, session, form, 503, {"": words.no_mail()})
+        case NobodyThere():
+            raise NotFoundException
         case _:
             assert_never(outcome)
 

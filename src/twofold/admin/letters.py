@@ -1,6 +1,7 @@
 """The administrator's letters, put together when they are delivered: out of date, they are dropped."""
 
 import math
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ def policy_reminder(house: House, connection: sa.Connection, entry: Entry, at: d
 
 def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell an administrator who changed the policy to what; None when they are none any more."""
-    admin = _administrator(connection, entry)
+    admin = _reader(connection, entry, {"admin"})
     if admin is None:
         return None
     facts = entry.facts
@@ -54,22 +55,24 @@ def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: d
 
 
 def member_unlocked(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
-    """Tell an administrator that a support agent unlocked somebody of their account, and why."""
-    admin = _administrator(connection, entry)
-    if admin is None:
+    """Tell an administrator that a support agent unlocked somebody of their account; agents tell each other."""
+    reader = _reader(connection, entry, {"admin", "support"})
+    if reader is None:
         return None
+    place = "support/users" if reader.role == "support" else "people"
     return {
-        "name": admin.name,
+        "name": reader.name,
         "happened_at": entry.created_at,
         "facts": entry.facts,
-        "person_url": f"{house.settings.base_url}/people/{entry.facts['user_id']}",
+        "person_url": f"{house.settings.base_url}/{place}/{entry.facts['user_id']}",
     }
 
 
-def _administrator(connection: sa.Connection, entry: Entry) -> Person | None:
-    admin = directory.find_person(connection, entry.user_id)
-    at_work = admin is not None and admin.active and admin.frozen_at is None and admin.role == "admin"
-    return admin if at_work else None
+def _reader(connection: sa.Connection, entry: Entry, roles: AbstractSet[str]) -> Person | None:
+    """Return whom a letter is for, if they are at work and still have one of the roles that may know."""
+    reader = directory.find_person(connection, entry.user_id)
+    at_work = reader is not None and reader.active and reader.frozen_at is None and reader.role in roles
+    return reader if at_work else None
 
 
 COMPOSERS: dict[str, Composer] = {

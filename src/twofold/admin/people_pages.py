@@ -98,7 +98,8 @@ def save_change(
             return see_other(f"/people/{listed.person.id}?done={done}")
         case Refused(code, field, why):
             errors = {field if form is not None else "": words.refused(code, why)}
-            return _person_page(request, session, listed, at, 409, errors, form)
+            status = 400 if code == "invalid_request" else 409
+            return _person_page(request, session, listed, at, status, errors, form)
         case None:
             raise NotFoundException
         case _:

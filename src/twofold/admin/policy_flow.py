@@ -75,7 +75,7 @@ def preview(house: House, session: Session, policy: Policy, at: datetime, most: 
         if account is None:
             return NoLongerAdmin()
         refused = _why_not(house, connection, account, policy, at)
-        return refused or _preview(connection, account, policy, at, most)
+        return _preview(connection, account, policy, at, most) if refused is None else refused
 
 
 def change_policy(
@@ -88,7 +88,7 @@ def change_policy(
         if account is None or actor is None or actor.security_version != session.person.security_version:
             return NoLongerAdmin()
         refused = _why_not(house, connection, account, policy, at)
-        if refused:
+        if refused is not None:
             return refused
         before, after = _policy_of(account), normalised(policy, at)
         if not alike(before, after, at):
@@ -99,7 +99,8 @@ def change_policy(
 def _why_not(
     house: House, connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime
 ) -> NotOffered | WouldLockOutLastAdmin | NoMail | None:
-    if refused := why_not_offered(house, account, at):
+    refused = why_not_offered(house, account, at)
+    if refused is not None:
         return refused
     if not policy.is_required or alike(_policy_of(account), policy, at):
         return None

@@ -12,7 +12,7 @@ from litestar import Response, get, patch, post
 from litestar.params import Parameter, QueryParameter
 
 from twofold.admin import act_flow, guard, people_flow
-from twofold.admin.act_flow import Made
+from twofold.admin.act_flow import Made, NobodyThere
 from twofold.admin.bodies import (
     InvitationBody,
     InvitedAnswer,
@@ -108,6 +108,8 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             return refused_problem(outcome)
         case NoMail():
             return problem(503, "no_mail")
+        case NobodyThere():
+            return problem(403, "not_allowed")
         case _:
             assert_never(outcome)
 

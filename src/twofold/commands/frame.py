@@ -104,7 +104,11 @@ def opened() -> Iterator[House]:
 def quiet_logs() -> None:
     """Keep the log out of what a command prints: warnings only, on standard error."""
     logs.configure()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),  # as it is when something is said
+        cache_logger_on_first_use=False,
+    )
 
 
 def print_json(value: Any) -> None:

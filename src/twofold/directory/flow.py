@@ -183,6 +183,8 @@ def add_user(
         return None
     if home.sso and prepared.password_hash is not None:
         return sso_has_no_password()
+    if records.person_by_email(connection, email_key(new.email)) is not None:
+        return email_taken()
     if refused := why_not_domain(connection, new.email, home.id):
         return refused
     if new.licensed and new.active and not has_seat(connection, home):
@@ -201,7 +203,7 @@ def add_user(
         "password_unproven": False,
         "created_at": at,
     }
-    if not records.insert_user(connection, told | rest):
+    if not records.insert_user(connection, told | rest):  # somebody took it since we looked
         return email_taken()
     audit.record(
         connection, "user_created", at=at, account_id=home.id, actor=actor, subject_id=user_id, visitor=visitor,

@@ -13,6 +13,7 @@ from twofold.lockouts.budget import (
     FINAL_AFTER,
     FORGET_PASSWORD_TRIES,
     LOCK_AFTER,
+    LONGEST_WAIT,
     MAIL_WINDOW,
     MAILBOX_CLOSED,
     MAILBOX_TRIES,
@@ -66,7 +67,9 @@ _charge_password = {
     .on_conflict_do_update(
         index_elements=["key"],
         set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
-        where=(_throttle.next_at <= _at) | (_throttle.forget_at <= _at),
+        where=(_throttle.next_at <= _at)
+        | (_throttle.forget_at <= _at)
+        | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
     )
     .returning(_throttle.wrong)
     for name, insert in INSERTS.items()
@@ -225,7 +228,9 @@ def charge_password(connection: sa.Connection, key: bytes, at: datetime) -> bool
     moments = {
         f"after_{tries}": at + timedelta(seconds=password_wait(tries)) for tries in range(1, len(PASSWORD_WAITS) + 1)
     }
-    values = {"key": key, "at": at, "forget": at + FORGET_PASSWORD_TRIES, **moments}
+    # No wait is that long: it was counted from a clock that was ahead and has been set right since.
+    never = at + 2 * timedelta(seconds=LONGEST_WAIT)
+    values = {"key": key, "at": at, "forget": at + FORGET_PASSWORD_TRIES, "never": never, **moments}
     return connection.execute(_charge_password[connection.dialect.name], values).first() is not None
 
 

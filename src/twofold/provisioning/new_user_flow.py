@@ -38,9 +38,8 @@ def create_user(
     if isinstance(prepared, Refused):
         return prepared
     if _needs_mail(house, account_id, new) and not house.outbox.configured:
-        return Refused(
-            "no_mail", "password", "Without a password an invitation is mailed, and there is no mail server."
-        )
+        why = "Without a password an invitation is mailed, and there is no mail server (TWOFOLD_SMTP_URL)."
+        return Refused("no_mail", "password", why)
     with house.db.write() as connection:
         made = directory.add_user(connection, account_id, prepared, actor=actor, at=at, visitor=visitor)
         if not isinstance(made, UUID):

@@ -45,6 +45,7 @@ from twofold.resets.outcomes import (
     SamePassword,
     WrongPassword,
 )
+from twofold.sessions import flow as sessions
 
 
 class Given(NamedTuple):
@@ -169,7 +170,9 @@ def _switch_off(
     lockouts.lift_after_reset(connection, person)
     if hashed is not None:
         directory.set_password(connection, person.id, hashed, at, by_mail=False)
+        lockouts.forget_wrong_passwords(connection, person.email)
     directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
+    sessions.forget_ended(connection, person.id)
     directory.tell(
         house, connection, person, "reset_done", at, new_password=hashed is not None, address=visitor.address,
         browser=visitor.browser,

@@ -75,21 +75,18 @@ def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> 
     """Choose the events of a page by number: each branch is read along one index, and no further than it needs."""
     branch = _branch(account_id, filters, after)
     if filters.person_id is None:
-        return branch
+        return _along(branch, "kind_at_number" if filters.kind else "at_number")
     person = sa.bindparam("person", type_=sa.Uuid)
-    either = sa.union(
-        sa.select(branch.where(_log.subject_id == person).subquery()),
-        sa.select(branch.where(_log.actor_id == person, ACTED_ON_ANOTHER).subquery()),
-    ).subquery("either")
+    about = _along(branch.where(_log.subject_id == person), "subject_id_at_number")
+    by = _along(branch.where(_log.actor_id == person, ACTED_ON_ANOTHER), "actor_id_at_number")
+    either = sa.union(sa.select(about.subquery()), sa.select(by.subquery())).subquery("either")
     forwards = after is not None and after.forwards
     return sa.select(either.c.number, either.c.at).order_by(*_order(either.c, forwards=forwards)).limit(_most())
 
 
 def _branch(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
-    of_log = (
-        _log.account_id.is_(None) if account_id is None else _log.account_id == sa.bindparam("account", type_=sa.Uuid)
-    )
-    query = sa.select(_log.number, _log.at).where(of_log)
+    of_log = _log.account_id == sa.bindparam("account", type_=sa.Uuid)
+    query = sa.select(_log.number, _log.at).where(_log.account_id.is_(None) if account_id is None else of_log)
     if filters.kind:
         query = query.where(_log.kind == sa.bindparam("kind"))
     if filters.since is not None:
@@ -102,6 +99,11 @@ def _branch(account_id: UUID | None, filters: Filters, after: Cursor | None) -> 
         query = query.where(place > end if after.forwards else place < end)
     forwards = after is not None and after.forwards
     return query.order_by(*_order(_log, forwards=forwards)).limit(_most())
+
+
+def _along(query: sa.Select[Any], index: str) -> sa.Select[Any]:
+    """Name the index to SQLite, which guesses where PostgreSQL has counted."""
+    return query.with_hint(audit_events, f"INDEXED BY ix_audit_events_account_id_{index}", "sqlite")
 
 
 def _most() -> sa.BindParameter[int]:

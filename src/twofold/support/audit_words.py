@@ -40,7 +40,8 @@ def sentence(found: Found) -> str:
         return f"{told} ({names['whom']})." if found.event.subject_id else f"{told}."
     details: dict[str, Any] = json.loads(event.details)
     more = MORE[event.kind](details) if event.kind in MORE else ""
-    return f"{said.sentence % names}{f' ({more})' if more else ''}."
+    told = said.sentence % names
+    return f"{told[:1].upper()}{told[1:]}{f' ({more})' if more else ''}."
 
 
 def label(kind: str) -> str:
@@ -66,7 +67,7 @@ def whom(found: Found) -> str:
     """Say whom an event is about."""
     if found.subject is not None:
         return name_of(found.subject)
-    return _("nobody we know") if found.event.subject_id is None else _("a user who is gone")
+    return _("somebody unknown") if found.event.subject_id is None else _("a user who is gone")
 
 
 def name_of(who: Who) -> str:
@@ -103,6 +104,9 @@ def _of_factors() -> dict[str, Said]:
         "two_factor_removed": Said(_("Two-factor removed"), _("%(who)s removed two-factor authentication")),
         "authenticator_removed": Said(_("Authenticator removed"), _("%(who)s removed an authenticator")),
         "authenticator_renamed": Said(_("Authenticator renamed"), _("%(who)s renamed an authenticator")),
+        "secret_unreadable": Said(
+            _("Secret unreadable"), _("The secret of an authenticator of %(whom)s could not be decrypted")
+        ),
         "backup_code_used": Said(_("Backup code used"), _("%(who)s used the backup code")),
         "backup_code_regenerated": Said(_("Backup code regenerated"), _("%(who)s regenerated the backup code")),
     }

@@ -56,6 +56,8 @@ class Edge:
         request_id = random_bytes(8).hex()
         cast("dict[str, Any]", scope)["twofold_request_id"] = request_id
         method = str(cast("dict[str, Any]", scope)["method"])
+        if method == "HEAD":  # answered like a GET; the server sends no body
+            cast("dict[str, Any]", scope)["method"] = "GET"
         path, started, status = scope["path"], clock.stopwatch(), 500
         headers = self._headers if path.startswith("/static/") else [*self._headers, NO_STORE]
 
@@ -66,6 +68,8 @@ class Edge:
                 own = {name.lower() for name, _value in message["headers"]}  # a page may be stricter than the rest
                 rest = [header for header in headers if header[0] not in own]
                 message["headers"] = [*message["headers"], *rest, (b"x-request-id", request_id.encode())]
+            elif method == "HEAD":
+                cast("dict[str, Any]", message)["body"] = b""
             await send(message)
 
         if method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):

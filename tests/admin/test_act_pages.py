@@ -1,0 +1,238 @@
+"""What an administrator does for somebody, and whom they invite: the pages, and what came of it."""
+
+import pytest
+
+from tests.admin.room import REASON, Boss, administrator, lock, shut_mailbox
+from tests.harness.clock import NOON
+from tests.harness.houses import client_of, house_on, standing_clock
+from tests.harness.people import VISITOR, People
+from twofold.admin import act_flow
+from twofold.admin.act_flow import NobodyThere
+from twofold.directory.flow import NewUser
+from twofold.directory.tables import users
+from twofold.lockouts import flow as lockouts
+from twofold.resets.tables import reset_cases
+
+
+def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Boss) -> None:
+    ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
+    page = boss.open(f"/people/{ada.id}/reset")
+    assert page.heading == "Reset two-factor authentication"
+    assert "Ada Lovelace gets an e-mail at ada@acme.example." in page.text
+    page = boss.browser.submit(page, "Send reset e-mail", reason=REASON)
+    assert (page.heading, page.path) == ("Ada Lovelace", f"/people/{ada.id}")
+    assert page.notice.startswith("The e-mail is on its way.")
+    assert [letter.recipient for letter in people.letters("reset_confirm")] == ["ada@acme.example"]
+    assert people.count(reset_cases, reset_cases.c.user_id == ada.id, reset_cases.c.state == "requested") == 1
+    assert people.sign_in(ada, factor.phone).person.has_second_factor
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "xy", "x" * 501, "zero\u200bwidth"])
+@pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
+def test_every_act_asks_why(people: People, boss: Boss, act: str, reason: str) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    lock(people, ada)
+    if act == "unfreeze":
+        people.set_person(ada, frozen_at=NOON)
+    page = boss.browser.submit(boss.open(f"/people/{ada.id}/{act}"), reason=reason)
+    assert page.status == 400
+    assert page.errors["reason"].startswith("Say why")
+    assert people.events("unlocked", "unfrozen", "reset_asked") == []
+
+
+def test_a_lock_is_lifted_and_the_authenticator_stays(people: People, boss: Boss) -> None:
+    ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
+    lock(people, ada)
+    page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Unlock")
+    assert page.heading == "Unlock"
+    page = boss.browser.submit(page, "Unlock", reason=REASON)
+    assert page.notice.startswith("Unlocked.")
+    assert people.sign_in(ada, factor.phone).person.has_second_factor
+    (event,) = people.events("unlocked")
+    assert (event.actor_id, event.subject_id, event.reason) == (boss.person.id, ada.id, REASON)
+    assert people.letters("member_unlocked") == []  # administrators are told only of what support did
+
+
+def test_unlocking_opens_the_door_of_the_mailed_code_again(people: People, boss: Boss) -> None:
+    people.set_account(people.acme, policy="required")
+    ada = people.person("ada@acme.example")
+    shut_mailbox(people, ada)
+    page = boss.browser.submit(boss.open(f"/people/{ada.id}/unlock"), "Unlock", reason=REASON)
+    assert page.notice.startswith("Unlocked.")
+    with people.house.db.read() as connection:
+        assert lockouts.mailbox_closed(connection, ada, NOON) is None
+
+
+def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Boss) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    lock(people, ada)
+    page = boss.open(f"/people/{ada.id}/unlock")
+    people.set_counts(ada, wrong=0)
+    assert boss.browser.submit(page, "Unlock", reason=REASON).notice.startswith("There was no lock any more")
+    assert people.events("unlocked") == []
+
+
+def test_a_final_lock_is_not_lifted(people: People, boss: Boss) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    people.set_counts(ada, wrong=5, wrong_in_row=100)
+    assert "Only a reset helps." in boss.open(f"/people/{ada.id}/unlock").text
+    page = boss.browser.post(f"/people/{ada.id}/unlock", reason=REASON)
+    assert page.status == 409
+    assert "Only a reset helps." in page.text
+    assert people.events("unlocked") == []
+
+
+def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss: Boss) -> None:
+    ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
+    people.set_person(ada, frozen_at=NOON)
+    page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Unfreeze")
+    assert page.heading == "Unfreeze"
+    page = boss.browser.submit(page, "Unfreeze", reason=REASON)
+    assert page.notice.startswith("Unfrozen.")
+    after = people.look_up(ada)
+    assert (after.frozen_at, after.password_hash) == (None, None)
+    assert [letter.recipient for letter in people.letters("unfrozen")] == ["ada@acme.example"]
+    again = boss.browser.post(f"/people/{ada.id}/unfreeze", reason=REASON)
+    assert again.notice.startswith("They were not frozen any more")
+
+
+@pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
+def test_nobody_acts_for_themselves(people: People, boss: Boss, act: str) -> None:
+    people.set_counts(boss.person, wrong=5)
+    assert "Nobody can do this for themselves." in boss.open(f"/people/{boss.person.id}/{act}").text
+    page = boss.browser.post(f"/people/{boss.person.id}/{act}", reason=REASON)
+    assert page.status == 409
+    assert "Nobody can do this for themselves." in page.text
+    assert people.events("unlocked", "unfrozen", "reset_asked") == []
+
+
+def test_there_is_nothing_to_reset_without_a_factor(people: People, boss: Boss) -> None:
+    ada = people.person("ada@acme.example")
+    page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
+    assert page.status == 409
+    assert "They have no two-factor authentication that could be switched off." in page.text
+
+
+def test_somebody_frozen_is_not_reset(people: People, boss: Boss) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    people.set_person(ada, frozen_at=NOON)
+    page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
+    assert page.status == 409
+    assert "Unfreeze them first." in page.text
+
+
+# --- inviting
+
+NEW = {"email": "new@acme.example", "name": "Nora New", "role": "member", "licensed": "yes"}
+
+
+def test_somebody_is_invited(people: People, boss: Boss) -> None:
+    page = boss.browser.click(boss.open("/people"), "Invite")
+    assert page.heading == "Invite"
+    page = boss.browser.submit(page, "Send invitation", **NEW)
+    assert (page.heading, page.notice) == ("Nora New", "The invitation is on its way. Its link works once.")
+    assert "Invited" in page.text
+    (letter,) = people.letters("invitation")
+    assert letter.recipient == "new@acme.example"
+    made = people.look_up(letter.user_id)
+    assert (made.account_id, made.role, made.licensed, made.password_hash) == (people.acme, "member", True, None)
+    kinds = [(event.kind, event.actor_id) for event in people.events("user_created", "invited")]
+    assert kinds[-2:] == [("user_created", boss.person.id), ("invited", boss.person.id)]
+
+
+def test_an_administrator_can_be_invited_without_a_licence(people: People, boss: Boss) -> None:
+    fields = {name: value for name, value in NEW.items() if name != "licensed"} | {"role": "admin"}
+    boss.browser.post("/people/invite", **fields)
+    (letter,) = people.letters("invitation")
+    made = people.look_up(letter.user_id)
+    assert (made.role, made.licensed) == ("admin", False)
+
+
+def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, boss: Boss) -> None:
+    nora = people.person("new@acme.example", password=None)
+    page = boss.browser.submit(boss.open(f"/people/{nora.id}"), "Invite again")
+    assert page.notice.startswith("The invitation is on its way.")
+    assert len(people.letters("invitation")) == 1
+    people.set_person(nora, password_hash="hash")
+    assert "Invite again" not in boss.open(f"/people/{nora.id}").buttons
+    page = boss.browser.post(f"/people/{nora.id}/invitation")
+    assert page.notice.startswith("They do not wait for an invitation any more")
+    assert len(people.letters("invitation")) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"email": ""}, "email"),
+        ({"email": "no address"}, "email"),
+        ({"name": " "}, "name"),
+        ({"name": "x" * 121}, "name"),
+        ({"role": "support"}, "role"),
+        ({"role": ""}, "role"),
+    ],
+)
+def test_an_invitation_names_the_field_that_is_wrong(
+    people: People, boss: Boss, change: dict[str, str], field: str
+) -> None:
+    page = boss.browser.post("/people/invite", **(NEW | change))
+    assert (page.status, set(page.errors)) == (400, {field})
+    assert page.form("Send invitation").fields["email"] == (NEW | change)["email"]
+    assert people.letters("invitation") == []
+
+
+def test_nobody_is_invited_who_exists_already_here_or_elsewhere(people: People, boss: Boss) -> None:
+    people.person("new@acme.example", account=people.account("Other"))
+    page = boss.browser.post("/people/invite", **(NEW | {"email": "NEW@acme.example"}))
+    assert page.status == 409
+    assert page.errors["email"].startswith("Somebody with this e-mail address exists already")
+
+
+def test_there_is_no_invitation_beyond_the_last_licence(people: People, boss: Boss) -> None:
+    people.set_account(people.acme, seats=1)
+    page = boss.browser.post("/people/invite", **NEW)
+    assert (page.status, set(page.errors)) == (409, {"licensed"})
+    assert people.count(users, users.c.email_key == "new@acme.example") == 0
+
+
+def test_without_a_mail_server_nothing_is_begun_that_needs_one(database_url: str) -> None:
+    with house_on(database_url, mail=False) as house, standing_clock(), client_of(house) as http:
+        people = People(house)
+        boss = administrator(people, http, "boss@acme.example")
+        ada, _ = people.protected("ada@acme.example")
+        cold, waiting = (
+            people.person("cold@acme.example", frozen_at=NOON),
+            people.person("w@acme.example", password=None),
+        )
+        for path in (f"/people/{ada.id}/reset", f"/people/{cold.id}/unfreeze"):
+            page = boss.browser.post(path, reason=REASON)
+            assert page.status == 503
+            assert "no mail server is set up" in page.text
+        page = boss.browser.post("/people/invite", **NEW)
+        assert page.status == 503
+        assert "no mail server is set up" in page.text
+        assert people.count(users, users.c.email_key == "new@acme.example") == 0
+        assert "no mail server is set up" in boss.browser.post(f"/people/{waiting.id}/invitation").notice
+        assert people.look_up(cold).frozen_at is not None
+        assert people.count(reset_cases) == 0
+
+
+# --- who has just lost the right
+
+
+def test_an_actor_who_was_demoted_meanwhile_finds_nobody(people: People, boss: Boss) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    lock(people, ada)
+    people.set_person(ada, frozen_at=NOON)
+    acting = people.look_up(boss.person)
+    people.set_person(boss.person, role="member", security_version=acting.security_version + 1)
+    house = people.house
+    outcomes = (
+        act_flow.reset(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
+        act_flow.unlock(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
+        act_flow.unfreeze(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
+        act_flow.invite(house, acting, NewUser("new@acme.example", "Nora"), visitor=VISITOR, at=NOON),
+        act_flow.invite_again(house, acting, ada.id, visitor=VISITOR, at=NOON),
+    )
+    assert outcomes == (NobodyThere(),) * 5
+    assert people.look_up(ada).frozen_at == NOON
+    assert people.count(users, users.c.email_key == "new@acme.example") == 0

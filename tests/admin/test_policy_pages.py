@@ -1,0 +1,151 @@
+"""The page and the call that set the policy."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.admin.room import BOSS, Boss, administrator, api_of, browser_of
+from tests.harness.clock import NOON
+from tests.harness.houses import client_of, house_on, standing_clock
+from tests.harness.people import People
+
+DAY = timedelta(days=1)
+
+
+def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss: Boss) -> None:
+    people.person("bob@acme.example", name="Bob Builder")
+    people.person("alma@acme.example", name="Alma Admin", role="admin")
+    people.person("eve@acme.example", name="Eve Except", exception_until=NOON + 60 * DAY)
+    page = boss.open("/account/policy")
+    assert page.heading == "Two-factor policy"
+    page = boss.browser.submit(page, "Save", policy="required", required_from="2026-03-20")
+    assert page.heading == "Two-factor policy"
+    assert (
+        "From 20 March 2026, 00:00 UTC on, 2 of 4 people will have to set up two-factor authentication before they can "
+        "go on. 1 of them is an administrator." in page.text
+    )
+    assert "Alma Admin alma@acme.example Administrator" in page.text
+    assert "Bob Builder bob@acme.example Member" in page.text
+    assert "Eve Except" not in page.text
+    assert "One more person has an exception and follows when it ends." in page.text
+    assert "Nothing is saved yet." in page.text
+    assert people.look_up(boss.person).policy == "optional"
+    page = boss.browser.submit(page, "Save")
+    assert page.notice.startswith("Saved.")
+    after = people.look_up(boss.person)
+    assert (after.policy, after.required_from) == ("required", NOON.replace(day=20, hour=0))
+    assert page.form("Save").fields["required_from"] == "2026-03-20"
+
+
+def test_a_policy_that_stops_nobody_is_saved_at_once(people: People, boss: Boss) -> None:
+    page = boss.browser.submit(boss.open("/account/policy"), "Save", policy="off", required_from="2026-03-20")
+    assert page.notice.startswith("Saved.")
+    after = people.look_up(boss.person)
+    assert (after.policy, after.required_from) == ("off", None)
+
+
+def test_an_administrator_is_warned_when_they_stop_themselves(people: People, boss: Boss) -> None:
+    second = people.person("second@acme.example", role="admin")
+    visitor = browser_of(people, boss.browser.http, second)
+    page = visitor.submit(visitor.get("/account/policy"), "Save", policy="required")
+    assert "You are one of them." in page.text
+    assert "You are one of them." not in boss.browser.post("/account/policy", policy="required").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"policy": "", "required_from": ""}, "policy"),
+        ({"policy": "nonsense", "required_from": ""}, "policy"),
+        ({"policy": "required", "required_from": "soon"}, "required_from"),
+        ({"policy": "required", "required_from": "2026-02-30"}, "required_from"),
+    ],
+)
+def test_nonsense_names_the_field(people: People, boss: Boss, fields: dict[str, str], field: str) -> None:
+    page = boss.browser.post("/account/policy", **fields, confirm="yes")
+    assert (page.status, set(page.errors)) == (400, {field})
+    assert people.look_up(boss.person).policy == "optional"
+
+
+def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
+    people.set_person(boss.person, second_factor_since=None)
+    page = boss.browser.post("/account/policy", policy="required")
+    assert page.status == 409
+    assert page.errors["policy"].startswith("No administrator has two-factor authentication yet.")
+    people.set_account(people.acme, edition="standard")
+    for page in (boss.open("/account/policy"), boss.browser.post("/account/policy", policy="off")):
+        assert "edition does not include two-factor authentication" in page.text
+        assert "Save" not in page.buttons
+    assert people.look_up(boss.person).policy == "optional"
+
+
+# --- over the API
+
+
+def test_a_dry_run_names_whom_it_stops_and_saves_nothing(people: People, boss: Boss) -> None:
+    bob = people.person("bob@acme.example", name="Bob Builder")
+    assert boss.api.get("/account/policy").body == {"policy": "optional", "required_from": None}
+    body = {"policy": "required", "required_from": "2026-03-20T08:00:00Z"}
+    answer = boss.api.put("/account/policy", **body, dry_run=True)
+    assert answer.status == 200
+    assert answer["affected"] == [
+        {"id": str(bob.id), "name": "Bob Builder", "email": "bob@acme.example", "role": "member"}
+    ]
+    assert (answer["affected_count"], answer["affected_admins"], answer["people"]) == (1, 0, 2)
+    assert (answer["saved"], answer["required_from"]) == (False, "2026-03-20T08:00:00Z")
+    assert boss.api.get("/account/policy")["policy"] == "optional"
+    answer = boss.api.put("/account/policy", **body)
+    assert (answer["saved"], len(answer["affected"])) == (True, 1)
+    assert boss.api.get("/account/policy").body == body
+    assert boss.api.put("/account/policy", policy="off")["affected"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "policy"),
+        ({"policy": "nonsense"}, "policy"),
+        ({"policy": "required", "required_from": "soon"}, "required_from"),
+        ({"policy": "required", "required_from": "2026-03-20T08:00:00"}, "required_from"),
+        ({"policy": "optional", "required_from": "2026-03-20"}, "required_from"),
+        ({"policy": "off", "dry_run": "yes"}, "dry_run"),
+        ({"policy": "off", "confirm": "yes"}, "confirm"),
+    ],
+)
+def test_a_policy_that_cannot_be_names_the_field(people: People, boss: Boss, body: Any, field: str) -> None:
+    answer = boss.api.call("PUT", "/account/policy", body)
+    assert answer.refusal == (400, "invalid_request")
+    assert field in str(answer.body)
+    assert people.look_up(boss.person).policy == "optional"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_api_refuses_what_the_page_refuses(people: People, boss: Boss, dry_run: bool) -> None:  # noqa: FBT001
+    people.set_person(boss.person, second_factor_since=None)
+    required = boss.api.put("/account/policy", policy="required", dry_run=dry_run)
+    assert required.refusal == (409, "would_lock_out_last_admin")
+    people.set_account(people.acme, edition="standard")
+    refused = boss.api.put("/account/policy", policy="off", dry_run=dry_run)
+    assert (refused.refusal, refused["reason"]) == ((403, "not_offered"), "edition")
+    assert people.events("policy_changed") == []
+
+
+def test_without_a_mail_server_nothing_becomes_required(database_url: str) -> None:
+    with house_on(database_url, mail=False) as house, standing_clock(), client_of(house) as http:
+        people = People(house)
+        boss = administrator(people, http, BOSS)
+        assert boss.api.put("/account/policy", policy="required").refusal == (409, "no_mail")
+        page = boss.browser.post("/account/policy", policy="required")
+        assert page.status == 409
+        assert "no mail server is set up" in page.errors["policy"]
+
+
+def test_another_accounts_policy_is_nobodys_to_see(people: People, boss: Boss) -> None:
+    other = people.account("Other", policy="off")
+    admin = people.person("admin@other.example", account=other, role="admin")
+    api = api_of(people, boss.browser.http, admin)
+    assert api.get("/account/policy")["policy"] == "off"
+    api.put("/account/policy", policy="optional")
+    boss.api.put("/account/policy", policy="off")
+    assert api.get("/account/policy")["policy"] == "optional"

@@ -1,0 +1,77 @@
+"""The `twofold` command in the test's own process: what it prints, and how it exits."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from click.testing import CliRunner
+
+from tests.harness.houses import CHEAP_SERVER, KEYS
+from twofold.cli import main
+
+DEFAULTS = {"TWOFOLD_KEYS": KEYS} | {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed as JSON; fails where that is not all it printed."""
+        return json.loads(self.out)
+
+
+class Program:
+    """Runs `twofold` with settings of its own."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self.settings = DEFAULTS | settings
+
+    def with_settings(self, **chosen: str) -> "Program":
+        """Return the same with other settings: names in lower case, without the prefix."""
+        return Program(self.settings | {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()})
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Ran:
+        """Run a command that may be refused; one that breaks fails the test."""
+        got = CliRunner().invoke(main, arguments, input=stdin, env=self.settings, catch_exceptions=False)
+        return Ran(got.exit_code, got.stdout, got.stderr)
+
+    def done(self, *arguments: str, stdin: str = "") -> Ran:
+        """Run a command that must be done."""
+        ran = self(*arguments, stdin=stdin)
+        assert ran.code == 0, ran
+        return ran
+
+    def refused(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that must be refused; return what it says of it."""
+        return self._failed(1, *arguments, stdin=stdin)
+
+    def called_wrongly(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that must be called wrongly, or with wrong settings; return what it says of it."""
+        return self._failed(2, *arguments, stdin=stdin)
+
+    def account(self, name: str = "Acme", *options: str) -> str:
+        """Make an account; return its id."""
+        made = self.done("accounts", "create", "--name", name, *options, "--json").json
+        return str(made["id"])
+
+    def user(self, account: str, email: str, *options: str, password: str = "orchard kettle lantern") -> str:
+        """Make a user; return their id."""
+        name = email.partition("@")[0].title()
+        made = self.done(
+            "users", "create", "--account", account, "--email", email, "--name", name, "--password-stdin", *options,
+            "--json", stdin=password,
+        )  # fmt: skip
+        return str(made.json["id"])
+
+    def _failed(self, code: int, *arguments: str, stdin: str) -> str:
+        ran = self(*arguments, stdin=stdin)
+        assert ran.code == code, ran
+        assert "Traceback" not in ran.err
+        assert ran.out == ""
+        return ran.err

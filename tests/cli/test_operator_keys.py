@@ -1,0 +1,38 @@
+from uuid import uuid4
+
+import httpx
+
+from tests.cli.program import Program
+from tests.harness.api import Api
+from tests.harness.houses import client_of, house_on
+
+
+def test_a_key_is_shown_once_and_opens_the_api(twofold: Program, database_url: str) -> None:
+    made = twofold.done("operator-keys", "create", "--name", "Shop", "--json").json
+    assert list(made) == ["id", "key"]
+    with house_on(database_url) as house, client_of(house) as http:
+        assert Api(http, token=made["key"]).get("/accounts").status == 200
+    (listed,) = twofold.done("operator-keys", "list", "--json").json
+    assert (listed["id"], listed["name"], listed["revoked_at"]) == (made["id"], "Shop", None)
+    assert listed["last_used_at"] is not None
+    assert made["key"] not in twofold.done("operator-keys", "list").out
+
+
+def test_people_get_the_key_as_json_too_and_are_told_to_keep_it(twofold: Program) -> None:
+    ran = twofold.done("operator-keys", "create", "--name", "Shop")
+    assert ran.json["key"].startswith("tf_operator_")
+    assert "not shown again" in ran.err
+
+
+def test_a_revoked_key_opens_nothing(twofold: Program, database_url: str) -> None:
+    made = twofold.done("operator-keys", "create", "--name", "Shop", "--json").json
+    twofold.done("operator-keys", "revoke", made["id"])
+    with house_on(database_url) as house, client_of(house) as http:
+        refused: httpx.Client = http
+        assert Api(refused, token=made["key"]).get("/accounts").refusal == (401, "not_signed_in")
+    assert "no operator key in force" in twofold.refused("operator-keys", "revoke", made["id"])
+    assert "no operator key" in twofold.refused("operator-keys", "revoke", str(uuid4()))
+
+
+def test_a_key_has_a_name(twofold: Program) -> None:
+    assert "Give a name" in twofold.refused("operator-keys", "create", "--name", " ")

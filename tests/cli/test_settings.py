@@ -1,0 +1,57 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.cli.program import Program
+from twofold.commands.show_settings import PREFIX, SPANS, names_of_settings
+from twofold.settings import Settings
+
+MADE_ELSEWHERE = {"demo"}  # by `twofold demo` alone
+
+
+@pytest.fixture
+def twofold(tmp_path: Path) -> Program:
+    """Settings need no database."""
+    return Program({"TWOFOLD_DATA_DIR": str(tmp_path)})
+
+
+def shown(twofold: Program) -> dict[str, dict[str, Any]]:
+    return {row["setting"]: row for row in twofold.done("settings", "--json").json}
+
+
+def test_every_setting_is_shown() -> None:
+    short = [name.removeprefix(PREFIX) for name in names_of_settings({})]
+    fields = {SPANS[name][0] if name in SPANS else name.lower() for name in short}
+    assert fields == {field.name for field in msgspec.structs.fields(Settings)} - MADE_ELSEWHERE
+
+
+def test_each_says_where_it_came_from(twofold: Program, tmp_path: Path) -> None:
+    file = tmp_path / "issuer"
+    file.write_text("Acme Login\n")
+    settings = shown(twofold.with_settings(issuer_file=str(file), session_hours="8"))
+    assert settings["TWOFOLD_ISSUER"]["value"] == "Acme Login"
+    assert settings["TWOFOLD_ISSUER"]["from"] == f"file {file}"
+    assert (settings["TWOFOLD_SESSION_HOURS"]["value"], settings["TWOFOLD_SESSION_HOURS"]["from"]) == (8, "environment")
+    assert (settings["TWOFOLD_POOL_SIZE"]["value"], settings["TWOFOLD_POOL_SIZE"]["from"]) == (8, "default")
+    assert settings["TWOFOLD_WORKER"]["value"] == "on"
+
+
+def test_secrets_stay_hidden(twofold: Program) -> None:
+    told = twofold.with_settings(
+        database_url="postgresql://twofold:hunter2@db.example/twofold",
+        smtp_url="smtps://login:hunter2@mail.example:465",
+    )
+    out = told.done("settings", "--json").out
+    assert "hunter2" not in out
+    assert told.settings["TWOFOLD_KEYS"].partition(":")[2] not in out
+    assert shown(told)["TWOFOLD_SMTP_URL"]["value"] == "smtps://login:***@mail.example:465"
+    assert shown(told)["TWOFOLD_KEYS"]["value"] == ["test:***"]
+    assert "hunter2" not in told.done("settings").out
+
+
+def test_keys_of_a_data_folder_are_said_to_be_there(twofold: Program, tmp_path: Path) -> None:
+    del twofold.settings["TWOFOLD_KEYS"]
+    assert shown(twofold)["TWOFOLD_KEYS"]["from"] == f"file {tmp_path / 'keys'}, made at the first start"
+    assert not (tmp_path / "keys").exists()

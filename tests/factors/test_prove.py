@@ -1,0 +1,260 @@
+"""Proving a second factor at a door: hints about the clock, used codes, several phones, the backup code."""
+
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON, later
+from tests.harness.people import PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
+from twofold.directory.person import Person
+from twofold.factors import enrolment_flow
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import Changed, Opened, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.tables import authenticators, backup_codes
+from twofold.kit.house import House
+from twofold.kit.tokens import digest
+from twofold.sessions.tables import sessions
+from twofold.signin.outcomes import Due, SignedIn
+
+
+@pytest.fixture
+def ada(people: People) -> tuple[Person, Factor]:
+    return people.protected()
+
+
+Ada = tuple[Person, Factor]
+
+
+def add_a_phone(people: People, person: Person, factor: Factor, hours_ago: int = 2) -> Authenticator:
+    at = later(hours=-hours_ago)
+    session = people.sign_in(person, factor.phone, at=later(at=at, minutes=-5))
+    asked = SetUp(PASSWORD, factor.phone.code(at), None, "Work phone")
+    opened = enrolment_flow.open_in_session(people.house, session, asked, visitor=VISITOR, at=at)
+    assert isinstance(opened, Opened)
+    phone = phone_of(opened)
+    changed = enrolment_flow.confirm_in_session(
+        people.house, session, opened.id, phone.code(at), visitor=VISITOR, at=at,
+    )  # fmt: skip
+    assert isinstance(changed, Changed)
+    return phone
+
+
+# --- a step is accepted once
+
+
+def test_a_code_is_refused_the_second_time(people: People, ada: Ada) -> None:
+    person, factor = ada
+    code = factor.phone.code(NOON)
+    assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
+    for typed in (code, f"{code[:3]} {code[3:]}", f" {code} ", "-".join(code)):
+        assert people.give_code(people.attempt(person), typed) == UsedCode(5)
+    assert people.count(sessions) == 2  # the one of yesterday's set-up, and one of today
+
+
+def test_a_code_is_refused_the_second_time_after_a_restart_and_on_another_node(people: People, ada: Ada) -> None:
+    from tests.harness.houses import house_on  # noqa: PLC0415
+
+    person, factor = ada
+    code = factor.phone.code(NOON)
+    assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
+    with house_on(people.house.settings.database_url) as again:
+        elsewhere = People(again)
+        assert elsewhere.give_code(elsewhere.attempt(person), code) == UsedCode(5)
+
+
+def test_the_code_before_an_accepted_one_is_refused_too(people: People, ada: Ada) -> None:
+    person, factor = ada
+    newer, older = factor.phone.code(later(seconds=30)), factor.phone.code(NOON)
+    assert isinstance(people.give_code(people.attempt(person), newer), SignedIn)
+    assert people.give_code(people.attempt(person), older) == UsedCode(5)
+    assert people.give_code(people.attempt(person), newer) == UsedCode(5)
+
+
+def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:
+    person, factor = ada
+    for seconds in (0, 30, 60):
+        at = later(seconds=seconds)
+        assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+
+
+def test_a_code_of_one_door_is_used_at_every_other(people: People, ada: Ada) -> None:
+    from twofold.factors import change_flow  # noqa: PLC0415
+
+    person, factor = ada
+    session = people.sign_in(person, factor.phone, at=later(minutes=-10))
+    proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
+    assert isinstance(people.give_code(people.attempt(person), proofs.code), SignedIn)
+    outcome = change_flow.regenerate(people.house, session, proofs, visitor=VISITOR, at=NOON, seen=True)
+    assert outcome == UsedCode(5)
+
+
+# --- hints about the clock
+
+
+@pytest.mark.parametrize(("minutes", "drift"), [(-10, -600), (-3, -180), (-1, -60), (1, 60), (3, 180), (10, 600)])
+def test_a_wrong_code_of_another_time_tells_how_far_the_clock_is_off(
+    people: People, ada: Ada, minutes: int, drift: int
+) -> None:
+    person, factor = ada
+    code = factor.phone.code(later(minutes=minutes))
+    assert people.give_code(people.attempt(person), code) == WrongCode(4, drift)
+
+
+def test_a_future_code_that_was_hinted_at_is_refused_when_it_comes(people: People, ada: Ada) -> None:
+    person, factor = ada
+    at = later(minutes=3)
+    code = factor.phone.code(at)
+    assert people.give_code(people.attempt(person), code) == WrongCode(4, 180)
+    for moment in (later(at=at, seconds=-30), at, later(at=at, seconds=30)):
+        attempt = people.attempt(person, at=moment)
+        assert people.give_code(attempt, code, at=moment) == UsedCode(4)
+    at = later(at=at, seconds=60)
+    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+
+
+def test_several_future_codes_are_remembered(people: People, ada: Ada) -> None:
+    person, factor = ada
+    ahead = [later(minutes=minutes) for minutes in (2, 4, 3)]
+    codes = [factor.phone.code(at) for at in ahead]
+    for code in codes:
+        people.give_code(people.attempt(person), code)
+    for at, code in sorted(zip(ahead, codes, strict=True)):
+        assert people.give_code(people.attempt(person, at=at), code, at=at) == UsedCode(2)
+    with people.house.db.read() as connection:
+        assert len(connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()) == 3
+
+
+def test_what_was_given_away_is_forgotten_once_it_lies_behind(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.give_code(people.attempt(person), factor.phone.code(later(minutes=2)))
+    at = later(minutes=4)
+    people.give_code(people.attempt(person, at=at), factor.phone.code(later(at=at, minutes=2)), at=at)
+    with people.house.db.read() as connection:
+        assert len(connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()) == 1
+
+
+def test_a_code_of_the_past_is_hinted_at_and_leaves_the_present_alone(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.give_code(people.attempt(person), factor.phone.code(later(minutes=-2)))
+    assert isinstance(people.give_code(people.attempt(person), factor.phone.code(NOON)), SignedIn)
+
+
+# --- several phones
+
+
+def test_a_code_of_any_phone_lets_its_owner_in(people: People, ada: Ada) -> None:
+    person, factor = ada
+    other = add_a_phone(people, person, factor)
+    for phone in (other, factor.phone):
+        assert isinstance(people.give_code(people.attempt(person), phone.code(NOON)), SignedIn)
+        assert people.give_code(people.attempt(person), phone.code(NOON)) == UsedCode(5)
+
+
+def test_a_phone_with_its_clock_off_is_hinted_at_whichever_it_is(people: People, ada: Ada) -> None:
+    person, factor = ada
+    other = add_a_phone(people, person, factor)
+    for left, phone in ((4, other), (3, factor.phone)):
+        code = phone.code(later(minutes=-4))
+        assert people.give_code(people.attempt(person), code) == WrongCode(left, -240)
+
+
+def test_only_the_phone_that_was_used_is_marked_as_used(people: People, ada: Ada) -> None:
+    person, factor = ada
+    other = add_a_phone(people, person, factor)
+    people.give_code(people.attempt(person), other.code(NOON))
+    query = sa.select(authenticators.c.name, authenticators.c.last_used_at)
+    with people.house.db.read() as connection:
+        used: dict[str, object] = {row.name: row.last_used_at for row in connection.execute(query)}
+    assert used["Work phone"] == NOON
+    assert used["Authenticator app"] != NOON
+
+
+def test_a_code_of_somebody_else_is_wrong(people: People, ada: Ada) -> None:
+    person, _ = ada
+    _, other = people.protected("grace@acme.example")
+    assert people.give_code(people.attempt(person), other.phone.code(NOON)) == WrongCode(4)
+    outcome = people.give_code(people.attempt(person), other.backup_code)
+    assert outcome == WrongCode(3, backup=True)
+
+
+# --- the backup code
+
+
+def test_a_backup_code_is_used_up_and_replaced(people: People, ada: Ada) -> None:
+    person, factor = ada
+    outcome = people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    assert isinstance(outcome, SignedIn)
+    assert outcome.new_backup_code is not None
+    attempt = people.attempt(person, channel="api")
+    assert people.give_code(attempt, factor.backup_code, channel="api") == SpentBackupCode(5)
+    assert isinstance(people.give_code(attempt, outcome.new_backup_code, channel="api"), SignedIn)
+
+
+@pytest.mark.parametrize(
+    "how", [str.lower, str.upper, lambda code: code.replace("-", ""), lambda code: code.replace("-", " ")]
+)
+def test_a_backup_code_may_be_typed_in_any_way(people: People, ada: Ada, how: object) -> None:
+    person, factor = ada
+    typed = how(factor.backup_code)  # type: ignore[operator]
+    assert isinstance(people.give_code(people.attempt(person), typed), Due)
+
+
+def test_only_the_hashes_of_backup_codes_rest(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    with people.house.db.read() as connection:
+        row = connection.execute(sa.select(backup_codes)).one()
+    assert row.spent_hash == digest(factor.backup_code.replace("-", ""))
+    assert (len(row.code_hash), row.code_hash == row.spent_hash) == (32, False)
+
+
+def test_only_the_backup_code_that_was_spent_last_is_answered_as_used(people: People, ada: Ada) -> None:
+    person, factor = ada
+    code = factor.backup_code
+    for _ in range(2):
+        outcome = people.give_code(people.attempt(person, channel="api"), code, channel="api")
+        code = outcome.new_backup_code
+    assert people.give_code(people.attempt(person), factor.backup_code) == WrongCode(4, backup=True)
+
+
+def test_using_it_is_written_down_and_mailed_with_where_it_came_from(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.give_code(people.attempt(person), factor.backup_code, visitor=STRANGER)
+    (event,) = people.events("backup_code_used")
+    assert (event.actor_id, event.subject_id, event.address) == (person.id, person.id, STRANGER.address)
+    assert "sign_in" in event.details
+    (letter,) = people.letters("backup_code_used")
+    assert letter.facts == {"address": STRANGER.address, "browser": STRANGER.browser}
+    assert factor.backup_code not in str(people.events())
+
+
+def test_using_it_ends_no_session(people: People, ada: Ada) -> None:
+    person, factor = ada
+    token = people.token(person, factor.phone)
+    people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    assert people.find_session(token) is not None
+
+
+def test_a_wrong_code_is_written_down_as_nobodys(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.give_code(people.attempt(person), factor.phone.wrong_code(NOON), visitor=STRANGER)
+    (event,) = people.events("second_factor_wrong")
+    assert (event.actor_kind, event.subject_id, event.result, event.address) == (
+        "nobody", person.id, "refused", STRANGER.address,
+    )  # fmt: skip
+
+
+# --- what rests is bound to its row
+
+
+def test_a_secret_moved_to_another_user_lets_nobody_in(people: People, ada: Ada, house: House) -> None:
+    person, _ = ada
+    mallory, theirs = people.protected("mallory@acme.example")
+    with house.db.write() as connection:
+        box = connection.execute(
+            sa.select(authenticators.c.box).where(authenticators.c.user_id == mallory.id)
+        ).scalar_one()
+        connection.execute(authenticators.update().where(authenticators.c.user_id == person.id).values(box=box))
+    outcome = people.give_code(people.attempt(person), theirs.phone.code(NOON))
+    assert outcome == WrongCode(5, unreadable=True)
+    assert [event.subject_id for event in people.events("secret_unreadable")] == [person.id]

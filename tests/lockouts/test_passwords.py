@@ -1,0 +1,301 @@
+"""Passwords are proved in one place, and throttled there."""
+
+import threading
+import time
+from datetime import datetime
+
+import pytest
+
+from tests.harness.clock import NOON, later
+from tests.harness.people import ADA, PASSWORD, People
+from twofold.directory.person import Person
+from twofold.kit.hashing import Hasher
+from twofold.kit.house import House
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.flow import Proved, Wait, WrongPassword
+from twofold.lockouts.tables import password_throttles
+
+WRONG = "a wrong password"
+NOBODY = "nobody@acme.example"
+CLIENT = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+
+
+def prove(
+    people: People, password: str, at: datetime = NOON, *, email: str = ADA, client: str | None = None
+) -> Proved | WrongPassword | Wait:
+    return lockouts.prove_password(people.house, email, password, client, at)
+
+
+def remember(people: People, person: Person, client: str = CLIENT, at: datetime = NOON) -> None:
+    with people.house.db.write() as connection:
+        lockouts.remember_client(connection, person, client, at)
+
+
+def settle(people: People, proved: object) -> None:
+    assert isinstance(proved, Proved), proved
+    with people.house.db.write() as connection:
+        lockouts.settle(connection, proved)
+
+
+def test_a_right_password_proves_its_owner(people: People) -> None:
+    person = people.person()
+    proved = prove(people, PASSWORD)
+    assert isinstance(proved, Proved)
+    assert (proved.person, proved.stronger_hash, proved.known_client) == (person, None, None)
+
+
+@pytest.mark.parametrize("email", ["ADA@ACME.EXAMPLE", "  ada@acme.example\t", "Ada@Acme.Example"])
+def test_an_address_is_compared_as_people_type_it(people: People, email: str) -> None:
+    people.person()
+    assert isinstance(prove(people, PASSWORD, email=email), Proved)
+
+
+@pytest.mark.parametrize("password", [WRONG, "", PASSWORD + " ", PASSWORD.upper(), PASSWORD[:-1], PASSWORD * 100])
+def test_any_other_password_does_not(people: People, password: str) -> None:
+    people.person()
+    assert prove(people, password) == WrongPassword()
+
+
+def test_a_password_typed_in_another_normal_form_is_the_same(people: People) -> None:
+    people.person(password="caf\u00e9 kettle lantern")
+    assert isinstance(prove(people, "cafe\u0301 kettle lantern"), Proved)
+
+
+def test_a_password_is_not_cut_off_anywhere(people: People) -> None:
+    long = "orchard kettle " * 17 + "x"
+    assert len(long) == 256
+    people.person(password=long)
+    assert isinstance(prove(people, long), Proved)
+    assert prove(people, long + "y") == WrongPassword()
+    assert prove(people, long[:-1]) == WrongPassword()
+
+
+@pytest.mark.parametrize(
+    "values", [{"active": False}, {"password": None}], ids=["deactivated", "invited and without a password"]
+)
+def test_who_may_not_sign_in_is_answered_like_somebody_unknown(people: People, values: dict[str, object]) -> None:
+    people.person(**values)  # type: ignore[arg-type]
+    assert prove(people, PASSWORD) == WrongPassword()
+    assert prove(people, "") == WrongPassword()
+
+
+# --- the throttle
+
+
+def test_five_wrong_ones_cost_no_wait_and_further_ones_longer_and_longer(people: People) -> None:
+    people.person()
+    for _ in range(5):
+        assert prove(people, WRONG) == WrongPassword()
+    at = NOON
+    for seconds in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900):
+        assert prove(people, PASSWORD, at) == Wait(seconds)
+        assert prove(people, PASSWORD, later(at=at, seconds=seconds, microseconds=-1)) == Wait(1)
+        at = later(at=at, seconds=seconds)
+        assert prove(people, WRONG, at) == WrongPassword()
+
+
+def test_after_the_wait_the_right_password_is_let_in_and_clears_the_count(people: People) -> None:
+    people.person()
+    for _ in range(5):
+        prove(people, WRONG)
+    assert prove(people, PASSWORD) == Wait(1)
+    settle(people, prove(people, PASSWORD, later(seconds=1)))
+    for _ in range(5):
+        assert prove(people, WRONG, later(seconds=1)) == WrongPassword()
+
+
+def test_waiting_is_not_made_longer_by_asking(people: People) -> None:
+    people.person()
+    for _ in range(5):
+        prove(people, WRONG)
+    for _ in range(50):
+        assert prove(people, PASSWORD) == Wait(1)
+    assert isinstance(prove(people, PASSWORD, later(seconds=1)), Proved)
+
+
+def test_a_day_without_a_try_is_forgotten(people: People) -> None:
+    people.person()
+    at = NOON
+    for seconds in (0, 0, 0, 0, 0, 1, 2, 4, 8, 16):
+        at = later(at=at, seconds=seconds)
+        assert prove(people, WRONG, at) == WrongPassword()
+    tomorrow = later(at=at, days=1)
+    for _ in range(5):
+        assert prove(people, WRONG, tomorrow) == WrongPassword()
+    assert prove(people, WRONG, tomorrow) == Wait(1)
+
+
+def test_an_unknown_address_waits_as_a_known_one_does(people: People) -> None:
+    people.person()
+    answers = {
+        email: [prove(people, WRONG, later(seconds=second), email=email) for second in range(12)]
+        for email in (ADA, NOBODY)
+    }
+    assert answers[ADA] == answers[NOBODY]
+    assert Wait(1) in answers[ADA]
+
+
+def test_one_address_is_throttled_however_it_is_typed(people: People) -> None:
+    people.person()
+    for email in (ADA, "ADA@acme.example", " ada@ACME.example", "Ada@acme.Example", "ada@acme.example "):
+        assert prove(people, WRONG, email=email) == WrongPassword()
+    assert prove(people, WRONG) == Wait(1)
+
+
+def test_other_addresses_do_not_wait(people: People) -> None:
+    people.person()
+    people.person("grace@acme.example")
+    for _ in range(6):
+        prove(people, WRONG)
+    assert isinstance(prove(people, PASSWORD, email="grace@acme.example"), Proved)
+
+
+def test_wrong_passwords_never_lock_anybody_out(people: People) -> None:
+    people.person()
+    at = NOON
+    for _ in range(100):
+        wait = prove(people, WRONG, at)
+        at = later(at=at, seconds=wait.seconds) if isinstance(wait, Wait) else at
+    assert isinstance(prove(people, PASSWORD, later(at=at, minutes=15)), Proved)
+
+
+# --- charged before the hash is computed
+
+
+class Spy(Hasher):
+    """The real hasher, that notes when it is asked, and what had been written by then."""
+
+    def __init__(self, people: People) -> None:
+        super().__init__(7168, 1)
+        self.people = people
+        self.charged: list[int] = []
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        self.charged.append(self.people.count(password_throttles, password_throttles.c.wrong > 0))
+        return super().verify(stored, password)
+
+
+@pytest.mark.parametrize("email", [ADA, NOBODY])
+def test_a_try_is_charged_and_committed_before_hashing_and_one_that_must_wait_is_never_hashed(
+    people: People, email: str
+) -> None:
+    people.person()
+    house, spy = people.house, Spy(people)
+    spied = People(House(house.settings, house.db, house.vault, spy, house.outbox))
+    for _ in range(5):
+        prove(spied, WRONG, email=email)
+    assert spy.charged == [1] * 5
+    assert prove(spied, PASSWORD, email=email) == Wait(1)
+    assert spy.charged == [1] * 5
+
+
+def test_parallel_tries_get_no_more_than_five_looks(people: People) -> None:
+    people.person()
+    outcomes: list[object] = []
+    threads = [threading.Thread(target=lambda: outcomes.append(prove(people, WRONG))) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert outcomes.count(WrongPassword()) == 5
+    assert outcomes.count(Wait(1)) == 19
+
+
+def test_an_unknown_address_takes_as_much_work_as_a_known_one(people: People) -> None:
+    """Compared with hashing that takes long enough to be told from noise: the medians lie close together."""
+    house = people.house
+    slow = People(House(house.settings, house.db, house.vault, Hasher(19456, 2), house.outbox))
+    people.person(password=None)  # and so does a user without a password
+    slow.person("grace@acme.example")
+    taken: dict[str, list[float]] = {ADA: [], "grace@acme.example": [], NOBODY: []}
+    for number in range(9):
+        for email, seconds in taken.items():
+            start = time.thread_time()
+            assert prove(slow, WRONG, later(days=2 * number), email=email) == WrongPassword()
+            seconds.append(time.thread_time() - start)
+    shortest = [min(seconds) for seconds in taken.values()]
+    assert max(shortest) < 1.6 * min(shortest), taken
+
+
+# --- a browser or program that has signed in before has a count of its own
+
+
+def test_strangers_cannot_keep_the_owner_out(people: People) -> None:
+    person = people.person()
+    remember(people, person)
+    for second in range(100):
+        prove(people, WRONG, later(seconds=second))
+    at = later(seconds=100)
+    assert isinstance(prove(people, PASSWORD, at), Wait)
+    proved = prove(people, PASSWORD, at, client=CLIENT)
+    assert isinstance(proved, Proved)
+    assert proved.known_client is not None
+
+
+def test_a_known_client_is_throttled_by_itself_and_opens_nothing_to_strangers(people: People) -> None:
+    person = people.person()
+    remember(people, person)
+    for _ in range(5):
+        assert prove(people, WRONG, client=CLIENT) == WrongPassword()
+    assert prove(people, PASSWORD, client=CLIENT) == Wait(1)
+    assert isinstance(prove(people, PASSWORD), Proved)
+
+
+def test_a_client_is_known_for_the_one_user_that_it_signed_in(people: People) -> None:
+    person = people.person()
+    people.person("grace@acme.example")
+    remember(people, person)
+    for _ in range(5):
+        prove(people, WRONG, email="grace@acme.example")
+    assert prove(people, PASSWORD, email="grace@acme.example", client=CLIENT) == Wait(1)
+
+
+@pytest.mark.parametrize("client", [None, "", "tf_client_invented_by_somebody_else_entirely_0123456789"])
+def test_a_client_that_nobody_knows_has_no_count_of_its_own(people: People, client: str | None) -> None:
+    remember(people, people.person())
+    for _ in range(5):
+        prove(people, WRONG)
+    assert prove(people, PASSWORD, client=client) == Wait(1)
+
+
+@pytest.mark.parametrize(("days", "known"), [(89, True), (90, False)])
+def test_a_client_is_known_for_ninety_days(people: People, days: int, *, known: bool) -> None:
+    remember(people, people.person(), at=NOON)
+    at = later(days=days)
+    for _ in range(5):
+        prove(people, WRONG, at)
+    assert isinstance(prove(people, PASSWORD, at, client=CLIENT), Proved) is known
+
+
+# --- a hash grows with its parameters
+
+
+def test_a_hash_made_under_weaker_parameters_is_replaced_at_the_next_right_password(people: People) -> None:
+    person = people.person()
+    house = people.house
+    stronger = People(House(house.settings, house.db, house.vault, Hasher(8192, 2), house.outbox))
+    settle(stronger, prove(stronger, PASSWORD))
+    replaced = people.look_up(person)
+    assert replaced.password_hash is not None
+    assert replaced.password_hash.startswith("$argon2id$v=19$m=8192,t=2,p=1$")
+    assert replaced.security_version == person.security_version
+    assert isinstance(prove(stronger, PASSWORD), Proved)
+
+
+def test_a_stronger_hash_does_not_undo_a_password_that_was_changed_meanwhile(people: People) -> None:
+    person = people.person()
+    house = people.house
+    stronger = People(House(house.settings, house.db, house.vault, Hasher(8192, 2), house.outbox))
+    proved = prove(stronger, PASSWORD)
+    people.set_person(person, password_hash=house.hasher.hash("marble ferry cinnamon"))
+    settle(stronger, proved)
+    assert isinstance(prove(people, "marble ferry cinnamon", later(days=2)), Proved)
+
+
+def test_the_clean_up_forgets_throttles_and_clients_whose_time_is_over(people: People) -> None:
+    remember(people, people.person())
+    prove(people, WRONG)
+    with people.house.db.write() as connection:
+        assert lockouts.forget_old(connection, later(hours=23)) == 0
+        assert lockouts.forget_old(connection, later(hours=24)) == 1
+        assert lockouts.forget_old(connection, later(days=90)) == 1

@@ -1,0 +1,145 @@
+import ast
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import twofold
+from tests.harness.clock import NOON, later
+from tests.harness.people import EARLIER, VISITOR, People
+from tests.recovery.conftest import PostOffice
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.factors import change_flow
+from twofold.factors.change_flow import Proofs
+from twofold.factors.outcomes import Changed
+from twofold.jobs import COMPOSERS, URGENT
+from twofold.kit.house import House
+from twofold.kit.outbox import Entry
+from twofold.lockouts import flow as lockouts
+from twofold.recovery import words
+from twofold.recovery.letters import CHANGES
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+FACTS = {"authenticator": "Pixel", "new": "new@acme.example", "address": "192.0.2.7", "browser": FIREFOX}
+
+
+def tell(house: House, person: Person, kind: str, **facts: Any) -> None:
+    with house.db.write() as connection:
+        directory.tell(house, connection, person, kind, NOON, **facts)
+
+
+@pytest.mark.parametrize("kind", [*CHANGES, "locked"])
+def test_every_change_says_what_when_from_where_and_what_to_do_if_it_was_not_you(
+    house: House, people: People, post_office: PostOffice, kind: str
+) -> None:
+    tell(house, people.person(), kind, **FACTS)
+    (letter,) = post_office.deliver(later(hours=3))
+    said = " ".join(letter.text.split())
+    for part in ("Hello Ada,", "3 March 2026, 12:00 UTC", "Firefox on Linux", "192.0.2.7", "Was this not you?"):
+        assert part in said, kind
+        assert part in " ".join(letter.html.split()), kind
+    assert letter.link("/not-me/") in letter.html
+    assert words.happened(kind) != words.happened("something unheard of"), kind
+
+
+def test_real_changes_reach_their_user(house: House, people: People, post_office: PostOffice) -> None:
+    ada, factor = people.protected()
+    session = people.sign_in(ada, factor.phone)
+    proofs = Proofs("orchard kettle lantern", factor.phone.code(later(minutes=1)), None)
+    outcome = change_flow.remove(house, session, proofs, visitor=VISITOR, at=later(minutes=1))
+    assert isinstance(outcome, Changed)
+    subjects = [letter.subject for letter in post_office.deliver(later(minutes=1))]
+    assert subjects == ["Two-factor authentication is on", "Two-factor authentication is off"]
+
+
+def test_who_is_locked_learns_who_can_help(house: House, people: People, post_office: PostOffice) -> None:
+    ada, _ = people.protected()
+    people.person("boss@acme.example", role="admin", name="Grace Boss")
+    people.person("frozen@acme.example", role="admin", frozen_at=EARLIER)
+    with house.db.write() as connection:
+        lockouts.lock_fell(house, connection, ada, VISITOR, NOON)
+    post_office.deliver()
+    (locked,) = post_office.smtp.sent_to(ada.email, subject="locked")
+    assert "- Grace Boss, boss@acme.example" in locked.text
+    assert "frozen@" not in locked.text
+    (told,) = post_office.smtp.sent_to("boss@acme.example")
+    assert told.subject == "Ada is locked after five wrong codes"
+    assert told.link("/people/").endswith(str(ada.id))
+    assert not told.text.count("not-me")
+
+
+@pytest.mark.parametrize("values", [{"role": "member"}, {"active": False}, {"frozen_at": NOON}])
+def test_an_administrator_who_is_none_any_more_is_told_nothing(
+    house: House, people: People, post_office: PostOffice, values: dict[str, Any]
+) -> None:
+    ada, boss = people.person(), people.person("boss@acme.example", role="admin")
+    with house.db.write() as connection:
+        directory.tell_admins(
+            house, connection, ada.account_id, "member_locked", NOON, name="Ada", email=ada.email, user_id=str(ada.id),
+        )  # fmt: skip
+    people.set_person(boss, **values)
+    assert post_office.deliver() == []
+
+
+def test_who_is_frozen_already_gets_the_news_without_a_link_to_freeze(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada = people.person(frozen_at=EARLIER)
+    tell(house, ada, "password_changed")
+    (letter,) = post_office.deliver()
+    assert letter.subject == "Your password was changed"
+    assert "not-me" not in letter.text + letter.html
+
+
+def test_who_is_unfrozen_before_the_letter_goes_out_is_not_told_that_they_are_frozen(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    tell(house, people.person(), "frozen")
+    assert post_office.deliver() == []
+
+
+def test_letters_about_a_reset_bring_the_link_as_well(house: House, people: People, post_office: PostOffice) -> None:
+    tell(house, people.person(), "reset_refused_by_you", address="192.0.2.7", browser=FIREFOX)
+    (letter,) = post_office.deliver()
+    assert letter.link("/not-me/")
+
+
+def test_a_notice_of_another_address_goes_to_the_old_one(house: House, people: People, post_office: PostOffice) -> None:
+    ada = people.person()
+    tell(house, ada, "address_changed", new="countess@acme.example")
+    people.set_person(ada, email="countess@acme.example", email_key="countess@acme.example")
+    (letter,) = post_office.deliver()
+    assert letter.recipients == ("ada@acme.example",)
+    assert "countess@acme.example" in letter.text
+
+
+def test_a_letter_to_somebody_who_is_gone_is_dropped(house: House, people: People) -> None:
+    ada = people.person()
+    entry = Entry(ada.id, "locked", ada.account_id, ada.account_id, ada.email, {}, NOON, 1)
+    with house.db.write() as connection:
+        for kind in (*CHANGES, "locked", "frozen", "password_link", "invitation", "unfrozen", "member_froze"):
+            assert COMPOSERS[kind](house, connection, entry, NOON) is None, kind
+
+
+def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
+    folder = files("twofold").joinpath("templates/mail")
+    templates = {kind.name for kind in folder.iterdir() if kind.is_dir()}
+    assert templates == set(COMPOSERS)
+    assert posted_kinds() <= set(COMPOSERS)
+    assert set(COMPOSERS) >= URGENT
+
+
+def posted_kinds() -> set[str]:
+    """Return the kinds of letters that stand in calls of tell, tell_admins and post, as far as they are written out."""
+    found = set()
+    for path in Path(twofold.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                place = {"tell": 3, "tell_admins": 3, "post": 1}.get(node.func.attr)
+                if place is not None and len(node.args) > place:
+                    kind = node.args[place]
+                    found |= {kind.value} if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else set()
+    assert {"locked", "member_froze", "sign_in_code"} <= found
+    return found

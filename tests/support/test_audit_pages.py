@@ -1,0 +1,291 @@
+"""The audit log on pages, and what can be taken away of it."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.harness.clock import NOON, later
+from tests.harness.pages import Visitor
+from tests.harness.people import VISITOR
+from tests.support.room import Room
+from twofold.audit import export_flow, seal_flow
+from twofold.audit import flow as audit
+from twofold.audit.verify import Broken, Verified, verify_lines
+from twofold.support import audit_flow
+from twofold.support.audit_search import Cursor, Filters, read, write
+
+
+def record(room: Room, kind: str, at: datetime = NOON, *, account: UUID | None = None, **said: object) -> None:
+    """Record an event of Acme, about Ada by Grace unless somebody else is named."""
+    values: dict[str, object] = {
+        "actor": audit.user(room.grace.id), "subject_id": room.ada.id, "visitor": VISITOR, **said,
+    }  # fmt: skip
+    with room.house.db.write() as connection:
+        audit.record(connection, kind, at=at, account_id=account or room.people.acme, **values)  # type: ignore[arg-type]
+
+
+def download(visitor: Visitor, path: str) -> httpx.Response:
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    return visitor.http.get(path, headers={"Cookie": cookies, "User-Agent": "Test Browser"})
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def key_of(room: Room) -> str:
+    return export_flow.public_key(room.house.db, room.house.vault, NOON)
+
+
+# --- the page
+
+
+def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(room: Room) -> None:
+    record(room, "unlocked", later(hours=1, minutes=2, seconds=3), reason="She called me.")
+    page = room.grace_enters().get("/account/audit")
+    assert page.heading == "Audit log"
+    for words in ("Grace Hopper unlocked Ada Lovelace.", "Reason: She called me.", "3 March 2026", "13:02:03 UTC",
+                  "192.0.2.7", "Firefox"):  # fmt: skip
+        assert words in page.text, words
+    assert "2026-03-03T13:02:03Z" in page.times
+
+
+def test_what_was_refused_says_so(room: Room) -> None:
+    record(room, "sign_in_refused", result="refused", actor=audit.NOBODY, details={"why": "password_wrong"})
+    page = room.grace_enters().get("/account/audit")
+    assert "A sign-in as Ada Lovelace was refused (wrong password). Refused" in page.text
+
+
+def test_what_people_typed_is_shown_as_text(room: Room) -> None:
+    record(room, "unlocked", reason="<script>alert(1)</script>")
+    page = room.grace_enters().get("/account/audit")
+    assert "<script>alert" not in page.html
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_an_administrator_sees_their_own_account_and_nothing_else(room: Room) -> None:
+    record(room, "unlocked", account=room.other, reason="of Umbrella")
+    record(room, "unlocked", account=room.operator(), reason="of the operator")
+    record(room, "unlocked", reason="of Acme")
+    grace = room.grace_enters()
+    page = grace.get("/account/audit")
+    assert "of Acme" in page.text
+    assert "of Umbrella" not in page.text
+    assert "of the operator" not in page.text
+    for path in (f"/account/audit?account={room.other}", f"/account/audit.csv?account={room.other}"):
+        assert "of Umbrella" not in download(grace, path).text
+
+
+@pytest.mark.parametrize("form", ["", ".csv", ".jsonl"])
+def test_a_member_has_no_audit_log(room: Room, form: str) -> None:
+    ada = room.enter(room.ada, room.factor)
+    assert ada.get(f"/account/audit{form}").status == 404
+    assert Visitor(room.http).get(f"/account/audit{form}").heading == "Sign in"
+
+
+def test_an_agent_has_no_account_of_their_own_to_administer(room: Room) -> None:
+    assert room.sam_enters().get("/account/audit").status == 404
+
+
+def test_an_agent_reads_the_log_of_any_account(room: Room) -> None:
+    record(room, "unlocked", account=room.other, reason="of Umbrella")
+    record(room, "unlocked", reason="of Acme")
+    page = room.sam_enters().get(f"/support/accounts/{room.other}/audit")
+    assert "of Umbrella" in page.text
+    assert "of Acme" not in page.text
+    assert page.link("Umbrella") == f"/support/accounts/{room.other}"
+
+
+def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
+    record(room, "unlocked", later(days=1), reason="first")
+    record(room, "invited", later(days=2), reason="second")
+    record(room, "unlocked", later(days=3), reason="third", subject_id=room.grace.id, actor=audit.user(room.sam.id))
+    grace = room.grace_enters()
+
+    def shown(query: str) -> list[str]:
+        text = grace.get(f"/account/audit?{query}").text
+        return [words for words in ("first", "second", "third") if f"Reason: {words}" in text]
+
+    assert shown("") == ["first", "second", "third"]
+    assert shown("kind=unlocked") == ["first", "third"]
+    assert shown("kind=nonsense") == []
+    assert shown("person=ada@acme.example") == ["first", "second"]
+    assert shown("person=%20ADA@acme.example") == ["first", "second"]
+    assert shown(f"person={room.ada.id}") == ["first", "second"]
+    assert shown("person=grace@acme.example") == ["first", "second", "third"], "who acted, and who it is about"
+    assert shown("person=sam@operator.example") == ["third"], "an agent who acted here"
+    assert shown("person=nobody@acme.example") == []
+    assert shown("from=2026-03-05") == ["second", "third"]
+    assert shown("to=2026-03-05") == ["first", "second"], "the day is included"
+    assert shown("from=2026-03-05&to=2026-03-05") == ["second"]
+    assert shown("person=ada@acme.example&kind=invited&from=2026-03-04") == ["second"]
+
+
+def test_somebody_of_another_account_has_no_events_here(room: Room) -> None:
+    wong = room.people.person("wong@umbrella.example", account=room.other)
+    record(room, "invited", account=room.other, subject_id=wong.id, reason="of Umbrella")
+    grace = room.grace_enters()
+    for person in ("wong@umbrella.example", str(wong.id)):
+        page = grace.get(f"/account/audit?person={person}")
+        assert "Nothing in the log fits this." in page.text
+        assert (person == "wong@umbrella.example") or "wong@umbrella.example" not in page.html
+
+
+def test_a_link_by_id_shows_whose_events_they_are(room: Room) -> None:
+    page = room.grace_enters().get(f"/account/audit?person={room.ada.id}")
+    assert page.forms[1].fields["person"] == "ada@acme.example"
+
+
+@pytest.mark.parametrize("field", ["from", "to"])
+def test_a_date_that_is_none_is_said_at_its_field(room: Room, field: str) -> None:
+    page = room.grace_enters().get(f"/account/audit?{field}=yesterday")
+    assert (page.status, page.title.startswith("Error:")) == (400, True)
+    assert "2027-03-05" in page.errors[field]
+    for form in ("csv", "jsonl"):
+        assert room.grace_enters().get(f"/account/audit.{form}?{field}=yesterday").status == 400
+    assert not room.people.events("audit_exported")
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_the_ends_of_the_calendar_are_days_as_well(room: Room, day: str) -> None:
+    grace = room.grace_enters()
+    for field in ("from", "to"):
+        assert grace.get(f"/account/audit?{field}={day}").status == 200
+
+
+def test_a_long_log_is_read_page_by_page_in_both_directions(room: Room) -> None:
+    for number in range(120):
+        record(room, "invited", later(seconds=number // 3), reason=f"number {number:03}")
+    grace = room.grace_enters()
+
+    def shown(page_text: str) -> list[int]:
+        return [number for number in range(120) if f"number {number:03}" in page_text]
+
+    first = grace.get("/account/audit?kind=invited")
+    assert shown(first.text) == list(range(70, 120))
+    assert not first.has_link("Previous")
+    second = grace.click(first, "Next")
+    assert shown(second.text) == list(range(20, 70))
+    third = grace.click(second, "Next")
+    assert shown(third.text) == list(range(20))
+    assert not third.has_link("Next")
+    back = grace.click(third, "Previous")
+    assert shown(back.text) == list(range(20, 70))
+    start = grace.click(back, "Previous")
+    assert shown(start.text) == list(range(70, 120))
+    assert not start.has_link("Previous")
+
+
+def test_a_cursor_that_is_none_of_ours_begins_at_the_newest(room: Room) -> None:
+    record(room, "unlocked", reason="the newest")
+    grace = room.grace_enters()
+    for cursor in ("x", "1", "1.", ".1", "1.2.g", "-1.2", "9" * 59, f"1.{2**63}", "99999999999999999999.1", "²." + "1"):
+        assert "the newest" in grace.get(f"/account/audit?cursor={cursor}").text, cursor
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    for cursor in (Cursor(NOON, 7), Cursor(later(microseconds=1), 2**62, forwards=True)):
+        assert read(write(cursor)) == cursor
+
+
+def test_how_far_the_log_is_sealed_stands_on_its_page(room: Room) -> None:
+    record(room, "unlocked")
+    seal_flow.seal_everything(room.house.db, NOON)
+    page = room.grace_enters().get("/account/audit")
+    state = audit_flow.seal_state(room.house, room.people.acme, NOON)
+    assert state.head.position > 0
+    for words in (str(state.head.position), state.head.hash.hex(), key_of(room)):
+        assert words in page.text
+
+
+# --- copies
+
+
+def test_the_complete_copy_verifies(room: Room) -> None:
+    record(room, "unlocked", reason="She called me.")
+    record(room, "unlocked", account=room.other)
+    answer = download(room.grace_enters(), "/account/audit.jsonl")
+    assert answer.headers["content-type"].startswith("application/jsonl")
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit-log-2026-03-03.jsonl"'
+    outcome = verify_lines(answer.text.splitlines(), key_of(room))
+    assert isinstance(outcome, Verified), outcome
+    assert [head.chain for head in outcome.head] == [str(room.people.acme)]
+    assert "She called me." in answer.text
+    assert "Grace Hopper <grace@acme.example>" in answer.text
+
+
+def test_a_part_says_that_it_cannot_be_verified(room: Room) -> None:
+    record(room, "unlocked", reason="of interest")
+    record(room, "invited", reason="left out")
+    answer = download(room.grace_enters(), "/account/audit.jsonl?kind=unlocked")
+    assert "filtered" in answer.headers["content-disposition"]
+    first, *rest = [json.loads(line) for line in answer.text.splitlines()]
+    assert (first["complete"], first["filters"]) == (False, {"kind": "unlocked"})
+    assert "cannot be verified" in first["note"]
+    assert [line["event"]["reason"] for line in rest] == ["of interest"]
+    assert isinstance(verify_lines(answer.text.splitlines(), key_of(room)), Broken)
+
+
+def test_a_copy_as_csv_holds_what_the_page_says(room: Room) -> None:
+    record(room, "unlocked", later(seconds=1), reason='He said "hello", and\nwent.')
+    rows = table(download(room.grace_enters(), "/account/audit.csv").text)
+    last = next(row for row in rows if row["kind"] == "unlocked")
+    assert last["time"] == "2026-03-03T12:00:01.000000Z"
+    assert last["what"] == "Grace Hopper unlocked Ada Lovelace."
+    assert last["reason"] == 'He said "hello", and\nwent.'
+    assert (last["actor"], last["subject"]) == (
+        "Grace Hopper <grace@acme.example>", "Ada Lovelace <ada@acme.example>",
+    )  # fmt: skip
+    assert len(last["hash"]) == 64
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows), "the oldest first"
+
+
+@pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("https://evil.example")'])
+def test_no_field_of_a_csv_is_taken_for_a_formula(room: Room, reason: str) -> None:
+    record(room, "unlocked", reason=reason, visitor=VISITOR._replace(browser=reason))
+    text = download(room.grace_enters(), "/account/audit.csv?kind=unlocked").text
+    (row,) = table(text)
+    assert (row["reason"], row["browser"]) == (f"'{reason}", f"'{reason}")
+
+
+def test_a_csv_is_narrowed_like_the_page(room: Room) -> None:
+    record(room, "unlocked", later(days=1))
+    record(room, "unlocked", later(days=5))
+    path = "/account/audit.csv?person=ada@acme.example&kind=unlocked&from=2026-03-04&to=2026-03-04"
+    assert [row["time"][:10] for row in table(download(room.grace_enters(), path).text)] == ["2026-03-04"]
+
+
+def test_a_long_copy_holds_every_event_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_flow, "EXPORT_PAGE", 7)
+    for number in range(30):
+        record(room, "invited", later(seconds=number // 4), reason=f"number {number}")
+    for form in ("csv", "jsonl"):
+        lines = audit_flow.take_copy(
+            room.house, room.grace, room.people.acme, Filters(kind="invited"), form, visitor=VISITOR, at=NOON,
+        )  # fmt: skip
+        text = "".join(lines)
+        found = [row["reason"] for row in table(text)] if form == "csv" else [
+            json.loads(line)["event"]["reason"] for line in text.splitlines()[1:]
+        ]  # fmt: skip
+        assert found == [f"number {number}" for number in range(30)]
+
+
+def test_whoever_takes_a_copy_leaves_a_line_in_it(room: Room) -> None:
+    answer = download(room.sam_enters(), f"/support/accounts/{room.people.acme}/audit.jsonl")
+    (event,) = room.people.events("audit_exported")
+    assert (event.account_id, event.actor_id) == (room.people.acme, room.sam.id)
+    assert str(event.id) in answer.text
+    assert "Sam Vimes (support) took a copy of the audit log (JSONL)." in room.grace_enters().get("/account/audit").text
+
+
+def test_an_agents_copy_is_of_the_account_that_was_named(room: Room) -> None:
+    record(room, "unlocked", account=room.other, reason="of Umbrella")
+    record(room, "unlocked", reason="of Acme")
+    text = download(room.sam_enters(), f"/support/accounts/{room.other}/audit.csv").text
+    assert "of Umbrella" in text
+    assert "of Acme" not in text

@@ -1,0 +1,152 @@
+"""Every kind of event has a sentence, and the sentences say what happened."""
+
+import ast
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tests.harness.clock import NOON
+from twofold.audit.chain import Event
+from twofold.support import audit_words
+from twofold.support.audit_search import Found, Who
+
+SOURCE = Path(audit_words.__file__).parents[1]
+
+GRACE = Who(UUID(int=1), "Grace Hopper", "grace@acme.example", "admin")
+ADA = Who(UUID(int=2), "Ada Lovelace", "ada@acme.example", "member")
+SAM = Who(UUID(int=3), "Sam Vimes", "sam@operator.example", "support")
+
+
+def event(kind: str, /, actor: Who | str = GRACE, subject: Who | None = ADA, **details: Any) -> Found:
+    actor_kind, actor_id = ("user", actor.id) if isinstance(actor, Who) else (actor, None)
+    about, said = None if subject is None else subject.id, msgspec.json.encode(details).decode()
+    recorded = Event(UUID(int=9), NOON, kind, "done", actor_kind, actor_id, about, None, "", "", "", said)
+    return Found(1, UUID(int=5), None, None, recorded, actor if isinstance(actor, Who) else None, subject)
+
+
+def recorded_kinds() -> set[str]:
+    """Collect the kinds that the source records: the constants among the arguments of `record` and its wrappers."""
+    kinds: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and _is_record(call) and len(call.args) > 1:
+                kinds |= {str(node.value) for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant)}
+    return kinds
+
+
+def _is_record(call: ast.Call) -> bool:
+    called = call.func
+    return isinstance(called, ast.Attribute) and called.attr == "record" and isinstance(called.value, ast.Name)
+
+
+def test_every_kind_that_is_recorded_has_a_sentence() -> None:
+    found = recorded_kinds()
+    assert {"signed_in", "unlocked", "user_changed", "frozen"} <= found, "the search itself works"
+    beginnings = {"reset_", "two_factor_"}  # of kinds that are put together; the tests below have them
+    assert found - audit_words.kinds().keys() - beginnings == set()
+
+
+@pytest.mark.parametrize("kind", sorted(audit_words.kinds()))
+def test_every_sentence_can_be_said(kind: str) -> None:
+    for actor in (GRACE, SAM, "operator", "console", "system", "nobody"):
+        for subject in (ADA, None):
+            said = audit_words.sentence(event(kind, actor, subject))
+            assert "%(" not in said
+            assert said.endswith(".")
+            assert said[0].isupper() or said[0] == '"'
+    assert audit_words.label(kind)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["asked", "sent", "sent_again", "approved", "cancelled", "superseded", "password_wrong", "confirmed", "refused",
+     "closed", "done_on_the_server"],
+)  # fmt: skip
+def test_every_event_of_a_reset_has_a_sentence(change: str) -> None:
+    assert f"reset_{change}" in audit_words.kinds()
+
+
+@pytest.mark.parametrize("change", ["set_up", "added", "replaced", "removed"])
+def test_every_change_of_factors_has_a_sentence(change: str) -> None:
+    assert f"two_factor_{change}" in audit_words.kinds()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (event("unlocked", SAM), "Sam Vimes (support) unlocked Ada Lovelace."),
+        (event("unlocked", "console"), "The command line unlocked Ada Lovelace."),
+        (
+            event("user_created", "operator", email="ada@acme.example"),
+            "An operator key added Ada Lovelace (ada@acme.example).",
+        ),
+        (
+            event("signed_in", ADA, methods=["pwd", "otp"], channel="page"),
+            "Ada Lovelace signed in (password and code).",
+        ),
+        (
+            event("signed_in", ADA, methods=["pwd"], channel="legacy"),
+            "Ada Lovelace signed in (password, by a program that knows only passwords).",
+        ),
+        (event("signed_out", ADA, sessions=1), "Ada Lovelace signed out."),
+        (event("signed_out", ADA, sessions=3), "Ada Lovelace signed out (3 sessions)."),
+        (
+            event("sign_in_refused", "nobody", None, why="password_wrong"),
+            "A sign-in as somebody unknown was refused (wrong password).",
+        ),
+        (
+            event("second_factor_wrong", "nobody", door="remove"),
+            "Somebody gave a wrong code for Ada Lovelace (when removing two-factor authentication).",
+        ),
+        (
+            event("two_factor_set_up", ADA, authenticator="My phone"),
+            'Ada Lovelace set up two-factor authentication ("My phone").',
+        ),
+        (
+            event(
+                "user_changed", role={"before": "member", "after": "admin"}, licensed={"before": True, "after": False}
+            ),
+            "Grace Hopper changed Ada Lovelace (role: member → admin; licence: yes → no).",
+        ),
+        (event("user_changed", password="set"), "Grace Hopper changed Ada Lovelace (password: set)."),
+        (
+            event(
+                "account_changed",
+                subject=None,
+                seats={"before": None, "after": 1},
+                sso_domains={"before": [], "after": ["a", "b"]},
+            ),
+            "Grace Hopper changed the account (licences: none → 1; SSO domains: none → a, b).",
+        ),
+        (
+            event(
+                "policy_changed",
+                subject=None,
+                before={"policy": "optional", "required_from": None},
+                after={"policy": "required", "required_from": None},
+            ),
+            "Grace Hopper changed the two-factor policy (policy: optional → required).",
+        ),
+        (
+            event("audit_exported", subject=None, form="csv", kind="unlocked"),
+            "Grace Hopper took a copy of the audit log (CSV, filtered).",
+        ),
+        (event("brand_new_kind"), "Grace Hopper: Brand new kind (Ada Lovelace)."),
+        (event("brand_new_kind", "system", None), "Twofold: Brand new kind."),
+    ],
+)
+def test_a_sentence_says_who_did_what_to_whom(found: Found, said: str) -> None:
+    assert audit_words.sentence(found) == said
+
+
+def test_somebody_who_is_gone_is_said_to_be() -> None:
+    gone = event("unlocked")._replace(actor=None, subject=None)
+    assert audit_words.sentence(gone) == "A user who is gone unlocked a user who is gone."
+
+
+def test_a_name_cannot_play_a_trick_on_the_sentence() -> None:
+    trick = ADA._replace(name="%(who)s %s %d {0}")
+    assert audit_words.sentence(event("unlocked", GRACE, trick)) == "Grace Hopper unlocked %(who)s %s %d {0}."
