@@ -22,7 +22,7 @@ TEST := .venv/.test
 CHECK := .venv/.check
 PACKAGE := .venv/.package
 
-.PHONY: help demo test check bench format messages upgrade clean
+.PHONY: help demo test soak check bench format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -38,6 +38,10 @@ demo: $(RUN) $(PACKAGE) ## Serve a throwaway demo with people to sign in as (POR
 test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real mail (ARGS="-k word")
 	@tools/system-packages
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+soak: $(TEST) $(PACKAGE) ## Break workers and databases under load, for minutes (ARGS="-k word")
+	@tools/system-packages
+	@exec $(BIN)/python -m pytest -m soak tests/faults $(ARGS)
 
 check: $(CHECK) $(PACKAGE) ## Lint, format, types, arrows: what a change must pass before its tests
 	$(BIN)/ruff check .

@@ -127,7 +127,7 @@ def build_app(
     settings = house.settings
     app = Litestar(
         route_handlers=[
-            Router("/", route_handlers=[*PAGES, *demo], include_in_schema=False),
+            Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
             Router("/api/v1", route_handlers=API, before_request=_only_json, security=[{"session": []}]),
             create_static_files_router(
                 "/static",
@@ -178,7 +178,16 @@ async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse bodies that are not declared as JSON: a form of another site can send text, but not this."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    return problem(415, "unsupported_media_type") if has_body and kind != "application/json" else None
+    if has_body and kind != "application/json":
+        return problem(415, "unsupported_media_type")
+    if has_body and rb"\u0000" in await request.body():
+        return problem(400, "invalid_request", detail="No text may hold the character NUL.", fields=["body"])
+    return await _no_nul(request)
+
+
+async def _no_nul(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Refuse the character NUL in an address, as forms and bodies do: no text of PostgreSQL can hold it."""
+    return _http(request, HTTPException(status_code=400)) if b"%00" in request.scope["query_string"] else None
 
 
 def _keep_for_ever(response: Response[Any]) -> Response[Any]:

@@ -12,6 +12,7 @@ from twofold.kit import clock, metrics, outbox
 from twofold.kit.db import Database
 from twofold.kit.web.lanes import quick
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
+from twofold.signin import flow as signin
 
 MOST_CLOCK_DIFFERENCE = timedelta(seconds=1)
 
@@ -41,8 +42,11 @@ def show_metrics(request: AnyRequest) -> AnyResponse:
     at = clock.now()
     with house_of(request).db.read() as connection:
         count, oldest = outbox.waiting(connection)
+        in_progress = signin.in_progress(connection, at)
     metrics.mail_waiting.set(count)
     metrics.mail_oldest_seconds.set((at - oldest).total_seconds() if oldest else 0)
+    metrics.sign_ins_in_progress.set(in_progress)
+    metrics.connections_in_use.set(house_of(request).db.connections_in_use)
     for name in ("quick", "password"):
         metrics.lane_inside.labels(name).set(getattr(request.app.state.lanes, name).inside)
     return Response(metrics.exposition(), media_type=MediaType.TEXT)

@@ -1,4 +1,4 @@
-"""Attacks from another site: forms that are not ours, frames, open redirects, links that change something when opened."""
+"""Attacks from another site: forms that are not ours, frames, open redirects, links that act when they are opened."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -31,7 +31,9 @@ from twofold.factors.outcomes import (
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
 from twofold.kit.tokens import new_id
 from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
+from twofold.signin.attempt import Expired
 from twofold.signin.outcomes import SignedIn
 
 Ada = tuple[Person, Factor, Session]
@@ -166,8 +168,6 @@ def test_a_change_ends_all_sessions_but_the_one_that_made_it(people: People, two
     assert people.find_session(other) is None
     renewed = people.session(outcome.session_token)
     assert (renewed.id != session.id, renewed.expires_at) == (True, session.expires_at)
-    from twofold.signin.attempt import Expired  # noqa: PLC0415
-
     at = later(minutes=1)
     assert people.give_code(attempt, factor.phone.code(at), at=at) == Expired()
 
@@ -316,9 +316,11 @@ def test_an_agent_never_removes_their_own(people: People) -> None:
     agent = people.person("agent@operator.example", role="support")
     people.set_person(agent, second_factor_since=NOON)
     agent = people.look_up(agent)
-    from tests.sessions.test_sessions import start  # noqa: PLC0415
-
-    started = start(people, agent)
+    with people.house.db.write() as connection:
+        started = sessions.start(
+            connection, people.house.settings, agent, security_version=1, methods=("pwd", "otp"), channel="page",
+            visitor=VISITOR, at=NOON,
+        )  # fmt: skip
     assert started is not None
     assert remove(people, people.session(started.token), given("123456")) == RequiredByPolicy()
 

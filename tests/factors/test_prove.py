@@ -5,9 +5,10 @@ import sqlalchemy as sa
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
+from tests.harness.houses import house_on
 from tests.harness.people import PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
 from twofold.directory.person import Person
-from twofold.factors import enrolment_flow
+from twofold.factors import change_flow, enrolment_flow
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.tables import authenticators, backup_codes
@@ -52,8 +53,6 @@ def test_a_code_is_refused_the_second_time(people: People, ada: Ada) -> None:
 
 
 def test_a_code_is_refused_the_second_time_after_a_restart_and_on_another_node(people: People, ada: Ada) -> None:
-    from tests.harness.houses import house_on  # noqa: PLC0415
-
     person, factor = ada
     code = factor.phone.code(NOON)
     assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
@@ -78,8 +77,6 @@ def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:
 
 
 def test_a_code_of_one_door_is_used_at_every_other(people: People, ada: Ada) -> None:
-    from twofold.factors import change_flow  # noqa: PLC0415
-
     person, factor = ada
     session = people.sign_in(person, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)

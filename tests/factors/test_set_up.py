@@ -31,6 +31,7 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.tables import authenticators, backup_codes, enrolments
 from twofold.kit.tokens import new_id
+from twofold.kit.vault import VaultError
 from twofold.lockouts.flow import WrongPassword
 from twofold.sessions.session import Session
 from twofold.signin.outcomes import SignedIn
@@ -300,8 +301,6 @@ def test_a_box_moved_from_another_enrolment_does_not_open(people: People, person
     with people.house.db.write() as connection:
         box = connection.execute(sa.select(enrolments.c.box).where(enrolments.c.user_id == other.id)).scalar_one()
         connection.execute(enrolments.update().where(enrolments.c.user_id == person.id).values(box=box))
-    from twofold.kit.vault import VaultError  # noqa: PLC0415
-
     with pytest.raises(VaultError):
         shown_again(people, mine)
 
@@ -410,10 +409,14 @@ def test_five_are_the_most(people: People, protected: Protected) -> None:
     assert len(names(people, person)) == 5
 
 
-def test_a_name_is_cut_to_forty_characters(people: People, protected: Protected) -> None:
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("n" * 60, "n" * 40), (" Work phone ", "Work phone"), ("nul\0\n\u202ephone", "nulphone"), ("  ", "Authenticator app")],
+)
+def test_a_name_is_kept_short_and_readable(people: People, protected: Protected, typed: str, kept: str) -> None:
     person, factor, session = protected
-    changed_by(people, session, opened_by(people, session, factor.phone.code(NOON), name="n" * 60))
-    assert names(people, person)[1] == "n" * 40
+    changed_by(people, session, opened_by(people, session, factor.phone.code(NOON), name=typed))
+    assert names(people, person)[1] == kept
 
 
 # --- replace my phone

@@ -17,6 +17,7 @@ from tests.faults.crowd import (
     crowd,
     now,
 )
+from tests.harness import processes
 from tests.harness.people import PASSWORD
 from tests.harness.postgres import Cluster
 
@@ -159,3 +160,17 @@ def test_nothing_is_accepted_twice_when_the_database_breaks_under_load(pair: Pai
     with Program(pair.urls) as program:
         later = [program.sign_in(fresh.email, code) for code in codes_around(fresh, now())]
     check_nothing_accepted_twice(pair.database_url, members, [*load.tries, *again, *later])
+
+
+def test_a_worker_that_dies_while_the_database_is_away_is_replaced_when_it_is_back(pair: Pair) -> None:
+    """Stops: a node that gives up because its new worker finds no database."""
+    node = pair.nodes[0]
+    before = set(node.workers)
+    pair.postgres.stop()
+    for worker in before:
+        processes.kill([worker])
+    time.sleep(2)
+    assert node.is_running
+    pair.postgres.start()
+    node.wait_until_ready(seconds=15)
+    processes.wait_until(lambda: len(set(node.workers) - before) == len(before), seconds=15, what="new workers")

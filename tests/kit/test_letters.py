@@ -96,6 +96,13 @@ def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
     assert str(message["Subject"]).startswith("Ada Bcc: eve@evil.example is locked")
 
 
+@pytest.mark.parametrize("mark", ["\0", "\a", "\u202e", "\u200b"])
+def test_nothing_invisible_stands_in_a_subject(mark: str) -> None:
+    facts = {"name": f"Ada{mark}x", "email": "a@b.example"}
+    message = write("member_locked", facts=facts, person_url="x")
+    assert str(message["Subject"]) == "Adax is locked after five wrong codes"
+
+
 def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:
     facts = {"name": "Ada", "email": "a@b.example", "by": "Sam", "reason": "spoke\n\nPress here: https://evil.example"}
     text = text_of(write("member_unfrozen", facts=facts, person_url="https://login.acme.example/people/1"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.harness.clock import NOON, later
 from tests.harness.people import People
 from twofold.audit import flow as audit
+from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import flow as factors
 from twofold.factors import records, totp
@@ -94,8 +95,6 @@ def somebody(house: House) -> Iterator[Person]:
 
 
 def _account(house: House) -> UUID:
-    from twofold.directory import flow as directory  # noqa: PLC0415
-
     with house.db.read() as connection:
         known = [row.id for row in directory.all_accounts(connection) if not row.is_operator]
     return known[0] if known else People(house).acme

@@ -64,7 +64,7 @@ def test_a_frozen_user_comes_back_with_a_new_password_and_the_second_factor_they
     assert isinstance(people.begin(ada), WrongPassword)  # the old one is void
     token = post_office.token("set-password")
     assert isinstance(password_flow.look(house, token, later(hours=23, minutes=59)), MayChoose)
-    assert choose(house, token) == PasswordSaved()
+    assert isinstance(choose(house, token), PasswordSaved)
     due = people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD)
     assert isinstance(due, Due)
     assert isinstance(people.give_code(due.sign_in, factor.phone.code(later(minutes=1)), at=later(minutes=1)), SignedIn)
@@ -107,13 +107,13 @@ def test_administrators_are_told_unless_it_was_one_of_them(
 
 def test_nobody_unfreezes_themselves(house: House, people: People) -> None:
     ada = people.person(role="admin", frozen_at=EARLIER)
-    assert unfreeze(house, ada, audit.user(ada.id)) == NotYourself()
+    assert isinstance(unfreeze(house, ada, audit.user(ada.id)), NotYourself)
     assert people.look_up(ada).frozen_at == EARLIER
 
 
 def test_who_is_not_frozen_keeps_their_password(house: House, people: People) -> None:
     ada = people.person()
-    assert unfreeze(house, ada) == NotFrozen()
+    assert isinstance(unfreeze(house, ada), NotFrozen)
     assert isinstance(people.begin(ada), SignedIn)
 
 
@@ -121,7 +121,7 @@ def test_it_happens_once(house: House, people: People) -> None:
     ada = people.person(frozen_at=EARLIER)
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(lambda _: unfreeze(house, ada), range(4)))
-    assert outcomes.count(NotFrozen()) == 3
+    assert sum(isinstance(outcome, NotFrozen) for outcome in outcomes) == 3
     assert len(people.letters("unfrozen")) == 1
 
 
@@ -132,14 +132,14 @@ def test_within_24_hours_of_a_reset_the_letter_waits_until_they_are_over(
     assert unfreeze(house, ada, at=later(hours=2)) == Unfrozen(mailed=True, not_before=later(hours=24))
     assert post_office.deliver(later(hours=23, minutes=59)) == []
     token = post_office.token("set-password", later(hours=24))
-    assert choose(house, token, later(hours=24)) == PasswordSaved()
+    assert isinstance(choose(house, token, later(hours=24)), PasswordSaved)
 
 
 def test_without_a_mail_server_only_the_command_line_unfreezes(database_url: str) -> None:
     with house_on(database_url, mail=False) as house:
         people = People(house)
         boss, ada = people.person("boss@acme.example", role="admin"), people.person(frozen_at=EARLIER)
-        assert unfreeze(house, ada, audit.user(boss.id)) == NoMail()
+        assert isinstance(unfreeze(house, ada, audit.user(boss.id)), NoMail)
         assert people.look_up(ada).frozen_at == EARLIER
         assert unfreeze(house, ada) == Unfrozen(mailed=False)
         assert people.look_up(ada).frozen_at is None
@@ -169,7 +169,7 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     house: House, people: People, post_office: PostOffice, boss: Person
 ) -> None:
     ada = people.person(password=None)
-    assert invite(house, ada, audit.user(boss.id)) == Invited()
+    assert isinstance(invite(house, ada, audit.user(boss.id)), Invited)
     token = post_office.token("set-password")
     (letter,) = post_office.smtp.sent_to(ada.email)
     assert letter.subject == "You are invited to Acme"
@@ -177,7 +177,7 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     found = password_flow.look(house, token, later(days=6, hours=23))
     assert isinstance(found, MayChoose)
     assert (found.invited, found.expires_at) == (True, later(days=7))
-    assert choose(house, token, later(days=6)) == PasswordSaved()
+    assert isinstance(choose(house, token, later(days=6)), PasswordSaved)
     assert isinstance(people.begin(ada, at=later(days=6), password=NEW_PASSWORD), SignedIn)
     assert [letter.subject for letter in post_office.deliver(later(days=6))] == ["Your password is set"]
     (event,) = people.events("invited")
@@ -194,7 +194,7 @@ def test_an_invitation_by_nobody_in_particular_names_nobody(
 
 def test_an_invitation_ends_after_seven_days(house: House, people: People, post_office: PostOffice) -> None:
     invite(house, people.person(password=None))
-    assert choose(house, post_office.token("set-password"), later(days=7)) == Over()
+    assert isinstance(choose(house, post_office.token("set-password"), later(days=7)), Over)
 
 
 def test_a_newer_invitation_takes_the_place_of_an_older(house: House, people: People, post_office: PostOffice) -> None:
@@ -203,8 +203,8 @@ def test_a_newer_invitation_takes_the_place_of_an_older(house: House, people: Pe
     older = post_office.token("set-password")
     invite(house, ada)
     newer = post_office.token("set-password")
-    assert choose(house, older) == Over()
-    assert choose(house, newer) == PasswordSaved()
+    assert isinstance(choose(house, older), Over)
+    assert isinstance(choose(house, newer), PasswordSaved)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_who_cannot_choose_a_password_is_not_invited(
 
 def test_without_a_mail_server_nobody_is_invited(database_url: str) -> None:
     with house_on(database_url, mail=False) as house:
-        assert invite(house, People(house).person(password=None)) == NoMail()
+        assert isinstance(invite(house, People(house).person(password=None)), NoMail)
 
 
 def test_an_invitation_dies_when_a_password_is_set_otherwise(
@@ -238,7 +238,7 @@ def test_an_invitation_dies_when_a_password_is_set_otherwise(
     token = post_office.token("set-password")
     with house.db.write() as connection:
         directory.set_password(connection, ada.id, "hash of the operator's", NOON, by_mail=False)
-    assert choose(house, token) == Over()
+    assert isinstance(choose(house, token), Over)
 
 
 def test_an_invitation_survives_another_role(house: House, people: People, post_office: PostOffice) -> None:
@@ -247,4 +247,4 @@ def test_an_invitation_survives_another_role(house: House, people: People, post_
     token = post_office.token("set-password")
     with house.db.write() as connection:
         directory.change_user(connection, ada.id, {"role": "admin"}, ends_sessions=True)
-    assert choose(house, token) == PasswordSaved()
+    assert isinstance(choose(house, token), PasswordSaved)

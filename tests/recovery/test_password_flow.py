@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness
 from twofold.directory.person import Person
+from twofold.kit.hashing import Hasher
 from twofold.kit.house import House
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow as profile
@@ -38,12 +40,12 @@ def choose(house: House, token: str, password: str = NEW_PASSWORD, at: datetime 
 
 def test_a_forgotten_password_is_replaced_by_link(house: House, people: People, post_office: PostOffice) -> None:
     ada = people.person()
-    assert ask(house) == Asked()
+    assert isinstance(ask(house), Asked)
     token = post_office.token("set-password")
     found = password_flow.look(house, token, NOON)
     assert isinstance(found, MayChoose)
     assert (found.person.id, found.invited, found.expires_at) == (ada.id, False, later(hours=1))
-    assert choose(house, token) == PasswordSaved()
+    assert isinstance(choose(house, token), PasswordSaved)
     assert isinstance(people.begin(ada, at=later(minutes=1)), WrongPassword)
     assert isinstance(people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD), SignedIn)
 
@@ -54,7 +56,7 @@ def test_choosing_ends_every_session_and_sign_in_and_makes_none(
     ada, factor = people.protected()
     session, attempt = people.token(ada, factor.phone), people.attempt(ada, at=later(seconds=30))
     ask(house)
-    assert choose(house, post_office.token("set-password"), at=later(minutes=1)) == PasswordSaved()
+    assert isinstance(choose(house, post_office.token("set-password"), at=later(minutes=1)), PasswordSaved)
     assert people.find_session(session, at=later(minutes=1)) is None
     code = factor.phone.code(later(minutes=1))
     assert not isinstance(people.give_code(attempt, code, at=later(minutes=1)), SignedIn)
@@ -114,7 +116,7 @@ def test_a_weak_password_is_refused_and_the_link_goes_on(
     ask(house)
     token = post_office.token("set-password")
     assert choose(house, token, typed) == why
-    assert choose(house, token) == PasswordSaved()
+    assert isinstance(choose(house, token), PasswordSaved)
 
 
 # --- the life and death of a link
@@ -124,9 +126,9 @@ def test_a_link_works_once(house: House, people: People, post_office: PostOffice
     ada = people.person()
     ask(house)
     token = post_office.token("set-password")
-    assert choose(house, token) == PasswordSaved()
-    assert choose(house, token, "something else entirely") == Over()
-    assert password_flow.look(house, token, NOON) == Over()
+    assert isinstance(choose(house, token), PasswordSaved)
+    assert isinstance(choose(house, token, "something else entirely"), Over)
+    assert isinstance(password_flow.look(house, token, NOON), Over)
     assert isinstance(people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD), SignedIn)
 
 
@@ -140,12 +142,30 @@ def test_of_two_at_once_one_counts(house: House, people: People, post_office: Po
     assert len(people.events("password_set_by_mail")) == 1
 
 
+def test_who_is_frozen_while_the_password_is_hashed_gets_none(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada = people.person()
+    ask(house)
+    token = post_office.token("set-password")
+
+    class Meanwhile(Hasher):
+        def hash(self, password: str) -> str:
+            if password == NEW_PASSWORD:
+                people.set_person(ada, frozen_at=NOON)
+            return super().hash(password)
+
+    slow = replace(house, hasher=Meanwhile(7168, 1))
+    assert isinstance(choose(slow, token), Over)
+    assert people.look_up(ada).password_hash == ada.password_hash
+
+
 def test_its_hour_begins_when_the_letter_goes_out(house: House, people: People, post_office: PostOffice) -> None:
     people.person()
     ask(house)
     token = post_office.token("set-password", later(hours=5))
     assert isinstance(password_flow.look(house, token, later(hours=5, minutes=59, seconds=59)), MayChoose)
-    assert choose(house, token, at=later(hours=6)) == Over()
+    assert isinstance(choose(house, token, at=later(hours=6)), Over)
 
 
 def test_a_newer_link_takes_the_place_of_an_older(house: House, people: People, post_office: PostOffice) -> None:
@@ -154,8 +174,8 @@ def test_a_newer_link_takes_the_place_of_an_older(house: House, people: People, 
     older = post_office.token("set-password")
     ask(house)
     newer = post_office.token("set-password")
-    assert choose(house, older) == Over()
-    assert choose(house, newer) == PasswordSaved()
+    assert isinstance(choose(house, older), Over)
+    assert isinstance(choose(house, newer), PasswordSaved)
 
 
 def test_a_letter_that_waits_is_dropped_when_a_newer_was_asked_for(
@@ -165,7 +185,7 @@ def test_a_letter_that_waits_is_dropped_when_a_newer_was_asked_for(
     ask(house)
     ask(house, at=later(seconds=1))
     assert len(post_office.deliver(later(seconds=2))) == 1
-    assert choose(house, post_office.token("set-password"), at=later(seconds=2)) == PasswordSaved()
+    assert isinstance(choose(house, post_office.token("set-password"), at=later(seconds=2)), PasswordSaved)
 
 
 def test_a_letter_that_was_sent_twice_brings_one_link_that_works(
@@ -178,8 +198,8 @@ def test_a_letter_that_was_sent_twice_brings_one_link_that_works(
         connection.execute(sa.text("UPDATE outbox SET due_at = created_at, outcome = NULL, settled_at = NULL"))
     second = post_office.token("set-password")
     assert len({letter.message["Message-ID"] for letter in post_office.smtp.letters}) == 1
-    assert choose(house, first) == Over()
-    assert choose(house, second) == PasswordSaved()
+    assert isinstance(choose(house, first), Over)
+    assert isinstance(choose(house, second), PasswordSaved)
 
 
 def change_password(house: House, people: People, ada: Person) -> None:
@@ -226,8 +246,8 @@ def test_a_link_dies_of(
     token = post_office.token("set-password")
     happens(house, people, ada)
     before = people.look_up(ada).password_hash
-    assert password_flow.look(house, token, NOON) == Over()
-    assert choose(house, token) == Over()
+    assert isinstance(password_flow.look(house, token, NOON), Over)
+    assert isinstance(choose(house, token), Over)
     assert people.look_up(ada).password_hash == before
 
 
@@ -246,7 +266,7 @@ def test_links_of_others_live_on(house: House, people: People, post_office: Post
     people.person("bob@acme.example")
     ask(house, "bob@acme.example")
     void(house, people, ada)
-    assert choose(house, post_office.token("set-password", to="bob@acme.example")) == PasswordSaved()
+    assert isinstance(choose(house, post_office.token("set-password", to="bob@acme.example")), PasswordSaved)
 
 
 @pytest.mark.parametrize("token", ["", "tf_password_", "tf_password_" + "x" * 43, "x" * 5000, "\ud800"])
@@ -254,7 +274,7 @@ def test_a_forged_link_sets_nothing(house: House, people: People, post_office: P
     people.person()
     ask(house)
     post_office.deliver()
-    assert choose(house, token) == Over()
+    assert isinstance(choose(house, token), Over)
 
 
 def test_only_the_hash_of_a_token_is_stored(house: House, people: People, post_office: PostOffice) -> None:
@@ -283,12 +303,14 @@ def test_within_24_hours_of_a_reset_the_letter_says_so_and_brings_no_link(
     house: House, people: People, post_office: PostOffice
 ) -> None:
     people.person(reset_confirmed_at=NOON)
-    assert ask(house, at=later(hours=1)) == Asked()
+    assert isinstance(ask(house, at=later(hours=1)), Asked)
     (letter,) = post_office.deliver(later(hours=1))
     assert "/set-password/" not in letter.text
     assert "Ask again after 4 March 2026, 12:00 UTC." in " ".join(letter.text.split())
     ask(house, at=later(hours=24))
-    assert choose(house, post_office.token("set-password", later(hours=24)), at=later(hours=24)) == PasswordSaved()
+    assert isinstance(
+        choose(house, post_office.token("set-password", later(hours=24)), at=later(hours=24)), PasswordSaved
+    )
 
 
 def test_a_link_from_before_a_reset_is_told_to_wait_and_never_works(
@@ -306,7 +328,8 @@ def test_a_link_from_before_a_reset_is_told_to_wait_and_never_works(
 
 def test_only_somebody_who_is_there_gets_a_letter(house: House, people: People, post_office: PostOffice) -> None:
     people.person(active=False)
-    assert ask(house) == ask(house, "nobody@acme.example") == Asked()
+    assert isinstance(ask(house), Asked)
+    assert isinstance(ask(house, "nobody@acme.example"), Asked)
     assert post_office.deliver() == []
 
 
@@ -326,7 +349,7 @@ def test_who_has_no_password_to_choose_is_told_so_by_mail_alone(
 ) -> None:
     ada = people.person(**values)
     people.set_account(ada.account_id, **account)
-    assert ask(house) == Asked()
+    assert isinstance(ask(house), Asked)
     (letter,) = post_office.deliver()
     assert says in " ".join(letter.text.split())
     assert "/set-password/" not in letter.text
@@ -360,7 +383,7 @@ def statements_of(house: House, email: str) -> list[str]:
 
     sa.event.listen(house.db.engine, "before_cursor_execute", note)
     try:
-        assert ask(house, email) == Asked()
+        assert isinstance(ask(house, email), Asked)
     finally:
         sa.event.remove(house.db.engine, "before_cursor_execute", note)
     return seen
@@ -369,25 +392,26 @@ def statements_of(house: House, email: str) -> list[str]:
 def test_three_letters_an_hour_go_out_known_or_not(house: House, people: People, post_office: PostOffice) -> None:
     people.person()
     for email in (ADA, "nobody@acme.example"):
-        assert [ask(house, email, later(minutes=n)) for n in range(3)] == [Asked()] * 3
+        assert [type(ask(house, email, later(minutes=n))) for n in range(3)] == [Asked] * 3
         assert ask(house, f" {email.upper()} ", later(minutes=3)) == Wait(57 * 60)
         assert ask(house, email, later(minutes=59, seconds=59)) == Wait(1)
-        assert ask(house, email, later(minutes=60)) == Asked()
-    assert ask(house, "another@acme.example", later(minutes=3)) == Asked()
+        assert isinstance(ask(house, email, later(minutes=60)), Asked)
+    assert isinstance(ask(house, "another@acme.example", later(minutes=3)), Asked)
 
 
 def test_parallel_requests_are_counted_one_by_one(house: House, people: People) -> None:
     people.person()
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda _: ask(house), range(8)))
-    assert outcomes.count(Asked()) == 3
+    assert sum(isinstance(outcome, Asked) for outcome in outcomes) == 3
     assert len(people.letters("password_link")) == 3
 
 
 def test_without_a_mail_server_it_is_refused_known_or_not(database_url: str) -> None:
     with house_on(database_url, mail=False) as house:
         People(house).person()
-        assert ask(house) == ask(house, "nobody@acme.example") == NoMail()
+        assert isinstance(ask(house), NoMail)
+        assert isinstance(ask(house, "nobody@acme.example"), NoMail)
         with house.db.read() as connection:
             assert connection.execute(sa.select(sa.func.count()).select_from(password_links)).scalar_one() == 0
 
@@ -398,6 +422,6 @@ def test_somebody_invited_can_ask_as_well(house: House, people: People, post_off
         recovery.invite(house, connection, ada, NOON, audit.CONSOLE)
     invitation = post_office.token("set-password")
     ask(house)
-    assert choose(house, post_office.token("set-password")) == PasswordSaved()
-    assert choose(house, invitation) == Over()
+    assert isinstance(choose(house, post_office.token("set-password")), PasswordSaved)
+    assert isinstance(choose(house, invitation), Over)
     assert directory.weak_password(NEW_PASSWORD) is None

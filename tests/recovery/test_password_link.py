@@ -41,12 +41,12 @@ def test_each_link_lives_as_long_as_its_letter_says() -> None:
 @given(st.integers(min_value=-10, max_value=10))
 def test_a_link_works_strictly_before_its_end(offset: int) -> None:
     at = later(hours=1, microseconds=offset)
-    assert refused(LINK, ADA, at) == (None if offset < 0 else Over())
+    assert isinstance(refused(LINK, ADA, at), Over) == (offset >= 0)
 
 
 def test_a_link_that_nobody_knows_sets_nothing() -> None:
-    assert refused(None, ADA, NOON) == Over()
-    assert refused(LINK, None, NOON) == Over()
+    assert isinstance(refused(None, ADA, NOON), Over)
+    assert isinstance(refused(LINK, None, NOON), Over)
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,5 @@ def test_for_24_hours_after_a_reset_no_password_is_set_by_mail(since: timedelta)
 
 def test_a_link_from_before_a_reset_stays_dead_when_the_24_hours_are_over() -> None:
     invitation = LINK._replace(purpose=Purpose.INVITATION, expires_at=later(days=7))
-    assert refused(invitation, ADA._replace(reset_confirmed_at=NOON), later(days=2)) == Over()
+    assert isinstance(refused(invitation, ADA._replace(reset_confirmed_at=NOON), later(days=2)), Over)
     assert refused(invitation, ADA._replace(reset_confirmed_at=later(seconds=-1)), later(days=2)) is None

@@ -12,7 +12,7 @@ from twofold.factors.outcomes import Opened
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.tables import password_throttles
-from twofold.resets import confirm_flow, flow
+from twofold.resets import confirm_flow, flow, records
 from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     Dead,
@@ -90,6 +90,24 @@ def test_a_link_works_until_just_before_its_fifteen_minutes_are_over_counted_fro
         desk.case_of(token), later(hours=1, minutes=15)
     )
     assert isinstance(desk.confirm(token, at=later(hours=1, minutes=14, seconds=59)), ResetDone)
+
+
+def test_a_try_is_charged_to_an_open_link_only(desk: Desk) -> None:
+    """Whatever the verdict said a moment before: the statement that charges looks for itself."""
+    case_id = desk.ask()
+    token = desk.link()
+    newest = desk.case(case_id).token_hash
+    assert newest is not None
+    with desk.house.db.write() as connection:
+        assert records.charge_password(connection, case_id, newest, later(minutes=15)) is None
+        assert records.charge_password(connection, case_id, b"another", NOON) is None
+        assert records.charge_password(connection, case_id, newest, later(minutes=14, seconds=59)) == 1
+        assert not records.answer(connection, case_id, newest, State.REFUSED, later(minutes=15))
+        assert not records.answer(connection, case_id, b"another", State.REFUSED, NOON)
+    desk.refuse(token)
+    with desk.house.db.write() as connection:
+        assert records.charge_password(connection, case_id, newest, NOON) is None
+        assert not records.answer(connection, case_id, newest, State.CONFIRMED, NOON)
 
 
 def test_one_second_after_its_end_a_link_is_expired_and_costs_nothing(desk: Desk) -> None:

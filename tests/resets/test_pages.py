@@ -215,7 +215,7 @@ def test_the_list_shows_the_cases_of_the_account(desk: Desk, grace: Visitor) -> 
     desk.ask()
     page = grace.get("/resets")
     assert page.heading == "Resets"
-    for said in ("Ada Lovelace", "E-mail on its way", "Grace Hopper"):
+    for said in ("Ada Lovelace", "Not sent yet", "Grace Hopper"):
         assert said in page.text
     case = grace.click(page, "Show")
     assert case.heading == "Resets"
@@ -265,6 +265,7 @@ def test_a_rejected_letter_shows_on_the_case(desk: Desk, grace: Visitor) -> None
         outbox.settle(connection, letter.id, "rejected", NOON, "550 No such person here")
     page = grace.get(f"/resets/case/{case_id}")
     assert "The mail server does not take the e-mail: 550 No such person here" in page.text
+    assert "E-mail rejected" in grace.get("/resets").text
 
 
 def test_a_case_of_another_account_is_none(desk: Desk, grace: Visitor) -> None:

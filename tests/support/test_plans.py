@@ -1,5 +1,6 @@
 """Every list of the support room is read along an index, however long it is: what SQLite says it would do."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -60,13 +61,10 @@ def test_a_page_of_the_audit_log_is_read_along_one_index(
         audit_records.page(connection, account_id, Filters(person_id, kind, since, until), after, 51)
     assert plans.steps
     assert read_through(plans.steps) == []
-    searched = [step for step in plans.steps if "audit_events USING" in step]
+    expected = {"subject_id_at_number", "account_id_actor_id_at_number"}
     if person_id is None:
-        column = "kind" if kind else "at"
-        assert any(f"ix_audit_events_account_id_{column}" in step for step in searched), searched
-    else:
-        for column in ("subject_id", "actor_id"):
-            assert any(f"ix_audit_events_account_id_{column}" in step for step in searched), searched
+        expected = {"account_id_kind_at_number" if kind else "account_id_at_number"}
+    assert set(re.findall(r"ix_audit_events_(\w+)", " ".join(plans.steps))) == expected
 
 
 @pytest.mark.parametrize("after", [None, SearchCursor(0, "ada", SOMEBODY)])

@@ -47,7 +47,7 @@ def download_adoption(request: AnyRequest) -> AnyResponse:
     rows = (_row(listed) for listed in adoption_flow.everybody(house_of(request), session.person, at))
     text = csv((COLUMNS, *rows))
     headers = {"Content-Disposition": f'attachment; filename="two-factor-{at:%Y-%m-%d}.csv"'}
-    return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text.encode(), media_type="text/csv", headers=headers)
 
 
 def _row(listed: Listed) -> tuple[str, ...]:

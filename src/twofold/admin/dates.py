@@ -16,4 +16,4 @@ def parse_moment(text: str) -> datetime | None:
 
 def as_day(moment: datetime | None) -> str:
     """Write the day of a moment as a date field holds it."""
-    return "" if moment is None else f"{moment:%Y-%m-%d}"
+    return "" if moment is None else moment.date().isoformat()

@@ -26,7 +26,6 @@ def policy_reminder(house: House, connection: sa.Connection, entry: Entry, at: d
     if due <= at or person.eligibility(house.settings.two_factor_editions, at).required_from != due:
         return None
     return {
-        "name": person.name,
         "account": person.account_name,
         "due": due,
         "days": math.ceil((due - at) / DAY),
@@ -42,7 +41,6 @@ def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: d
     facts = entry.facts
     required_from = facts["required_from"]
     return {
-        "name": admin.name,
         "account": admin.account_name,
         "happened_at": entry.created_at,
         "by": facts["by"],
@@ -61,7 +59,6 @@ def member_unlocked(house: House, connection: sa.Connection, entry: Entry, _at: 
         return None
     place = "support/users" if reader.role == "support" else "people"
     return {
-        "name": reader.name,
         "happened_at": entry.created_at,
         "facts": entry.facts,
         "person_url": f"{house.settings.base_url}/{place}/{entry.facts['user_id']}",

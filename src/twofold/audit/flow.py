@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from twofold.audit.tables import audit_events
+from twofold.kit import metrics
 from twofold.kit.tokens import new_id
 from twofold.kit.visitor import Visitor
 
@@ -63,3 +64,4 @@ def record(
             "details": msgspec.json.encode(details or {}).decode(),
         },
     )
+    metrics.events.labels(kind, result).inc()

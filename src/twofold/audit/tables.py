@@ -33,7 +33,7 @@ audit_events = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=True),
     sa.Column("hash", sa.LargeBinary(32), nullable=True),
     sa.Index("ix_audit_events_account_id_at_number", "account_id", "at", "number"),
-    sa.Index("ix_audit_events_account_id_subject_id_at_number", "account_id", "subject_id", "at", "number"),
+    sa.Index("ix_audit_events_subject_id_at_number", "subject_id", "at", "number"),  # a user is of one account for ever
     sa.Index("ix_audit_events_account_id_kind_at_number", "account_id", "kind", "at", "number"),
     sa.Index(
         "ix_audit_events_account_id_actor_id_at_number",

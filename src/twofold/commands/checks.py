@@ -76,6 +76,9 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
 
 def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
     shown = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    if settings.on_sqlite and (cannot := _cannot_write(Path(sa.make_url(settings.database_url).database or ""))):
+        yield Checked("database", Health.FINDING, f"{cannot} cannot be written.", "Run as the user who owns it.")
+        return
     try:
         revision = schema_state.revision_of(settings)
     except sa.exc.SQLAlchemyError as error:
@@ -100,11 +103,14 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
         db.close()
 
 
+def _cannot_write(path: Path) -> Path | None:
+    """Return which of a database file and its folder this user may not write; what is not there yet can be made."""
+    return next((one for one in (path, path.parent) if one.exists() and not os.access(one, os.W_OK)), None)
+
+
 def _sqlite(settings: Settings, shown: str) -> Iterator[Checked]:
     path = Path(sa.make_url(settings.database_url).database or "")
-    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        yield Checked("database", Health.FINDING, f"{path} cannot be written.", "Run as the user who owns it.")
-    elif shutil.disk_usage(path.parent).free < LEAST_SPACE:
+    if shutil.disk_usage(path.parent).free < LEAST_SPACE:
         yield Checked("database", Health.FINDING, f"The disk of {path} is nearly full.", "Make room on it.")
     else:
         yield Checked("database", Health.OK, f"{shown} can be read and written.")

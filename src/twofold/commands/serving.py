@@ -1,7 +1,11 @@
 """`twofold serve`, `twofold worker` and `twofold migrate`: the server, the work behind its pages, and its schema."""
 
+import os
 import signal
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import click
@@ -11,7 +15,7 @@ from twofold import app, jobs, migrate, server
 from twofold.commands import schema_state
 from twofold.commands.frame import Stop, as_json, opened, quiet_logs, settings, show
 from twofold.commands.schema_state import State
-from twofold.kit import logs
+from twofold.kit import logs, metrics
 from twofold.settings import Settings
 
 APPLICATION = "twofold.app:from_environment"
@@ -39,7 +43,8 @@ def serve(*, host: str, port: int, workers: int) -> None:
     _warn(chosen, port, workers)
     log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
     try:
-        server.serve(APPLICATION, host=host, port=port, workers=workers)
+        with _numbers_together(workers):
+            server.serve(APPLICATION, host=host, port=port, workers=workers)
     except SystemExit as ended:
         if ended.code:
             raise Stop("The server could not start; its log above says why.") from ended
@@ -90,6 +95,17 @@ def bring_schema(chosen: Settings) -> None:
         log.info("schema migrated", revision=migrate.newest())
     else:
         schema_state.demand_current(chosen)
+
+
+@contextmanager
+def _numbers_together(workers: int) -> Iterator[None]:
+    """Give several worker processes one folder for their numbers, so that /metrics speaks for all of them."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="twofold-metrics-") as folder:
+        os.environ[metrics.FOLDER] = folder  # read by the library in each worker when it starts
+        yield
 
 
 def _warn(chosen: Settings, port: int, workers: int) -> None:

@@ -3,6 +3,9 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from litestar.types import ASGIApp
 
 from twofold import app, migrate, server
 from twofold.demo import pages
@@ -14,6 +17,14 @@ from twofold.settings import Settings
 HOST = "127.0.0.1"
 
 
+class Demo(NamedTuple):
+    """A demo that is ready to be served."""
+
+    application: ASGIApp
+    address: str
+    people: list[DemoPerson]
+
+
 def run(port: int, announce: Callable[[str, Sequence[DemoPerson]], None]) -> None:
     """Serve the demo until told to stop, then remove everything; `announce` is told its address and its people.
 
@@ -23,18 +34,14 @@ def run(port: int, announce: Callable[[str, Sequence[DemoPerson]], None]) -> Non
     """
     server.demand_free(HOST, port)
     with tempfile.TemporaryDirectory(prefix="twofold-demo-") as folder:
-        settings = settings_of(Path(folder), port)
-        migrate.upgrade(settings.database_url)
-        house = app.build_house(settings)
-        people = seed(house, clock.now())
-        application = app.build_app(house, demo=pages.handlers, demo_people=people, transport=Mailbox())
-        announce(settings.base_url, people)
-        server.serve(application, host=HOST, port=port)
+        demo = prepare(Path(folder), port)
+        announce(demo.address, demo.people)
+        server.serve(demo.application, host=HOST, port=port)
 
 
-def settings_of(folder: Path, port: int) -> Settings:
-    """Return the settings of a demo; nothing of the environment counts."""
-    return Settings(
+def prepare(folder: Path, port: int) -> Demo:
+    """Make everything that a demo is, in an empty folder; nothing of the environment counts."""
+    settings = Settings(
         database_url=f"sqlite:///{folder / 'demo.db'}",
         data_dir=folder,
         base_url=f"http://{HOST}:{port}",
@@ -42,3 +49,8 @@ def settings_of(folder: Path, port: int) -> Settings:
         support_email="help@support.example",
         demo=True,
     )
+    migrate.upgrade(settings.database_url)
+    house = app.build_house(settings)
+    people = seed(house, clock.now())
+    application = app.build_app(house, demo=pages.handlers, demo_people=people, transport=Mailbox())
+    return Demo(application, settings.base_url, people)

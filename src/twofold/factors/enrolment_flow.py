@@ -122,7 +122,7 @@ def open_for(
     """
     enrolment, secret = new_id(), random_bytes(totp.SECRET_BYTES)
     sealed = house.vault.seal(secret, factors.identity("enrolments", enrolment))
-    opened = Opened(enrolment, secret, name.strip()[:NAME_LENGTH] or DEFAULT_NAME, replaces, at + LIFE, spent)
+    opened = Opened(enrolment, secret, _readable(name) or DEFAULT_NAME, replaces, at + LIFE, spent)
     records.open_enrolment(
         connection,
         {
@@ -213,6 +213,10 @@ def confirm(
 def opener_of(session: Session) -> str:
     """Name a session as the opener of an enrolment."""
     return f"session:{session.id}"
+
+
+def _readable(name: str) -> str:
+    return "".join(letter for letter in name.strip() if letter.isprintable())[:NAME_LENGTH]
 
 
 def _why_not(

@@ -17,6 +17,7 @@ from twofold.directory.person import Person
 from twofold.factors import backup_code, records, totp
 from twofold.factors.outcomes import Locked, Passed, ProofRefused, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.proof import AppCode, BackupCode
+from twofold.kit import metrics
 from twofold.kit.db import AnyRow
 from twofold.kit.house import House
 from twofold.kit.tokens import digest, random_bytes
@@ -73,6 +74,8 @@ def prove(
         case _:
             assert_never(proof)
     _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at)
+    method = "otp" if isinstance(proof, AppCode) else "backup_code"
+    metrics.second_factors.labels(door, method, type(outcome).__name__).inc()
     return outcome
 
 

@@ -101,6 +101,12 @@ class Database:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections of the pool are lent out."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+
     def close(self) -> None:
         """Give back every connection."""
         if self._watch is not None:

@@ -1,6 +1,15 @@
-"""The numbers that Prometheus collects; labels are few and never hold anything of a person."""
+"""The numbers that Prometheus collects; labels are few and never hold anything of a person.
+
+With several worker processes each writes its numbers into files of one folder (PROMETHEUS_MULTIPROC_DIR, which `serve`
+sets), and whichever process is asked adds them up.
+"""
+
+import os
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 registry = CollectorRegistry()
 
@@ -11,10 +20,44 @@ request_seconds = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=registry,
 )
-mail_waiting = Gauge("twofold_mail_waiting", "Letters that wait in the outbox.", registry=registry)
-mail_oldest_seconds = Gauge("twofold_mail_oldest_seconds", "Age of the oldest letter that waits.", registry=registry)
+events = Counter(
+    "twofold_events_total",
+    "What the audit log was told: signed_in, sign_in_refused, locked, reset_confirmed, …",
+    ["kind", "result"],
+    registry=registry,
+)
+second_factors = Counter(
+    "twofold_second_factors_total",
+    "Second factors that were tried, by door, method and outcome.",
+    ["door", "method", "outcome"],
+    registry=registry,
+)
+password_hash_seconds = Histogram(
+    "twofold_password_hash_seconds",
+    "Seconds that verifying a password hash took.",
+    buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 1),
+    registry=registry,
+)
 letters = Counter("twofold_letters_total", "Letters by what became of them.", ["outcome"], registry=registry)
-lane_inside = Gauge("twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry)
+mail_waiting = Gauge(
+    "twofold_mail_waiting", "Letters that wait in the outbox.", registry=registry, multiprocess_mode="mostrecent",
+)  # fmt: skip
+mail_oldest_seconds = Gauge(
+    "twofold_mail_oldest_seconds", "Age of the oldest letter that waits.", registry=registry,
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+sign_ins_in_progress = Gauge(
+    "twofold_sign_ins_in_progress", "Sign-ins between their first and last step.", registry=registry,
+    multiprocess_mode="mostrecent",
+)  # fmt: skip
+lane_inside = Gauge(
+    "twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry,
+    multiprocess_mode="livesum",
+)  # fmt: skip
+connections_in_use = Gauge(
+    "twofold_database_connections_in_use", "Connections of the pool that are lent out.", registry=registry,
+    multiprocess_mode="livesum",
+)  # fmt: skip
 
 
 def observe_request(route: str, status: int, seconds: float) -> None:
@@ -25,4 +68,8 @@ def observe_request(route: str, status: int, seconds: float) -> None:
 
 def exposition() -> bytes:
     """Return all numbers as Prometheus reads them."""
-    return generate_latest(registry)
+    if FOLDER not in os.environ:  # the library itself looks there when it is imported
+        return generate_latest(registry)
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)

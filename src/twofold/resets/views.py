@@ -76,13 +76,14 @@ def case_view(case: Case, viewer: Person, product: str, at: datetime) -> dict[st
     """Return what the list and the page of a case show of it."""
     state = standing(case, at)
     is_open = case.state in OPEN_STATES and state is not State.CLOSED
+    rejected = is_open and case.letter is not None and case.letter.outcome == "rejected"
     return {
         "id": case.id,
         "name": case.subject.name,
         "email": case.subject.email,
         "account_name": case.subject.account_name,
-        "state_words": words.state(state),
-        "badge": "good" if state in _GOOD else "bad" if state in _BAD else "plain",
+        "state_words": words.rejected() if rejected else words.state(state),
+        "badge": "good" if state in _GOOD else "bad" if rejected or state in _BAD else "plain",
         "why": words.why_closed(ended_why(case)) if ended_why(case) else "",
         "asked_by": words.requester(case, product),
         "role": words.role(case.requester_kind),

@@ -10,7 +10,7 @@ from twofold.resets.outcomes import Event
 def state(which: State) -> str:
     """Name the state of a case."""
     names = {
-        State.REQUESTED: _("E-mail on its way"),
+        State.REQUESTED: _("Not sent yet"),
         State.SENT: _("Waits for an answer"),
         State.CONFIRMED: _("Confirmed"),
         State.REFUSED: _("Refused"),
@@ -20,6 +20,11 @@ def state(which: State) -> str:
         State.CLOSED: _("Closed"),
     }
     return names[which]
+
+
+def rejected() -> str:
+    """Name the state of a case whose letter the mail server does not take."""
+    return _("E-mail rejected")
 
 
 def role(kind: str) -> str:

@@ -48,20 +48,24 @@ _sessions_of_user = (
     .limit(100)
 )
 # The door checks once more, in the statement that makes the session, that its user may have one under this version.
-_start = sessions.insert().from_select(
-    [column.name for column in sessions.c],
-    sa.select(
-        *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),
+_start = (
+    sessions.insert()
+    .from_select(
+        [column.name for column in sessions.c],
+        sa.select(
+            *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),
+        )
+        .select_from(users)
+        .where(
+            users.c.id == sa.bindparam("new_user_id", type_=sa.Uuid),
+            users.c.security_version == sa.bindparam("new_security_version", type_=sa.Integer),
+            users.c.active,
+            users.c.frozen_at.is_(None),
+        ),
+        include_defaults=False,
     )
-    .select_from(users)
-    .where(
-        users.c.id == sa.bindparam("new_user_id", type_=sa.Uuid),
-        users.c.security_version == sa.bindparam("new_security_version", type_=sa.Integer),
-        users.c.active,
-        users.c.frozen_at.is_(None),
-    ),
-    include_defaults=False,
-).execution_options(preserve_rowcount=True)  # of an INSERT it would be thrown away
+    .execution_options(preserve_rowcount=True)
+)  # of an INSERT it would be thrown away
 _seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
 
 

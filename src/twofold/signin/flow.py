@@ -235,6 +235,11 @@ def begin(
     return attempt
 
 
+def in_progress(connection: sa.Connection, at: datetime) -> int:
+    """Count the sign-ins between their first and last step; for the metrics."""
+    return records.in_progress(connection, at)
+
+
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete attempts whose time is over; for the clean-up."""
     return records.forget_over(connection, at)

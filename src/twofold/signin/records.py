@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
-from twofold.kit.db import AnyRow
+from twofold.kit.db import AnyRow, UtcTime
 from twofold.kit.vault import Sealed
 from twofold.signin.attempt import Attempt, Step
 from twofold.signin.tables import sign_in_attempts
@@ -36,6 +36,11 @@ _attempt = sa.select(
 )
 _by_token = _attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
 _by_id = _attempt.where(sign_in_attempts.c.id == sa.bindparam("attempt_id"))
+_in_progress = (
+    sa.select(sa.func.count())
+    .select_from(sign_in_attempts)
+    .where(sign_in_attempts.c.expires_at > sa.bindparam("at", type_=UtcTime))
+)
 _finish = sign_in_attempts.delete().where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
 _boxes = sa.select(
     sign_in_attempts.c.mail_key_id,
@@ -101,6 +106,11 @@ def backup_code(connection: sa.Connection, attempt: Attempt) -> Sealed | None:
     """Return the sealed new backup code that an attempt keeps until it is saved."""
     row = connection.execute(_boxes, {"token_hash": attempt.token_hash}).first()
     return None if row is None or row.backup_box is None else Sealed(row.backup_key_id, row.backup_box)
+
+
+def in_progress(connection: sa.Connection, at: datetime) -> int:
+    """Count the attempts whose time is not over."""
+    return connection.execute(_in_progress, {"at": at}).scalar_one()
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

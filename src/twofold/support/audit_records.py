@@ -4,7 +4,7 @@ Every way to narrow the log has an index that begins with the account and ends w
 costs the same however long the log is.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,8 @@ from twofold.directory.email_address import email_key
 from twofold.directory.tables import users
 from twofold.kit.db import AnyRow, UtcTime
 from twofold.support.audit_search import Cursor, Filters, Found, Who
+
+NO_ACCOUNT = UUID(int=0)  # the installation's log, where an id is wanted
 
 _log = audit_events.c
 _actor, _subject = users.alias("actor"), users.alias("subject")
@@ -72,23 +74,27 @@ def names(connection: sa.Connection, people: Collection[UUID]) -> Mapping[UUID, 
 
 
 def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
-    """Choose the events of a page by number: each branch is read along one index, and no further than it needs."""
-    branch = _branch(account_id, filters, after)
+    """Choose the events of a page by number: each branch is read along one index, and no further than it needs.
+
+    SQLite guesses which index that is. What is wrapped in coalesce can only be looked at, so it guesses right.
+    """
+    of_log = _log.account_id.is_(None) if account_id is None else _log.account_id == _account()
     if filters.person_id is None:
-        return _along(branch, "kind_at_number" if filters.kind else "at_number")
-    person = sa.bindparam("person", type_=sa.Uuid)
-    about = _along(branch.where(_log.subject_id == person), "subject_id_at_number")
-    by = _along(branch.where(_log.actor_id == person, ACTED_ON_ANOTHER), "actor_id_at_number")
+        return _branch([of_log, *([_log.kind == _kind()] if filters.kind else [])], filters, after)
+    person, of_kind = sa.bindparam("person", type_=sa.Uuid), sa.func.coalesce(_log.kind, "") == _kind()
+    rest = [of_kind] if filters.kind else []
+    of_log_looked_at = sa.func.coalesce(_log.account_id, NO_ACCOUNT) == _account()
+    about = _branch([_log.subject_id == person, of_log_looked_at, *rest], filters, after)
+    by = _branch([of_log, _log.actor_id == person, ACTED_ON_ANOTHER, *rest], filters, after)
     either = sa.union(sa.select(about.subquery()), sa.select(by.subquery())).subquery("either")
     forwards = after is not None and after.forwards
     return sa.select(either.c.number, either.c.at).order_by(*_order(either.c, forwards=forwards)).limit(_most())
 
 
-def _branch(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
-    of_log = _log.account_id == sa.bindparam("account", type_=sa.Uuid)
-    query = sa.select(_log.number, _log.at).where(_log.account_id.is_(None) if account_id is None else of_log)
-    if filters.kind:
-        query = query.where(_log.kind == sa.bindparam("kind"))
+def _branch(
+    conditions: Sequence[sa.ColumnElement[bool] | sa.TextClause], filters: Filters, after: Cursor | None
+) -> sa.Select[tuple[int, datetime]]:
+    query = sa.select(_log.number, _log.at).where(*conditions)
     if filters.since is not None:
         query = query.where(_log.at >= sa.bindparam("since", type_=UtcTime))
     if filters.until is not None:
@@ -101,9 +107,12 @@ def _branch(account_id: UUID | None, filters: Filters, after: Cursor | None) -> 
     return query.order_by(*_order(_log, forwards=forwards)).limit(_most())
 
 
-def _along(query: sa.Select[Any], index: str) -> sa.Select[Any]:
-    """Name the index to SQLite, which guesses where PostgreSQL has counted."""
-    return query.with_hint(audit_events, f"INDEXED BY ix_audit_events_account_id_{index}", "sqlite")
+def _account() -> sa.BindParameter[UUID]:
+    return sa.bindparam("account", type_=sa.Uuid)
+
+
+def _kind() -> sa.BindParameter[str]:
+    return sa.bindparam("kind", type_=sa.Text)
 
 
 def _most() -> sa.BindParameter[int]:
@@ -116,7 +125,7 @@ def _order(columns: Any, *, forwards: bool) -> tuple[Any, Any]:
 
 def _values(account_id: UUID | None, filters: Filters, after: Cursor | None, most: int) -> dict[str, Any]:
     values: dict[str, UUID | str | datetime | int | None] = {
-        "account": account_id,
+        "account": account_id or NO_ACCOUNT,
         "person": filters.person_id,
         "kind": filters.kind,
         "since": filters.since,

@@ -168,7 +168,7 @@ def _of_accounts() -> dict[str, Said]:
         "operator_key_created": Said(_("Operator key created"), _("%(who)s created an operator key")),
         "operator_key_revoked": Said(_("Operator key revoked"), _("%(who)s revoked an operator key")),
         "keys_rotated": Said(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
-        "restored": Said(_("Database restored"), _("%(who)s copied the database")),
+        "restored": Said(_("Backup brought back"), _("%(who)s brought a backup back: whatever was under way is void")),
     }
 
 

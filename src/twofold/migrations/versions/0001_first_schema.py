@@ -79,10 +79,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a list, one table after the other
         unique=False,
     )
     op.create_index(
-        "ix_audit_events_account_id_subject_id_at_number",
-        "audit_events",
-        ["account_id", "subject_id", "at", "number"],
-        unique=False,
+        "ix_audit_events_subject_id_at_number", "audit_events", ["subject_id", "at", "number"], unique=False
     )
     op.create_index(
         "ix_audit_events_unsealed",
@@ -647,7 +644,7 @@ def downgrade() -> None:  # noqa: PLR0915 - the same
         sqlite_where=sa.text("hash IS NULL"),
         postgresql_where=sa.text("hash IS NULL"),
     )
-    op.drop_index("ix_audit_events_account_id_subject_id_at_number", table_name="audit_events")
+    op.drop_index("ix_audit_events_subject_id_at_number", table_name="audit_events")
     op.drop_index("ix_audit_events_account_id_kind_at_number", table_name="audit_events")
     op.drop_index("ix_audit_events_account_id_at_number", table_name="audit_events")
     op.drop_index(

@@ -1,0 +1,131 @@
+import csv
+import io
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.admin.room import Boss
+from tests.harness.clock import NOON
+from tests.harness.people import People
+from twofold.admin import adoption_flow, adoption_records, spreadsheet
+from twofold.admin.plot import BOTTOM, HEIGHT, TOP, draw
+from twofold.directory.person import Person
+
+DAY = timedelta(days=1)
+
+
+def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, stranger: Person) -> None:
+    people.protected("ada@acme.example")
+    people.person("bob@acme.example")
+    people.person("free@acme.example", licensed=False)
+    gone, _ = people.protected("gone@acme.example")
+    people.set_person(gone, active=False)
+    seen = adoption_flow.look(people.house, boss.person, NOON)
+    assert seen.counts == (4, 2, 1)
+    text = boss.open("/account/adoption").text
+    assert "2 of 4 people have two-factor authentication." in text
+    assert "One person with a licence does not have it." in text
+    assert stranger.email not in text
+
+
+def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Boss) -> None:
+    people.person("bob@acme.example", name="Bob Builder")
+    people.person("free@acme.example", name="Fay Free", licensed=False)
+    people.person("gone@acme.example", name="Gus Gone", active=False)
+    people.set_account(people.acme, policy="required")
+    people.person("eve@acme.example", name="Eve Except", exception_until=NOON + 9 * DAY)
+    page = boss.open("/account/adoption")
+    assert page.heading == "Adoption"
+    table = page.text.partition("Who does not have it")[2]
+    for words in (
+        "Bob Builder bob@acme.example Member Must set up",
+        "Fay Free free@acme.example Member Not offered no licence",
+        "Eve Except eve@acme.example Member Off 12 March 2026",
+    ):
+        assert words in table, table
+    assert "Berta" not in table
+    assert "Gus" not in table
+
+
+def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Boss) -> None:
+    people.set_person(boss.person, second_factor_since=NOON - 40 * DAY)
+    since = [NOON - 400 * DAY, NOON.replace(hour=0) - 2 * DAY, NOON.replace(hour=23, minute=59) - 2 * DAY, NOON]
+    for number, moment in enumerate(since):
+        people.person(f"p{number}@acme.example", second_factor_since=moment)
+    people.person("gone@acme.example", second_factor_since=NOON, active=False)
+    people.person("else@other.example", second_factor_since=NOON, account=people.account("Other"))
+    with people.house.db.read() as connection:
+        days = [NOON.date() - back * DAY for back in range(90, -1, -1)]
+        counted = adoption_records.by_day(connection, people.acme, days)
+    assert counted == [1] * 50 + [2] * 38 + [4, 4, 5]
+
+
+def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: Person) -> None:
+    people.person("bob@acme.example", name='Bob "the Builder", jr.')
+    people.person("formula@acme.example", name='=HYPERLINK("https://evil.example")')
+    people.person("gone@acme.example", name="Gus Gone", active=False)
+    page = boss.open("/account/adoption.csv")
+    assert page.headers["content-type"] == "text/csv; charset=utf-8"
+    assert page.headers["content-disposition"] == 'attachment; filename="two-factor-2026-03-03.csv"'
+    answer = boss.browser.http.get(
+        "/account/adoption.csv", headers={"Cookie": f"twofold_session={boss.browser.cookie('twofold_session')}"}
+    )
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    by_address = {row["email"]: row for row in rows}
+    assert len(rows) == 4
+    assert stranger.email not in by_address
+    assert by_address["bob@acme.example"]["name"] == 'Bob "the Builder", jr.'
+    assert by_address["formula@acme.example"]["name"] == '\'=HYPERLINK("https://evil.example")'
+    assert by_address["gone@acme.example"]["status"] == "deactivated"
+    assert (by_address[boss.person.email]["two_factor"], by_address[boss.person.email]["role"]) == ("on", "admin")
+    assert by_address[boss.person.email]["since"] == "2026-03-02T12:00:00+00:00"
+
+
+def test_the_list_of_who_does_not_have_it_is_paged(people: People, boss: Boss) -> None:
+    for number in range(55):
+        people.person(f"p{number}@acme.example", name=f"Person {number:02}", password=None)
+    first = boss.open("/account/adoption")
+    assert first.text.count("Person ") == 50
+    second = boss.browser.click(first, "Next")
+    assert second.text.count("Person ") == 5
+    assert boss.browser.click(second, "Previous").text.count("Person ") == 50
+
+
+def test_an_account_where_everybody_has_it_says_so(boss: Boss) -> None:
+    assert "Everybody has it." in boss.open("/account/adoption").text
+
+
+# --- the pure parts
+
+
+@given(st.lists(st.lists(st.text(), min_size=1), min_size=1))
+def test_a_table_comes_back_as_it_was_but_for_formulas(rows: list[list[str]]) -> None:
+    read = list(csv.reader(io.StringIO(spreadsheet.csv(rows), newline=""), strict=True))
+    expected = [[_defused(field) for field in row] for row in rows]
+    assert [row or [""] for row in read] == expected
+
+
+def _defused(field: str) -> str:
+    return f"'{field}" if field[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"} and field else field
+
+
+@pytest.mark.parametrize("field", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_what_a_spreadsheet_would_run_is_shown_as_text(field: str) -> None:
+    assert next(csv.reader([spreadsheet.line([field])]))[0].startswith("'")
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=100))
+def test_a_line_stays_within_its_drawing_and_rises_with_its_values(values: list[int]) -> None:
+    days = [date(2026, 1, 1) + number * DAY for number in range(len(values))]
+    plot = draw(days, values)
+    heights = [float(part.partition("V")[2]) for part in plot.path.split("H")[1:]]
+    assert all(TOP <= height <= HEIGHT - BOTTOM for height in heights)
+    for (low, one), (high, other) in zip(
+        zip(values[1:], heights, strict=True), list(zip(values[1:], heights, strict=True))[1:], strict=False
+    ):
+        assert (low < high) <= (one >= other)
+    assert plot.marks[0].value == 0
+    assert plot.marks[-1].value >= max(values)
+    assert (plot.days[0].day, plot.days[-1].day) == (days[0], days[-1])

@@ -1,0 +1,199 @@
+import http.server
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.cli.program import Program
+from tests.conftest import Serve
+from tests.harness.people import People
+from tests.harness.ports import free_port
+from tests.harness.smtp import SmtpServer
+from twofold.factors.tables import authenticators
+from twofold.kit import clock
+from twofold.kit.house import House
+
+
+def doctor(twofold: Program) -> dict[str, list[dict[str, Any]]]:
+    """Ask the doctor; return what it says by check."""
+    ran = twofold("doctor", "--json")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in ran.json["checks"]:
+        found.setdefault(one["check"], []).append(one)
+    findings = [one for one in ran.json["checks"] if one["health"] == "finding"]
+    assert ran.json["ok"] is not bool(findings)
+    assert ran.code == (1 if findings else 0)
+    assert all(one["remedy"] for one in ran.json["checks"] if one["health"] != "ok")
+    return found
+
+
+def finding(twofold: Program, check: str) -> str:
+    """Return the one thing that must be seen to in a check."""
+    (one,) = [one for one in doctor(twofold)[check] if one["health"] == "finding"]
+    return f"{one['says']} {one['remedy']}"
+
+
+@pytest.fixture
+def well(twofold_mailing: Program) -> Program:
+    """Run commands where all is well."""
+    return twofold_mailing.with_settings(support_email="help@example.com")
+
+
+def test_all_is_well(well: Program) -> None:
+    ran = well("doctor")
+    assert ran.code == 0, ran.out
+    assert "All is well." in ran.out
+    assert {one["health"] for one in doctor(well)["database"]} == {"ok"}
+
+
+def test_people_read_what_to_do(twofold: Program) -> None:
+    ran = twofold("doctor")
+    assert ran.code == 1
+    assert "-> Set TWOFOLD_SMTP_URL" in ran.out
+    assert "1 to see to." in ran.out
+
+
+def test_a_setting_that_is_none_is_named(well: Program) -> None:
+    said = finding(well.with_settings(smtp_ulr="smtp://mail.example"), "settings")
+    assert "TWOFOLD_SMTP_ULR is no setting" in said
+    assert "TWOFOLD_SMTP_URL?" in said
+    assert "TWOFOLD_XYZZY is no setting" in finding(well.with_settings(xyzzy="1"), "settings")
+
+
+def test_settings_that_are_wrong_are_named_before_anything_else(well: Program) -> None:
+    assert "TWOFOLD_BASE_URL" in well.with_settings(base_url="ftp://x").called_wrongly("doctor")
+
+
+def test_a_database_that_does_not_answer_is_a_finding(well: Program) -> None:
+    url = f"postgresql://twofold:hunter2@127.0.0.1:{free_port()}/twofold"
+    said = finding(well.with_settings(database_url=url), "database")
+    assert "cannot be reached" in said
+    assert "hunter2" not in said
+
+
+def test_a_missing_schema_is_a_finding(blank_database_url: str, tmp_path: Path) -> None:
+    twofold = Program({"TWOFOLD_DATABASE_URL": blank_database_url, "TWOFOLD_DATA_DIR": str(tmp_path)})
+    assert "twofold migrate" in finding(twofold, "schema")
+
+
+def test_a_newer_schema_is_a_finding(well: Program, house: House) -> None:
+    with house.db.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "newer than this version" in finding(well, "schema")
+
+
+def test_a_wrong_key_is_a_finding(well: Program, house: House) -> None:
+    other = "test:" + "A" * 43 + "="
+    assert "holds another key" in finding(well.with_settings(keys=other), "keys")
+
+
+def test_a_key_that_secrets_need_is_missed_wherever_it_was_forgotten(
+    people: People, well: Program, house: House
+) -> None:
+    people.protected()
+    with house.db.write() as connection:
+        connection.execute(authenticators.update().values(key_id="lost"))
+    assert "keys that the ring lacks: lost" in finding(well, "keys")
+
+
+def test_an_older_key_that_is_still_needed_is_noted(people: People, well: Program) -> None:
+    people.protected()
+    new = "new:" + "A" * 43 + "="
+    (note,) = [
+        one
+        for one in doctor(well.with_settings(keys=f"{new},{well.settings['TWOFOLD_KEYS']}"))["keys"]
+        if one["health"] == "note"
+    ]
+    assert "twofold keys rotate" in note["remedy"]
+
+
+def test_a_key_file_that_is_gone_or_open_to_others_is_a_finding(sqlite_url: str, tmp_path: Path) -> None:
+    twofold = Program({"TWOFOLD_DATABASE_URL": sqlite_url, "TWOFOLD_DATA_DIR": str(tmp_path)})
+    del twofold.settings["TWOFOLD_KEYS"]
+    assert "is missing" in finding(twofold, "keys")
+    assert not (tmp_path / "keys").exists()
+    twofold.done("accounts", "list")
+    (tmp_path / "keys").chmod(0o644)
+    assert "chmod 600" in finding(twofold, "keys")
+
+
+def test_a_mail_server_that_is_away_is_a_finding(well: Program, smtp: SmtpServer) -> None:
+    smtp.stop()
+    assert "does not let us in" in finding(well, "mail")
+
+
+def test_a_mail_server_that_knows_us_not_is_a_finding(twofold: Program) -> None:
+    with SmtpServer(user="twofold", password="right") as smtp:
+        wrong = smtp.url.replace("right", "hunter2")
+        said = finding(twofold.with_settings(smtp_url=wrong), "mail")
+        assert "535" in said
+        assert "hunter2" not in said
+        assert doctor(twofold.with_settings(smtp_url=smtp.url))["mail"][0]["health"] == "ok"
+        assert smtp.letters == []
+
+
+def test_letters_that_wait_for_long_are_a_finding(people: People, well: Program, house: House) -> None:
+    ada = people.person()
+    for minutes in (5, 11):
+        old = datetime.now(UTC) - timedelta(minutes=minutes)
+        with house.db.write() as connection:
+            house.outbox.post(
+                connection, "locked", user_id=ada.id, account_id=ada.account_id, recipient=ada.email, at=old,
+            )  # fmt: skip
+        if minutes < 10:
+            assert {one["health"] for one in doctor(well)["mail"]} == {"ok"}
+    assert "2 letters wait" in finding(well, "mail")
+
+
+def test_an_https_address_wants_a_proxy_and_a_sender(well: Program) -> None:
+    public = well.with_settings(base_url=f"https://localhost:{free_port()}")
+    assert "TWOFOLD_TRUSTED_PROXIES" in finding(public, "proxies")
+    assert "TWOFOLD_MAIL_FROM" in finding(public, "mail")
+    behind = public.with_settings(trusted_proxies="10.0.0.5", mail_from="login@example.com")
+    assert {one["health"] for one in doctor(behind)["proxies"]} == {"ok"}
+    assert all(one["health"] != "finding" for one in doctor(behind)["mail"])
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.5,0.0.0.0/4"])
+def test_proxies_that_could_be_anybody_are_a_finding(well: Program, network: str) -> None:
+    assert "forge their address" in finding(well.with_settings(trusted_proxies=network), "proxies")
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """Run another program's web server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_address_that_leads_to_another_program_is_a_finding(well: Program, stranger: str) -> None:
+    assert "not Twofold" in finding(well.with_settings(base_url=stranger), "base URL")
+
+
+def test_beside_a_running_server_all_is_well(serve: Serve, smtp: SmtpServer) -> None:
+    server = serve(smtp=smtp)
+    ran = server.twofold("doctor")
+    assert (ran.returncode, ran.stderr) == (0, ""), ran
+    assert "does not answer" not in ran.stdout
+
+
+def test_a_clock_that_differs_from_the_databases_is_a_finding(
+    postgresql_url: str, tmp_path: Path, smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = datetime.now(UTC) + timedelta(seconds=3)
+    monkeypatch.setattr(clock, "now", lambda: off)
+    twofold = Program(
+        {"TWOFOLD_DATABASE_URL": postgresql_url, "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_SMTP_URL": smtp.url}
+    )
+    assert "time server" in finding(twofold, "clock")
+
+
+def test_nobody_to_turn_to_is_noted(twofold: Program) -> None:
+    assert doctor(twofold)["support"][0]["health"] == "note"

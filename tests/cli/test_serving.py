@@ -1,0 +1,164 @@
+"""`twofold serve`, `worker` and `migrate`, as an operator runs them: real processes, real signals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from tests.cli.program import DEFAULTS, Program
+from tests.harness import processes
+from tests.harness.databases import PostgresqlDatabases
+from tests.harness.houses import house_on
+from tests.harness.people import People
+from tests.harness.ports import free_port
+from tests.harness.server import Server
+from tests.harness.smtp import SmtpServer
+from twofold import migrate
+from twofold.kit.db import Database
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Iterator[Server]:
+    """Prepare a server over an empty folder."""
+    with_nothing = Server(tmp_path / "data")
+    yield with_nothing
+    with_nothing.stop()
+
+
+def refused_to_start(database_url: str, tmp_path: Path, *options: str, **settings: str) -> str:
+    """Start a server that must refuse; return the one line that it says."""
+    chosen = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+    server = Server(tmp_path, settings=DEFAULTS | {"TWOFOLD_DATABASE_URL": database_url} | chosen)
+    ran = server.twofold("serve", "--port", str(server.port), *options)
+    assert ran.returncode != 0
+    assert "Traceback" not in ran.stderr
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, ran.stderr
+    assert ran.returncode == (2 if "TWOFOLD_KEYS" in lines[0] else 1)
+    return lines[0]
+
+
+def test_an_empty_folder_is_enough_to_start(blank: Server) -> None:
+    blank.start()
+    assert blank.status("/sign-in") == 200
+    assert (blank.folder / "keys").stat().st_mode & 0o777 == 0o600
+    assert blank.stop() == 0
+
+
+def test_it_stops_in_good_order_for_both_signals(blank: Server) -> None:
+    for told in (signal.SIGINT, signal.SIGTERM):
+        blank.start()
+        os.kill(blank.pid, told)
+        processes.wait_until(lambda: not blank.is_running, seconds=20, what="the end")
+        assert blank.exit_code == 0
+        assert '"level": "error"' not in blank.logged
+
+
+def test_on_sqlite_several_workers_work_with_a_warning(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", workers=2)
+    server.start()
+    try:
+        assert len(server.workers) == 2
+        assert "SQLite serves best with one worker" in server.logged
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_port_that_is_taken_is_named(sqlite_url: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refused_to_start(sqlite_url, tmp_path, "--port", str(port))
+    assert f"Port {port} on 127.0.0.1 is taken" in said
+
+
+def test_an_address_that_is_not_ours_is_named(sqlite_url: str, tmp_path: Path) -> None:
+    assert "192.0.2.1" in refused_to_start(sqlite_url, tmp_path, "--host", "192.0.2.1")
+    assert "nowhere.invalid" in refused_to_start(sqlite_url, tmp_path, "--host", "nowhere.invalid")
+
+
+def test_on_postgresql_somebody_migrates_first(postgresql_databases: PostgresqlDatabases, tmp_path: Path) -> None:
+    url = postgresql_databases.blank()
+    assert "twofold migrate" in refused_to_start(url, tmp_path)
+    Program({"TWOFOLD_DATABASE_URL": url}).done("migrate")
+    server = Server(tmp_path / "data", settings=DEFAULTS | {"TWOFOLD_DATABASE_URL": url})
+    with server:
+        assert server.status("/readyz") == 200
+    postgresql_databases.drop(url)
+
+
+def test_a_newer_schema_is_left_alone(database_url: str, tmp_path: Path) -> None:
+    db = Database(database_url)
+    with db.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    db.close()
+    assert "newer than this version" in refused_to_start(database_url, tmp_path)
+
+
+def test_a_wrong_key_is_found_before_anybody_signs_in(database_url: str, tmp_path: Path) -> None:
+    with house_on(database_url):
+        pass
+    assert "TWOFOLD_KEYS" in refused_to_start(database_url, tmp_path, keys="test:" + "A" * 43 + "=")
+
+
+def test_a_database_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    url = f"postgresql://twofold@127.0.0.1:{free_port()}/twofold"
+    assert "cannot be reached" in refused_to_start(url, tmp_path)
+
+
+def test_an_address_behind_the_wrong_header_is_not_believed(blank: Server) -> None:
+    """Who sits on this machine is no proxy unless the settings say so."""
+    blank.start()
+    headers = {"X-Forwarded-For": "203.0.113.9", "Origin": blank.url}
+    httpx.post(f"{blank.url}/sign-in", data={"email": "a@x.example", "password": "x"}, headers=headers)
+    exported = blank.twofold("audit", "export", "--installation").stdout
+    events = [json.loads(line) for line in exported.splitlines()[1:-1]]
+    (refused,) = [one["event"] for one in events if one["event"]["kind"] == "sign_in_refused"]
+    assert refused["address"] == "127.0.0.1"
+
+
+# --- migrate
+
+
+def test_migrating_twice_is_harmless(blank_database_url: str, tmp_path: Path) -> None:
+    twofold = Program({"TWOFOLD_DATABASE_URL": blank_database_url, "TWOFOLD_DATA_DIR": str(tmp_path)})
+    assert twofold.done("migrate", "--json").json == {"from": None, "to": migrate.newest()}
+    assert "current already" in twofold.done("migrate").out
+    assert twofold.done("accounts", "list", "--json").json == []
+
+
+def test_an_unknown_revision_is_named(twofold: Program) -> None:
+    assert "knows no revision 9999" in twofold.refused("migrate", "--to", "9999")
+
+
+# --- worker
+
+
+def test_a_worker_delivers_what_a_server_leaves_to_it(database_url: str, tmp_path: Path, smtp: SmtpServer) -> None:
+    chosen = {
+        "TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_SMTP_URL": smtp.url, "TWOFOLD_DATA_DIR": str(tmp_path),
+        "TWOFOLD_WORKER": "off",
+    }  # fmt: skip
+    twofold = Program(chosen)
+    with house_on(database_url) as house:
+        account = People(house).acme
+    create = ("users", "create", "--account", str(account), "--email", "ada@acme.example", "--name", "Ada")
+    with Server(tmp_path / "data", settings=DEFAULTS | chosen) as server:
+        twofold.done(*create)
+        with pytest.raises(AssertionError):
+            smtp.wait_for("ada@acme.example", seconds=2)
+        command = [sys.executable, "-m", "twofold", "worker"]
+        with subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True) as worker:
+            assert smtp.wait_for("ada@acme.example").link("/set-password/")
+            worker.send_signal(signal.SIGTERM)
+            _, said = worker.communicate(timeout=20)
+    assert worker.returncode == 0
+    assert "twofold works" in said
+    assert not processes.is_alive(worker.pid)

@@ -1,0 +1,63 @@
+"""The alert rules and the dashboard speak of numbers that exist, by labels that they have."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec.yaml
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+
+from twofold.kit import metrics
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RULES = DEPLOY / "prometheus" / "twofold.rules.yml"
+DASHBOARD = DEPLOY / "grafana" / "twofold.json"
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    rules: dict[str, Any] = msgspec.yaml.decode(RULES.read_bytes())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+def numbers() -> dict[str, set[str]]:
+    """Return every number by name, with its labels."""
+    found = {"up": {"job"}}
+    for made in vars(metrics).values():
+        if isinstance(made, Counter | Gauge | Histogram):
+            name, labels = made._name, set(made._labelnames)
+            if isinstance(made, Counter):
+                found[f"{name}_total"] = labels
+            elif isinstance(made, Histogram):
+                found |= {f"{name}_bucket": labels | {"le"}, f"{name}_count": labels, f"{name}_sum": labels}
+            else:
+                found[name] = labels
+    return found
+
+
+@pytest.mark.parametrize(("where", "expression"), list(expressions()), ids=lambda text: text[:40])
+def test_every_number_that_is_asked_for_exists_with_its_labels(where: str, expression: str) -> None:
+    known = numbers()
+    asked = re.findall(r"\b((?:twofold_\w+)|up)\b(?:\{([^}]*)\})?", expression)
+    assert asked, where
+    for name, selector in asked:
+        assert name in known, f"{where}: there is no number {name}"
+        for label in re.findall(r"(\w+)\s*=~?", selector):
+            assert label in known[name], f"{where}: {name} has no label {label}"
+    grouped = {label for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(", ")}
+    assert grouped <= set().union(*(known[name] for name, _selector in asked)), where
+
+
+def test_every_alert_says_what_it_means_and_what_to_do() -> None:
+    for group in msgspec.yaml.decode(RULES.read_bytes())["groups"]:
+        for rule in group["rules"]:
+            assert rule["annotations"]["summary"].endswith("."), rule["alert"]
+            assert rule["annotations"]["action"].endswith("."), rule["alert"]
+            assert rule["labels"]["severity"] in {"page", "ticket"}

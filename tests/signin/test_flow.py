@@ -1,0 +1,486 @@
+"""A sign-in as it happens: password, second factor, session."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.clock import NOON, later
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, Factor, People
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.factors import flow as factors
+from twofold.factors.outcomes import SpentBackupCode, WrongCode
+from twofold.kit.tokens import digest, new_token
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.flow import Proved, Wait, WrongPassword
+from twofold.sessions.tables import sessions
+from twofold.signin import flow, set_up_flow
+from twofold.signin.attempt import Expired, OutOfOrder, Step
+from twofold.signin.finish_flow import Credentials, enter
+from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn, SsoElsewhere, TwoFactorNeeded
+from twofold.signin.tables import sign_in_attempts
+
+WRONG = "a wrong password"
+
+
+def begin_as(people: People, email: str, password: str = PASSWORD, at: Any = NOON, channel: str = "page") -> Any:
+    given = Credentials(email, password, None, channel)
+    return flow.submit_password(people.house, given, visitor=VISITOR, at=at)
+
+
+def legacy(people: People, email: str = ADA, password: str = PASSWORD, at: Any = NOON) -> Any:
+    given = Credentials(email, password, None, "legacy")
+    return flow.submit_legacy(people.house, given, visitor=VISITOR, at=at)
+
+
+def save(people: People, sign_in: str, at: Any = NOON) -> Any:
+    return flow.submit_saved(people.house, sign_in, client=None, visitor=VISITOR, at=at)
+
+
+@pytest.fixture
+def ada(people: People) -> tuple[Person, Factor]:
+    return people.protected()
+
+
+Ada = tuple[Person, Factor]
+
+
+# --- the password
+
+
+def test_without_a_factor_the_password_is_enough(people: People) -> None:
+    person = people.person()
+    outcome = people.begin(person)
+    assert isinstance(outcome, SignedIn)
+    assert people.session(outcome.session.token).methods == ("pwd",)
+    (event,) = people.events("signed_in")
+    assert (event.subject_id, event.actor_id, event.address) == (person.id, person.id, VISITOR.address)
+    assert '"methods":["pwd"]' in event.details
+
+
+def test_with_a_factor_the_password_leads_to_the_code_and_makes_no_session(people: People, ada: Ada) -> None:
+    person, _ = ada
+    before = people.count(sessions)
+    outcome = people.begin(person)
+    assert isinstance(outcome, Due)
+    assert (outcome.next, outcome.expires_at) == ("code", later(minutes=10))
+    assert people.count(sessions) == before
+    assert len(people.events("signed_in")) == 1  # yesterday's
+
+
+@pytest.mark.parametrize(
+    "email", [ADA, "nobody@acme.example", "", "not an address", "@", "a" * 300, "ada@acme.example\0"]
+)
+def test_a_wrong_password_and_an_unknown_address_are_answered_alike(people: People, email: str) -> None:
+    people.person()
+    assert begin_as(people, email, WRONG) == WrongPassword()
+    (event,) = people.events("sign_in_refused")
+    assert (event.actor_kind, event.result) == ("nobody", "refused")
+    assert (event.subject_id is not None) is (email == ADA)
+
+
+def test_an_address_that_nobody_has_is_not_written_down(people: People) -> None:
+    begin_as(people, "secret-address@acme.example", WRONG)
+    (event,) = people.events()
+    assert (event.account_id, event.subject_id) == (None, None)
+    assert "secret-address" not in str(event)
+
+
+def test_waiting_is_answered_alike_too(people: People) -> None:
+    people.person()
+    for email in (ADA, "nobody@acme.example"):
+        outcomes = [begin_as(people, email, WRONG) for _ in range(6)]
+        assert outcomes == [WrongPassword()] * 5 + [Wait(1)]
+
+
+def test_a_frozen_user_is_told_so_only_with_the_right_password(people: People) -> None:
+    people.person(frozen_at=NOON)
+    assert begin_as(people, ADA, WRONG) == WrongPassword()
+    assert begin_as(people, ADA) == Frozen()
+    assert begin_as(people, ADA, channel="api") == Frozen()
+    assert people.count(sessions) == people.count(sign_in_attempts) == 0
+
+
+def test_a_right_password_forgets_the_wrong_ones(people: People, ada: Ada) -> None:
+    for _ in range(2):
+        for _ in range(4):
+            begin_as(people, ADA, WRONG)
+        assert isinstance(begin_as(people, ADA), Due)
+
+
+def test_a_factor_is_asked_for_whatever_edition_licence_and_policy_say_now(people: People, ada: Ada) -> None:
+    person, _ = ada
+    people.set_account(person.account_id, edition="standard", policy="off")
+    people.set_person(person, licensed=False)
+    assert isinstance(people.begin(person), Due)
+
+
+# --- the code
+
+
+def test_password_and_code_make_one_session_and_end_the_attempt(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    outcome = people.give_code(sign_in, factor.phone.code(NOON))
+    assert isinstance(outcome, SignedIn)
+    assert people.session(outcome.session.token).methods == ("pwd", "otp")
+    assert people.count(sign_in_attempts) == 0
+    at = later(minutes=1)
+    assert people.give_code(sign_in, factor.phone.code(at), at=at) == Expired()
+
+
+def test_only_the_hash_of_an_attempts_token_is_stored(people: People, ada: Ada) -> None:
+    sign_in = people.attempt(ada[0])
+    with people.house.db.read() as connection:
+        row = connection.execute(sa.select(sign_in_attempts)).one()
+    assert row.token_hash == digest(sign_in)
+    assert sign_in not in str(row)
+
+
+def test_an_attempt_lives_ten_minutes(people: People, ada: Ada) -> None:
+    person, factor = ada
+    at = later(minutes=9, seconds=59)
+    assert isinstance(people.give_code(people.attempt(person), factor.phone.code(at), at=at), SignedIn)
+    at = later(minutes=10)
+    assert people.give_code(people.attempt(person), factor.phone.code(at), at=at) == Expired()
+
+
+def test_wrong_codes_do_not_keep_an_attempt_alive(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    people.give_code(sign_in, factor.phone.wrong_code(NOON), at=later(minutes=9))
+    at = later(minutes=10)
+    assert people.give_code(sign_in, factor.phone.code(at), at=at) == Expired()
+
+
+def test_an_expired_or_unknown_attempt_charges_nobody(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    for token in (sign_in, new_token("signin"), "", "x" * 500, "tf_signin_'; DROP TABLE users; --"):
+        assert people.give_code(token, factor.phone.wrong_code(NOON), at=later(minutes=10)) == Expired()
+    assert people.give_code(people.attempt(person), factor.phone.wrong_code(NOON)) == WrongCode(4)
+
+
+def test_several_attempts_may_be_open_at_once(people: People, ada: Ada) -> None:
+    person, factor = ada
+    one, other = people.attempt(person), people.attempt(person, channel="api")
+    assert isinstance(people.give_code(one, factor.phone.code(NOON)), SignedIn)
+    at = later(seconds=30)
+    assert isinstance(people.give_code(other, factor.phone.code(at), at=at, channel="api"), SignedIn)
+
+
+@pytest.mark.parametrize(("begun", "continued"), [("page", "api"), ("api", "page"), ("api", "legacy")])
+def test_an_attempt_goes_on_where_it_began(people: People, ada: Ada, begun: str, continued: str) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person, channel=begun)
+    assert people.give_code(sign_in, factor.phone.code(NOON), channel=continued) == Expired()
+    assert isinstance(people.give_code(sign_in, factor.phone.code(NOON), channel=begun), SignedIn)
+
+
+def test_one_persons_attempt_takes_no_code_of_another(people: People, ada: Ada) -> None:
+    person, _ = ada
+    other, theirs = people.protected("grace@acme.example")
+    assert people.give_code(people.attempt(person), theirs.phone.code(NOON)) == WrongCode(4)
+    assert isinstance(people.give_code(people.attempt(other), theirs.phone.code(NOON)), SignedIn)
+
+
+ENDINGS: dict[str, dict[str, Any]] = {
+    "frozen": {"frozen_at": NOON},
+    "deactivated": {"active": False},
+    "another version": {"security_version": 99},
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_attempt_does_not_outlive_a_change_of_its_user(people: People, ada: Ada, ending: str) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    people.set_person(person, **ENDINGS[ending])
+    assert people.give_code(sign_in, factor.phone.code(NOON)) == Expired()
+    assert flow.look(people.house, sign_in, NOON) is None
+
+
+def test_a_password_that_changed_while_it_was_being_proved_makes_no_session(people: People) -> None:
+    """Between the proof and the door: the door itself compares the version."""
+    person = people.person()
+    proved = lockouts.prove_password(people.house, ADA, PASSWORD, None, NOON)
+    assert isinstance(proved, Proved)
+    with people.house.db.write() as connection:
+        directory.set_password(connection, person.id, people.house.hasher.hash(NEW_PASSWORD), NOON, by_mail=False)
+        given = Credentials(ADA, PASSWORD, None, "page")
+        entered = enter(people.house, connection, proved.person, given, ("pwd",), visitor=VISITOR, at=NOON)
+    assert entered is None
+    assert people.count(sessions) == 0
+
+
+def test_looking_at_an_attempt_changes_nothing(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    for minutes in range(10):
+        attempt = flow.look(people.house, sign_in, later(minutes=minutes))
+        assert attempt is not None
+        assert (attempt.step, attempt.expires_at) == (Step.CODE, later(minutes=10))
+    assert flow.look(people.house, sign_in, later(minutes=10)) is None
+    assert flow.look(people.house, None, NOON) is None
+    assert flow.look(people.house, people.attempt(person, channel="api"), NOON) is None
+    assert isinstance(people.give_code(sign_in, factor.phone.code(NOON)), SignedIn)
+
+
+# --- the backup code, on pages
+
+
+def test_after_a_backup_code_the_new_one_is_shown_until_it_is_saved(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    at = later(minutes=5)
+    outcome = people.give_code(sign_in, factor.backup_code, at=at)
+    assert outcome == Due(sign_in, "save_backup_code", later(minutes=15))
+    shown = {show_new(people, sign_in, later(minutes=minutes)) for minutes in range(5, 15)}
+    assert len(shown) == 1
+    (new,) = shown
+    assert new is not None
+    assert new != factor.backup_code
+    at = later(minutes=14)
+    signed_in = save(people, sign_in, at)
+    assert isinstance(signed_in, SignedIn)
+    assert people.session(signed_in.session.token, at=at).methods == ("pwd", "backup_code")
+    with people.house.db.read() as connection:
+        assert not factors.show(connection, person.id).backup_code_unseen
+    again = people.attempt(person, at=at, channel="api")
+    assert isinstance(people.give_code(again, new, at=at, channel="api"), SignedIn)
+
+
+def show_new(people: People, sign_in: str, at: Any = NOON) -> str | None:
+    attempt = flow.look(people.house, sign_in, at)
+    return None if attempt is None else set_up_flow.show_backup_code(people.house, attempt)
+
+
+def test_no_session_is_made_before_the_new_backup_code_is_saved(people: People, ada: Ada) -> None:
+    person, factor = ada
+    before = people.count(sessions)
+    people.give_code(people.attempt(person), factor.backup_code)
+    assert people.count(sessions) == before
+
+
+def test_who_never_says_so_has_spent_the_old_one_and_is_warned(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    people.give_code(sign_in, factor.backup_code)
+    at = later(minutes=10)
+    assert show_new(people, sign_in, at) is None
+    assert save(people, sign_in, at) == Expired()
+    assert people.give_code(people.attempt(person, at=at), factor.backup_code, at=at) == SpentBackupCode(5)
+    with people.house.db.read() as connection:
+        assert factors.show(connection, person.id).backup_code_unseen
+
+
+def test_the_new_backup_code_rests_encrypted_in_the_attempt(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    people.give_code(sign_in, factor.backup_code)
+    new = show_new(people, sign_in)
+    assert new is not None
+    with people.house.db.read() as connection:
+        row = connection.execute(sa.select(sign_in_attempts)).one()
+    assert new.encode() not in bytes(row.backup_box)
+    assert row.backup_key_id == "test"
+
+
+def test_steps_come_in_their_order(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    assert save(people, sign_in) == OutOfOrder(Step.CODE)
+    mailed = set_up_flow.submit_mailed_code(
+        people.house, sign_in, "123456", channel="page", visitor=VISITOR, at=NOON,
+    )  # fmt: skip
+    assert mailed == OutOfOrder(Step.CODE)
+    assert set_up_flow.open_enrolment(people.house, sign_in, channel="page", at=NOON) == OutOfOrder(Step.CODE)
+    assert set_up_flow.resend(people.house, sign_in, channel="page", at=NOON) == OutOfOrder(Step.CODE)
+    people.give_code(sign_in, factor.backup_code)
+    assert people.give_code(sign_in, factor.phone.code(NOON)) == OutOfOrder(Step.SAVE_BACKUP_CODE)
+    assert isinstance(save(people, sign_in), SignedIn)
+    assert save(people, sign_in) == Expired()
+
+
+def test_a_program_gets_the_new_backup_code_with_its_session(people: People, ada: Ada) -> None:
+    person, factor = ada
+    outcome = people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    assert isinstance(outcome, SignedIn)
+    assert outcome.new_backup_code is not None
+    with people.house.db.read() as connection:
+        assert not factors.show(connection, person.id).backup_code_unseen
+
+
+# --- locked
+
+
+def test_who_is_locked_is_led_to_the_lock_page_with_the_right_password(people: People, ada: Ada) -> None:
+    person, _ = ada
+    people.set_counts(person, wrong=5)
+    outcome = people.begin(person)
+    assert isinstance(outcome, LockedOut)
+    assert (outcome.person.id, outcome.final) == (person.id, False)
+    assert flow.look(people.house, outcome.sign_in, NOON) is not None
+    lock = flow.lock_of(people.house, person)
+    assert lock is not None
+    assert not lock.final
+    people.set_counts(person, wrong=0, wrong_in_row=100)
+    outcome = people.begin(person)
+    assert isinstance(outcome, LockedOut)
+    assert outcome.final
+
+
+# --- known browsers and programs
+
+
+def test_a_complete_sign_in_makes_its_client_known(people: People, ada: Ada) -> None:
+    person, factor = ada
+    outcome = people.give_code(people.attempt(person), factor.phone.code(NOON))
+    assert outcome.client.startswith("tf_client_")
+    for _ in range(6):
+        begin_as(people, ADA, WRONG)
+    assert isinstance(begin_as(people, ADA), Wait)
+    assert isinstance(people.begin(person, client=outcome.client), Due)
+
+
+def test_a_sign_in_that_stops_at_the_code_makes_nothing_known(people: People, ada: Ada) -> None:
+    person, _ = ada
+    client = new_token("client")
+    people.begin(person, client=client)
+    for _ in range(6):
+        begin_as(people, ADA, WRONG)
+    assert isinstance(people.begin(person, client=client), Wait)
+
+
+# --- a password set by mail is proven by its use with the second factor
+
+
+def test_a_password_set_by_mail_is_proven_by_its_use_with_the_second_factor(people: People, ada: Ada) -> None:
+    person, factor = ada
+    people.set_person(person, password_unproven=True)
+    sign_in = people.attempt(person)
+    assert people.look_up(person).password_unproven
+    people.give_code(sign_in, factor.phone.code(NOON))
+    assert not people.look_up(person).password_unproven
+
+
+def test_set_up_proves_a_password_set_by_mail_too(people: People) -> None:
+    person = people.person(password_unproven=True)
+    people.protect(person)
+    assert not people.look_up(person).password_unproven
+
+
+def test_a_password_alone_proves_nothing(people: People) -> None:
+    person = people.person(password_unproven=True)
+    assert isinstance(people.begin(person), SignedIn)
+    assert people.look_up(person).password_unproven
+
+
+# --- single sign-on
+
+
+@pytest.fixture
+def sso(people: People) -> Any:
+    return people.account(
+        "Signet", sso=True, sso_domains=["signet.example", "SIGNET.test"], sso_url="https://sso.signet.example/in"
+    )
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["known@signet.example", "unknown@signet.example", " Known@SIGNET.Example ", "x@signet.test", "@signet.example"],
+)
+@pytest.mark.parametrize("password", [PASSWORD, WRONG, ""])
+def test_the_domain_typed_decides_and_known_and_unknown_are_led_on_alike(
+    people: People, sso: Any, email: str, password: str
+) -> None:
+    people.person("known@signet.example", account=sso, password=None)
+    assert begin_as(people, email, password) == SsoElsewhere("https://sso.signet.example/in")
+    assert legacy(people, email, password) == SsoElsewhere("https://sso.signet.example/in")
+    assert people.count(sign_in_attempts) == people.count(sessions) == 0
+
+
+@pytest.mark.parametrize("email", ["x@sub.signet.example", "x@notsignet.example", "signet.example@acme.example"])
+def test_another_domain_is_another_matter(people: People, sso: Any, email: str) -> None:
+    assert begin_as(people, email) == WrongPassword()
+
+
+def test_who_had_a_password_before_single_sign_on_has_no_local_sign_in_any_more(people: People) -> None:
+    person = people.person()
+    outside = people.person("contractor@elsewhere.example")
+    people.set_account(person.account_id, sso=True, sso_url="https://sso.acme.example")
+    for email in (ADA, "contractor@elsewhere.example"):
+        assert begin_as(people, email) == WrongPassword()
+        assert legacy(people, email) == WrongPassword()
+    assert people.count(sessions, sessions.c.user_id == outside.id) == 0
+
+
+# --- programs that know only e-mail and password
+
+
+def test_a_legacy_program_signs_in_by_password_alone(people: People) -> None:
+    people.person()
+    outcome = legacy(people)
+    assert isinstance(outcome, SignedIn)
+    session = people.session(outcome.session.token)
+    assert (session.methods, session.channel) == (("pwd",), "legacy")
+
+
+def test_a_legacy_program_is_refused_where_a_factor_exists(people: People, ada: Ada) -> None:
+    before = people.count(sessions)
+    assert legacy(people) == TwoFactorNeeded()
+    assert legacy(people, password=WRONG) == WrongPassword()
+    assert people.count(sessions) == before
+    assert people.events("sign_in_refused")[0].details == '{"why":"two_factor_needed"}'
+
+
+def test_a_legacy_program_is_refused_where_a_factor_must_exist(people: People) -> None:
+    person = people.person()
+    people.set_account(person.account_id, policy="required")
+    assert legacy(people) == TwoFactorNeeded()
+    people.set_account(person.account_id, required_from=later(days=1))
+    assert isinstance(legacy(people), SignedIn)
+
+
+def test_a_legacy_program_of_an_agent_is_refused(people: People) -> None:
+    people.person("agent@operator.example", role="support")
+    assert legacy(people, "agent@operator.example") == TwoFactorNeeded()
+
+
+def test_a_legacy_session_ends_when_two_factor_authentication_is_set_up(people: People) -> None:
+    person = people.person()
+    token = legacy(people, at=later(minutes=-1)).session.token
+    assert people.find_session(token) is not None
+    people.protect(person, at=NOON)
+    assert people.find_session(token) is None
+
+
+def test_legacy_tries_are_throttled_with_the_others(people: People) -> None:
+    people.person()
+    for door in (begin_as, legacy, begin_as, legacy, begin_as):
+        assert door(people, ADA, WRONG) == WrongPassword()
+    assert legacy(people) == begin_as(people, ADA) == Wait(1)
+
+
+def test_a_frozen_user_has_no_legacy_sign_in(people: People) -> None:
+    people.person(frozen_at=NOON)
+    assert legacy(people) == Frozen()
+
+
+# --- where to go on to
+
+
+def test_where_to_go_on_to_is_kept_through_the_sign_in(people: People, ada: Ada) -> None:
+    person, factor = ada
+    due = people.begin(person, return_to="/people?page=2")
+    outcome = people.give_code(due.sign_in, factor.phone.code(NOON))
+    assert outcome.return_to == "/people?page=2"
+
+
+def test_the_clean_up_deletes_attempts_whose_time_is_over(people: People, ada: Ada) -> None:
+    people.attempt(ada[0])
+    people.attempt(ada[0], at=later(minutes=5))
+    with people.house.db.write() as connection:
+        assert flow.forget_over(connection, later(minutes=10)) == 1
+    assert people.count(sign_in_attempts) == 1
