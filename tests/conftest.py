@@ -5,6 +5,7 @@ run it in a thread.
 """
 
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,9 +53,11 @@ def fault_postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
-    """Make SQLite databases from one migrated file."""
-    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+def sqlite_databases() -> Iterator[SqliteDatabases]:
+    """Make SQLite databases from one migrated file; in memory where there is a folder for that: none is to last."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
+    with tempfile.TemporaryDirectory(prefix="twofold-sqlite-", dir=memory if memory.is_dir() else None) as folder:
+        yield SqliteDatabases(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +90,10 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 @pytest.fixture
 def database_url(backend: Backend, request: pytest.FixtureRequest) -> str:
     """Make a fresh database with the current schema; the test runs once on each kind."""
-    url: str = request.getfixturevalue(f"{backend}_url")
+    if backend == "sqlite":
+        databases: SqliteDatabases = request.getfixturevalue("sqlite_databases")
+        return databases.fresh_in_place()
+    url: str = request.getfixturevalue("postgresql_url")
     return url
 
 

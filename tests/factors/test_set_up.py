@@ -411,7 +411,12 @@ def test_five_are_the_most(people: People, protected: Protected) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "kept"),
-    [("n" * 60, "n" * 40), (" Work phone ", "Work phone"), ("nul\0\n\u202ephone", "nulphone"), ("  ", "Authenticator app")],
+    [
+        ("n" * 60, "n" * 40),
+        (" Work phone ", "Work phone"),
+        ("nul\0\n\u202ephone", "nulphone"),
+        ("  ", "Authenticator app"),
+    ],
 )
 def test_a_name_is_kept_short_and_readable(people: People, protected: Protected, typed: str, kept: str) -> None:
     person, factor, session = protected

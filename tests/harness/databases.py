@@ -24,6 +24,7 @@ class SqliteDatabases:
     """Makes SQLite files."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._template = folder / "template.db"
 
     def fresh(self, folder: Path) -> str:
@@ -36,8 +37,14 @@ class SqliteDatabases:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             half_done.rename(self._template)
         path = folder / "twofold.db"
+        for suffix in ("", "-wal", "-shm"):  # files of an earlier test; whoever has them open still keeps them
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(self._template, path)
         return f"sqlite:///{path}"
+
+    def fresh_in_place(self) -> str:
+        """Return the URL of such a database, always the same one: it takes the place of the one before."""
+        return self.fresh(self._folder)
 
 
 class PostgresqlDatabases:

@@ -44,15 +44,38 @@ def house_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator
         database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS),
         **(CHEAP | {"worker": False} | chosen),
     )  # fmt: skip
-    db = Database(database_url, pool_size=settings.pool_size)
+    db = _kept.pop(database_url, None) or _KeptDatabase(database_url, pool_size=settings.pool_size)
     try:
         vault = Vault(settings.keys)
         keyring.check(db, vault)
-        yield House(
-            settings, db, vault, Hasher(settings.argon2_memory_kib, settings.argon2_passes), Outbox(configured=mail)
-        )
+        hasher = _hasher(settings.argon2_memory_kib, settings.argon2_passes)
+        yield House(settings, db, vault, hasher, Outbox(configured=mail))
     finally:
         db.close()
+        _keep(db)
+
+
+class _KeptDatabase(Database):
+    """A database whose statements stay compiled from one test to the next; closing gives its connections back."""
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+_kept: dict[str, _KeptDatabase] = {}
+MOST_KEPT = 4
+
+
+def _keep(db: _KeptDatabase) -> None:
+    """Keep a database for the next house at the same address; two houses at a time never share one."""
+    if db.url in _kept or len(_kept) == MOST_KEPT:
+        Database.close(_kept.pop(db.url if db.url in _kept else next(iter(_kept))))
+    _kept[db.url] = db
+
+
+@cache
+def _hasher(memory_kib: int, passes: int) -> Hasher:
+    return Hasher(memory_kib, passes)
 
 
 class Hands:
@@ -102,6 +125,6 @@ def _app_for(settings: Settings) -> _App:
     """Put the application together, once for the same settings: that takes longer than most tests."""
     from twofold.app import build_app  # noqa: PLC0415 - tests of a room run also while another room does not
 
-    nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), Hasher(7168, 1), Outbox(configured=True))
+    nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True))
     edge = build_app(nobody)
     return _App(edge, cast("Litestar", cast("Any", edge)._app).state)

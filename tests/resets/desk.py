@@ -1,11 +1,13 @@
 """An administrator's desk: who asks, who is asked, and the post between them, delivered when a test says so."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
@@ -17,6 +19,8 @@ from twofold.factors.outcomes import Confirmed
 from twofold.jobs import COMPOSERS
 from twofold.kit import outbox
 from twofold.kit.db import metadata
+from twofold.kit.hashing import Hasher
+from twofold.kit.house import House
 from twofold.kit.letters import Letters
 from twofold.kit.tokens import digest
 from twofold.lockouts import flow as lockouts
@@ -159,11 +163,32 @@ class Desk:
         return Delivered(entry.kind, entry.recipient, str(message["Subject"]), text.get_content(), html.get_content())
 
 
+def exactly(outcome: object, expected: object) -> bool:
+    """Compare outcomes with their kind: they are tuples, and two empty ones of different kinds are equal."""
+    return type(outcome) is type(expected) and outcome == expected
+
+
 def token_in(letters: list[Delivered]) -> str:
     """Return the token of the one link to confirm in these letters."""
     found = [token for letter in letters for token in re.findall(r"/resets/(tf_reset_[\w-]+)", letter.text)]
     assert len(found) == 1, [letter.kind for letter in letters]
     return str(found[0])
+
+
+@contextmanager
+def meanwhile(house: House, happens: Callable[[], object]) -> Iterator[None]:
+    """Let something happen while a password is being hashed, the first time that one is; it is hashed all the same."""
+    verify, waiting = Hasher.verify, [happens]
+
+    def slow(hasher: Hasher, stored: str | None, password: str) -> bool:
+        if waiting:
+            waiting.pop()()
+        return verify(hasher, stored, password)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(house.hasher), "verify", slow)
+        yield
+    assert not waiting, "no password was hashed"
 
 
 def wrong_code(code: Callable[[datetime], str], at: datetime) -> str:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from tests.harness.clock import NOON, later
+from tests.resets.desk import exactly
 from twofold.resets.case import (
     CONSOLE,
     LIFE,
@@ -78,10 +79,10 @@ cases = st.sampled_from([CASE, *(case for _, case in DEATHS)])
 
 def test_a_link_is_open_from_its_sending_until_just_before_its_fifteen_minutes_are_over() -> None:
     link = Link(NEWEST, CASE, None)
-    assert link_verdict(link, NOON) == Open(CASE, NOON + LIFE)
-    assert link_verdict(link, later(minutes=14, seconds=59)) == Open(CASE, NOON + LIFE)
-    assert link_verdict(link, later(minutes=15)) == Expired(CASE, NOON + LIFE)
-    assert link_verdict(link, later(minutes=15, seconds=1)) == Expired(CASE, NOON + LIFE)
+    assert exactly(link_verdict(link, NOON), Open(CASE, NOON + LIFE))
+    assert exactly(link_verdict(link, later(minutes=14, seconds=59)), Open(CASE, NOON + LIFE))
+    assert exactly(link_verdict(link, later(minutes=15)), Expired(CASE, NOON + LIFE))
+    assert exactly(link_verdict(link, later(minutes=15, seconds=1)), Expired(CASE, NOON + LIFE))
 
 
 @pytest.mark.parametrize(("why", "case"), DEATHS)
@@ -89,7 +90,7 @@ def test_a_case_dies_of_each_thing_that_it_rests_on(why: Death, case: Case) -> N
     assert death(CASE) is None
     assert death(case) is why
     assert standing(case, NOON) is State.CLOSED
-    assert link_verdict(Link(NEWEST, case, None), NOON) == Dead(case, why)
+    assert exactly(link_verdict(Link(NEWEST, case, None), NOON), Dead(case, why))
     assert not any(allows(case, act, NOON) for act in Act)
 
 
@@ -150,16 +151,17 @@ def test_a_link_says_what_became_of_its_case_however_long_ago(state: State, verd
 
 def test_an_older_link_names_the_moment_of_the_newer_one() -> None:
     resent = CASE._replace(sent_at=later(minutes=3), valid_until=later(minutes=18))
-    assert link_verdict(Link(OLDER, resent, None), later(minutes=4)) == Replaced(resent, later(minutes=3))
+    assert exactly(link_verdict(Link(OLDER, resent, None), later(minutes=4)), Replaced(resent, later(minutes=3)))
     superseded = CASE._replace(state=State.SUPERSEDED)
-    assert link_verdict(Link(NEWEST, superseded, later(minutes=5)), later(minutes=6)) == Replaced(
-        superseded, later(minutes=5)
+    assert exactly(
+        link_verdict(Link(NEWEST, superseded, later(minutes=5)), later(minutes=6)),
+        Replaced(superseded, later(minutes=5)),
     )
-    assert link_verdict(Link(NEWEST, superseded, None), later(minutes=6)) == Replaced(superseded, None)
+    assert exactly(link_verdict(Link(NEWEST, superseded, None), later(minutes=6)), Replaced(superseded, None))
 
 
 def test_a_link_that_was_never_sent_is_unknown() -> None:
-    assert link_verdict(None, NOON) == Unknown()
+    assert exactly(link_verdict(None, NOON), Unknown())
 
 
 @given(set_at=moments, approved_at=st.none() | moments, unproven=st.booleans())

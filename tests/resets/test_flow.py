@@ -6,7 +6,7 @@ import pytest
 from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
 from tests.harness.people import People
-from tests.resets.desk import REASON, Desk, token_in
+from tests.resets.desk import REASON, Desk, exactly, token_in
 from twofold.kit import outbox
 from twofold.kit.house import House
 from twofold.resets import flow
@@ -43,18 +43,18 @@ def test_nobody_asks_for_somebody_they_do_not_oversee(desk: Desk) -> None:
     member = desk.people.person("mary@acme.example")
     foreign = desk.people.person("eve@other.example", role="admin", account=desk.people.account("Other"))
     for actor in (member, foreign):
-        assert desk.try_to_ask(actor) == NoSuchUser()
+        assert exactly(desk.try_to_ask(actor), NoSuchUser())
     assert desk.people.count(reset_cases) == 0
 
 
 def test_nobody_asks_for_themselves(desk: Desk) -> None:
     desk.people.protect(desk.grace)
     grace = desk.people.look_up(desk.grace)
-    assert desk.try_to_ask(grace, grace) == NotYourself()
+    assert exactly(desk.try_to_ask(grace, grace), NotYourself())
     agent = desk.people.person("sam@operator.example", role="support")
     desk.people.set_person(agent, second_factor_since=NOON, factors_changed_at=NOON)
     agent = desk.people.look_up(agent)
-    assert desk.try_to_ask(agent, agent) == NotYourself()
+    assert exactly(desk.try_to_ask(agent, agent), NotYourself())
     assert desk.people.count(reset_cases) == 0
 
 
@@ -68,7 +68,7 @@ def test_an_agent_asks_in_any_account_and_for_another_agent(desk: Desk) -> None:
 
 @pytest.mark.parametrize("reason", ["", "  ", "no", " no ", "x" * 501, "hidden\0text", "hidden\u200btext"])
 def test_a_reason_of_3_to_500_characters_is_needed(desk: Desk, reason: str) -> None:
-    assert desk.try_to_ask(desk.grace, reason=reason) == MissingReason()
+    assert exactly(desk.try_to_ask(desk.grace, reason=reason), MissingReason())
     assert desk.people.count(reset_cases) == 0
 
 
@@ -79,14 +79,14 @@ def test_a_reason_may_have_lines(desk: Desk, reason: str) -> None:
 
 def test_there_must_be_a_second_factor_and_a_sign_in_to_switch_off(desk: Desk) -> None:
     bob = desk.people.person("bob@acme.example")
-    assert desk.try_to_ask(desk.grace, bob) == NotEnabled()
+    assert exactly(desk.try_to_ask(desk.grace, bob), NotEnabled())
     desk.people.set_person(desk.ada, active=False)
-    assert desk.try_to_ask(desk.grace) == NotEnabled()
+    assert exactly(desk.try_to_ask(desk.grace), NotEnabled())
     desk.people.set_person(desk.ada, active=True, frozen_at=NOON)
-    assert desk.try_to_ask(desk.grace) == Frozen()
+    assert exactly(desk.try_to_ask(desk.grace), Frozen())
     desk.people.set_person(desk.ada, frozen_at=None)
     desk.people.set_account(desk.people.acme, sso=True, sso_url="https://sso.acme.example")
-    assert desk.try_to_ask(desk.grace, desk.ada_now()) == NotEnabled()
+    assert exactly(desk.try_to_ask(desk.grace, desk.ada_now()), NotEnabled())
     assert desk.people.count(reset_cases) == 0
 
 
@@ -94,11 +94,11 @@ def test_what_changed_since_the_page_was_opened_counts(desk: Desk) -> None:
     """The flow is handed people as they were when the request began."""
     before = desk.ada
     desk.people.set_person(desk.ada, second_factor_since=None)
-    assert desk.try_to_ask(desk.grace, before) == NotEnabled()
+    assert exactly(desk.try_to_ask(desk.grace, before), NotEnabled())
     desk.people.set_person(desk.ada, second_factor_since=NOON)
     demoted = desk.grace
     desk.people.set_person(desk.grace, role="member", security_version=desk.grace.security_version + 1)
-    assert desk.try_to_ask(demoted, before) == NoSuchUser()
+    assert exactly(desk.try_to_ask(demoted, before), NoSuchUser())
     assert desk.people.count(reset_cases) == 0
 
 
@@ -106,8 +106,8 @@ def test_without_a_mail_server_it_says_so(desk: Desk, database_url: str) -> None
     case_id = desk.ask()
     with house_on(database_url, mail=False) as mute:
         asked = flow.open_case(mute, desk.grace, desk.ada, REASON, at=NOON)
-        assert asked == NoMail()
-        assert flow.send_again(mute, desk.grace, case_id, at=NOON) == NoMail()
+        assert exactly(asked, NoMail())
+        assert exactly(flow.send_again(mute, desk.grace, case_id, at=NOON), NoMail())
     assert desk.people.count(reset_cases) == 1
 
 
@@ -116,9 +116,9 @@ def test_a_newer_case_supersedes_an_older_one_whose_link_dies_at_once(desk: Desk
     older = desk.link()
     second = desk.ask(at=later(minutes=1))
     assert desk.standing(first) is State.SUPERSEDED
-    assert desk.view(older, later(minutes=1)) == Replaced(desk.case(first), None)
+    assert exactly(desk.view(older, later(minutes=1)), Replaced(desk.case(first), None))
     desk.link(later(minutes=2))
-    assert desk.view(older, later(minutes=3)) == Replaced(desk.case(first), later(minutes=2))
+    assert exactly(desk.view(older, later(minutes=3)), Replaced(desk.case(first), later(minutes=2)))
     assert desk.standing(second) is State.SENT
     open_ones = reset_cases.c.state.in_(("requested", "sent"))
     assert desk.people.count(reset_cases, open_ones) == 1
@@ -134,7 +134,7 @@ def test_sending_again_replaces_the_link_when_the_new_one_goes_out(desk: Desk) -
     assert isinstance(sent, Acted)
     assert desk.view(older, later(minutes=10)).verdict.valid_until == later(minutes=15)
     newer = desk.link(later(minutes=11))
-    assert desk.view(older, later(minutes=11)) == Replaced(desk.case(case_id), later(minutes=11))
+    assert exactly(desk.view(older, later(minutes=11)), Replaced(desk.case(case_id), later(minutes=11)))
     assert desk.view(newer, later(minutes=25)).verdict.valid_until == later(minutes=26)
 
 
@@ -163,7 +163,7 @@ def test_a_cancelled_case_is_over_for_everybody(desk: Desk) -> None:
     assert isinstance(cancelled, Acted)
     assert cancelled.case.state is State.CANCELLED
     for again in (flow.cancel, flow.send_again, flow.approve):
-        assert again(desk.house, desk.grace, case_id, at=later(minutes=2)) == WrongState(State.CANCELLED)
+        assert exactly(again(desk.house, desk.grace, case_id, at=later(minutes=2)), WrongState(State.CANCELLED))
     assert type(desk.confirm(token, at=later(minutes=2))).__name__ == "LinkOver"
     assert desk.ada_now().has_second_factor
 
@@ -180,10 +180,10 @@ def test_only_who_oversees_the_person_acts_on_a_case_and_never_the_person(desk: 
     foreign = desk.people.person("eve@other.example", role="admin", account=desk.people.account("Other"))
     member = desk.people.person("mary@acme.example")
     for act in (flow.cancel, flow.send_again, flow.approve):
-        assert act(desk.house, foreign, case_id, at=NOON) == NoSuchCase()
-        assert act(desk.house, member, case_id, at=NOON) == NoSuchCase()
-        assert act(desk.house, desk.ada_now(), case_id, at=NOON) == NotYourself()
-        assert act(desk.house, desk.grace, uuid4(), at=NOON) == NoSuchCase()
+        assert exactly(act(desk.house, foreign, case_id, at=NOON), NoSuchCase())
+        assert exactly(act(desk.house, member, case_id, at=NOON), NoSuchCase())
+        assert exactly(act(desk.house, desk.ada_now(), case_id, at=NOON), NotYourself())
+        assert exactly(act(desk.house, desk.grace, uuid4(), at=NOON), NoSuchCase())
     assert desk.standing(case_id) is State.REQUESTED
 
 
@@ -191,7 +191,7 @@ def test_who_was_demoted_while_their_page_was_open_acts_no_more(desk: Desk) -> N
     case_id = desk.ask()
     page_is_open = desk.grace
     desk.people.set_person(desk.grace, role="member", security_version=desk.grace.security_version + 1)
-    assert flow.cancel(desk.house, page_is_open, case_id, at=NOON) == NoSuchCase()
+    assert exactly(flow.cancel(desk.house, page_is_open, case_id, at=NOON), NoSuchCase())
 
 
 def test_another_administrator_and_an_agent_can_cancel(desk: Desk) -> None:
@@ -207,7 +207,7 @@ def test_a_case_that_has_died_is_closed_by_whoever_stumbles_over_it(desk: Desk) 
     desk.link()
     desk.people.set_person(desk.ada, factors_changed_at=later(minutes=1))
     assert desk.case(case_id).state is State.SENT
-    assert flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=2)) == WrongState(State.CLOSED)
+    assert exactly(flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=2)), WrongState(State.CLOSED))
     case = desk.case(case_id)
     assert (case.state, case.ended_why) == (State.CLOSED, Death.FACTORS_CHANGED)
 
@@ -219,8 +219,8 @@ def test_requester_and_subject_cannot_approve_and_another_overseer_can(desk: Des
     desk.people.set_person(desk.ada, role="admin")
     case_id = desk.ask()
     linus = desk.people.person("linus@acme.example", role="admin")
-    assert flow.approve(desk.house, desk.grace, case_id, at=NOON) == NotYourself()
-    assert flow.approve(desk.house, desk.ada_now(), case_id, at=NOON) == NotYourself()
+    assert exactly(flow.approve(desk.house, desk.grace, case_id, at=NOON), NotYourself())
+    assert exactly(flow.approve(desk.house, desk.ada_now(), case_id, at=NOON), NotYourself())
     assert desk.case(case_id).approved_at is None
     approved = flow.approve(desk.house, linus, case_id, at=NOON)
     assert isinstance(approved, Acted)
@@ -275,8 +275,8 @@ def test_an_administrator_sees_the_cases_of_their_account_and_an_agent_all(peopl
     assert seen(agent, user_id=desk.ada.id) == [of_ada]
     assert seen(desk.grace, account_id=other) == [of_ada]  # asking for another account's changes nothing
     assert seen(desk.grace, user_id=bob.id) == []
-    assert flow.case_for(house, desk.grace, of_bob) == NoSuchCase()
-    assert flow.case_for(house, agent, uuid4()) == NoSuchCase()
+    assert exactly(flow.case_for(house, desk.grace, of_bob), NoSuchCase())
+    assert exactly(flow.case_for(house, agent, uuid4()), NoSuchCase())
 
 
 def test_the_list_goes_on_after_its_cursor_and_skips_and_repeats_nothing(

@@ -70,7 +70,7 @@ def test_with_a_factor_the_password_leads_to_the_code_and_makes_no_session(peopl
 
 
 @pytest.mark.parametrize(
-    "email", [ADA, "nobody@acme.example", "", "not an address", "@", "a" * 300, "ada@acme.example\0"]
+    "email", [ADA, "nobody@acme.example", "", "not an address", "@", "a" * 300]
 )
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(people: People, email: str) -> None:
     people.person()

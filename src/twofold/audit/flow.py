@@ -9,10 +9,13 @@ import sqlalchemy as sa
 
 from twofold.audit.tables import audit_events
 from twofold.kit import metrics
+from twofold.kit.statement import Statement
 from twofold.kit.tokens import new_id
 from twofold.kit.visitor import Visitor
 
 HERE = Visitor("", "")
+
+_append = Statement(audit_events.insert().inline())
 
 
 class Actor(NamedTuple):
@@ -46,22 +49,20 @@ def record(
     details: dict[str, Any] | None = None,
 ) -> None:
     """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain."""
-    connection.execute(
-        audit_events.insert(),
-        {
-            "id": new_id(),
-            "account_id": account_id,
-            "at": at,
-            "kind": kind,
-            "result": result,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "subject_id": subject_id,
-            "reason": reason,
-            "address": visitor.address,
-            "browser": visitor.browser,
-            "request_id": visitor.request_id,
-            "details": msgspec.json.encode(details or {}).decode(),
-        },
+    _append.count(
+        connection,
+        id=new_id(),
+        account_id=account_id,
+        at=at,
+        kind=kind,
+        result=result,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        subject_id=subject_id,
+        reason=reason,
+        address=visitor.address,
+        browser=visitor.browser,
+        request_id=visitor.request_id,
+        details=msgspec.json.encode(details or {}).decode(),
     )
     metrics.events.labels(kind, result).inc()

@@ -10,12 +10,13 @@ from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import PERSON, account_domains, accounts, users
 from twofold.kit.db import INSERTS, AnyRow
+from twofold.kit.statement import Statement
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
 _person_by_email = _people.where(users.c.email_key == sa.bindparam("email_key"))
 _person_held = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
 _person_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
-_sso_by_domain = (
+_sso_by_domain = Statement(
     sa.select(accounts.c.sso_url)
     .join(account_domains, account_domains.c.account_id == accounts.c.id)
     .where(account_domains.c.domain == sa.bindparam("domain"), accounts.c.sso)
@@ -89,7 +90,8 @@ def people_of(connection: sa.Connection, account_id: UUID | None) -> list[Person
 
 def sso_url_of_domain(connection: sa.Connection, domain: str) -> str | None:
     """Return where the users of a domain sign in, when an account with single sign-on owns it."""
-    return connection.execute(_sso_by_domain, {"domain": domain}).scalar()
+    row = _sso_by_domain.row(connection, domain=domain)
+    return None if row is None else row.sso_url
 
 
 def account(connection: sa.Connection, account_id: UUID, *, lock: bool = False) -> AnyRow | None:

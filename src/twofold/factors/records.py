@@ -9,18 +9,19 @@ import sqlalchemy as sa
 
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
 from twofold.kit.db import AnyRow, UtcTime, upsert
+from twofold.kit.statement import Statement
 
 MOST_WRONG_CONFIRMATIONS = 10
 
 _at = sa.bindparam("at", type_=UtcTime)
 _of_user = sa.bindparam("of_user", type_=sa.Uuid)
-_authenticators_of = (
+_authenticators_of = Statement(
     sa.select(authenticators)
     .where(authenticators.c.user_id == _of_user)
     .order_by(authenticators.c.created_at, authenticators.c.id)
 )
 # The step only ever rises: of two requests with the same code one finds the row changed under it and is refused.
-_accept_step = (
+_accept_step = Statement(
     authenticators.update()
     .where(authenticators.c.id == sa.bindparam("of_id"), authenticators.c.last_step < sa.bindparam("step"))
     .values(last_step=sa.bindparam("step"), last_used_at=_at)
@@ -29,7 +30,7 @@ _give_away = (
     authenticators.update().where(authenticators.c.id == sa.bindparam("of_id")).values(given_away=sa.bindparam("steps"))
 )
 # Spent and replaced in one statement: nobody can spend it twice, and nobody is ever left without one.
-_spend_backup_code = (
+_spend_backup_code = Statement(
     backup_codes.update()
     .where(backup_codes.c.user_id == _of_user, backup_codes.c.code_hash == sa.bindparam("typed"))
     .values(
@@ -67,12 +68,12 @@ _ask_removal = upsert(removals, ["session_id"], ["token_hash", "expires_at"])
 
 def authenticators_of(connection: sa.Connection, user_id: UUID) -> Sequence[AnyRow]:
     """List the authenticators of a user in the order of their making."""
-    return connection.execute(_authenticators_of, {"of_user": user_id}).all()
+    return _authenticators_of.rows(connection, of_user=user_id)
 
 
 def accept_step(connection: sa.Connection, authenticator: UUID, step: int, at: datetime) -> bool:
     """Accept a time step of an authenticator once; False when it or a later one was accepted before."""
-    return connection.execute(_accept_step, {"of_id": authenticator, "step": step, "at": at}).rowcount == 1
+    return _accept_step.count(connection, of_id=authenticator, step=step, at=at) == 1
 
 
 def give_away(connection: sa.Connection, authenticator: UUID, steps: Sequence[int]) -> None:
@@ -106,7 +107,7 @@ def delete_everything(connection: sa.Connection, user_id: UUID) -> None:
 def spend_backup_code(connection: sa.Connection, user_id: UUID, typed: bytes, successor: bytes, at: datetime) -> bool:
     """Spend the backup code and store its successor; False when it is not (or no longer) the user's."""
     values = {"of_user": user_id, "typed": typed, "successor": successor, "at": at}
-    return connection.execute(_spend_backup_code, values).rowcount == 1
+    return _spend_backup_code.count(connection, **values) == 1
 
 
 def was_spent(connection: sa.Connection, user_id: UUID, typed: bytes) -> bool:

@@ -7,7 +7,7 @@ commits at the end of the block, also when the block returns a refusal, and roll
 import fcntl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -16,12 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.kit import patience as patiently
+from twofold.kit.statement import Statement
 
 # `INSERT … ON CONFLICT` is spelled per database: build a statement once for each, pick it by `connection.dialect.name`.
 INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert]] = {
     "postgresql": postgresql.insert,
     "sqlite": cast("Callable[[sa.Table], postgresql.Insert]", sqlite.insert),
 }
+
+# On SQLite the lock on the file is taken at once, not at the first statement that writes, when it may be too late.
+_begin = Statement({"sqlite": sa.text("BEGIN IMMEDIATE"), "postgresql": sa.text("BEGIN")})
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -78,27 +82,23 @@ class Database:
         self._watch: patiently.Watch | None = None
         self._queue: _WriterQueue | None = None
         if self.on_sqlite:
-            self._reads = self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
+            self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
             self._queue = _WriterQueue(url, seconds)
         else:
             self.engine, self._watch = patiently.engine(url, pool_size, seconds)
-            self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading; every statement sees what was committed before it."""
-        with self._reads.connect() as connection:
+        with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Open a transaction that commits at the end of the block and rolls back when the block raises."""
-        if self._queue is None:
-            with self.engine.begin() as connection:
-                yield connection
-            return
-        with self._queue.turn(), self.engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        turn = nullcontext() if self._queue is None else self._queue.turn()
+        with turn, self.engine.connect() as connection, connection.begin():
+            _begin.count(connection)  # drivers and pools begin nothing by themselves: reads stand alone
             yield connection
 
     @property
@@ -157,6 +157,7 @@ def _sqlite_engine(url: str, patience: float) -> sa.Engine:
         pool_size=16,
         max_overflow=16,
         pool_reset_on_return=None,
+        pool_use_lifo=True,  # who wrote last has the latest pages at hand and need not read them anew
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -176,6 +176,7 @@ def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]
         max_overflow=0,
         pool_timeout=patience,
         pool_pre_ping=False,
+        isolation_level="AUTOCOMMIT",  # transactions begin where kit.db says so
         connect_args={"connect_timeout": 10, "application_name": "twofold", **KEEPALIVES},
     )
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
 from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
+from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
     FORGET_PASSWORD_TRIES,
@@ -20,7 +21,6 @@ from twofold.lockouts.budget import (
     MAILS_AN_HOUR,
     PASSWORD_WAITS,
     Counts,
-    password_wait,
 )
 from twofold.lockouts.tables import known_clients, mailbox_budgets, password_throttles, second_factor_budgets
 
@@ -28,7 +28,7 @@ _at = sa.bindparam("at", type_=UtcTime)
 _budget = second_factor_budgets.c
 _of_user = _budget.user_id == sa.bindparam("of_user")
 
-_charge = (
+_charge = Statement(
     second_factor_budgets.update()
     .where(_of_user, _budget.wrong < LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
     .values(wrong=_budget.wrong + 1, wrong_in_row=_budget.wrong_in_row + 1)
@@ -39,7 +39,7 @@ _give_back = (
     .where(_of_user, _budget.wrong > 0)
     .values(wrong=_budget.wrong - 1, wrong_in_row=_budget.wrong_in_row - 1)
 )
-_clear = second_factor_budgets.update().where(_of_user).values(wrong=0, wrong_in_row=0)
+_clear = Statement(second_factor_budgets.update().where(_of_user).values(wrong=0, wrong_in_row=0))
 _note_lock = second_factor_budgets.update().where(_of_user).values(last_locked_at=_at)
 _unlock = (
     second_factor_budgets.update()
@@ -52,28 +52,34 @@ _open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_ro
 
 _throttle = password_throttles.c
 _next_wrong = sa.case((_throttle.forget_at <= _at, 1), else_=_throttle.wrong + 1)
+# Each different wait, and the last of the wrong passwords in a row that it follows; the longest follows all the others.
+_last_of_wait = {wait: tries for tries, wait in enumerate(PASSWORD_WAITS, start=1)}
+_moments = {tries: sa.bindparam(f"after_{tries}", type_=UtcTime) for tries in _last_of_wait.values()}
 _next_moment = sa.case(
-    *((_next_wrong <= tries, sa.bindparam(f"after_{tries}", type_=UtcTime)) for tries in range(1, len(PASSWORD_WAITS))),
-    else_=sa.bindparam(f"after_{len(PASSWORD_WAITS)}", type_=UtcTime),
+    (_throttle.forget_at <= _at, _at),
+    *((_throttle.wrong < sa.literal_column(str(tries)), moment) for tries, moment in list(_moments.items())[:-1]),
+    else_=_moments[len(PASSWORD_WAITS)],
 )
-_charge_password = {
-    name: insert(password_throttles)
-    .values(
-        key=sa.bindparam("key", type_=sa.LargeBinary),
-        wrong=1,
-        next_at=_at,
-        forget_at=sa.bindparam("forget", type_=UtcTime),
-    )
-    .on_conflict_do_update(
-        index_elements=["key"],
-        set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
-        where=(_throttle.next_at <= _at)
-        | (_throttle.forget_at <= _at)
-        | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
-    )
-    .returning(_throttle.wrong)
-    for name, insert in INSERTS.items()
-}
+_charge_password = Statement(
+    {
+        name: insert(password_throttles)
+        .values(
+            key=sa.bindparam("key", type_=sa.LargeBinary),
+            wrong=1,
+            next_at=_at,
+            forget_at=sa.bindparam("forget", type_=UtcTime),
+        )
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
+            where=(_throttle.next_at <= _at)
+            | (_throttle.forget_at <= _at)
+            | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
+        )
+        .returning(_throttle.wrong)
+        for name, insert in INSERTS.items()
+    }
+)
 _next_try = sa.select(_throttle.next_at).where(_throttle.key == sa.bindparam("key"))
 _hour_over = _throttle.forget_at <= _at
 _charge_letter = {
@@ -96,7 +102,7 @@ _charge_letter = {
     for name, insert in INSERTS.items()
 }
 _letters_until = sa.select(_throttle.forget_at).where(_throttle.key == sa.bindparam("key"))
-_clear_password = password_throttles.delete().where(_throttle.key == sa.bindparam("key"))
+_clear_password = Statement(password_throttles.delete().where(_throttle.key == sa.bindparam("key")))
 
 _known = (
     sa.exists()
@@ -107,7 +113,7 @@ _known = (
     )
     .correlate(users)
 )
-_person_and_client = (
+_person_and_client = Statement(
     sa.select(_known.label("known"), _budget.wrong, _budget.wrong_in_row, *PERSON)
     .select_from(
         users.join(accounts, accounts.c.id == users.c.account_id).outerjoin(
@@ -117,7 +123,7 @@ _person_and_client = (
     )
     .where(users.c.email_key == sa.bindparam("email_key"))
 )
-_remember = upsert(known_clients, ["token_hash", "user_id"], ["expires_at"])
+_remember = Statement(upsert(known_clients, ["token_hash", "user_id"], ["expires_at"]))
 
 _helpers = (
     sa.select(users.c.name, users.c.email)
@@ -182,7 +188,7 @@ _mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindpar
 
 def charge(connection: sa.Connection, user_id: UUID) -> Counts | None:
     """Charge one try to a user's second factor; None when it is locked (or was never opened)."""
-    row = connection.execute(_charge, {"of_user": user_id}).first()
+    row = _charge.row(connection, of_user=user_id)
     return None if row is None else Counts(*row)
 
 
@@ -193,7 +199,7 @@ def give_back(connection: sa.Connection, user_id: UUID) -> None:
 
 def clear(connection: sa.Connection, user_id: UUID) -> None:
     """Forget every wrong try: a right one came."""
-    connection.execute(_clear, {"of_user": user_id})
+    _clear.count(connection, of_user=user_id)
 
 
 def note_lock(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
@@ -225,13 +231,11 @@ def open_budget(connection: sa.Connection, user_id: UUID, account_id: UUID) -> N
 
 def charge_password(connection: sa.Connection, key: bytes, at: datetime) -> bool:
     """Charge one password try to a throttle; False when its next try is not due yet."""
-    moments = {
-        f"after_{tries}": at + timedelta(seconds=password_wait(tries)) for tries in range(1, len(PASSWORD_WAITS) + 1)
-    }
+    moments = {f"after_{tries}": at + timedelta(seconds=wait) for wait, tries in _last_of_wait.items()}
     # No wait is that long: it was counted from a clock that was ahead and has been set right since.
     never = at + 2 * timedelta(seconds=LONGEST_WAIT)
-    values = {"key": key, "at": at, "forget": at + FORGET_PASSWORD_TRIES, "never": never, **moments}
-    return connection.execute(_charge_password[connection.dialect.name], values).first() is not None
+    forget = at + FORGET_PASSWORD_TRIES
+    return _charge_password.row(connection, key=key, at=at, forget=forget, never=never, **moments) is not None
 
 
 def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
@@ -241,7 +245,7 @@ def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
 
 def clear_password(connection: sa.Connection, key: bytes) -> None:
     """Forget the wrong passwords of a throttle: a right one came."""
-    connection.execute(_clear_password, {"key": key})
+    _clear_password.count(connection, key=key)
 
 
 def charge_letter(connection: sa.Connection, key: bytes, at: datetime) -> bool:
@@ -262,7 +266,7 @@ def person_and_client(
     at: datetime,
 ) -> tuple[Person | None, bool, Counts]:
     """Find a user by address, whether this client has completed a sign-in of theirs before, and their wrong codes."""
-    row = connection.execute(_person_and_client, {"email_key": email_key, "client": client, "at": at}).first()
+    row = _person_and_client.row(connection, email_key=email_key, client=client, at=at)
     if row is None:
         return None, False, Counts(0, 0)
     known, wrong, wrong_in_row, *person = row
@@ -278,7 +282,7 @@ def remember_client(
 ) -> None:
     """Note that a client has completed a sign-in of this user."""
     values = {"token_hash": client, "user_id": user_id, "account_id": account_id, "expires_at": until}
-    connection.execute(_remember[connection.dialect.name], values)
+    _remember.count(connection, **values)
 
 
 def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
 from twofold.kit.db import AnyRow
+from twofold.kit.statement import Statement
 from twofold.sessions.session import Session
 from twofold.sessions.tables import sessions
 
@@ -23,7 +24,7 @@ _columns = (
     sessions.c.expires_at,
 )
 # A session counts only under the security version it was made under: raising that ends it, on every node at once.
-_session_by_token = (
+_session_by_token = Statement(
     sa.select(*_columns, *(column.label(f"person_{column.key}") for column in PERSON))
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
@@ -48,7 +49,7 @@ _sessions_of_user = (
     .limit(100)
 )
 # The door checks once more, in the statement that makes the session, that its user may have one under this version.
-_start = (
+_start = Statement(
     sessions.insert()
     .from_select(
         [column.name for column in sessions.c],
@@ -64,19 +65,18 @@ _start = (
         ),
         include_defaults=False,
     )
-    .execution_options(preserve_rowcount=True)
-)  # of an INSERT it would be thrown away
+)
 _seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
 
 
 def start(connection: sa.Connection, values: dict[str, Any]) -> bool:
     """Store a new session if its user may have one under that security version; tell whether it was stored."""
-    return connection.execute(_start, {f"new_{name}": value for name, value in values.items()}).rowcount == 1
+    return _start.count(connection, **{f"new_{name}": value for name, value in values.items()}) == 1
 
 
 def by_token(connection: sa.Connection, token_hash: bytes) -> Session | None:
     """Find a session, its user and account, by the hash of its token: one statement."""
-    row = connection.execute(_session_by_token, {"token_hash": token_hash}).first()
+    row = _session_by_token.row(connection, token_hash=token_hash)
     if row is None:
         return None
     own = len(_columns)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
 from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.statement import Statement
 from twofold.kit.vault import Sealed
 from twofold.signin.attempt import Attempt, Step
 from twofold.signin.tables import sign_in_attempts
@@ -34,14 +35,15 @@ _attempt = sa.select(
         accounts.c.id == users.c.account_id,
     ),
 )
-_by_token = _attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
+_insert = Statement(sign_in_attempts.insert())
+_by_token = Statement(_attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")))
 _by_id = _attempt.where(sign_in_attempts.c.id == sa.bindparam("attempt_id"))
 _in_progress = (
     sa.select(sa.func.count())
     .select_from(sign_in_attempts)
     .where(sign_in_attempts.c.expires_at > sa.bindparam("at", type_=UtcTime))
 )
-_finish = sign_in_attempts.delete().where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
+_finish = Statement(sign_in_attempts.delete().where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")))
 _boxes = sa.select(
     sign_in_attempts.c.mail_key_id,
     sign_in_attempts.c.mail_box,
@@ -53,12 +55,12 @@ _boxes = sa.select(
 
 def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new attempt."""
-    connection.execute(sign_in_attempts.insert(), values)
+    _insert.count(connection, **values)
 
 
 def by_token(connection: sa.Connection, token_hash: bytes) -> Attempt | None:
     """Find an attempt and its user by the hash of its token."""
-    return _read(connection.execute(_by_token, {"token_hash": token_hash}).first())
+    return _read(_by_token.row(connection, token_hash=token_hash))
 
 
 def by_id(connection: sa.Connection, attempt_id: UUID) -> Attempt | None:
@@ -78,7 +80,7 @@ def advance(connection: sa.Connection, attempt: Attempt, step: Step, expires_at:
 
 def finish(connection: sa.Connection, attempt: Attempt) -> bool:
     """Delete an attempt that is complete; False when it was finished before."""
-    return connection.execute(_finish, {"token_hash": attempt.token_hash}).rowcount == 1
+    return _finish.count(connection, token_hash=attempt.token_hash) == 1
 
 
 def note_mailed(connection: sa.Connection, attempt: Attempt) -> None:
