@@ -1,6 +1,7 @@
 """Where everything meets: the house is put together, the rooms' handlers are collected, refusals get their answers."""
 
 import asyncio
+import gc
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -42,7 +43,7 @@ from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
 from twofold.kit.smtp import Transport
 from twofold.kit.vault import Vault
-from twofold.kit.web.edge import Edge
+from twofold.kit.web.edge import SAFE_METHODS, Edge
 from twofold.kit.web.forms import BadForm
 from twofold.kit.web.lanes import Lanes, Overloaded
 from twofold.kit.web.render import environment, problem_page
@@ -152,7 +153,9 @@ def build_app(
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     logs.configure()
-    return build_app(build_house(load(os.environ)))
+    app = build_app(build_house(load(os.environ)))
+    gc.freeze()  # what is here now stays: the collector need not look through it again and again
+    return app
 
 
 @asynccontextmanager
@@ -176,6 +179,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse bodies that are not declared as JSON: a form of another site can send text, but not this."""
+    if request.method in SAFE_METHODS:
+        return await _no_nul(request)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if has_body and kind != "application/json":

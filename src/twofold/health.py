@@ -44,7 +44,8 @@ def show_metrics(request: AnyRequest) -> AnyResponse:
         count, oldest = outbox.waiting(connection)
         in_progress = signin.in_progress(connection, at)
     metrics.mail_waiting.set(count)
-    metrics.mail_oldest_seconds.set((at - oldest).total_seconds() if oldest else 0)
+    late = (at - oldest).total_seconds() if oldest else 0.0  # below 0: it was put off, and is not due yet
+    metrics.mail_oldest_seconds.set(max(0.0, late))
     metrics.sign_ins_in_progress.set(in_progress)
     metrics.connections_in_use.set(house_of(request).db.connections_in_use)
     for name in ("quick", "password"):

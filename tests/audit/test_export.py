@@ -328,9 +328,9 @@ def test_another_key_ring_cannot_sign(recorded: House) -> None:
 
 
 def test_the_state_of_a_chain_is_its_head(recorded: House) -> None:
-    assert export_flow.seal_state(recorded.db, recorded.vault, chain_of(A), NOON).head.position == 0
+    assert export_flow.seal_state(recorded.db, chain_of(A)).head.position == 0
     end = heads_of(export(recorded))
-    state = export_flow.seal_state(recorded.db, recorded.vault, chain_of(A), later(minutes=1))
+    state = export_flow.seal_state(recorded.db, chain_of(A))
     assert (state.head, state.sealed_at) == (end[0], NOON)
 
 

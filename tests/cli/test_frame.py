@@ -1,15 +1,19 @@
 """What holds for every command."""
 
+import json
+import os
 import re
 from pathlib import Path
 
 import click
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from tests.cli.program import Program
 from tests.harness.ports import free_port
 from twofold.cli import main
+from twofold.commands import frame
 from twofold.kit.db import Database
 
 # Commands that serve, that do not look at the house, or that print something else.
@@ -97,6 +101,18 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     assert "TWOFOLD_DATABASE_URL" in said
 
 
+@pytest.mark.parametrize("command", [["accounts", "list"], ["migrate"], ["serve"]])
+def test_root_writes_into_nobody_elses_sqlite(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "twofold.db", 4321, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+    owner = (tmp_path / "twofold.db").stat().st_uid
+    assert f"belongs to user {owner}" in Program({"TWOFOLD_DATABASE_URL": sqlite_url}).refused(*command)
+
+
 def test_the_wrong_key_is_named(twofold: Program) -> None:
     twofold.done("accounts", "list")
     other = "test:" + "A" * 43 + "="
@@ -109,6 +125,16 @@ def test_the_wrong_key_is_named(twofold: Program) -> None:
 @pytest.mark.parametrize("arguments", [["nonsense"], ["accounts", "nonsense"], ["accounts", "list", "--nonsense"]])
 def test_what_is_no_command_is_called_wrongly(twofold: Program, arguments: list[str]) -> None:
     assert "nonsense" in twofold.called_wrongly(*arguments)
+
+
+def test_the_log_of_a_command_is_quiet_and_apart_from_what_it_prints(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    frame.quiet_logs()
+    structlog.get_logger().info("of no interest here")
+    structlog.get_logger().warning("worth a line")
+    out, err = capfdbinary.readouterr()
+    assert out == b""
+    (line,) = err.splitlines()
+    assert json.loads(line)["event"] == "worth a line"
 
 
 def test_it_says_its_version(twofold: Program) -> None:

@@ -3,6 +3,9 @@ import pytest
 
 from tests.harness.people import ADA, PASSWORD, People
 
+# Nothing here depends on the kind of database.
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
 HERE = "http://127.0.0.1:8000"
 FORM = "email=ada%40acme.example&password=x"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}

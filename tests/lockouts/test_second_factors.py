@@ -242,10 +242,9 @@ def test_a_spent_backup_code_gives_its_charge_back(people: People) -> None:
     assert counts(people, person) == Counts(0, 0)
 
 
-@pytest.mark.parametrize("typed", ["", "12345", "1234567", "１２３４５６", "abcdef", "0000-0000", "1" * 200])  # noqa: RUF001
-def test_what_is_no_code_is_refused_as_malformed_and_not_charged(people: People, typed: str) -> None:
+def test_what_is_no_code_is_refused_as_malformed_and_not_charged(people: People) -> None:
     person, factor, session = signed_in(people)
-    for _ in range(6):
+    for typed in ("", "12345", "1234567", "１２３４５６", "abcdef", "0000-0000", "1" * 200):  # noqa: RUF001
         assert people.give_code(people.attempt(person), typed) == MalformedCode()
         for name in ("add", "regenerate", "remove", "password"):
             assert DOORS[name](people.house, session, typed, NOON) == MalformedCode()

@@ -115,6 +115,8 @@ def test_the_operators_own_account_is_not_to_be_changed(house: House) -> None:
         own = records.operator_account(connection)
     assert change(house, own.id, **GLOBEX) is None
     assert account_flow.find_account(house.db, own.id) is None
+    with house.db.read() as connection:
+        assert records.operator_account(connection) == own
 
 
 def test_there_is_nothing_to_change_by_an_unknown_id(house: House) -> None:

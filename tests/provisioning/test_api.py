@@ -97,7 +97,9 @@ def test_the_operators_own_account_is_not_there(operator: Api, people: People) -
     assert operator.post(f"/accounts/{sue.account_id}/users", **user).refusal == (404, "not_found")
 
 
-@pytest.mark.parametrize("account", ["nonsense", "2f1e3c64-5b7a-4d19-9c3e-8a6b1d0f4e72", "00000000000000000000000000000000"])
+@pytest.mark.parametrize(
+    "account", ["nonsense", "2f1e3c64-5b7a-4d19-9c3e-8a6b1d0f4e72", "00000000000000000000000000000000"]
+)
 def test_a_malformed_id_is_a_missing_one(operator: Api, account: str) -> None:
     user = {"email": "e@x.example", "name": "E", "password": PASSWORD}
     assert operator.get(f"/accounts/{account}").refusal == (404, "not_found")

@@ -355,6 +355,16 @@ def test_who_has_no_password_to_choose_is_told_so_by_mail_alone(
     assert "/set-password/" not in letter.text
 
 
+@pytest.mark.parametrize("happens", [change_address, deactivate])
+def test_what_is_told_by_mail_alone_is_not_told_to_who_left_or_to_an_old_address(
+    house: House, people: People, post_office: PostOffice, happens: Callable[[House, People, Person], None]
+) -> None:
+    ada = people.person(frozen_at=NOON)
+    ask(house)
+    happens(house, people, ada)
+    assert post_office.deliver() == []
+
+
 def test_an_address_of_single_sign_on_leads_there_known_or_not(house: House, people: People) -> None:
     sso = people.account("Sso", sso=True, sso_url="https://sso.globex.example", sso_domains=["globex.example"])
     people.person("ada@globex.example", account=sso, password=None)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, phone_of
-from tests.resets.desk import REASON, Desk, exactly
+from tests.resets.desk import REASON, Desk, exactly, meanwhile
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Offer, Reason
 from twofold.directory.password import Weakness
@@ -589,7 +589,8 @@ def test_the_command_line_switches_off_at_once_without_mail(desk: Desk, database
     assert isinstance(done, ResetDone)
     ada = desk.ada_now()
     assert (ada.has_second_factor, ada.reset_confirmed_at) == (False, later(minutes=1))
-    assert desk.standing(open_case) is State.CLOSED
+    closed = desk.case(open_case)
+    assert (closed.state, closed.ended_why, closed.ended_at) == (State.CLOSED, "console", later(minutes=1))
     assert isinstance(over(desk.confirm(token, at=later(minutes=2))), Dead)
     [event] = desk.people.events("reset_done_on_the_server")
     assert (event.actor_kind, event.reason, event.account_id) == ("console", "She stands before me.", ada.account_id)

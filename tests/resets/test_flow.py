@@ -2,6 +2,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
@@ -122,6 +123,17 @@ def test_a_newer_case_supersedes_an_older_one_whose_link_dies_at_once(desk: Desk
     assert desk.standing(second) is State.SENT
     open_ones = reset_cases.c.state.in_(("requested", "sent"))
     assert desk.people.count(reset_cases, open_ones) == 1
+
+
+def test_the_database_itself_refuses_a_second_open_case(desk: Desk) -> None:
+    first = desk.ask()
+    with desk.house.db.write() as connection:
+        row = connection.execute(sa.select(reset_cases).where(reset_cases.c.id == first)).one()._asdict()
+    with pytest.raises(sa.exc.IntegrityError), desk.house.db.write() as connection:
+        connection.execute(reset_cases.insert(), {**row, "id": uuid4()})
+    flow.cancel(desk.house, desk.grace, first, at=NOON)
+    with desk.house.db.write() as connection:
+        connection.execute(reset_cases.insert(), {**row, "id": uuid4()})
 
 
 # --- sending again, cancelling

@@ -227,10 +227,9 @@ def test_blanks_do_not_matter(people: People, person: Person, typed: str) -> Non
     assert isinstance(give(people, sign_in, spaced), GoesOn)
 
 
-@pytest.mark.parametrize("typed", ["", "12345", "1234567", "12345a", "１２３４５６", "1" * 500])  # noqa: RUF001
-def test_what_is_no_code_is_malformed_and_not_charged(people: People, person: Person, typed: str) -> None:
+def test_what_is_no_code_is_malformed_and_not_charged(people: People, person: Person) -> None:
     sign_in = people.attempt(person)
-    for _ in range(6):
+    for typed in ("", "12345", "1234567", "12345a", "１２３４５６", "1" * 500):  # noqa: RUF001
         assert give(people, sign_in, typed) == MalformedCode()
     assert give(people, sign_in, wrong(mailed(people))) == WrongMailedCode(4)
 

@@ -189,13 +189,13 @@ def test_a_used_code_says_to_wait_for_the_next(ada: Ada, visitor: Visitor, http:
     assert page.errors["code"].startswith("You have already used this code. Wait for the next one")
 
 
-@pytest.mark.parametrize("typed", ["", "12345", "1234567", "１２３４５６", "code", "1" * 100])  # noqa: RUF001
-def test_what_is_no_code_says_what_one_looks_like(at_code: Page, visitor: Visitor, typed: str) -> None:
-    page = visitor.submit(at_code, "Verify", code=typed)
-    assert page.status == 400
-    assert (
-        page.errors["code"] == "Enter the six digits that your app shows, or your backup code of 24 letters and digits."
-    )
+def test_what_is_no_code_says_what_one_looks_like(at_code: Page, visitor: Visitor) -> None:
+    for typed in ("", "12345", "1234567", "１２３４５６", "code", "1" * 100):  # noqa: RUF001
+        page = visitor.submit(at_code, "Verify", code=typed)
+        assert page.status == 400, typed
+        assert page.errors["code"] == (
+            "Enter the six digits that your app shows, or your backup code of 24 letters and digits."
+        )
 
 
 def test_a_clock_that_is_off_says_so(ada: Ada, at_code: Page, visitor: Visitor) -> None:
@@ -366,13 +366,15 @@ def test_whoever_was_sent_to_sign_in_goes_on_to_where_they_wanted(ada: Ada, visi
     assert (page.path, page.heading) == ("/profile/sessions", "Sessions")
 
 
-@pytest.mark.parametrize("payload", [payload for payload in ELSEWHERE if "\x00" not in payload])
-def test_nobody_is_led_to_another_site(people: People, http: httpx.Client, visitor: Visitor, payload: str) -> None:
+def test_nobody_is_led_to_another_site(people: People, http: httpx.Client, visitor: Visitor) -> None:
     people.person()
-    shown = http.get("/sign-in", params={"return_to": payload})
-    assert Page(shown).form("Sign in").fields["return_to"] == ""
-    page = visitor.post("/sign-in", email=ADA, password=PASSWORD, return_to=payload)
-    assert page.path == "/profile"
+    for payload in ELSEWHERE:
+        shown = Page(http.get("/sign-in", params={"return_to": payload}))
+        if shown.status != 400:  # the character NUL is refused as such
+            assert shown.form("Sign in").fields["return_to"] == "", payload
+        page = visitor.post("/sign-in", email=ADA, password=PASSWORD, return_to=payload)
+        assert page.path in ("/profile", "/sign-in"), payload
+        assert page.status == (400 if "\0" in payload else 200), payload
 
 
 # --- forms that are none

@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.pages import Visitor
+from tests.harness.pages import Page, Visitor
 from tests.harness.people import EARLIER, PASSWORD
 from tests.support.room import REASON, Room
 from twofold.audit import flow as audit
@@ -18,6 +18,11 @@ PAGES = ("/support", "/support/accounts/{account}", "/support/users/{user}", "/s
          "/support/users/{user}/reset", "/support/users/{user}/unlock", "/support/users/{user}/unfreeze")  # fmt: skip
 
 
+def call(visitor: Visitor, path: str) -> Page:
+    """Open a page; a copy of the log is asked for with a form, because the log says who took one."""
+    return visitor.post(path) if path.endswith(("csv", "jsonl")) else visitor.get(path)
+
+
 def paths(room: Room) -> list[str]:
     return [path.format(account=room.people.acme, user=room.ada.id) for path in PAGES]
 
@@ -28,14 +33,14 @@ def paths(room: Room) -> list[str]:
 def test_an_agent_sees_every_page(room: Room) -> None:
     sam = room.sam_enters()
     for path in paths(room):
-        assert sam.get(path).status == 200, path
+        assert call(sam, path).status == 200, path
 
 
 @pytest.mark.parametrize("who", ["member", "admin"])
 def test_for_anybody_else_there_is_no_such_room(room: Room, who: str) -> None:
     somebody = room.grace_enters() if who == "admin" else room.enter(room.ada, room.factor)
     for path in paths(room):
-        assert (somebody.get(path).status, somebody.get(path).heading) == (404, "Not found"), path
+        assert (call(somebody, path).status, call(somebody, path).heading) == (404, "Not found"), path
         if path.endswith(("reset", "unlock", "unfreeze")):
             assert somebody.post(path, reason=REASON).status == 404, path
     assert not room.people.events("reset_asked", "unlocked", "unfrozen")
@@ -44,7 +49,7 @@ def test_for_anybody_else_there_is_no_such_room(room: Room, who: str) -> None:
 def test_nobody_signed_in_is_led_to_the_sign_in_page(room: Room) -> None:
     stranger = Visitor(room.http)
     for path in paths(room):
-        assert stranger.get(path).heading == "Sign in", path
+        assert call(stranger, path).heading == "Sign in", path
 
 
 def test_an_agent_without_a_second_factor_must_set_one_up_first(room: Room) -> None:
@@ -53,7 +58,7 @@ def test_an_agent_without_a_second_factor_must_set_one_up_first(room: Room) -> N
     page = visitor.sign_in(new.email, PASSWORD)
     assert page.heading == "Confirm your e-mail"
     for path in paths(room):
-        assert visitor.get(path).heading == "Sign in", path
+        assert call(visitor, path).heading == "Sign in", path
 
 
 def test_a_session_without_a_proved_second_factor_opens_nothing(room: Room) -> None:
@@ -63,7 +68,7 @@ def test_a_session_without_a_proved_second_factor_opens_nothing(room: Room) -> N
     room.people.set_person(plain, role="support", account_id=room.operator(), second_factor_since=EARLIER)
     assert visitor.get("/profile").heading == "Profile"
     for path in paths(room):
-        assert visitor.get(path).status == 404, path
+        assert call(visitor, path).status == 404, path
 
 
 def test_what_does_not_exist_is_not_found(room: Room) -> None:
@@ -71,7 +76,7 @@ def test_what_does_not_exist_is_not_found(room: Room) -> None:
     for row in (str(uuid4()), "1; DROP TABLE users", str(room.ada.id), str(room.people.acme)):
         if row != str(room.people.acme):
             for rest in ("", "/audit", "/audit.csv", "/audit.jsonl"):
-                assert sam.get(f"/support/accounts/{row}{rest}").status == 404, (row, rest)
+                assert call(sam, f"/support/accounts/{row}{rest}").status == 404, (row, rest)
         if row != str(room.ada.id):
             for rest in ("", "/reset", "/unlock", "/unfreeze"):
                 assert sam.get(f"/support/users/{row}{rest}").status == 404, (row, rest)
@@ -137,7 +142,7 @@ def test_strange_searches_find_nothing_and_break_nothing(room: Room) -> None:
     sam = room.sam_enters()
     for text in ("%25", "_", "'", "%00", "a%00b", "\\", "%F4%8F%BF%BF", "<script>"):
         page = sam.get(f"/support?q={text}")
-        assert page.status == 200, text
+        assert page.status == (400 if "%00" in text else 200), text
         assert not page.has_link("Ada Lovelace"), text
         assert "<script>" not in page.html
 

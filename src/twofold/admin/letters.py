@@ -23,8 +23,8 @@ def policy_reminder(house: House, connection: sa.Connection, entry: Entry, at: d
     due = datetime.fromisoformat(entry.facts["due"])
     if person is None or not person.active or person.frozen_at is not None or person.has_second_factor:
         return None
-    if due <= at or person.eligibility(house.settings.two_factor_editions, at).required_from != due:
-        return None
+    if person.eligibility(house.settings.two_factor_editions, at).required_from != due:
+        return None  # moved, taken back, or here: a date that lies ahead no longer
     return {
         "account": person.account_name,
         "due": due,

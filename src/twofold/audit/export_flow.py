@@ -32,7 +32,7 @@ class SealState(NamedTuple):
 
     head: Head
     sealed_at: datetime | None
-    public_key: str
+    public_key: str | None
 
 
 def complete_lines(
@@ -85,11 +85,11 @@ def public_key(db: Database, vault: Vault, at: datetime) -> str:
     return key_text(signer(db, vault, at).public)
 
 
-def seal_state(db: Database, vault: Vault, chain: str, at: datetime) -> SealState:
-    """Tell how far a chain is sealed, and the public key."""
+def seal_state(db: Database, chain: str) -> SealState:
+    """Tell how far a chain is sealed, and the public key (None before the first export, which makes it)."""
     with db.read() as connection:
-        row = records.head_row(connection, chain)
-    key = public_key(db, vault, at)
+        row, signing = records.head_row(connection, chain), records.newest_key(connection)
+    key = None if signing is None else key_text(signing.public_key)
     if row is None:
         return SealState(empty(chain), None, key)
     return SealState(Head(row.chain, row.position, row.hash), row.sealed_at, key)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -92,6 +93,7 @@ def settings() -> Settings:
 def opened() -> Iterator[House]:
     """Open the house on a database whose schema is current, beside a server that may be running."""
     chosen = settings()
+    demand_owner(chosen)
     schema_state.demand_current(chosen)
     quiet_logs()
     house = app.build_house(chosen)
@@ -101,12 +103,22 @@ def opened() -> Iterator[House]:
         house.db.close()
 
 
+def demand_owner(chosen: Settings) -> None:
+    """Keep root from writing into somebody else's SQLite: files that root makes beside it would stop the server."""
+    if not chosen.on_sqlite or os.geteuid() != 0:
+        return
+    path = Path(sa.make_url(chosen.database_url).database or "")
+    owner = path.stat().st_uid if path.exists() else 0
+    if owner != 0:
+        raise Stop(f"{path} belongs to user {owner}: run this as that user, such as with sudo -u '#{owner}' twofold.")
+
+
 def quiet_logs() -> None:
     """Keep the log out of what a command prints: warnings only, on standard error."""
     logs.configure()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),  # as it is when something is said
+        logger_factory=lambda *_: structlog.BytesLogger(sys.stderr.buffer),  # as it is when something is said
         cache_logger_on_first_use=False,
     )
 

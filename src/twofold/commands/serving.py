@@ -13,7 +13,7 @@ import structlog
 
 from twofold import app, jobs, migrate, server
 from twofold.commands import schema_state
-from twofold.commands.frame import Stop, as_json, opened, quiet_logs, settings, show
+from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_logs, settings, show
 from twofold.commands.schema_state import State
 from twofold.kit import logs, metrics
 from twofold.settings import Settings
@@ -34,6 +34,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
     """Serve pages and API."""
     logs.configure()
     chosen = settings()
+    demand_owner(chosen)
     bring_schema(chosen)
     app.build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
     try:
@@ -72,6 +73,7 @@ def worker() -> None:
 def migrate_(*, revision: str, as_json: bool) -> None:
     """Bring the schema to this version. Harmless when it is there already."""
     chosen = settings()
+    demand_owner(chosen)
     quiet_logs()
     before = schema_state.revision_of(chosen)
     if schema_state.state_of(before) is State.NEWER:

@@ -8,6 +8,7 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -69,6 +70,14 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         return EPOCH + timedelta(microseconds=value)
 
 
+# Set where a thread must not wait for its turn to write, such as that of the event loop.
+only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
+
+
+class ComesToWrite(Exception):
+    """A write was asked for where there is only reading; nothing has been done."""
+
+
 class Database:
     """A pool of connections, with one way to read and one way to write.
 
@@ -95,7 +104,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open a transaction that commits at the end of the block and rolls back when the block raises."""
+        """Open a transaction that commits at the end of the block and rolls back when the block raises.
+
+        Raises:
+            ComesToWrite: here is only reading.
+
+        """
+        if only_reading.get():
+            raise ComesToWrite
         turn = nullcontext() if self._queue is None else self._queue.turn()
         with turn, self.engine.connect() as connection, connection.begin():
             _begin.count(connection)  # drivers and pools begin nothing by themselves: reads stand alone

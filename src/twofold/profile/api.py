@@ -12,7 +12,7 @@ from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBa
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
 from twofold.kit.problems import malformed, problem, refusals
-from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.lanes import at_a_glance, quick, takes_password
 from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
@@ -87,7 +87,7 @@ class PasswordAnswer(msgspec.Struct, omit_defaults=True):
 
 
 @get("/session", tags=TAGS, summary="Check a session", responses=refusals(401))
-@quick
+@at_a_glance
 def show_session(request: AnyRequest) -> SessionAnswer:
     """Tell whose session this is, and how it was proved."""
     session = guard.caller(request, clock.now(), even_stepped_down=True)

@@ -50,8 +50,7 @@ _sessions_of_user = (
 )
 # The door checks once more, in the statement that makes the session, that its user may have one under this version.
 _start = Statement(
-    sessions.insert()
-    .from_select(
+    sessions.insert().from_select(
         [column.name for column in sessions.c],
         sa.select(
             *(sa.bindparam(f"new_{column.name}", type_=column.type) for column in sessions.c),

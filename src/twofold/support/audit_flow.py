@@ -12,6 +12,7 @@ from twofold.audit import export_flow, seal_flow
 from twofold.audit import flow as audit
 from twofold.audit.chain import account_of, chain_of, content, moment
 from twofold.audit.export_flow import SealState
+from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.kit.db import EPOCH, Database
 from twofold.kit.house import House
@@ -47,10 +48,11 @@ def read_page(db: Database, account_id: UUID, filters: Filters, cursor: Cursor |
     return Page(shown, older, newer)
 
 
-def find_person_named(db: Database, account_id: UUID, text: str) -> UUID | None:
-    """Find whom somebody means by an address in an account's log."""
+def find_person_named(db: Database, email: str) -> UUID | None:
+    """Find whom somebody means by an address; an account's log holds nothing of anybody who did nothing in it."""
     with db.read() as connection:
-        return records.person_named(connection, account_id, text)
+        person = directory.find_person_by_email(connection, email)
+    return None if person is None else person.id
 
 
 def address_of(db: Database, account_id: UUID, person_id: UUID) -> str | None:
@@ -59,9 +61,9 @@ def address_of(db: Database, account_id: UUID, person_id: UUID) -> str | None:
         return records.email_of(connection, account_id, person_id)
 
 
-def seal_state(house: House, account_id: UUID, at: datetime) -> SealState:
+def seal_state(house: House, account_id: UUID) -> SealState:
     """Tell how far an account's log is sealed, and the public key that its exports are signed with."""
-    return export_flow.seal_state(house.db, house.vault, chain_of(account_id), at)
+    return export_flow.seal_state(house.db, chain_of(account_id))
 
 
 def take_copy(

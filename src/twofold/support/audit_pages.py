@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from litestar import get
+from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.response import Stream
 
@@ -48,7 +48,7 @@ def show_own(request: AnyRequest) -> AnyResponse:
     return _log_page(request, _own(request, at), at)
 
 
-@get("/account/audit.csv")
+@post("/account/audit.csv", status_code=200)
 @quick
 def take_own_csv(request: AnyRequest) -> AnyResponse:
     """Give an administrator their log as CSV."""
@@ -56,7 +56,7 @@ def take_own_csv(request: AnyRequest) -> AnyResponse:
     return _copy(request, _own(request, at), "csv", at)
 
 
-@get("/account/audit.jsonl")
+@post("/account/audit.jsonl", status_code=200)
 @quick
 def take_own_lines(request: AnyRequest) -> AnyResponse:
     """Give an administrator their log as lines of JSON; complete, it can be verified."""
@@ -72,7 +72,7 @@ def show_any(request: AnyRequest, account: str) -> AnyResponse:
     return _log_page(request, _any(request, account, at), at)
 
 
-@get("/support/accounts/{account:str}/audit.csv")
+@post("/support/accounts/{account:str}/audit.csv", status_code=200)
 @quick
 def take_any_csv(request: AnyRequest, account: str) -> AnyResponse:
     """Give a support agent the log of an account as CSV."""
@@ -80,7 +80,7 @@ def take_any_csv(request: AnyRequest, account: str) -> AnyResponse:
     return _copy(request, _any(request, account, at), "csv", at)
 
 
-@get("/support/accounts/{account:str}/audit.jsonl")
+@post("/support/accounts/{account:str}/audit.jsonl", status_code=200)
 @quick
 def take_any_lines(request: AnyRequest, account: str) -> AnyResponse:
     """Give a support agent the log of an account as lines of JSON."""
@@ -119,7 +119,7 @@ def _log_page(request: AnyRequest, log: Log, at: datetime) -> AnyResponse:
         older=None if shown.older is None else wanted.address(log.path, shown.older),
         newer=None if shown.newer is None else wanted.address(log.path, shown.newer),
         csv=wanted.address(f"{log.path}.csv"), lines=wanted.address(f"{log.path}.jsonl"),
-        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(house, log.account_id, at),
+        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(house, log.account_id),
     )  # fmt: skip
 
 

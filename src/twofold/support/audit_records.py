@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from twofold.audit.chain import Event
 from twofold.audit.tables import ACTED_ON_ANOTHER, audit_events
-from twofold.directory.email_address import email_key
 from twofold.directory.tables import users
 from twofold.kit.db import AnyRow, UtcTime
 from twofold.support.audit_search import Cursor, Filters, Found, Who
@@ -50,15 +49,6 @@ def page(
         .order_by(*_order(audit_events.c, forwards=forwards))
     )
     return [_found(row) for row in connection.execute(query, _values(account_id, filters, after, most))]
-
-
-def person_named(connection: sa.Connection, account_id: UUID, email: str) -> UUID | None:
-    """Find whom somebody means by an address in an account's log: one of its users, or a support agent."""
-    query = sa.select(users.c.id).where(
-        users.c.email_key == email_key(email),
-        (users.c.account_id == account_id) | (users.c.role == "support"),
-    )
-    return connection.execute(query).scalar()
 
 
 def email_of(connection: sa.Connection, account_id: UUID, person_id: UUID) -> str | None:

@@ -1,0 +1,361 @@
+"""The pages of a user's own second factors: their names are the contract, their refusals say what to do."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON, later
+from tests.harness.houses import Hands
+from tests.harness.pages import Page, Visitor
+from tests.harness.people import ADA, PASSWORD, Factor, People
+from twofold.directory.person import Person
+
+CONFIGURE = "/profile/two-factor/configure"
+REGENERATE = "/profile/two-factor/backup-code"
+REMOVE = "/profile/two-factor/remove"
+AUTHENTICATORS = "/profile/two-factor/authenticators"
+SESSION = "twofold_session"
+WRONG = "a wrong password"
+LEGACY = "Programs that ask only for an e-mail address and a password will stop working for you."
+
+
+@pytest.fixture
+def ada(people: People, visitor: Visitor, hands: Hands) -> tuple[Person, Factor]:
+    """Somebody with a phone, signed in ten minutes ago."""
+    person, factor = people.protected()
+    hands.at = later(minutes=-10)
+    visitor.sign_in(ADA, PASSWORD, factor.phone.code(hands.at))
+    hands.at = NOON
+    return person, factor
+
+
+Ada = tuple[Person, Factor]
+
+
+@pytest.fixture
+def plain(people: People, visitor: Visitor) -> Person:
+    """Somebody without a second factor, signed in."""
+    person = people.person()
+    visitor.sign_in(ADA, PASSWORD)
+    return person
+
+
+def phone_on(page: Page) -> Authenticator:
+    return Authenticator.type_in(page.key)
+
+
+def set_up_as_far_as_the_qr_code(visitor: Visitor) -> Page:
+    page = visitor.click(visitor.get("/profile"), "Configure")
+    return visitor.submit(page, "Continue", password=PASSWORD)
+
+
+# --- set up
+
+
+def test_set_up_from_the_profile(plain: Person, visitor: Visitor) -> None:
+    profile = visitor.get("/profile")
+    assert "Two-factor authentication Off" in profile.text
+    page = visitor.click(profile, "Configure")
+    assert (page.path, page.heading) == (CONFIGURE, "Confirm it's you")
+    assert LEGACY in page.text
+    assert "Step 1 of 3: confirm it's you" in page.text
+    assert "code" not in page.form("Continue").fields
+    assert page.form("Continue").inputs["password"]["autocomplete"] == "current-password"
+    page = visitor.submit(page, "Continue", password=PASSWORD)
+    assert (page.heading, page.form("Verify").inputs["code"]["autocomplete"]) == ("Scan the QR code", "one-time-code")
+    assert "Step 2 of 3: scan the QR code" in page.text
+    assert "Leave this page open while you add the account in your app." in page.text
+    assert page.times == ["2026-03-03T12:15:00Z"]
+    assert "<svg" in page.html
+    assert [len(group) for group in page.key.split()] == [4] * 8
+    uri = page.link("Open in your app")
+    assert Authenticator.open(uri) == Authenticator(phone_on(page).secret, "Twofold", f"Twofold:{ADA}")
+    again = visitor.get(f"{CONFIGURE}?step=scan")
+    assert again.key == page.key
+    old = visitor.cookie(SESSION)
+    saved = visitor.submit(again, "Verify", code=phone_on(page).code(NOON))
+    assert (saved.heading, saved.buttons[-1]) == ("Save your backup code", "Done")
+    assert "This is your backup code. It lets you in once if you lose your phone." in saved.text
+    assert len(saved.backup_code.split("-")) == 6
+    assert phone_on(page).secret not in saved.html
+    assert visitor.cookie(SESSION) not in (None, old)
+    unsaved = visitor.submit(saved, "Done")
+    assert (unsaved.status, unsaved.backup_code) == (400, saved.backup_code)
+    done = visitor.submit(unsaved, "Done", saved="yes")
+    assert (done.path, done.notice) == ("/profile", "Two-factor authentication is on, and your backup code is saved.")
+    assert "Two-factor authentication On" in done.text
+    assert "You may not have your backup code" not in done.text
+
+
+def test_nothing_shows_the_secret_after(plain: Person, visitor: Visitor) -> None:
+    page = set_up_as_far_as_the_qr_code(visitor)
+    secret = phone_on(page).secret
+    visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    for path in ("/profile", f"{CONFIGURE}?step=scan", CONFIGURE, AUTHENTICATORS, REGENERATE, REMOVE):
+        shown = visitor.get(path)
+        assert secret not in shown.html
+        assert page.key not in shown.html
+
+
+def test_refusals_of_a_set_up(plain: Person, visitor: Visitor) -> None:
+    page = visitor.get(CONFIGURE)
+    missing = visitor.submit(page, "Continue")
+    assert (missing.status, missing.title) == (400, "Error: Confirm it's you - Twofold")
+    assert missing.errors == {"password": "Enter your password."}
+    wrong = visitor.submit(page, "Continue", password=WRONG)
+    assert (wrong.status, wrong.errors) == (401, {"password": "That password is not right."})
+    assert WRONG not in wrong.html
+    page = visitor.submit(page, "Continue", password=PASSWORD)
+    wrong = visitor.submit(page, "Verify", code=phone_on(page).wrong_code(NOON))
+    assert (wrong.status, wrong.heading, wrong.key) == (401, "Scan the QR code", page.key)
+    assert wrong.errors["code"].startswith("That code is not right. Check that you are looking at the entry you have")
+    malformed = visitor.submit(page, "Verify", code="12345")
+    assert (malformed.status, malformed.errors["code"]) == (400, "Enter the six digits that your app shows.")
+
+
+def test_a_set_up_ends_after_fifteen_minutes_or_ten_wrong_codes(plain: Person, visitor: Visitor, hands: Hands) -> None:
+    page = set_up_as_far_as_the_qr_code(visitor)
+    refused = [visitor.submit(page, "Verify", code=phone_on(page).wrong_code(NOON)) for _ in range(10)]
+    assert refused[-1].errors["code"] == (
+        "That code is not right either. For your safety this set-up has ended; start it again."
+    )
+    ended = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    assert (ended.status, ended.heading) == (410, "Set-up ended")
+    assert ended.link("Start again") == CONFIGURE
+    page = set_up_as_far_as_the_qr_code(visitor)
+    hands.forward(minutes=15)
+    assert visitor.submit(page, "Verify", code=phone_on(page).code(hands.at)).heading == "Set-up ended"
+    assert visitor.get(f"{CONFIGURE}?step=scan").heading == "Set-up ended"
+
+
+def test_another_browser_of_the_same_person_sees_nothing_of_it(
+    plain: Person, visitor: Visitor, http: httpx.Client
+) -> None:
+    page = set_up_as_far_as_the_qr_code(visitor)
+    other = Visitor(http)
+    other.sign_in(ADA, PASSWORD)
+    seen = other.get(f"{CONFIGURE}?step=scan")
+    assert seen.heading == "Set-up ended"
+    assert page.key not in seen.html
+
+
+@pytest.mark.parametrize(
+    ("account", "user", "why"),
+    [
+        ({"edition": "standard"}, {}, "your organisation's edition does not include it"),
+        ({"policy": "off"}, {}, "your administrator has switched it off"),
+        ({}, {"licensed": False}, "you do not have a licence"),
+    ],
+)
+def test_what_is_not_offered_says_why_and_offers_no_button(
+    people: People, plain: Person, visitor: Visitor, account: dict[str, object], user: dict[str, object], why: str
+) -> None:
+    if account:
+        people.set_account(plain.account_id, **account)
+    if user:
+        people.set_person(plain, **user)
+    profile = visitor.get("/profile")
+    assert f"Two-factor authentication is not available: {why}" in profile.text
+    assert not profile.has_link("Configure")
+    for page in (visitor.get(CONFIGURE), visitor.post(CONFIGURE, password=PASSWORD)):
+        assert page.status == 403
+        assert why in page.text
+
+
+def test_a_date_that_lies_ahead_is_announced(people: People, plain: Person, visitor: Visitor) -> None:
+    people.set_account(plain.account_id, policy="required", required_from=later(days=3))
+    profile = visitor.get("/profile")
+    assert "Your organisation requires two-factor authentication from 6 March 2026 on." in profile.text
+    assert profile.has_link("Configure")
+
+
+# --- add and replace
+
+
+def test_adding_a_phone_takes_a_name_and_keeps_the_backup_code(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.click(visitor.get("/profile"), "Add")
+    assert page.heading == "Confirm it's you"
+    assert "Those you have keep working." in page.text
+    code = ada[1].phone.code(NOON)
+    page = visitor.submit(page, "Continue", password=PASSWORD, code=code, name="Work phone")
+    done = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    assert (done.heading, "Your backup code stays the same." in done.text) == ("Authenticator added", True)
+    listed = visitor.get(AUTHENTICATORS)
+    assert listed.heading == "Your authenticators"
+    assert "Work phone" in listed.text
+
+
+def test_replacing_the_phone_shows_a_new_backup_code(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.click(visitor.get("/profile"), "Replace my phone")
+    assert "The old one keeps working until the new one is confirmed." in page.text
+    page = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    done = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    assert done.heading == "Save your backup code"
+    assert "Your new phone is confirmed and the old one no longer counts." in done.text
+    assert done.backup_code != ada[1].backup_code
+
+
+@pytest.mark.parametrize("replaces", [str(uuid4()), "nonsense"])
+def test_a_phone_that_is_not_there_cannot_be_replaced(ada: Ada, visitor: Visitor, replaces: str) -> None:
+    page = visitor.get(f"{CONFIGURE}?replaces={replaces}")
+    page = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    assert (page.status, page.heading) == (404, "Not found")
+
+
+def test_a_sixth_phone_is_one_too_many(ada: Ada, visitor: Visitor, hands: Hands) -> None:
+    for number in range(2, 6):
+        hands.forward(minutes=1)
+        page = visitor.get(CONFIGURE)
+        code = ada[1].phone.code(hands.at)
+        page = visitor.submit(page, "Continue", password=PASSWORD, code=code, name=f"Phone {number}")
+        visitor.submit(page, "Verify", code=phone_on(page).code(hands.at))
+    assert not visitor.get("/profile").has_link("Add")
+    hands.forward(minutes=1)
+    page = visitor.submit(visitor.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(hands.at))
+    assert (page.status, page.heading) == (409, "Five are the most")
+
+
+# --- what every form of password and code refuses
+
+
+FORMS = {CONFIGURE: "Continue", REGENERATE: "Regenerate", REMOVE: "Continue", "/profile/password": "Change password"}
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, visitor: Visitor, path: str) -> None:
+    phone, button, page = ada[1].phone, FORMS[path], visitor.get(path)
+    new = {"new_password": "marble ferry cinnamon"} if path == "/profile/password" else {}
+
+    def send(password: str, code: str) -> Page:
+        return visitor.submit(page, button, password=password, code=code, **new)
+
+    missing = send("", "")
+    assert (missing.status, set(missing.errors)) == (400, {"password", "code"})
+    wrong = send(WRONG, phone.code(NOON))
+    assert (wrong.status, wrong.errors) == (401, {"password": "That password is not right."})
+    malformed = send(PASSWORD, "12345")
+    assert (malformed.status, list(malformed.errors)) == (400, ["code"])
+    for left in (4, 3, 2, 1, 0):
+        refused = send(PASSWORD, phone.wrong_code(NOON))
+        assert (refused.status, list(refused.errors)) == (401, ["code"])
+        assert ("attempt" in refused.errors["code"]) is (left in (1, 2))
+        assert PASSWORD not in refused.html
+        assert refused.title.startswith("Error: ")
+    locked = send(PASSWORD, phone.code(NOON))
+    assert (locked.status, list(locked.errors)) == (423, ["code"])
+    assert "Locked after five wrong codes" in visitor.get("/profile").text
+
+
+def test_too_many_wrong_passwords_wait_there_too(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.get(REMOVE)
+    for _ in range(5):
+        visitor.submit(page, "Continue", password=WRONG, code="123456")
+    waiting = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    assert waiting.status == 429
+    assert waiting.errors["password"].startswith("Too many wrong passwords. Wait")
+
+
+# --- regenerate
+
+
+def test_regenerating_shows_the_new_backup_code_once(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.click(visitor.get("/profile"), "Regenerate")
+    assert (page.path, page.heading) == (REGENERATE, "Regenerate backup code")
+    page = visitor.submit(page, "Regenerate", password=PASSWORD, code=ada[1].phone.code(NOON))
+    assert page.heading == "Your new backup code"
+    assert page.backup_code != ada[1].backup_code
+    assert "You may not have your backup code" in visitor.get("/profile").text
+    done = visitor.submit(page, "Done", saved="yes")
+    assert done.path == "/profile"
+    assert "You may not have your backup code" not in done.text
+    assert page.backup_code not in visitor.get(REGENERATE).html
+
+
+# --- remove
+
+
+def test_removing_asks_once_more(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.click(visitor.get("/profile"), "Remove")
+    assert (page.path, page.heading) == (REMOVE, "Remove two-factor authentication")
+    asked = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    assert asked.heading == "Remove two-factor authentication"
+    assert "Remove it now?" in asked.text
+    assert "Two-factor authentication On" in visitor.get("/profile").text
+    done = visitor.submit(asked, "Remove")
+    assert done.notice == "Two-factor authentication is off. Your other sessions have ended."
+    assert "Two-factor authentication Off" in done.text
+    for path in (REGENERATE, REMOVE, AUTHENTICATORS):
+        assert visitor.get(path).path == "/profile"
+
+
+def test_the_last_question_is_not_skipped_and_not_answered_late(ada: Ada, visitor: Visitor, hands: Hands) -> None:
+    skipped = visitor.post(REMOVE, confirmation="tf_remove_0123456789012345678901234567890123456789012")
+    assert (skipped.status, skipped.heading) == (410, "Not removed")
+    asked = visitor.submit(visitor.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    hands.forward(minutes=10)
+    late = visitor.submit(asked, "Remove")
+    assert (late.status, late.heading) == (410, "Not removed")
+    assert "Two-factor authentication On" in visitor.get("/profile").text
+
+
+def test_a_backup_code_that_proves_a_removal_shows_its_successor(ada: Ada, visitor: Visitor) -> None:
+    asked = visitor.submit(visitor.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].backup_code)
+    assert asked.backup_code != ada[1].backup_code
+
+
+def test_what_is_required_is_replaced_and_not_removed(people: People, ada: Ada, visitor: Visitor) -> None:
+    people.set_account(ada[0].account_id, policy="required")
+    profile = visitor.get("/profile")
+    said = "Your organisation requires two-factor authentication. You can replace your phone, but not switch it off."
+    assert said in profile.text
+    assert not profile.has_link("Remove")
+    for page in (visitor.get(REMOVE), visitor.post(REMOVE, password=PASSWORD, code=ada[1].phone.code(NOON))):
+        assert page.status == 409
+        assert said in page.text
+    assert visitor.get(CONFIGURE).heading == "Confirm it's you"
+
+
+# --- names, one phone less
+
+
+def test_a_phone_is_renamed(ada: Ada, visitor: Visitor) -> None:
+    page = visitor.click(visitor.get(AUTHENTICATORS), "Rename")
+    assert (page.heading, page.form("Save").fields["name"]) == ("Rename authenticator", "Authenticator app")
+    empty = visitor.submit(page, "Save", name=" ")
+    assert (empty.status, empty.errors) == (400, {"name": "Give a name of 1 to 40 characters."})
+    done = visitor.submit(page, "Save", name='<script>alert("x")</script> & co')
+    assert (done.path, done.notice) == (AUTHENTICATORS, "The name is changed.")
+    assert "<script>alert" not in done.html
+    assert '<script>alert("x")</script> & co' in done.text
+
+
+def test_one_of_two_phones_is_removed(ada: Ada, visitor: Visitor, hands: Hands) -> None:
+    page = visitor.submit(
+        visitor.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON), name="Work phone",
+    )  # fmt: skip
+    visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    hands.forward(minutes=1)
+    page = visitor.click(visitor.get(AUTHENTICATORS), "Remove Work phone")
+    assert page.heading == "Remove authenticator"
+    done = visitor.submit(page, "Remove", password=PASSWORD, code=ada[1].phone.code(hands.at))
+    assert done.notice == "The authenticator is removed. Your other sessions have ended."
+    listed = visitor.get(AUTHENTICATORS)
+    assert "Work phone" not in listed.text
+    assert not listed.has_link("Remove")
+
+
+@pytest.mark.parametrize("act", ["rename", "remove"])
+def test_an_authenticator_that_is_not_ones_own_is_not_there(
+    people: People, ada: Ada, visitor: Visitor, http: httpx.Client, act: str
+) -> None:
+    _, theirs = people.protected("grace@acme.example")
+    grace = Visitor(http)
+    grace.sign_in("grace@acme.example", PASSWORD, theirs.phone.code(NOON))
+    foreign = grace.get(AUTHENTICATORS).link("Rename").split("/")[-2]
+    for wanted in (foreign, str(uuid4()), "nonsense"):
+        path = f"{AUTHENTICATORS}/{wanted}/{act}"
+        for page in (visitor.get(path), visitor.post(path, name="Mine", password=PASSWORD, code="123456")):
+            assert (page.status, page.heading) == (404, "Not found")
+            assert "You have no such authenticator (any more)." in page.text
