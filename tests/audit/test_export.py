@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.audit.recording import ADA, A, B, record
-from tests.harness.clock import NOON, later
+from tests.harness.clock import NOON
 from twofold.audit import export_flow, signed_head
 from twofold.audit.chain import Head, chain_of, link
 from twofold.audit.tables import audit_events, audit_signing_keys

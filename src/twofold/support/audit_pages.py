@@ -45,7 +45,7 @@ class Log(NamedTuple):
 def show_own(request: AnyRequest) -> AnyResponse:
     """Show an administrator the log of their account."""
     at = clock.now()
-    return _log_page(request, _own(request, at), at)
+    return _log_page(request, _own(request, at))
 
 
 @post("/account/audit.csv", status_code=200)
@@ -69,7 +69,7 @@ def take_own_lines(request: AnyRequest) -> AnyResponse:
 def show_any(request: AnyRequest, account: str) -> AnyResponse:
     """Show a support agent the log of an account."""
     at = clock.now()
-    return _log_page(request, _any(request, account, at), at)
+    return _log_page(request, _any(request, account, at))
 
 
 @post("/support/accounts/{account:str}/audit.csv", status_code=200)
@@ -105,7 +105,7 @@ def _any(request: AnyRequest, account: str, at: datetime) -> Log:
     return Log(session, found.id, found.name, f"/support/accounts/{found.id}/audit")
 
 
-def _log_page(request: AnyRequest, log: Log, at: datetime) -> AnyResponse:
+def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
     house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
     cursor = read(str(request.query_params.get("cursor", "")))
     shown = Page([], None, None) if wanted.errors else audit_flow.read_page(
