@@ -16,20 +16,11 @@ import sqlalchemy as sa
 import uvicorn
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from bench.counts import COUNTS, Counts
 from twofold.app import build_app, build_house
 from twofold.settings import load
 
-COUNTS = "/bench/counts"
-
 _in_request: ContextVar[bool] = ContextVar("in_request", default=False)
-
-
-class Counts(msgspec.Struct):
-    """Statements that read or write (those that only begin a transaction apart), and commits, so far."""
-
-    statements: int
-    commits: int
-    texts: dict[str, int]
 
 
 class Counting:

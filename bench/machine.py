@@ -7,7 +7,6 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
-import psycopg
 
 PACKAGES = ("litestar", "uvicorn", "uvloop", "sqlalchemy", "psycopg", "pynacl", "cryptography")
 
@@ -41,12 +40,6 @@ def here(postgresql: str) -> Machine:
         postgresql=postgresql,
         packages={name: metadata.version(name) for name in PACKAGES},
     )
-
-
-def postgresql_version(connection: "psycopg.Connection[tuple[object, ...]]") -> str:
-    """Return the version of a server, such as 15.18."""
-    number = connection.info.server_version
-    return f"{number // 10000}.{number % 10000}"
 
 
 def _processor() -> str:

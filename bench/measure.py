@@ -7,10 +7,12 @@ from bench.load import Job, Seen
 from bench.subject import LoadProgram, Store
 from tests.harness.server import Server
 
-# Each of these uses its people up; the others may come back to the same ones.
+# Each of these starts a session and uses its people up; the others may come back to the same ones.
 USES_UP = {"full_sign_in", "second_factor", "backup_code_sign_in"}
-STARTS_SESSION = USES_UP
 PEOPLE_FOR_READS = 2_000
+
+# How many a second are more than any machine at hand does: so many people are set aside.
+MOST_PER_SECOND = {"full_sign_in": 200, "backup_code_sign_in": 200, "second_factor": 2_000}
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ def prepare(store: Store, operation: str, people: range) -> None:
         seed.begin_sign_ins(store.db, people)
     elif operation == "session_check":
         seed.start_sessions(store.db, people)
+    seed.settle(store.db)
 
 
 def measure(store: Store, server: Server, load: LoadProgram, job: Job, workers: int) -> Cell:
@@ -74,6 +77,11 @@ def measure(store: Store, server: Server, load: LoadProgram, job: Job, workers: 
     )  # fmt: skip
 
 
+def people_for(operation: str, seconds: float) -> int:
+    """Say how many people a measurement may need."""
+    return int(MOST_PER_SECOND[operation] * seconds) if operation in USES_UP else PEOPLE_FOR_READS
+
+
 def job_of(server: Server, operation: str, connections: int, seconds: float, people: range) -> Job:
     """Describe what the load program is to do."""
     return Job(
@@ -83,7 +91,7 @@ def job_of(server: Server, operation: str, connections: int, seconds: float, peo
 
 def _check_sessions(store: Store, job: Job, seen: Seen, before: int) -> None:
     """A sign-in counts only where the database holds its session."""
-    expected = seen.operations if job.operation in STARTS_SESSION else 0
+    expected = seen.operations if job.operation in USES_UP else 0
     made = seed.count_sessions(store.db) - before
     if made != expected:
         raise RuntimeError(f"{job.operation}: {seen.operations} operations made {made} sessions")

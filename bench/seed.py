@@ -39,7 +39,7 @@ def fill(db: Database, vault: Vault, hasher: Hasher, people: Sequence[int]) -> N
     insert(db, authenticators, (_authenticator(n, vault, made) for n in people))
     insert(db, second_factor_budgets, (_budget(n) for n in people))
     insert(db, backup_codes, (_backup_code(n, made) for n in people))
-    settle(db)
+    learn(db)
 
 
 def begin_sign_ins(db: Database, people: Sequence[int]) -> None:
@@ -54,29 +54,22 @@ def start_sessions(db: Database, people: Sequence[int]) -> None:
     insert(db, sessions, (_session(n, at) for n in people))
 
 
-def end_all_sessions(db: Database) -> None:
-    """Delete every session and attempt, so that each measurement begins alike."""
-    with db.write() as connection:
-        connection.execute(sessions.delete())
-        connection.execute(sign_in_attempts.delete())
-    settle(db)
-
-
 def count_sessions(db: Database) -> int:
     """Count the sessions there are."""
     with db.read() as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(sessions)).scalar_one()
 
 
+def learn(db: Database) -> None:
+    """Let the database learn what is in its tables, as it does by itself in time."""
+    with db.read() as connection:
+        connection.exec_driver_sql("ANALYZE" if db.on_sqlite else "VACUUM ANALYZE")
+
+
 def settle(db: Database) -> None:
-    """Let the database tidy up now and not while something is measured."""
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if db.on_sqlite:
-            connection.exec_driver_sql("ANALYZE")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
-        else:
-            connection.exec_driver_sql("VACUUM ANALYZE")
-            connection.exec_driver_sql("CHECKPOINT")
+    """Let the database write down now, and not while something is measured, what it has put off."""
+    with db.read() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if db.on_sqlite else "CHECKPOINT")
 
 
 def insert(db: Database, table: sa.Table, rows: Iterable[Row], told: Callable[[int], None] = lambda _: None) -> None:

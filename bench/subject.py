@@ -1,16 +1,17 @@
 """What is measured: a database with the crowd in it, and `twofold serve` on it as an operator runs it."""
 
-import shutil
+import asyncio
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
+from bench.client import Connection
 from bench.load import Job, Seen
 from tests.harness import processes
 from tests.harness.postgres import Cluster
@@ -34,6 +35,13 @@ class BenchCluster(Cluster):
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def version(self) -> str:
+        """The server's version, such as 15.18."""
+        with self.connect() as connection:
+            number = connection.info.server_version
+        return f"{number // 10000}.{number % 10000}"
+
     def _options(self) -> list[str]:
         settings = ("shared_buffers=1GB", "max_wal_size=4GB", "effective_cache_size=4GB")
         return [*super()._options(), *(part for setting in settings for part in ("-c", setting))]
@@ -50,6 +58,7 @@ class Store:
         settings = load({"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS})
         migrate.upgrade(settings.database_url)
         self.db = Database(settings.database_url)
+        self.version = cluster.version if cluster else ""
         self.vault = Vault(settings.keys)
         self.hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
 
@@ -69,15 +78,12 @@ class Store:
 @contextmanager
 def store(kind: str) -> Iterator[Store]:
     """Make a database, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="twofold-bench-"))
-    try:
-        if kind == "sqlite":
-            yield Store(kind, folder, None)
-        else:
-            with BenchCluster(durable=True) as cluster:
-                yield Store(kind, folder, cluster)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twofold-bench-")))
+        cluster = stack.enter_context(BenchCluster()) if kind == "postgresql" else None
+        made = Store(kind, folder, cluster)
+        stack.callback(made.db.close)
+        yield made
 
 
 class LoadProgram:
@@ -112,6 +118,18 @@ class LoadProgram:
         if seen.wrong is not None:
             raise RuntimeError(f"{job.operation}: {seen.wrong}")
         return seen
+
+
+def answer_of(server: Server, request: bytes) -> bytes:
+    """Send one request and return the body of its answer."""
+
+    async def ask() -> bytes:
+        connection = await Connection.open(server.host, server.port)
+        answer = await connection.send(request)
+        connection.close()
+        return answer.body
+
+    return asyncio.run(ask())
 
 
 def memory_mib(server: Server) -> list[float]:

@@ -166,10 +166,15 @@ def test_a_worker_that_dies_while_the_database_is_away_is_replaced_when_it_is_ba
     """Stops: a node that gives up because its new worker finds no database."""
     node = pair.nodes[0]
     before = set(node.workers)
+    seen: set[int] = set()
+
+    def one_more_died() -> bool:
+        seen.update(node.workers)
+        return len(seen - before) > len(before) or not node.is_running
+
     pair.postgres.stop()
-    for worker in before:
-        processes.kill([worker])
-    time.sleep(2)
+    processes.kill(before)
+    processes.wait_until(one_more_died, seconds=30, what="a new worker that finds no database")
     assert node.is_running
     pair.postgres.start()
     node.wait_until_ready(seconds=15)

@@ -1,4 +1,4 @@
-"""A reset case: its state, what may happen to it there, and what its link answers. docs/reset-case.md draws it.
+"""A reset case: its state, and what may happen to it there. docs/reset-case.md draws it.
 
 Pure: values in, values out. Two states are never written down by themselves, because nobody acts when they begin: a
 link that was sent expires by the clock, and a case dies the moment what it was asked for is no longer so.
@@ -138,54 +138,6 @@ class Case(NamedTuple):
         return Key(self.id, self.account_id, self.subject.id)
 
 
-class Link(NamedTuple):
-    """A link that was sent for a case, this one or one before the newest; and when a newer case's link was sent."""
-
-    token_hash: bytes
-    case: Case
-    newer_case_sent_at: datetime | None
-
-
-class Open(NamedTuple):
-    """The link works: it can be confirmed or refused."""
-
-    case: Case
-    valid_until: datetime
-
-
-class Used(NamedTuple):
-    """The link has been used: the reset was confirmed or refused."""
-
-    case: Case
-
-
-class Replaced(NamedTuple):
-    """A newer link was sent, or is on its way (None)."""
-
-    case: Case
-    newer_sent_at: datetime | None
-
-
-class Expired(NamedTuple):
-    """The fifteen minutes are over."""
-
-    case: Case
-    valid_until: datetime
-
-
-class Dead(NamedTuple):
-    """The case was cancelled (None) or closed, and why."""
-
-    case: Case
-    why: str | None
-
-
-class Unknown(NamedTuple):
-    """No such link was ever sent."""
-
-
-Over = Used | Replaced | Expired | Dead | Unknown
-
 _OF_AN_OPEN_CASE = frozenset({Act.SEND, Act.CANCEL, Act.APPROVE, Act.SUPERSEDE, Act.CLOSE})
 _ACTS: Mapping[State, frozenset[Act]] = {
     State.REQUESTED: _OF_AN_OPEN_CASE,
@@ -233,24 +185,6 @@ def death(case: Case) -> Death | None:
 def ended_why(case: Case) -> str | None:
     """Return why a case was closed, also where that is not written down yet."""
     return case.ended_why if case.state not in OPEN_STATES else death(case)
-
-
-def link_verdict(link: Link | None, at: datetime) -> Open | Over:
-    """Say what a link is good for at a moment. It is open strictly before its fifteen minutes are over."""
-    if link is None:
-        return Unknown()
-    case, state = link.case, standing(link.case, at)
-    if state in {State.CONFIRMED, State.REFUSED}:
-        return Used(case)
-    if state in {State.CANCELLED, State.CLOSED}:
-        return Dead(case, ended_why(case))
-    if state is State.SUPERSEDED:
-        return Replaced(case, link.newer_case_sent_at)
-    if link.token_hash != case.token_hash:
-        return Replaced(case, case.sent_at)
-    if case.valid_until is None or not allows(case, Act.CONFIRM, at):
-        return Expired(case, case.valid_until or at)
-    return Open(case, case.valid_until)
 
 
 def needs_approval(case: Case) -> bool:

@@ -76,7 +76,7 @@ def open_case(
         return refused
     with house.db.write() as connection:
         held = directory.hold_person(connection, subject.id)
-        if held is None or not _still(connection, actor):
+        if held is None or not holds_still(connection, actor):
             return NoSuchUser()
         refused = _why_not(house, actor, held, words)
         if refused is not None:
@@ -98,74 +98,13 @@ def open_case(
                 "email": held.email,
                 "second_factor_since": held.second_factor_since,
                 "factors_changed_at": held.factors_changed_at,
-                "letter": _post_link(house, connection, key, held.email, at),
+                "letter": post_link(house, connection, key, held.email, at),
                 "password_tries": 0,
             },
         )
         note(connection, key, "asked", actor=actor_of(actor), words=words, visitor=visitor, at=at)
-        _tell_of_support(house, connection, actor, held, "asked", words, at)
+        tell_of_support(house, connection, actor, held, "asked", words, at)
     return CaseOpened(key.id, State.REQUESTED)
-
-
-def send_again(
-    house: House,
-    actor: Person,
-    case_id: UUID,
-    *,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
-) -> Acted | NoMail | ActRefused:
-    """Send another link; the one before it dies when the new one goes out."""
-    if not house.outbox.configured:
-        return NoMail()
-    with house.db.write() as connection:
-        case = _held(connection, actor, case_id, Act.SEND, at)
-        if not isinstance(case, Case):
-            return case
-        records.change(connection, case.id, letter=_post_link(house, connection, case.key, case.asked.email, at))
-        note(connection, case.key, "sent_again", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
-        _tell_of_support(house, connection, actor, case.subject, "sent_again", case.reason, at)
-        return _acted(connection, case)
-
-
-def cancel(
-    house: House,
-    actor: Person,
-    case_id: UUID,
-    *,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
-) -> Acted | ActRefused:
-    """Take the request back: its links die at once and the user's account stays as it is."""
-    with house.db.write() as connection:
-        case = _held(connection, actor, case_id, Act.CANCEL, at)
-        if not isinstance(case, Case):
-            return case
-        records.change(connection, case.id, state=State.CANCELLED, ended_at=at)
-        note(connection, case.key, "cancelled", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
-        _tell_of_support(house, connection, actor, case.subject, "cancelled", case.reason, at)
-        return _acted(connection, case)
-
-
-def approve(
-    house: House,
-    actor: Person,
-    case_id: UUID,
-    *,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
-) -> Acted | ActRefused:
-    """Vouch for a case whose user can prove only their mailbox: somebody who is neither requester nor subject does."""
-    with house.db.write() as connection:
-        case = _held(connection, actor, case_id, Act.APPROVE, at)
-        if not isinstance(case, Case):
-            return case
-        if not may_approve(case, actor):
-            return NotYourself()
-        records.change(connection, case.id, approved_by=actor.id, approved_at=at)
-        note(connection, case.key, "approved", actor=actor_of(actor), words=case.reason, visitor=visitor, at=at)
-        _tell_of_support(house, connection, actor, case.subject, "approved", case.reason, at)
-        return _acted(connection, case)
 
 
 def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, why: str) -> int:
@@ -225,65 +164,6 @@ def who_can_approve(connection: sa.Connection, case: Case, person: Person) -> li
     return [helper for helper in lockouts.who_can_help(connection, person) if helper.email != asked]
 
 
-def tell_overseers(
-    house: House,
-    connection: sa.Connection,
-    case: Case,
-    kind: str,
-    at: datetime,
-) -> None:
-    """Tell the account's administrators, and whoever asked, what became of a case; never its subject."""
-    subject, requester = case.subject, case.requester
-    facts = {
-        "case": str(case.id),
-        "name": subject.name,
-        "email": subject.email,
-        "requester": requester.name if requester is not None else "",
-        "requester_kind": case.requester_kind,
-        "reason": case.reason,
-    }
-    directory.tell_admins(house, connection, case.account_id, kind, at, except_id=subject.id, **facts)
-    if requester is not None and (requester.role != "admin" or requester.account_id != case.account_id):
-        asked = directory.find_person(connection, requester.id)
-        if asked is not None:
-            directory.tell(house, connection, asked, kind, at, **facts)
-
-
-def note(
-    connection: sa.Connection,
-    key: Key,
-    kind: str,
-    *,
-    actor: audit.Actor,
-    at: datetime,
-    words: str | None = None,
-    result: str = "done",
-    visitor: Visitor = audit.HERE,
-) -> None:
-    """Write an event into the history of a case and into the audit log."""
-    records.note(
-        connection,
-        {
-            "case_id": key.id,
-            "account_id": key.account_id,
-            "at": at,
-            "kind": kind,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "words": words,
-        },
-    )
-    audit.record(
-        connection, f"reset_{kind}", at=at, account_id=key.account_id, actor=actor, subject_id=key.user_id,
-        result=result, reason=words, visitor=visitor, details={"case": str(key.id)},
-    )  # fmt: skip
-
-
-def actor_of(person: Person | None) -> audit.Actor:
-    """Name whoever acts for the audit log; nobody in person is the command line."""
-    return audit.CONSOLE if person is None else audit.user(person.id)
-
-
 def usable_reason(words: str) -> bool:
     """Tell whether a reason can be kept: 3 to 500 characters, none of them invisible."""
     visible = all(letter.isprintable() or letter in "\r\n\t" for letter in words)
@@ -309,59 +189,3 @@ def _why_not(house: House, actor: Person | None, subject: Person, words: str) ->
     return None if house.outbox.configured else NoMail()
 
 
-def _held(
-    connection: sa.Connection,
-    actor: Person,
-    case_id: UUID,
-    act: Act,
-    at: datetime,
-) -> Case | ActRefused:
-    """Find a case to act on and hold its user, or say why this person cannot."""
-    seen = records.find(connection, case_id)
-    if seen is None or not sees(actor, seen) or not _still(connection, actor):
-        return NoSuchCase()
-    directory.hold_person(connection, seen.subject.id)
-    case = records.find(connection, case_id) or seen
-    if not may_act(actor, case.subject):
-        return NotYourself()
-    if not allows(case, act, at):
-        close_if_dead(connection, case, at)
-        return WrongState(standing(case, at))
-    return case
-
-
-def _still(connection: sa.Connection, actor: Person | None) -> bool:
-    """Tell whether whoever acts is who they were when their request began: not demoted, frozen or signed out since."""
-    if actor is None:
-        return True
-    now = directory.find_person(connection, actor.id)
-    return now is not None and now.security_version == actor.security_version
-
-
-def _acted(connection: sa.Connection, case: Case) -> Acted:
-    return Acted(records.find(connection, case.id) or case)
-
-
-def _post_link(house: House, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
-    """Ask the outbox for a letter with a link, which is made when the letter is delivered."""
-    return house.outbox.post(
-        connection, "reset_confirm", user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
-        facts={"case": str(key.id)},
-    )  # fmt: skip
-
-
-def _tell_of_support(
-    house: House,
-    connection: sa.Connection,
-    actor: Person | None,
-    subject: Person | Subject,
-    act: str,
-    reason: str,
-    at: datetime,
-) -> None:
-    """Tell an account's administrators what a support agent did for one of its users, and why."""
-    if actor is not None and actor.role == "support":
-        directory.tell_admins(
-            house, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
-            agent=actor.name, name=subject.name, email=subject.email, reason=reason,
-        )  # fmt: skip

@@ -126,7 +126,7 @@ def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
 def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse:
     house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
     if wanted.errors:
-        return _log_page(request, log, at)
+        return _log_page(request, log)
     lines = audit_flow.take_copy(
         house, log.session.person, log.account_id, wanted.filters, form, visitor=visitor_of(request), at=at,
     )  # fmt: skip
