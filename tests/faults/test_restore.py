@@ -29,8 +29,9 @@ from twofold.recovery.password_link import Over
 from twofold.recovery.tables import not_me_links, password_links
 from twofold.resets import confirm_flow, link_flow
 from twofold.resets import flow as resets
-from twofold.resets.case import Dead, State
+from twofold.resets.case import State
 from twofold.resets.confirm_flow import Given
+from twofold.resets.link import Dead
 from twofold.resets.link_flow import OpenLink
 from twofold.resets.outcomes import CaseOpened, LinkOver
 from twofold.resets.tables import reset_cases

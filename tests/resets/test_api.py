@@ -8,7 +8,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.houses import Hands, client_of, house_on
 from tests.harness.people import NEW_PASSWORD, PASSWORD
 from tests.resets.desk import REASON, Desk
-from twofold.resets import flow
+from twofold.resets import act_flow, flow
 from twofold.resets.case import State
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -58,7 +58,7 @@ def test_each_refusal_has_its_code(desk: Desk, api: Api, hands: Hands) -> None:
     assert confirm(token, "wrong password", new_password=NEW_PASSWORD) == (401, "invalid_password")
     desk.set_password_by_mail(NOON)
     assert confirm(token, new_password="copper violin harbour") == (409, "approval_required")
-    flow.cancel(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.cancel(desk.house, desk.grace, case_id, at=NOON)
     assert confirm(token) == (410, "link_expired")
     assert confirm("tf_reset_" + "A" * 43) == (410, "link_expired")
     assert confirm("x") == (410, "link_expired")

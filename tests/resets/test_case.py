@@ -15,23 +15,16 @@ from twofold.resets.case import (
     Act,
     Asked,
     Case,
-    Dead,
     Death,
-    Expired,
-    Link,
-    Open,
-    Replaced,
     Requester,
     State,
     Subject,
-    Unknown,
-    Used,
     allows,
     death,
-    link_verdict,
     needs_approval,
     standing,
 )
+from twofold.resets.link import Dead, Expired, Link, Open, Replaced, Unknown, Used, link_verdict
 
 ACCOUNT, OTHER_ACCOUNT, OPERATOR = (UUID(int=number) for number in (1, 2, 3))
 YESTERDAY = NOON - timedelta(days=1)

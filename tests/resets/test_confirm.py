@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON, later
 from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, phone_of
 from tests.resets.desk import REASON, Desk, exactly, meanwhile
+from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Offer, Reason
 from twofold.directory.password import Weakness
@@ -15,19 +16,9 @@ from twofold.factors.outcomes import Opened
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.tables import password_throttles
-from twofold.resets import confirm_flow, flow, records
-from twofold.resets.case import (
-    MOST_WRONG_PASSWORDS,
-    Dead,
-    Death,
-    Expired,
-    Open,
-    Over,
-    Replaced,
-    State,
-    Unknown,
-    Used,
-)
+from twofold.resets import act_flow, confirm_flow, flow, records
+from twofold.resets.case import MOST_WRONG_PASSWORDS, Death, State
+from twofold.resets.link import Dead, Expired, Open, Over, Replaced, Unknown, Used
 from twofold.resets.link_flow import OpenLink
 from twofold.resets.outcomes import (
     ApprovalRequired,
@@ -279,7 +270,7 @@ def test_sending_again_gives_no_fresh_tries(desk: Desk) -> None:
     token = desk.link()
     for _ in range(4):
         desk.confirm(token, WRONG)
-    flow.send_again(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.send_again(desk.house, desk.grace, case_id, at=NOON)
     assert exactly(desk.confirm(desk.link(), WRONG), WrongPassword(0))
     assert desk.standing(case_id) is State.CLOSED
 
@@ -322,7 +313,7 @@ def test_who_comes_while_the_last_try_is_under_way_does_not_cut_it_off(desk: Des
     def others_come() -> None:
         for outcome in (desk.confirm(token), desk.confirm(token, WRONG), desk.refuse(token)):
             assert isinstance(over(outcome), Dead)
-        assert isinstance(flow.send_again(desk.house, desk.grace, case_id, at=NOON), WrongState)
+        assert isinstance(act_flow.send_again(desk.house, desk.grace, case_id, at=NOON), WrongState)
 
     with meanwhile(desk.house, others_come):
         assert isinstance(desk.confirm(token), ResetDone)
@@ -346,7 +337,7 @@ def test_what_happens_while_the_password_is_hashed_counts(desk: Desk, what: str)
     case_id = desk.ask()
     token = desk.link()
     happens: dict[str, Callable[[], object]] = {
-        "cancelled": lambda: flow.cancel(desk.house, desk.grace, case_id, at=NOON),
+        "cancelled": lambda: act_flow.cancel(desk.house, desk.grace, case_id, at=NOON),
         "frozen": lambda: desk.people.set_person(desk.ada, frozen_at=NOON),
         "locked": lambda: desk.lock_ada(NOON),
         "mailed password": lambda: desk.set_password_by_mail(NOON, PASSWORD),
@@ -405,14 +396,14 @@ def test_whoever_guessed_at_the_old_password_slows_the_new_one_down_no_more(desk
 def test_a_lock_that_was_lifted_still_demands_a_new_password(desk: Desk) -> None:
     desk.lock_ada(NOON)
     with desk.house.db.write() as connection:
-        lockouts.unlock(desk.house, connection, desk.ada, actor=flow.actor_of(desk.grace), reason="She is it", at=NOON)
+        lockouts.unlock(desk.house, connection, desk.ada, actor=audit.user(desk.grace.id), reason="She is it", at=NOON)
     assert exactly(desk.confirm(desk.sent()), NewPasswordRequired())
 
 
 def test_a_lock_from_before_the_password_was_set_demands_none(desk: Desk) -> None:
     desk.lock_ada(NOON)
     with desk.house.db.write() as connection:
-        lockouts.unlock(desk.house, connection, desk.ada, actor=flow.actor_of(desk.grace), reason="She is it", at=NOON)
+        lockouts.unlock(desk.house, connection, desk.ada, actor=audit.user(desk.grace.id), reason="She is it", at=NOON)
     desk.people.set_person(desk.ada, password_set_at=later(minutes=1))
     token = desk.sent(at=later(minutes=2))
     assert isinstance(desk.confirm(token, at=later(minutes=2)), ResetDone)
@@ -499,7 +490,7 @@ def test_a_password_set_by_mail_confirms_nothing_until_somebody_else_approves(de
     assert desk.ada_now().has_second_factor
 
     linus = desk.people.person("linus@acme.example", role="admin")
-    flow.approve(desk.house, linus, case_id, visitor=VISITOR, at=later(minutes=5))
+    act_flow.approve(desk.house, linus, case_id, visitor=VISITOR, at=later(minutes=5))
     assert not desk.view(token, later(minutes=6)).needs_approval
     assert isinstance(desk.confirm(token, NEW_PASSWORD, at=later(minutes=6)), ResetDone)
 
@@ -508,7 +499,7 @@ def test_a_support_agent_can_approve_too(desk: Desk) -> None:
     desk.set_password_by_mail(NOON)
     case_id = desk.ask()
     agent = desk.people.person("sam@operator.example", role="support")
-    flow.approve(desk.house, agent, case_id, at=NOON)
+    act_flow.approve(desk.house, agent, case_id, at=NOON)
     assert isinstance(desk.confirm(desk.link(), NEW_PASSWORD), ResetDone)
 
 
@@ -522,11 +513,11 @@ def test_an_approval_from_before_the_password_was_set_by_mail_counts_for_nothing
     """Else whoever reads the mail waits for an approval that was given in good faith, and sets the password then."""
     case_id = desk.ask()
     linus = desk.people.person("linus@acme.example", role="admin")
-    flow.approve(desk.house, linus, case_id, at=NOON)
+    act_flow.approve(desk.house, linus, case_id, at=NOON)
     token = desk.link()
     desk.set_password_by_mail(later(minutes=1))
     assert exactly(desk.confirm(token, NEW_PASSWORD, at=later(minutes=2)), ApprovalRequired())
-    flow.approve(desk.house, linus, case_id, at=later(minutes=3))
+    act_flow.approve(desk.house, linus, case_id, at=later(minutes=3))
     assert isinstance(desk.confirm(token, NEW_PASSWORD, at=later(minutes=4)), ResetDone)
 
 
@@ -566,7 +557,7 @@ def test_a_refusal_changes_nothing_for_the_user_and_alerts(desk: Desk) -> None:
 def test_looking_at_a_link_changes_nothing_however_often_and_whatever_it_says(desk: Desk) -> None:
     case_id = desk.ask()
     older = desk.link()
-    flow.send_again(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.send_again(desk.house, desk.grace, case_id, at=NOON)
     newer = desk.link()
     before = desk.dump()
     for at in (NOON, later(minutes=14, seconds=59), later(minutes=15), later(days=1)):

@@ -10,8 +10,9 @@ from tests.harness.people import People
 from tests.resets.desk import REASON, Desk, exactly, token_in
 from twofold.kit import outbox
 from twofold.kit.house import House
-from twofold.resets import flow
-from twofold.resets.case import Act, Death, Replaced, State, acts_of
+from twofold.resets import act_flow, flow
+from twofold.resets.case import Act, Death, State, acts_of
+from twofold.resets.link import Replaced
 from twofold.resets.outcomes import (
     Acted,
     CaseOpened,
@@ -108,7 +109,7 @@ def test_without_a_mail_server_it_says_so(desk: Desk, database_url: str) -> None
     with house_on(database_url, mail=False) as mute:
         asked = flow.open_case(mute, desk.grace, desk.ada, REASON, at=NOON)
         assert exactly(asked, NoMail())
-        assert exactly(flow.send_again(mute, desk.grace, case_id, at=NOON), NoMail())
+        assert exactly(act_flow.send_again(mute, desk.grace, case_id, at=NOON), NoMail())
     assert desk.people.count(reset_cases) == 1
 
 
@@ -131,7 +132,7 @@ def test_the_database_itself_refuses_a_second_open_case(desk: Desk) -> None:
         row = connection.execute(sa.select(reset_cases).where(reset_cases.c.id == first)).one()._asdict()
     with pytest.raises(sa.exc.IntegrityError), desk.house.db.write() as connection:
         connection.execute(reset_cases.insert(), {**row, "id": uuid4()})
-    flow.cancel(desk.house, desk.grace, first, at=NOON)
+    act_flow.cancel(desk.house, desk.grace, first, at=NOON)
     with desk.house.db.write() as connection:
         connection.execute(reset_cases.insert(), {**row, "id": uuid4()})
 
@@ -142,7 +143,7 @@ def test_the_database_itself_refuses_a_second_open_case(desk: Desk) -> None:
 def test_sending_again_replaces_the_link_when_the_new_one_goes_out(desk: Desk) -> None:
     case_id = desk.ask()
     older = desk.link()
-    sent = flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=10))
+    sent = act_flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=10))
     assert isinstance(sent, Acted)
     assert desk.view(older, later(minutes=10)).verdict.valid_until == later(minutes=15)
     newer = desk.link(later(minutes=11))
@@ -154,7 +155,7 @@ def test_an_expired_case_can_be_sent_again(desk: Desk) -> None:
     case_id = desk.ask()
     desk.link()
     assert desk.standing(case_id, later(hours=2)) is State.EXPIRED
-    assert isinstance(flow.send_again(desk.house, desk.grace, case_id, at=later(hours=2)), Acted)
+    assert isinstance(act_flow.send_again(desk.house, desk.grace, case_id, at=later(hours=2)), Acted)
     token = desk.link(later(hours=2))
     assert desk.standing(case_id, later(hours=2)) is State.SENT
     assert type(desk.confirm(token, at=later(hours=2, minutes=14))).__name__ == "ResetDone"
@@ -163,7 +164,7 @@ def test_an_expired_case_can_be_sent_again(desk: Desk) -> None:
 def test_ten_presses_before_the_post_leaves_make_one_letter(desk: Desk) -> None:
     case_id = desk.ask()
     for _ in range(9):
-        flow.send_again(desk.house, desk.grace, case_id, at=NOON)
+        act_flow.send_again(desk.house, desk.grace, case_id, at=NOON)
     assert len(desk.people.letters("reset_confirm")) == 10
     assert token_in(desk.post())
 
@@ -171,10 +172,10 @@ def test_ten_presses_before_the_post_leaves_make_one_letter(desk: Desk) -> None:
 def test_a_cancelled_case_is_over_for_everybody(desk: Desk) -> None:
     case_id = desk.ask()
     token = desk.link()
-    cancelled = flow.cancel(desk.house, desk.grace, case_id, at=later(minutes=1))
+    cancelled = act_flow.cancel(desk.house, desk.grace, case_id, at=later(minutes=1))
     assert isinstance(cancelled, Acted)
     assert cancelled.case.state is State.CANCELLED
-    for again in (flow.cancel, flow.send_again, flow.approve):
+    for again in (act_flow.cancel, act_flow.send_again, act_flow.approve):
         assert exactly(again(desk.house, desk.grace, case_id, at=later(minutes=2)), WrongState(State.CANCELLED))
     assert type(desk.confirm(token, at=later(minutes=2))).__name__ == "LinkOver"
     assert desk.ada_now().has_second_factor
@@ -182,7 +183,7 @@ def test_a_cancelled_case_is_over_for_everybody(desk: Desk) -> None:
 
 def test_a_cancelled_case_sends_no_letter(desk: Desk) -> None:
     case_id = desk.ask()
-    flow.cancel(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.cancel(desk.house, desk.grace, case_id, at=NOON)
     assert desk.post() == []
 
 
@@ -191,7 +192,7 @@ def test_only_who_oversees_the_person_acts_on_a_case_and_never_the_person(desk: 
     case_id = desk.ask()
     foreign = desk.people.person("eve@other.example", role="admin", account=desk.people.account("Other"))
     member = desk.people.person("mary@acme.example")
-    for act in (flow.cancel, flow.send_again, flow.approve):
+    for act in (act_flow.cancel, act_flow.send_again, act_flow.approve):
         assert exactly(act(desk.house, foreign, case_id, at=NOON), NoSuchCase())
         assert exactly(act(desk.house, member, case_id, at=NOON), NoSuchCase())
         assert exactly(act(desk.house, desk.ada_now(), case_id, at=NOON), NotYourself())
@@ -203,7 +204,7 @@ def test_who_was_demoted_while_their_page_was_open_acts_no_more(desk: Desk) -> N
     case_id = desk.ask()
     page_is_open = desk.grace
     desk.people.set_person(desk.grace, role="member", security_version=desk.grace.security_version + 1)
-    assert exactly(flow.cancel(desk.house, page_is_open, case_id, at=NOON), NoSuchCase())
+    assert exactly(act_flow.cancel(desk.house, page_is_open, case_id, at=NOON), NoSuchCase())
 
 
 def test_another_administrator_and_an_agent_can_cancel(desk: Desk) -> None:
@@ -211,7 +212,7 @@ def test_another_administrator_and_an_agent_can_cancel(desk: Desk) -> None:
     agent = desk.people.person("sam@operator.example", role="support")
     for actor in (linus, agent):
         case_id = desk.ask()
-        assert isinstance(flow.cancel(desk.house, actor, case_id, at=NOON), Acted)
+        assert isinstance(act_flow.cancel(desk.house, actor, case_id, at=NOON), Acted)
 
 
 def test_a_case_that_has_died_is_closed_by_whoever_stumbles_over_it(desk: Desk) -> None:
@@ -219,7 +220,7 @@ def test_a_case_that_has_died_is_closed_by_whoever_stumbles_over_it(desk: Desk) 
     desk.link()
     desk.people.set_person(desk.ada, factors_changed_at=later(minutes=1))
     assert desk.case(case_id).state is State.SENT
-    assert exactly(flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=2)), WrongState(State.CLOSED))
+    assert exactly(act_flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=2)), WrongState(State.CLOSED))
     case = desk.case(case_id)
     assert (case.state, case.ended_why) == (State.CLOSED, Death.FACTORS_CHANGED)
 
@@ -231,10 +232,10 @@ def test_requester_and_subject_cannot_approve_and_another_overseer_can(desk: Des
     desk.people.set_person(desk.ada, role="admin")
     case_id = desk.ask()
     linus = desk.people.person("linus@acme.example", role="admin")
-    assert exactly(flow.approve(desk.house, desk.grace, case_id, at=NOON), NotYourself())
-    assert exactly(flow.approve(desk.house, desk.ada_now(), case_id, at=NOON), NotYourself())
+    assert exactly(act_flow.approve(desk.house, desk.grace, case_id, at=NOON), NotYourself())
+    assert exactly(act_flow.approve(desk.house, desk.ada_now(), case_id, at=NOON), NotYourself())
     assert desk.case(case_id).approved_at is None
-    approved = flow.approve(desk.house, linus, case_id, at=NOON)
+    approved = act_flow.approve(desk.house, linus, case_id, at=NOON)
     assert isinstance(approved, Acted)
     assert (approved.case.approver_name, approved.case.approved_at) == (linus.name, NOON)
 
@@ -322,7 +323,7 @@ def test_the_history_of_a_case_names_who_did_what(desk: Desk) -> None:
     linus = desk.people.person("linus@acme.example", role="admin", name="Linus Pauling")
     case_id = desk.ask()
     desk.link()
-    flow.send_again(desk.house, linus, case_id, at=later(minutes=1))
+    act_flow.send_again(desk.house, linus, case_id, at=later(minutes=1))
     token = desk.link(later(minutes=2))
     desk.confirm(token, "wrong password", at=later(minutes=3))
     desk.confirm(token, at=later(minutes=4))

@@ -8,7 +8,7 @@ from tests.resets.desk import Delivered, Desk
 from twofold.jobs import COMPOSERS, URGENT
 from twofold.kit.delivery import Delivery
 from twofold.kit.smtp import SmtpTransport
-from twofold.resets import flow
+from twofold.resets import act_flow, flow
 
 
 def one(letters: list[Delivered], kind: str, to: str) -> Delivered:
@@ -143,7 +143,7 @@ def test_what_an_agent_does_about_a_case_is_told_to_the_administrators(desk: Des
     case_id = desk.ask()
     desk.post()
     agent = desk.people.person("sam@operator.example", role="support", name="Sam Agent")
-    acts = {"sent_again": flow.send_again, "approved": flow.approve, "cancelled": flow.cancel}
+    acts = {"sent_again": act_flow.send_again, "approved": act_flow.approve, "cancelled": act_flow.cancel}
     acts[act](desk.house, agent, case_id, at=NOON)
     letter = one(desk.post(), "reset_by_support", desk.grace.email)
     said = {"sent_again": "another link", "approved": "approved that", "cancelled": "cancelled the reset"}
@@ -176,7 +176,7 @@ def test_a_letter_goes_over_the_wire_and_a_rejected_one_shows_on_its_case(desk: 
     assert desk.case(case_id).letter == ("sent", None)
 
     smtp.reject(desk.ada.email)
-    flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=1))
+    act_flow.send_again(desk.house, desk.grace, case_id, at=later(minutes=1))
     assert delivery.run_urgent(desk.house, later(minutes=1))
     fared = desk.case(case_id).letter
     assert fared is not None

@@ -7,7 +7,7 @@ from tests.harness.pages import Page, Visitor
 from tests.harness.people import NEW_PASSWORD, PASSWORD
 from tests.resets.desk import Desk
 from twofold.kit import outbox
-from twofold.resets import flow
+from twofold.resets import act_flow, flow
 from twofold.resets.case import State
 from twofold.signin.outcomes import SignedIn
 
@@ -130,7 +130,7 @@ def test_where_somebody_must_approve_the_page_names_whom_to_ask(desk: Desk, visi
     page = visitor.submit(page, "Confirm", password=NEW_PASSWORD)
     assert page.status == 409
     assert "Somebody must approve this reset before you can confirm it." in page.text
-    flow.approve(desk.house, linus, case_id, at=NOON)
+    act_flow.approve(desk.house, linus, case_id, at=NOON)
     page = visitor.get(page.path)
     assert "Linus Pauling" not in page.text
     assert visitor.submit(page, "Confirm", password=NEW_PASSWORD).status == 200
@@ -168,7 +168,7 @@ def test_a_replaced_link_says_when_the_newer_one_was_sent(desk: Desk, visitor: V
 def test_a_link_that_was_taken_back_and_one_nobody_sent_say_so(desk: Desk, visitor: Visitor) -> None:
     case_id = desk.ask()
     token = desk.link()
-    flow.cancel(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.cancel(desk.house, desk.grace, case_id, at=NOON)
     page = visitor.get(path_of(token))
     assert (page.status, page.heading) == (410, "This link does not work any more")
     assert "The request was taken back." in page.text

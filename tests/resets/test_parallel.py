@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.clock import NOON
 from tests.resets.desk import Desk
-from twofold.resets import flow
+from twofold.resets import act_flow
 from twofold.resets.case import State
 from twofold.resets.outcomes import CaseOpened
 from twofold.resets.tables import reset_cases
@@ -55,7 +55,7 @@ def test_confirming_and_cancelling_at_once_has_one_outcome(desk: Desk) -> None:
     case_id = desk.ask()
     token = desk.link()
     outcomes = names(
-        at_once(lambda: desk.confirm(token), lambda: flow.cancel(desk.house, desk.grace, case_id, at=NOON))
+        at_once(lambda: desk.confirm(token), lambda: act_flow.cancel(desk.house, desk.grace, case_id, at=NOON))
     )
     assert outcomes in ({"ResetDone": 1, "WrongState": 1}, {"LinkOver": 1, "Acted": 1})
     assert desk.ada_now().has_second_factor is (outcomes["Acted"] == 1)

@@ -9,7 +9,7 @@ from twofold.kit import clock
 from twofold.kit.problems import problem, refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
-from twofold.resets import confirm_flow, flow
+from twofold.resets import act_flow, confirm_flow, flow
 from twofold.resets.bodies import (
     CaseAnswer,
     CasesAnswer,
@@ -156,7 +156,7 @@ def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
     actor = calling_overseer(request, at).person
     if wanted is None:
         return problem(404, "not_found")
-    acts = {Act.CANCEL: flow.cancel, Act.SEND: flow.send_again, Act.APPROVE: flow.approve}
+    acts = {Act.CANCEL: act_flow.cancel, Act.SEND: act_flow.send_again, Act.APPROVE: act_flow.approve}
     outcome: Acted | NoMail | ActRefused = acts[act](
         house_of(request), actor, wanted, visitor=visitor_of(request), at=at,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from twofold.kit.web.lanes import quick
 from twofold.kit.web.render import page, problem_page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
 from twofold.kit.words import gettext as _
-from twofold.resets import flow, words
+from twofold.resets import act_flow, flow, words
 from twofold.resets.case import Act
 from twofold.resets.outcomes import Acted, ActRefused, NoMail, NoSuchCase, NotYourself, WrongState
 from twofold.resets.views import case_view, overseer
@@ -80,7 +80,7 @@ def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
     actor = overseer(request, at).person
     if wanted is None:
         return _no_such(request)
-    acts = {Act.CANCEL: flow.cancel, Act.SEND: flow.send_again, Act.APPROVE: flow.approve}
+    acts = {Act.CANCEL: act_flow.cancel, Act.SEND: act_flow.send_again, Act.APPROVE: act_flow.approve}
     outcome: Acted | NoMail | ActRefused = acts[act](
         house_of(request), actor, wanted, visitor=visitor_of(request), at=at,
     )  # fmt: skip

@@ -20,18 +20,14 @@ from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
     Case,
-    Dead,
     Death,
     Key,
-    Open,
-    Over,
     State,
-    Unknown,
-    Used,
-    link_verdict,
     needs_approval,
 )
-from twofold.resets.flow import close_cases_of, close_if_dead, note, tell_overseers, usable_reason
+from twofold.resets.flow import close_cases_of, close_if_dead, usable_reason
+from twofold.resets.history_flow import note, tell_overseers
+from twofold.resets.link import Dead, Open, Over, Unknown, Used, link_verdict
 from twofold.resets.outcomes import (
     ApprovalRequired,
     ConfirmRefused,

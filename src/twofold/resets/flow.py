@@ -1,7 +1,6 @@
-"""A reset case, told as it happens to people: somebody asks for it, sends it again, approves or cancels it.
+"""A reset case is asked for, ends where it must, and is looked at by those who oversee its user.
 
-Who acts must oversee the user and be somebody else. Whatever changes a case holds its user first, so that a case, its
-link and the user's factors change one after another.
+Whatever changes a case holds its user first, so that a case, its link and the user's factors change one after another.
 """
 
 from datetime import datetime, timedelta
@@ -24,21 +23,15 @@ from twofold.resets.case import (
     LONGEST_REASON,
     OPEN_STATES,
     SHORTEST_REASON,
-    Act,
     Case,
     Death,
     Key,
     State,
-    Subject,
-    allows,
     death,
-    may_approve,
     sees,
-    standing,
 )
+from twofold.resets.history_flow import actor_of, note, tell_of_support
 from twofold.resets.outcomes import (
-    Acted,
-    ActRefused,
     CaseOpened,
     Event,
     Frozen,
@@ -50,7 +43,6 @@ from twofold.resets.outcomes import (
     NotEnabled,
     NotYourself,
     OpenRefused,
-    WrongState,
 )
 
 PAGE = 50
@@ -175,6 +167,22 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_links(connection, at - LINKS_REMEMBERED)
 
 
+def post_link(house: House, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
+    """Ask the outbox for a letter with a link, which is made when the letter is delivered."""
+    return house.outbox.post(
+        connection, "reset_confirm", user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
+        facts={"case": str(key.id)},
+    )  # fmt: skip
+
+
+def holds_still(connection: sa.Connection, actor: Person | None) -> bool:
+    """Tell whether whoever acts is who they were when their request began: not demoted, frozen or signed out since."""
+    if actor is None:
+        return True
+    now = directory.find_person(connection, actor.id)
+    return now is not None and now.security_version == actor.security_version
+
+
 def _why_not(house: House, actor: Person | None, subject: Person, words: str) -> OpenRefused | None:
     if actor is not None and not oversees(actor, subject):
         return NoSuchUser()
@@ -187,5 +195,3 @@ def _why_not(house: House, actor: Person | None, subject: Person, words: str) ->
     if subject.frozen_at is not None:
         return Frozen()
     return None if house.outbox.configured else NoMail()
-
-

@@ -14,8 +14,10 @@ from twofold.kit.outbox import Entry
 from twofold.kit.tokens import digest, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.resets import records
-from twofold.resets.case import LIFE, Act, Case, Open, Over, Unknown, allows, link_verdict, needs_approval
-from twofold.resets.flow import close_if_dead, note, who_can_approve
+from twofold.resets.case import LIFE, Act, Case, allows, needs_approval
+from twofold.resets.flow import close_if_dead, who_can_approve
+from twofold.resets.history_flow import note
+from twofold.resets.link import Open, Over, Unknown, link_verdict
 
 
 class Minted(NamedTuple):

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.password import Weakness
-from twofold.resets.case import Case, Over, State
+from twofold.resets.case import Case, State
+from twofold.resets.link import Over
 
 
 class CaseOpened(NamedTuple):

@@ -17,12 +17,12 @@ from twofold.resets.case import (
     Case,
     Key,
     Letter,
-    Link,
     Requester,
     State,
     Subject,
 )
 from twofold.resets.cursor import Cursor
+from twofold.resets.link import Link
 from twofold.resets.outcomes import Event
 from twofold.resets.tables import reset_cases, reset_events, reset_links
 

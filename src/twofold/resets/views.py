@@ -23,18 +23,13 @@ from twofold.resets.bodies import (
 from twofold.resets.case import (
     OPEN_STATES,
     Case,
-    Dead,
-    Expired,
-    Over,
-    Replaced,
     State,
-    Unknown,
-    Used,
     acts_of,
     ended_why,
     needs_approval,
     standing,
 )
+from twofold.resets.link import Dead, Expired, Over, Replaced, Unknown, Used
 from twofold.resets.outcomes import Event
 from twofold.sessions import guard
 from twofold.sessions.session import Session
