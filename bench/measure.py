@@ -84,9 +84,7 @@ def people_for(operation: str, seconds: float) -> int:
 
 def job_of(server: Server, operation: str, connections: int, seconds: float, people: range) -> Job:
     """Describe what the load program is to do."""
-    return Job(
-        server.port, operation, connections, seconds, people.start, len(people), again=operation not in USES_UP
-    )
+    return Job(server.port, operation, connections, seconds, people.start, len(people), again=operation not in USES_UP)
 
 
 def _check_sessions(store: Store, job: Job, seen: Seen, before: int) -> None:

@@ -149,7 +149,11 @@ class Load:
 
     def wait_for(self, accepted: int) -> None:
         """Wait until so many tries were accepted."""
-        processes.wait_until(lambda: self.accepted >= accepted, seconds=30, what=f"{accepted} sign-ins")
+        try:
+            processes.wait_until(lambda: self.accepted >= accepted, seconds=30, what=f"{accepted} sign-ins")
+        except TimeoutError as late:
+            late.add_note(f"so far: {Counter((one.status, one.body.get('code')) for one in list(self.tries))}")
+            raise
 
     @property
     def accepted(self) -> int:

@@ -94,10 +94,10 @@ def test_nothing_that_was_used_since_the_backup_is_accepted_after_it(
     ada, bob, *_others = members = crowd(database_url, 3)
     server = cheap(database_url)
     with Program([server.url]) as program:
-        session = program.sign_in(bob.email, codes_around(bob, now())[0]).body["session_token"]
+        session = program.sign_in(bob.email, bob.factor.phone.code(now())).body["session_token"]
         half_done = program.begin(ada.email).body["sign_in"]
         make()
-        used = [(ada.email, code) for code in codes_around(ada, now())]
+        used = [(ada.email, code) for code in codes_around(ada, now())[1:]]
         used += [(member.email, member.factor.backup_code) for member in members]
         assert [program.sign_in(*one).status for one in used] == [200] * len(used)
     assert end_session(server.url, session) == 204

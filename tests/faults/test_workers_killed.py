@@ -61,7 +61,7 @@ class Guesser:
 def test_no_guess_is_won_by_killing_the_worker_that_charges_it(four: Server) -> None:
     """Stops: a charge that is lost, so that more than five guesses are compared and answered."""
     url = four.settings["TWOFOLD_DATABASE_URL"]
-    member = crowd(url, 1)[0]
+    member = crowd(url, 1, "guessed")[0]
     wrong = member.factor.phone.wrong_code(now())
     with Program([four.url]) as program:
         assert program.sign_in(member.email, wrong).body["attempts_left"] == LOCK_AFTER - 1

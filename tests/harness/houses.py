@@ -105,7 +105,7 @@ def standing_clock(at: datetime = NOON) -> Iterator[Hands]:
 @contextmanager
 def client_of(house: House) -> Iterator[httpx.Client]:
     """Serve a house in this process; the client speaks HTTP to it and follows no redirect by itself."""
-    app = _app_for(msgspec.structs.replace(house.settings, database_url="sqlite:///nowhere"))
+    app = app_for(msgspec.structs.replace(house.settings, database_url="sqlite:///nowhere"))
     app.state.house = house
     with TestClient(app.edge, base_url=house.settings.base_url) as client:
         client.follow_redirects = False
@@ -117,14 +117,18 @@ class _App(NamedTuple):
     """The application as a server runs it, and the state that its handlers look into."""
 
     edge: ASGIApp
-    state: State
+    litestar: Litestar
+
+    @property
+    def state(self) -> State:
+        return self.litestar.state
 
 
 @cache
-def _app_for(settings: Settings) -> _App:
+def app_for(settings: Settings) -> _App:
     """Put the application together, once for the same settings: that takes longer than most tests."""
     from twofold.app import build_app  # noqa: PLC0415 - tests of a room run also while another room does not
 
     nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True))
     edge = build_app(nobody)
-    return _App(edge, cast("Litestar", cast("Any", edge)._app).state)
+    return _App(edge, cast("Litestar", cast("Any", edge)._app))

@@ -69,9 +69,7 @@ def test_with_a_factor_the_password_leads_to_the_code_and_makes_no_session(peopl
     assert len(people.events("signed_in")) == 1  # yesterday's
 
 
-@pytest.mark.parametrize(
-    "email", [ADA, "nobody@acme.example", "", "not an address", "@", "a" * 300]
-)
+@pytest.mark.parametrize("email", [ADA, "nobody@acme.example", "", "not an address", "@", "a" * 300])
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(people: People, email: str) -> None:
     people.person()
     assert begin_as(people, email, WRONG) == WrongPassword()

@@ -4,9 +4,9 @@ Nobody acts for themselves. Whoever lost the right while their page was open fin
 """
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -25,15 +25,15 @@ from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened, MissingReason, OpenRefused
 
 
-class NobodyThere(NamedTuple):
+class NobodyThere(msgspec.Struct, frozen=True):
     """There is nobody by that id whom the asker oversees."""
 
 
-class NotLocked(NamedTuple):
+class NotLocked(msgspec.Struct, frozen=True):
     """There is no lock (any more), so nothing was done."""
 
 
-class Made(NamedTuple):
+class Made(msgspec.Struct, frozen=True):
     """Somebody was made, and an invitation to them is on its way."""
 
     person: Person

@@ -1,12 +1,12 @@
 """What an administrator can do for somebody: what will happen to them, in words, and the button that does it."""
 
-from typing import NamedTuple
+import msgspec
 
 from twofold.admin.listed import Listed
 from twofold.kit.words import gettext as _
 
 
-class Act(NamedTuple):
+class Act(msgspec.Struct, frozen=True):
     """A page that acts: its address after the person's, its heading, what will happen, its button.
 
     Where it asks why, `reason_hint` says who reads the reason.

@@ -14,7 +14,7 @@ from twofold.directory.person import Person
 from twofold.kit.house import House
 
 DAYS = 90
-BATCH = 1000
+BATCH = 500
 
 
 class Adoption(NamedTuple):
@@ -34,12 +34,12 @@ def look(house: House, viewer: Person, at: datetime) -> Adoption:
     return Adoption(counted, draw(days, values), values[0])
 
 
-def everybody(house: House, viewer: Person, at: datetime) -> Iterator[Listed]:
-    """Read all people of the viewer's account by name, a batch at a time."""
+def everybody(house: House, viewer: Person, at: datetime) -> Iterator[list[Listed]]:
+    """Read all people of the viewer's account by name, a batch at a time, each on a connection of its own."""
     wanted, cursor = Wanted(people_flow.rules_of(house, viewer, at)), None
     while True:
         page = people_flow.find_page(house, viewer.account_id, wanted, cursor, at, BATCH)
-        yield from page.people
+        yield page.people
         if page.next is None:
             return
         cursor = page.next

@@ -1,6 +1,10 @@
 """How far two-factor authentication has come in an account: numbers, a line over time, who is missing, as CSV too."""
 
-from litestar import Response, get
+from collections.abc import Iterator
+from datetime import datetime
+
+from litestar import get
+from litestar.response import Stream
 
 from twofold.admin import adoption_flow, guard, people_flow, words
 from twofold.admin.cursor import decode, encode
@@ -8,7 +12,9 @@ from twofold.admin.listed import Listed
 from twofold.admin.spreadsheet import csv
 from twofold.admin.views import person_view
 from twofold.admin.wanted import Wanted
+from twofold.directory.person import Person
 from twofold.kit import clock
+from twofold.kit.house import House
 from twofold.kit.web.lanes import quick
 from twofold.kit.web.render import page
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
@@ -44,10 +50,14 @@ def download_adoption(request: AnyRequest) -> AnyResponse:
     """Give everybody's state as a spreadsheet."""
     at = clock.now()
     session = guard.administrator(request, at)
-    rows = (_row(listed) for listed in adoption_flow.everybody(house_of(request), session.person, at))
-    text = csv((COLUMNS, *rows))
     headers = {"Content-Disposition": f'attachment; filename="two-factor-{at:%Y-%m-%d}.csv"'}
-    return Response(text.encode(), media_type="text/csv", headers=headers)
+    return Stream(_lines(house_of(request), session.person, at), media_type="text/csv", headers=headers)
+
+
+def _lines(house: House, viewer: Person, at: datetime) -> Iterator[str]:
+    yield csv([COLUMNS])
+    for people in adoption_flow.everybody(house, viewer, at):
+        yield csv(map(_row, people))
 
 
 def _row(listed: Listed) -> tuple[str, ...]:

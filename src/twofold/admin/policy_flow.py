@@ -1,8 +1,8 @@
 """The policy of an account: what it is, whom a change would stop, and the change itself."""
 
 from datetime import datetime
-from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.admin import policy_records as records
@@ -20,7 +20,7 @@ from twofold.sessions.session import Session
 NOBODY = Stopped((), 0, 0, 0, 0)
 
 
-class Preview(NamedTuple):
+class Preview(msgspec.Struct, frozen=True):
     """What a policy would mean: from when it stops whom. Nothing is saved."""
 
     policy: Policy
@@ -28,27 +28,27 @@ class Preview(NamedTuple):
     stopped: Stopped
 
 
-class PolicySaved(NamedTuple):
+class PolicySaved(msgspec.Struct, frozen=True):
     """The policy is saved, and whom it stops."""
 
     preview: Preview
 
 
-class NotOffered(NamedTuple):
+class NotOffered(msgspec.Struct, frozen=True):
     """Two-factor authentication is not offered in this account at all, so there is nothing to rule."""
 
     reason: Reason
 
 
-class WouldLockOutLastAdmin(NamedTuple):
+class WouldLockOutLastAdmin(msgspec.Struct, frozen=True):
     """No administrator of the account has a second factor: one of them must try it first."""
 
 
-class NoMail(NamedTuple):
+class NoMail(msgspec.Struct, frozen=True):
     """There is no mail server: whoever must set up a second factor could not be sent the code that this needs."""
 
 
-class NoLongerAdmin(NamedTuple):
+class NoLongerAdmin(msgspec.Struct, frozen=True):
     """Whoever asks has just lost the right."""
 
 

@@ -3,25 +3,33 @@
 Safe on several nodes at once: a row is written for each letter, in its transaction, and the second one finds it there.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
 from twofold.admin import reminder_records as records
+from twofold.admin.reminder_records import Window
 from twofold.kit.db import AnyRow
 from twofold.kit.house import House
 
 # Days before the date, and up to how many days before it the letter is still of use.
 WINDOWS = ((7, 1), (1, 0))
-BATCH = 200
+BATCH = 50  # letters to a transaction, so that nobody who signs in meanwhile waits long for theirs
 KEPT = timedelta(days=30)
+
+# Lists the next people on a road, after the last one of the batch before.
+Road: TypeAlias = Callable[[sa.Connection, AnyRow | None], Sequence[AnyRow]]
 
 
 def remind(house: House, at: datetime) -> int:
     """Drop the reminders that are due into the outbox; return how many. Without a mail server nothing is noted."""
     if not house.outbox.configured:
         return 0
-    return sum(_remind_all(house, days, last, at) for days, last in WINDOWS)
+    windows = [Window(days, at + timedelta(days=last), at + timedelta(days=days)) for days, last in WINDOWS]
+    return sum(_walk(house, road, window.days, at) for window in windows for road in _roads(house, window))
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
@@ -29,23 +37,38 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_before(connection, at - KEPT)
 
 
-def _remind_all(house: House, days: int, last: int, at: datetime) -> int:
-    after, until = at + timedelta(days=last), at + timedelta(days=days)
-    told = 0
+def _roads(house: House, window: Window) -> list[Road]:
+    editions = house.settings.two_factor_editions
+    with house.db.read() as connection:
+        due = records.accounts_due(connection, editions, window)
+
+    def of_account(account: AnyRow, connection: sa.Connection, last: AnyRow | None) -> Sequence[AnyRow]:
+        return records.by_date(connection, account.id, account.required_from, window, last, BATCH)
+
+    def of_exceptions(connection: sa.Connection, last: AnyRow | None) -> Sequence[AnyRow]:
+        return records.by_exception(connection, editions, window, last, BATCH)
+
+    return [*(partial(of_account, account) for account in due), of_exceptions]
+
+
+def _walk(house: House, road: Road, days: int, at: datetime) -> int:
+    told, last = 0, None
     while True:
         with house.db.read() as connection:
-            people = records.due(connection, house.settings.two_factor_editions, days, after, until, BATCH)
+            people = road(connection, last)
         if not people:
             return told
         with house.db.write() as connection:
-            told += sum(_tell(house, connection, person, days, at) for person in people)
+            told += _tell(house, connection, people, days, at)
+        last = people[-1]
 
 
-def _tell(house: House, connection: sa.Connection, person: AnyRow, days: int, at: datetime) -> bool:
-    fresh = records.note(connection, person.id, person.account_id, person.due, days, at)
-    if fresh:
-        house.outbox.post(
-            connection, "policy_reminder", user_id=person.id, account_id=person.account_id, recipient=person.email,
-            at=at, facts={"due": person.due},
-        )  # fmt: skip
-    return fresh
+def _tell(house: House, connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> int:
+    fresh = records.note(connection, people, days, at)
+    for person in people:
+        if person.id in fresh:
+            house.outbox.post(
+                connection, "policy_reminder", user_id=person.id, account_id=person.account_id,
+                recipient=person.email, at=at, facts={"due": person.due},
+            )  # fmt: skip
+    return len(fresh)

@@ -1,12 +1,13 @@
 """The statements of reminders: who is stopped soon and was not told yet.
 
-Two roads lead there, each along its index: the account's date comes near, or a user's exception ends.
+Two roads lead there, each along its index and each a batch at a time: the account's date comes near, or a user's
+exception ends.
 """
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,8 +16,10 @@ from twofold.admin.tables import policy_reminders
 from twofold.directory.tables import accounts, users
 from twofold.kit.db import INSERTS, AnyRow, UtcTime
 
-_at = sa.bindparam("at", type_=UtcTime)
+NOBODY = UUID(int=0)
+
 _after, _until = sa.bindparam("after", type_=UtcTime), sa.bindparam("until", type_=UtcTime)
+_due, _last_id = sa.bindparam("due", type_=UtcTime), sa.bindparam("last_id", type_=sa.Uuid)
 _account_rules = (
     accounts.c.policy == "required",
     ~accounts.c.sso,
@@ -31,56 +34,99 @@ _can_be_told = (
     users.c.frozen_at.is_(None),
     users.c.password_hash.is_not(None),
 )
-_by_date = (
-    accounts.c.required_from > _after,
-    accounts.c.required_from <= _until,
-    users.c.exception_until.is_(None) | (users.c.exception_until <= accounts.c.required_from),
-)
-_by_exception = (
-    users.c.exception_until > _after,
-    users.c.exception_until <= _until,
-    accounts.c.required_from.is_(None) | (accounts.c.required_from < users.c.exception_until),
-)
 
 
-def _due(column: sa.Column[Any], which: tuple[sa.ColumnElement[bool], ...]) -> sa.Select[Any]:
-    told = sa.exists().where(
+class Window(NamedTuple):
+    """Reminders of so many days: for whoever is stopped after one moment and not later than another."""
+
+    days: int
+    after: datetime
+    until: datetime
+
+
+def _not_told(due: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(
         policy_reminders.c.user_id == users.c.id,
-        policy_reminders.c.due == column,
+        policy_reminders.c.due == due,
         policy_reminders.c.days == sa.bindparam("days"),
     )
-    return (
-        sa.select(users.c.id, users.c.account_id, users.c.email, column.label("due"))
-        .select_from(users.join(accounts, accounts.c.id == users.c.account_id))
-        .where(*_account_rules, *_can_be_told, *which, ~told)
-        .limit(sa.bindparam("most"))
+
+
+_accounts_due = (
+    sa.select(accounts.c.id, accounts.c.required_from)
+    .where(*_account_rules, accounts.c.required_from > _after, accounts.c.required_from <= _until)
+    .order_by(accounts.c.id)
+)
+_by_date = (
+    sa.select(users.c.id, users.c.account_id, users.c.email, _due.label("due"), users.c.name_key.label("place"))
+    .where(
+        users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid),
+        *_can_be_told,
+        users.c.exception_until.is_(None) | (users.c.exception_until <= _due),
+        sa.tuple_(users.c.name_key, users.c.id) > sa.tuple_(sa.bindparam("last_place"), _last_id),
+        _not_told(_due),
     )
-
-
-_ROADS = (_due(accounts.c.required_from, _by_date), _due(users.c.exception_until, _by_exception))
+    .order_by(users.c.name_key, users.c.id)
+    .limit(sa.bindparam("most"))
+)
+_by_exception = (
+    sa.select(
+        users.c.id,
+        users.c.account_id,
+        users.c.email,
+        users.c.exception_until.label("due"),
+        users.c.exception_until.label("place"),
+    )
+    .select_from(users.join(accounts, accounts.c.id == users.c.account_id))
+    .where(
+        *_account_rules,
+        *_can_be_told,
+        users.c.exception_until > _after,
+        users.c.exception_until <= _until,
+        accounts.c.required_from.is_(None) | (accounts.c.required_from < users.c.exception_until),
+        sa.tuple_(users.c.exception_until, users.c.id) > sa.tuple_(sa.bindparam("last_place", type_=UtcTime), _last_id),
+        _not_told(users.c.exception_until),
+    )
+    .order_by(users.c.exception_until, users.c.id)
+    .limit(sa.bindparam("most"))
+)
 _note = {
     name: insert(policy_reminders).on_conflict_do_nothing().returning(policy_reminders.c.user_id)
     for name, insert in INSERTS.items()
 }
 
 
-def due(
-    connection: sa.Connection, editions: AbstractSet[str], days: int, after: datetime, until: datetime, most: int
+def accounts_due(connection: sa.Connection, editions: AbstractSet[str], window: Window) -> Sequence[AnyRow]:
+    """List the accounts whose date comes near."""
+    values = {"editions": sorted(editions), "after": window.after, "until": window.until}
+    return connection.execute(_accounts_due, values).all()
+
+
+def by_date(
+    connection: sa.Connection, account_id: UUID, due: datetime, window: Window, last: AnyRow | None, most: int
 ) -> Sequence[AnyRow]:
-    """List people who are stopped after one moment and not later than another, and were not told so for these days."""
-    values = {"editions": sorted(editions), "days": days, "after": after, "until": until, "most": most}
-    found: list[AnyRow] = []
-    for road in _ROADS:
-        found.extend(connection.execute(road, {**values, "most": most - len(found)}).all())
-        if len(found) >= most:
-            break
-    return found
+    """List people whom the date of their account stops and who were not told, by name, from the last one on."""
+    place, last_id = ("", NOBODY) if last is None else (last.place, last.id)
+    values = {"account_id": account_id, "due": due, "days": window.days, "last_place": place, "last_id": last_id}
+    return connection.execute(_by_date, {**values, "most": most}).all()
 
 
-def note(connection: sa.Connection, user_id: UUID, account_id: UUID, due_at: datetime, days: int, at: datetime) -> bool:
-    """Write down that a user is told; False when another node was faster."""
-    values = {"user_id": user_id, "account_id": account_id, "due": due_at, "days": days, "sent_at": at}
-    return connection.execute(_note[connection.dialect.name], values).first() is not None
+def by_exception(
+    connection: sa.Connection, editions: AbstractSet[str], window: Window, last: AnyRow | None, most: int
+) -> Sequence[AnyRow]:
+    """List people whom the end of their exception stops and who were not told, by that end, from the last one on."""
+    place, last_id = (window.after, NOBODY) if last is None else (last.place, last.id)
+    values = {"editions": sorted(editions), **window._asdict(), "last_place": place, "last_id": last_id}
+    return connection.execute(_by_exception, {**values, "most": most}).all()
+
+
+def note(connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> set[UUID]:
+    """Write down that people are told; return whom no other node was faster to tell."""
+    rows = [
+        {"user_id": person.id, "account_id": person.account_id, "due": person.due, "days": days, "sent_at": at}
+        for person in people
+    ]
+    return set(connection.execute(_note[connection.dialect.name], rows).scalars())
 
 
 def forget_before(connection: sa.Connection, at: datetime) -> int:

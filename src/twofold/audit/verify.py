@@ -8,7 +8,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from twofold.audit import signed_head
 from twofold.audit.chain import Break, Head, empty, follow
@@ -31,7 +33,7 @@ class Verified:
     key_given: bool
 
 
-class Broken(NamedTuple):
+class Broken(msgspec.Struct, frozen=True):
     """The export is not what was sealed: the position in the chain (0: no event, but the file) and why."""
 
     position: int

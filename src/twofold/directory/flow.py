@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -21,7 +22,7 @@ from twofold.kit.tokens import new_id
 from twofold.kit.visitor import Visitor
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True):
     """A change of the directory that is not possible: a stable code, the field it is about, and what to do."""
 
     code: str

@@ -94,6 +94,13 @@ users = sa.Table(
     _listed("inactive", where="NOT active", sqlite_where="active = 0"),
     _listed("excepted", where="exception_until IS NOT NULL"),
     sa.Index(
+        "ix_users_account_id_second_factor_since",
+        "account_id",
+        "second_factor_since",
+        sqlite_where=sa.text("second_factor_since IS NOT NULL"),
+        postgresql_where=sa.text("second_factor_since IS NOT NULL"),
+    ),
+    sa.Index(
         "ix_users_exception_until",
         "exception_until",
         sqlite_where=sa.text("exception_until IS NOT NULL"),

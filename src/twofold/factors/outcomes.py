@@ -1,20 +1,21 @@
 """What can come of proving, setting up, changing and removing second factors: values, matched to the end."""
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from twofold.directory.eligibility import Eligibility
 
 
-class Passed(NamedTuple):
+class Passed(msgspec.Struct, frozen=True):
     """The second factor was proved, by `otp` or `backup_code`; a used backup code brings its successor."""
 
     method: str
     new_backup_code: str | None = None
 
 
-class WrongCode(NamedTuple):
+class WrongCode(msgspec.Struct, frozen=True):
     """The code is wrong; so many tries are left. `drift` is how many seconds the phone's clock seems to be off.
 
     `unreadable`: no code can be right, because what the authenticator was set up with does not open any more.
@@ -26,19 +27,19 @@ class WrongCode(NamedTuple):
     unreadable: bool = False
 
 
-class UsedCode(NamedTuple):
+class UsedCode(msgspec.Struct, frozen=True):
     """The code was right but has been used; nothing was charged."""
 
     left: int
 
 
-class SpentBackupCode(NamedTuple):
+class SpentBackupCode(msgspec.Struct, frozen=True):
     """This is the backup code that was used last."""
 
     left: int
 
 
-class Locked(NamedTuple):
+class Locked(msgspec.Struct, frozen=True):
     """Too many wrong ones: not even a right code counts until somebody acts; final when only a reset helps."""
 
     final: bool
@@ -47,41 +48,41 @@ class Locked(NamedTuple):
 ProofRefused = WrongCode | UsedCode | SpentBackupCode | Locked
 
 
-class MalformedCode(NamedTuple):
+class MalformedCode(msgspec.Struct, frozen=True):
     """What was typed can be neither a code nor a backup code; nothing was charged."""
 
 
-class NotOffered(NamedTuple):
+class NotOffered(msgspec.Struct, frozen=True):
     """This user cannot set up a first factor, and why."""
 
     eligibility: Eligibility
 
 
-class TooMany(NamedTuple):
+class TooMany(msgspec.Struct, frozen=True):
     """Five authenticators are the most."""
 
 
-class NoSuchAuthenticator(NamedTuple):
+class NoSuchAuthenticator(msgspec.Struct, frozen=True):
     """None of this user's authenticators has that id."""
 
 
-class LastAuthenticator(NamedTuple):
+class LastAuthenticator(msgspec.Struct, frozen=True):
     """The last authenticator goes only by removing two-factor authentication."""
 
 
-class RequiredByPolicy(NamedTuple):
+class RequiredByPolicy(msgspec.Struct, frozen=True):
     """While two-factor authentication is required it can be replaced but not removed."""
 
 
-class NotEnabled(NamedTuple):
+class NotEnabled(msgspec.Struct, frozen=True):
     """This user has no second factor."""
 
 
-class SessionOver(NamedTuple):
+class SessionOver(msgspec.Struct, frozen=True):
     """The session under which this began has ended meanwhile."""
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True):
     """An enrolment is open: it has a secret and protects nothing until a code from the app confirms it."""
 
     id: UUID
@@ -92,18 +93,18 @@ class Opened(NamedTuple):
     new_backup_code: str | None = None  # the successor, where the backup code opened this door
 
 
-class EnrolmentExpired(NamedTuple):
+class EnrolmentExpired(msgspec.Struct, frozen=True):
     """No such enrolment is open for this session: expired, replaced by a newer one, void, or somebody else's."""
 
 
-class WrongConfirmation(NamedTuple):
+class WrongConfirmation(msgspec.Struct, frozen=True):
     """The code does not confirm the enrolment; so many tries are left before it is void."""
 
     left: int
     drift: int | None = None
 
 
-class Confirmed(NamedTuple):
+class Confirmed(msgspec.Struct, frozen=True):
     """The authenticator protects its user from now on."""
 
     change: str  # set_up | added | replaced
@@ -111,7 +112,7 @@ class Confirmed(NamedTuple):
     security_version: int
 
 
-class Changed(NamedTuple):
+class Changed(msgspec.Struct, frozen=True):
     """A factor was changed; the session goes on under a new token."""
 
     session_token: str
@@ -119,7 +120,7 @@ class Changed(NamedTuple):
     change: str = ""
 
 
-class AwaitsLastQuestion(NamedTuple):
+class AwaitsLastQuestion(msgspec.Struct, frozen=True):
     """The removal was proved; the confirmation token carries it out."""
 
     confirmation: str

@@ -1,6 +1,6 @@
 """What somebody typed where a code is asked for, before anything is charged or compared."""
 
-from typing import NamedTuple
+import msgspec
 
 from twofold.factors import backup_code, totp
 
@@ -8,19 +8,19 @@ LONGEST = 100
 _DASHES = frozenset("-‐‑‒–—")
 
 
-class AppCode(NamedTuple):
+class AppCode(msgspec.Struct, frozen=True):
     """Six digits, as an authenticator app shows them."""
 
     digits: str
 
 
-class BackupCode(NamedTuple):
+class BackupCode(msgspec.Struct, frozen=True):
     """Twenty-four characters of the backup code's alphabet."""
 
     code: str
 
 
-class Malformed(NamedTuple):
+class Malformed(msgspec.Struct, frozen=True):
     """Neither: refused without a charge, because it cannot be a guess."""
 
 

@@ -7,8 +7,9 @@ import base64
 import hmac
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import quote
+
+import msgspec
 
 DIGITS = 6
 PERIOD = 30
@@ -18,24 +19,24 @@ HINT_WINDOW = 20  # steps, ten minutes: far enough to recognise a clock that is 
 NEVER = -1
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True):
     """The code belongs to this fresh step."""
 
     step: int
 
 
-class Used(NamedTuple):
+class Used(msgspec.Struct, frozen=True):
     """The code was right, but its step has been accepted (or given away) before."""
 
 
-class Drift(NamedTuple):
+class Drift(msgspec.Struct, frozen=True):
     """The code belongs to a step too far away: the phone's clock is off by so many seconds (negative: behind)."""
 
     step: int
     seconds: int
 
 
-class Wrong(NamedTuple):
+class Wrong(msgspec.Struct, frozen=True):
     """The code fits no step within ten minutes."""
 
 

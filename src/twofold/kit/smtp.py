@@ -9,8 +9,10 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 SECONDS = 10.0  # for each answer of the server
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -20,17 +22,17 @@ LONGEST_WHY = 200
 _PRIVATE = re.compile(r"\S*(?:@|://|tf_[a-z_]+_)\S*")
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True):
     """The server has taken the letter."""
 
 
-class TryLater(NamedTuple):
+class TryLater(msgspec.Struct, frozen=True):
     """The server cannot be reached, or not now, or it does not take letters from us as things are set."""
 
     why: str
 
 
-class Rejected(NamedTuple):
+class Rejected(msgspec.Struct, frozen=True):
     """The server says that this letter will never reach its recipient."""
 
     why: str

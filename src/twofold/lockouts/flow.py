@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -21,7 +22,7 @@ from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, 
 CLIENT_REMEMBERED = timedelta(days=90)
 
 
-class Proved(NamedTuple):
+class Proved(msgspec.Struct, frozen=True):
     """The password is right. `settle` it in the next transaction, which forgets the wrong ones before it."""
 
     person: Person
@@ -31,11 +32,11 @@ class Proved(NamedTuple):
     counts: Counts
 
 
-class WrongPassword(NamedTuple):
+class WrongPassword(msgspec.Struct, frozen=True):
     """The address and the password do not match; nobody learns which of them is wrong."""
 
 
-class Wait(NamedTuple):
+class Wait(msgspec.Struct, frozen=True):
     """Too many wrong passwords: come back after so many seconds. The password was not even looked at."""
 
     seconds: int
@@ -48,15 +49,15 @@ class Helper(NamedTuple):
     email: str
 
 
-class NotYourself(NamedTuple):
+class NotYourself(msgspec.Struct, frozen=True):
     """Nobody unlocks or resets themselves."""
 
 
-class LockIsFinal(NamedTuple):
+class LockIsFinal(msgspec.Struct, frozen=True):
     """A hundred wrong in a row: only a reset helps."""
 
 
-class Unlocked(NamedTuple):
+class Unlocked(msgspec.Struct, frozen=True):
     """The user may try again."""
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
@@ -25,7 +27,7 @@ class NewPassword(NamedTuple):
     client: str | None
 
 
-class PasswordChanged(NamedTuple):
+class PasswordChanged(msgspec.Struct, frozen=True):
     """The password is changed and every other session ended; this one goes on under a new token."""
 
     session_token: str

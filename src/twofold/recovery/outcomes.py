@@ -1,30 +1,31 @@
 """What can come of asking for links, of following them, and of unfreezing."""
 
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from twofold.directory.person import Person
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """Whoever has this address, if anybody, gets a letter."""
 
 
-class NoMail(NamedTuple):
+class NoMail(msgspec.Struct, frozen=True):
     """This needs a letter, and Twofold has no mail server."""
 
 
-class Invited(NamedTuple):
+class Invited(msgspec.Struct, frozen=True):
     """A letter with a link to choose a password is on its way."""
 
 
-class NotInvited(NamedTuple):
+class NotInvited(msgspec.Struct, frozen=True):
     """Nobody is invited to choose a password who has one, signs in elsewhere, or is switched off or frozen: `why`."""
 
     why: str  # has_password | sso | inactive | frozen
 
 
-class MayChoose(NamedTuple):
+class MayChoose(msgspec.Struct, frozen=True):
     """The link works: this user may choose a password."""
 
     person: Person
@@ -32,11 +33,11 @@ class MayChoose(NamedTuple):
     expires_at: datetime
 
 
-class PasswordSaved(NamedTuple):
+class PasswordSaved(msgspec.Struct, frozen=True):
     """The password is set and every session ended; signing in with it, and the second factor, is up to the user."""
 
 
-class NotMe(NamedTuple):
+class NotMe(msgspec.Struct, frozen=True):
     """The link works: what its letter told of, and when that was."""
 
     person: Person
@@ -44,19 +45,19 @@ class NotMe(NamedTuple):
     happened_at: datetime
 
 
-class Gone(NamedTuple):
+class Gone(msgspec.Struct, frozen=True):
     """The link is used, too old, or there never was one; `frozen` when its user is frozen by now."""
 
     frozen: bool
 
 
-class Froze(NamedTuple):
+class Froze(msgspec.Struct, frozen=True):
     """The user is frozen: every session ended, every open link and case void, the administrators told."""
 
     person: Person
 
 
-class Unfrozen(NamedTuple):
+class Unfrozen(msgspec.Struct, frozen=True):
     """The user may come back: their old password is void.
 
     `mailed` says whether a link to choose a new one is on its way, `not_before` when it goes out if not at once.
@@ -66,9 +67,9 @@ class Unfrozen(NamedTuple):
     not_before: datetime | None = None
 
 
-class NotFrozen(NamedTuple):
+class NotFrozen(msgspec.Struct, frozen=True):
     """The user is not frozen."""
 
 
-class NotYourself(NamedTuple):
+class NotYourself(msgspec.Struct, frozen=True):
     """Nobody unfreezes themselves."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -227,7 +228,7 @@ def _hold(
     if link is None or person is None:
         return LinkOver(Unknown())
     if charged:
-        link = link._replace(case=link.case._replace(password_tries=0))
+        link = msgspec.structs.replace(link, case=link.case._replace(password_tries=0))
     verdict = link_verdict(link, at)
     if isinstance(verdict, Open):
         return verdict.case, person

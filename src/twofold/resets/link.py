@@ -1,12 +1,13 @@
 """The link of a reset case: what it is good for at a moment, and if for nothing, why."""
 
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from twofold.resets.case import Act, Case, State, allows, ended_why, standing
 
 
-class Link(NamedTuple):
+class Link(msgspec.Struct, frozen=True):
     """A link that was sent for a case, this one or one before the newest; and when a newer case's link was sent."""
 
     token_hash: bytes
@@ -14,41 +15,41 @@ class Link(NamedTuple):
     newer_case_sent_at: datetime | None
 
 
-class Open(NamedTuple):
+class Open(msgspec.Struct, frozen=True):
     """The link works: it can be confirmed or refused."""
 
     case: Case
     valid_until: datetime
 
 
-class Used(NamedTuple):
+class Used(msgspec.Struct, frozen=True):
     """The link has been used: the reset was confirmed or refused."""
 
     case: Case
 
 
-class Replaced(NamedTuple):
+class Replaced(msgspec.Struct, frozen=True):
     """A newer link was sent, or is on its way (None)."""
 
     case: Case
     newer_sent_at: datetime | None
 
 
-class Expired(NamedTuple):
+class Expired(msgspec.Struct, frozen=True):
     """The fifteen minutes are over."""
 
     case: Case
     valid_until: datetime
 
 
-class Dead(NamedTuple):
+class Dead(msgspec.Struct, frozen=True):
     """The case was cancelled (None) or closed, and why."""
 
     case: Case
     why: str | None
 
 
-class Unknown(NamedTuple):
+class Unknown(msgspec.Struct, frozen=True):
     """No such link was ever sent."""
 
 

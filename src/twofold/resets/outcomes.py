@@ -1,8 +1,9 @@
 """What can come of asking for a reset, acting on a case and answering its link: values, matched to the end."""
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.password import Weakness
@@ -10,51 +11,51 @@ from twofold.resets.case import Case, State
 from twofold.resets.link import Over
 
 
-class CaseOpened(NamedTuple):
+class CaseOpened(msgspec.Struct, frozen=True):
     """The case is open and its letter waits in the outbox."""
 
     id: UUID
     state: State
 
 
-class NoSuchUser(NamedTuple):
+class NoSuchUser(msgspec.Struct, frozen=True):
     """The actor does not oversee this user, so for them there is none."""
 
 
-class NotYourself(NamedTuple):
+class NotYourself(msgspec.Struct, frozen=True):
     """Nobody resets themselves, and nobody approves what they asked for."""
 
 
-class NotEnabled(NamedTuple):
+class NotEnabled(msgspec.Struct, frozen=True):
     """This user has no second factor that could be switched off, or no sign-in here at all."""
 
 
-class Frozen(NamedTuple):
+class Frozen(msgspec.Struct, frozen=True):
     """This user is frozen: somebody must unfreeze them first."""
 
 
-class NoMail(NamedTuple):
+class NoMail(msgspec.Struct, frozen=True):
     """There is no mail server, and the reset is confirmed by mail."""
 
 
-class MissingReason(NamedTuple):
+class MissingReason(msgspec.Struct, frozen=True):
     """A reason of 3 to 500 characters is needed."""
 
 
 OpenRefused = NoSuchUser | NotYourself | NotEnabled | Frozen | NoMail | MissingReason
 
 
-class NoSuchCase(NamedTuple):
+class NoSuchCase(msgspec.Struct, frozen=True):
     """There is no such case, or none that this person oversees."""
 
 
-class WrongState(NamedTuple):
+class WrongState(msgspec.Struct, frozen=True):
     """The case is not in a state that allows this."""
 
     state: State
 
 
-class Acted(NamedTuple):
+class Acted(msgspec.Struct, frozen=True):
     """The act was carried out; this is how the case stands now."""
 
     case: Case
@@ -63,37 +64,37 @@ class Acted(NamedTuple):
 ActRefused = NoSuchCase | NotYourself | WrongState
 
 
-class LinkOver(NamedTuple):
+class LinkOver(msgspec.Struct, frozen=True):
     """The link is used, replaced, expired, dead or unknown."""
 
     verdict: Over
 
 
-class WrongPassword(NamedTuple):
+class WrongPassword(msgspec.Struct, frozen=True):
     """The password is wrong; so many tries are left before the case is closed."""
 
     left: int
 
 
-class NewPasswordRequired(NamedTuple):
+class NewPasswordRequired(msgspec.Struct, frozen=True):
     """Wrong codes have locked the user since the password was set: whoever typed them knows it, so it must change."""
 
 
-class SamePassword(NamedTuple):
+class SamePassword(msgspec.Struct, frozen=True):
     """The new password is the old one."""
 
 
-class ApprovalRequired(NamedTuple):
+class ApprovalRequired(msgspec.Struct, frozen=True):
     """The password was set by e-mail and never used with the second factor: somebody else must approve first."""
 
 
-class ResetDone(NamedTuple):
+class ResetDone(msgspec.Struct, frozen=True):
     """Two-factor authentication is off; the eligibility says what comes next for this user."""
 
     eligibility: Eligibility
 
 
-class RefusalDone(NamedTuple):
+class RefusalDone(msgspec.Struct, frozen=True):
     """The case is refused: the user's account stays as it is."""
 
 
@@ -101,7 +102,7 @@ NotYet = NewPasswordRequired | SamePassword | Weakness | ApprovalRequired
 ConfirmRefused = LinkOver | WrongPassword | NotYet
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True):
     """One line of a case's history. Without a name the actor was no user: the command line, Twofold, or the link."""
 
     at: datetime
@@ -111,7 +112,7 @@ class Event(NamedTuple):
     words: str | None
 
 
-class Listing(NamedTuple):
+class Listing(msgspec.Struct, frozen=True):
     """A page of cases, the newest first, and the cursor that leads on."""
 
     cases: list[Case]

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.person import Person
 
@@ -41,11 +43,11 @@ class Attempt(NamedTuple):
     person: Person
 
 
-class Expired(NamedTuple):
+class Expired(msgspec.Struct, frozen=True):
     """There is no such sign-in in progress: too old, finished, ended by a change, or never begun."""
 
 
-class OutOfOrder(NamedTuple):
+class OutOfOrder(msgspec.Struct, frozen=True):
     """The sign-in is in progress, but another step is due."""
 
     due: Step

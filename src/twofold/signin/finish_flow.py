@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -50,7 +51,7 @@ def finish(
         house, connection, person, given, methods, visitor=visitor, at=at, security_version=attempt.security_version,
         known_client=attempt.known_client,
     )  # fmt: skip
-    return Expired() if signed_in is None else signed_in._replace(new_backup_code=new_backup_code)
+    return Expired() if signed_in is None else msgspec.structs.replace(signed_in, new_backup_code=new_backup_code)
 
 
 def enter(

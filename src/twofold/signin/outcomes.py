@@ -1,27 +1,28 @@
 """What can come of the steps of a sign-in, beside what proving a factor can (factors/outcomes.py)."""
 
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from twofold.directory.person import Person
 from twofold.sessions.session import Started
 
 
-class SsoElsewhere(NamedTuple):
+class SsoElsewhere(msgspec.Struct, frozen=True):
     """The domain of the address signs in at its own organisation, there; known and unknown addresses alike."""
 
     url: str
 
 
-class Frozen(NamedTuple):
+class Frozen(msgspec.Struct, frozen=True):
     """The password is right, and the user is frozen until somebody acts."""
 
 
-class NoMail(NamedTuple):
+class NoMail(msgspec.Struct, frozen=True):
     """A code by mail is due, and Twofold has no mail server."""
 
 
-class LockedOut(NamedTuple):
+class LockedOut(msgspec.Struct, frozen=True):
     """The password is right, and the second factor is locked. `sign_in` is an attempt that leads to the lock page."""
 
     person: Person
@@ -29,7 +30,7 @@ class LockedOut(NamedTuple):
     sign_in: str
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True):
     """The sign-in goes on: its token, what is due next, and until when."""
 
     sign_in: str
@@ -37,7 +38,7 @@ class Due(NamedTuple):
     expires_at: datetime
 
 
-class SignedIn(NamedTuple):
+class SignedIn(msgspec.Struct, frozen=True):
     """The sign-in is complete. `client` is the token that gives this browser or program a password count of its own."""
 
     session: Started
@@ -46,24 +47,24 @@ class SignedIn(NamedTuple):
     new_backup_code: str | None = None
 
 
-class GoesOn(NamedTuple):
+class GoesOn(msgspec.Struct, frozen=True):
     """The step is complete and another is due."""
 
     next: str
     expires_at: datetime
 
 
-class WrongMailedCode(NamedTuple):
+class WrongMailedCode(msgspec.Struct, frozen=True):
     """The code is not the one that was mailed, or that has run out; so many tries are left."""
 
     left: int
 
 
-class MailedCodeClosed(NamedTuple):
+class MailedCodeClosed(msgspec.Struct, frozen=True):
     """Five wrong mailed codes: this door is closed for so many seconds, or until an administrator unlocks."""
 
     seconds: int
 
 
-class TwoFactorNeeded(NamedTuple):
+class TwoFactorNeeded(msgspec.Struct, frozen=True):
     """A program that cannot do a second step may not sign this user in."""

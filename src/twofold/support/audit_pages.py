@@ -23,7 +23,7 @@ from twofold.support.audit_search import Filters, Page, read
 from twofold.support.audit_views import asked, event_view
 
 CHUNK = 32 * 1024  # characters that are sent at once
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
 
 
 class Log(NamedTuple):

@@ -448,6 +448,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a list, one table after the other
     op.create_index("ix_users_account_id_email_key", "users", ["account_id", "email_key"], unique=False)
     op.create_index("ix_users_account_id_name_key_id", "users", ["account_id", "name_key", "id"], unique=False)
     op.create_index("ix_users_account_id_role", "users", ["account_id", "role"], unique=False)
+    op.create_index(
+        "ix_users_account_id_second_factor_since",
+        "users",
+        ["account_id", "second_factor_since"],
+        unique=False,
+        sqlite_where=sa.text("second_factor_since IS NOT NULL"),
+        postgresql_where=sa.text("second_factor_since IS NOT NULL"),
+    )
     op.create_index("ix_users_account_id_surname_key", "users", ["account_id", "surname_key"], unique=False)
     op.create_index(
         "ix_users_excepted",
@@ -557,6 +565,12 @@ def downgrade() -> None:  # noqa: PLR0915 - the same
         postgresql_where=sa.text("exception_until IS NOT NULL"),
     )
     op.drop_index("ix_users_account_id_surname_key", table_name="users")
+    op.drop_index(
+        "ix_users_account_id_second_factor_since",
+        table_name="users",
+        sqlite_where=sa.text("second_factor_since IS NOT NULL"),
+        postgresql_where=sa.text("second_factor_since IS NOT NULL"),
+    )
     op.drop_index("ix_users_account_id_role", table_name="users")
     op.drop_index("ix_users_account_id_name_key_id", table_name="users")
     op.drop_index("ix_users_account_id_email_key", table_name="users")

@@ -1,0 +1,221 @@
+"""Turning results into tables, plots, and the generated parts of docs/performance.md."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+
+from bench.measure import Cell
+from bench.plan import Counted, Results
+from bench.plots import Bar, bars
+
+NAMES = {
+    "full_sign_in": "full sign-in (password + code)",
+    "second_factor": "second factor alone",
+    "backup_code_sign_in": "sign-in with a backup code",
+    "session_check": "session check",
+    "sign_in_page": "sign-in page",
+}
+STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+# What DESIGN asks for, CPU in milliseconds.
+OVER_THE_HASH = 1.5
+SECOND_FACTOR = {"sqlite": 0.8, "postgresql": 1.2}
+SESSION_CHECK = {"sqlite": 0.3, "postgresql": 0.6}
+STATEMENTS, COMMITS, MEMORY_MIB, SHARE_OF_BARE = 14, 4, 110, 0.9
+
+
+class Group:
+    """The rounds of one cell, taken together: medians, and how far the rounds lie apart."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self.cells = list(cells)
+        self.first = self.cells[0]
+
+    def middle(self, of: Callable[[Cell], float]) -> float:
+        return median(map(of, self.cells))
+
+    @property
+    def cpu(self) -> float:
+        return self.middle(lambda cell: cell.server_cpu_ms)
+
+    @property
+    def database_cpu(self) -> float:
+        return self.middle(lambda cell: cell.database_cpu_ms)
+
+    @property
+    def per_second(self) -> float:
+        return self.middle(lambda cell: cell.per_second)
+
+    @property
+    def spread(self) -> str:
+        """The least and the most CPU of any round."""
+        found = [cell.server_cpu_ms for cell in self.cells]
+        return f"{min(found):.2f} to {max(found):.2f}"
+
+
+def group(results: Results, operation: str, store: str, workers: int, connections: int) -> Group | None:
+    """Return the rounds of one cell, None where it was not measured."""
+    wanted = (operation, store, workers, connections)
+    cells = [c for c in results.cells if (c.operation, c.store, c.workers, c.connections) == wanted]
+    return Group(cells) if cells else None
+
+
+def blocks_of(results: Results) -> dict[str, str]:
+    """Return the generated parts of docs/performance.md by name."""
+    tables = {f"cells-{store}": cells_table(results, store) for store in results.plan.stores}
+    return {
+        "machine": _machine(results), "goals": goals_table(results), "floor": floor_table(results),
+        "statements": statements_table(results), "texts": _texts(results), **tables,
+    }  # fmt: skip
+
+
+def write_blocks(path: Path, blocks: dict[str, str]) -> None:
+    """Put generated parts between their marks in a document; the rest of it stays as somebody wrote it."""
+    text = path.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        marks = re.compile(rf"(<!-- bench:{re.escape(name)} -->\n).*?(<!-- /bench -->)", re.DOTALL)
+        text = marks.sub(lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text)  # type: ignore[misc]
+    path.write_text(text, encoding="utf-8")
+
+
+def goals_table(results: Results) -> str:
+    """Compare with the numbers that were asked for."""
+    rows = []
+    for store in results.plan.stores:
+        name = STORES[store]
+        one, busy = group(results, "full_sign_in", store, 1, 8), _bare(results, store, 2)
+        if one is not None:
+            over = one.cpu - busy.cpu_ms
+            rows.append((f"full sign-in above the bare hash, {name}", f"{over:+.2f} ms", f"≤ {OVER_THE_HASH} ms"))
+            share = max(g.per_second for g in _groups(results, "full_sign_in", store)) / busy.per_second
+            rows.append((f"full sign-ins a second, of what the bare hash allows, {name}", f"{share:.0%}", "≥ 90 %"))
+        for operation, goal in (("second_factor", SECOND_FACTOR), ("session_check", SESSION_CHECK)):
+            found = group(results, operation, store, 1, 8)
+            if found is not None:
+                rows.append((f"{NAMES[operation]}, {name}", f"{found.cpu:.2f} ms", f"≤ {goal[store]} ms"))
+        for counted in (c for c in results.counted if c.store == store and c.operation == "full_sign_in"):
+            rows.append((f"statements of a full sign-in, {name}", f"{counted.statements:.1f}", f"≤ {STATEMENTS}"))
+            rows.append((f"commits of a full sign-in, {name}", f"{counted.commits:.1f}", f"≤ {COMMITS}"))
+        memory = [mib for served in results.served if served.store == store for mib in served.memory_mib]
+        rows.append((f"memory of a worker, {name}", f"{max(memory):.0f} MiB", f"≤ {MEMORY_MIB} MiB"))
+    return _table(("what", "measured", "asked for"), rows)
+
+
+def floor_table(results: Results) -> str:
+    """Show the bare hash in the same minutes as each server, and the server's memory and rest."""
+    rows = []
+    for served in results.served:
+        one, two = _bare(results, served.store, 1), _bare(results, served.store, 2)
+        rows.append((
+            STORES[served.store], str(served.workers), f"{one.cpu_ms:.2f} ms, {one.per_second:.0f}/s",
+            f"{two.cpu_ms:.2f} ms, {two.per_second:.0f}/s",
+            ", ".join(f"{mib:.0f}" for mib in served.memory_mib), f"{served.idle_cpu_percent:.1f} %",
+        ))  # fmt: skip
+    head = ("database", "workers", "bare verify, 1 thread", "2 threads", "MiB a worker (PSS)", "CPU when idle")
+    return _table(head, rows)
+
+
+def cells_table(results: Results, store: str) -> str:
+    """Show every cell of one database."""
+    rows = [
+        (
+            NAMES[found.first.operation], str(found.first.workers), str(found.first.connections),
+            f"**{found.cpu:.2f}**", found.spread, f"{found.database_cpu:.2f}", f"{found.per_second:.0f}",
+            f"{found.middle(lambda c: c.p50):.1f}", f"{found.middle(lambda c: c.p99):.1f}",
+            f"{found.middle(lambda c: c.load_cpu_ms):.2f}",
+        )
+        for operation in results.plan.operations
+        for found in _groups(results, operation, store)
+    ]  # fmt: skip
+    head = (
+        "operation", "workers", "connections", "CPU ms", "of the rounds", "database CPU ms", "a second", "p50 ms",
+        "p99 ms", "load program CPU ms",
+    )  # fmt: skip
+    return _table(head, rows)
+
+
+def statements_table(results: Results) -> str:
+    """Show statements and commits of each operation."""
+    by_store: dict[str, dict[str, Counted]] = {}
+    for counted in results.counted:
+        by_store.setdefault(counted.operation, {})[counted.store] = counted
+    rows = [
+        (NAMES[operation], *(
+            f"{stores[store].statements:.1f} / {stores[store].commits:.1f}" for store in results.plan.stores
+        ))
+        for operation, stores in by_store.items()
+    ]  # fmt: skip
+    return _table(("operation", *(f"{STORES[store]}: statements / commits" for store in results.plan.stores)), rows)
+
+
+def write_plots(results: Results, folder: Path) -> None:
+    """Draw what the tables say, one worker at eight connections."""
+    rows: list[Bar | None] = []
+    for store in results.plan.stores:
+        bare = _bare(results, store, 2)
+        rows.append(Bar(f"bare argon2id, {STORES[store]}'s minutes", (0.0, 0.0, bare.cpu_ms)))
+        for operation in ("full_sign_in", "backup_code_sign_in"):
+            if found := group(results, operation, store, 1, 8):
+                rows.append(_stacked(found, f"{NAMES[operation].partition(' (')[0]}, {STORES[store]}", bare.cpu_ms))
+        rows.append(None)
+    legend = ("Twofold", "database", "the hash itself")
+    bars(folder / "sign-in.svg", "CPU of a sign-in, beside the bare hash", "ms CPU", legend, rows[:-1])
+    small = [
+        _stacked(found, f"{NAMES[operation]}, {STORES[store]}", 0.0)
+        for operation in ("second_factor", "session_check", "sign_in_page")
+        for store in results.plan.stores
+        if (found := group(results, operation, store, 1, 8))
+    ]
+    bars(folder / "quick.svg", "CPU of what takes no password", "ms CPU", legend[:2], small)
+
+
+def _stacked(found: Group, label: str, hash_ms: float) -> Bar:
+    own = found.cpu - hash_ms
+    says = f"{found.cpu:.2f}" + (f" + {found.database_cpu:.2f}" if found.database_cpu else "")
+    return Bar(label, (own, found.database_cpu, hash_ms), says)
+
+
+def _groups(results: Results, operation: str, store: str) -> list[Group]:
+    found = (
+        group(results, operation, store, workers, connections)
+        for workers in results.plan.workers
+        for connections in results.plan.connections
+    )
+    return [one for one in found if one is not None]
+
+
+class _Bare:
+    def __init__(self, results: Results, store: str, threads: int) -> None:
+        floors = [f for served in results.served if served.store == store for f in served.floor if f.threads == threads]
+        self.cpu_ms = median(f.cpu_ms for f in floors)
+        self.per_second = median(f.per_second for f in floors)
+
+
+def _bare(results: Results, store: str, threads: int) -> _Bare:
+    return _Bare(results, store, threads)
+
+
+def _machine(results: Results) -> str:
+    machine, plan = results.machine, results.plan
+    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    return (
+        f"Measured on {results.at:%d %B %Y} on {machine}; Python {machine.python}, SQLite {machine.sqlite}, PostgreSQL "
+        f"{machine.postgresql}; {packages}. Each cell: {plan.rounds} rounds of {plan.seconds:g} seconds, of which the "
+        "medians are shown."
+    )
+
+
+def _texts(results: Results) -> str:
+    """List the statements of a full sign-in, shortened to what they do."""
+    lines = []
+    for counted in results.counted:
+        if counted.store == "postgresql" and counted.operation == "full_sign_in":
+            lines += [f"{text.split(' SET ')[0].split('(')[0].strip()[:100]}" for text in counted.texts]
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
