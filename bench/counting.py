@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 import uvicorn
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from bench.counts import COUNTS, Counts
@@ -34,10 +35,10 @@ class Counting:
         sa.event.listen(engine, "commit", self._commit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == COUNTS:
+        if scope["type"] == ScopeType.HTTP and scope["path"] == COUNTS:
             await self._tell(send)
             return
-        mark = _in_request.set(scope["type"] == "http")
+        mark = _in_request.set(scope["type"] == ScopeType.HTTP)
         try:
             await self._app(scope, receive, send)
         finally:

@@ -91,8 +91,7 @@ def run(plan: Plan) -> Results:
                 version = subject.version or version
                 seed.fill(subject.db, subject.vault, subject.hasher, range(plan.people))
                 people = People(plan.people)
-                for workers in plan.workers:
-                    served.append(_measure_server(subject, plan, workers, people, load, cells))
+                served.extend(_measure_server(subject, plan, workers, people, load, cells) for workers in plan.workers)
                 counted += _count(subject, plan, people, load)
     return Results(datetime.now(UTC), machine.here(version), plan, cells, served, counted)
 

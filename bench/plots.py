@@ -54,7 +54,8 @@ def _legend(legend: Sequence[str], unit: str) -> list[str]:
 
 def _bar(row: Bar, y: float, scale: float) -> list[str]:
     middle = y + BAR_HEIGHT - 4
-    shapes, x = [f'<text x="{LABEL_WIDTH - 10}" y="{middle}" text-anchor="end">{escape(row.label)}</text>'], LABEL_WIDTH
+    shapes = [f'<text x="{LABEL_WIDTH - 10}" y="{middle}" text-anchor="end">{escape(row.label)}</text>']
+    x: float = LABEL_WIDTH
     for colour, part in zip(COLOURS, row.parts, strict=False):
         width = max(part * scale, 0.0)
         shapes.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="2" fill="{colour}"/>')

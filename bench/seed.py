@@ -93,7 +93,7 @@ def _copy(db: Database, table: sa.Table, batch: list[Row]) -> None:
     names = list(batch[0])
     with db.write() as connection:
         cursor = connection.connection.cursor()
-        with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
             for values in _as_stored(db, table, names, batch):
                 copy.write_row(values)
 

@@ -14,6 +14,7 @@ from twofold.jobs import COMPOSERS
 from twofold.kit.letters import Letters
 from twofold.lockouts import flow as lockouts
 from twofold.resets import flow as resets
+from twofold.resets.outcomes import CaseOpened
 
 ACTS = ("reset", "unlock", "unfreeze")
 
@@ -215,7 +216,7 @@ def test_an_agent_approves_and_cancels_a_case_that_somebody_else_opened(room: Ro
     assert page.heading == "Resets"
     page = sam.submit(page, "Cancel")
     assert "Cancelled" in page.notice
-    assert opened
+    assert isinstance(opened, CaseOpened)
     (event,) = room.people.events("reset_cancelled")
     assert (event.actor_id, event.account_id) == (room.sam.id, room.people.acme)
     assert "Sam Vimes" in mailed(room, room.grace.email, later(seconds=1))
