@@ -11,8 +11,9 @@ from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.houses import Hands
-from tests.harness.people import ADA, PASSWORD, Factor, People
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, Factor, People
 from twofold.directory.person import Person
+from twofold.factors import flow as factors
 
 WRONG = "a wrong password"
 
@@ -282,3 +283,30 @@ def test_every_change_refuses_alike(ada: Ada, api: Api, change: str) -> None:
     assert do(api, {"password": PASSWORD, "code": phone.code(NOON)}).refusal == (423, "locked")
     assert do(api, {"password": PASSWORD, "backup_code": ada[1].backup_code}).refusal == (423, "locked")
     assert api.get("/two-factor")["enabled"] is True
+
+
+def test_a_program_that_gets_a_new_backup_code_has_it(people: People, ada: Ada, api: Api, hands: Hands) -> None:
+    """The answer hands it over, so the profile does not warn that it may be lost."""
+    person, factor = ada
+    opened = api.post("/two-factor/enrolments", password=PASSWORD, backup_code=factor.backup_code)
+    assert not unseen(people, person)
+    api.keep(confirm(api, opened, hands))
+    assert not unseen(people, person)
+    regenerated = api.keep(api.post("/two-factor/backup-code", password=PASSWORD, code=factor.phone.code(NOON)))
+    assert not unseen(people, person)
+    phones = api.get("/two-factor")["authenticators"]
+    removed = api.delete(
+        f"/two-factor/authenticators/{phones[1]['id']}", password=PASSWORD, backup_code=regenerated["backup_code"],
+    )  # fmt: skip
+    assert not unseen(people, person)
+    api.keep(removed)
+    changed = api.put(
+        "/password", password=PASSWORD, new_password=NEW_PASSWORD, backup_code=removed["new_backup_code"],
+    )  # fmt: skip
+    assert changed.status == 200
+    assert not unseen(people, person)
+
+
+def unseen(people: People, person: Person) -> bool:
+    with people.house.db.read() as connection:
+        return factors.show(connection, person.id).backup_code_unseen

@@ -8,7 +8,8 @@ from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
 from tests.harness.people import PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
 from twofold.directory.person import Person
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, records, totp
+from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.tables import authenticators, backup_codes
@@ -67,6 +68,15 @@ def test_the_code_before_an_accepted_one_is_refused_too(people: People, ada: Ada
     assert isinstance(people.give_code(people.attempt(person), newer), SignedIn)
     assert people.give_code(people.attempt(person), older) == UsedCode(5)
     assert people.give_code(people.attempt(person), newer) == UsedCode(5)
+
+
+def test_a_step_is_accepted_once_even_by_whoever_has_not_seen_that_it_was(people: People, ada: Ada) -> None:
+    """Behind the budget, which lines the tries of one user up, the statement itself holds the rule."""
+    step = totp.step_of(NOON)
+    with people.house.db.write() as connection:
+        (only,) = factors.show(connection, ada[0].id).authenticators
+        accepted = [records.accept_step(connection, only.id, tried, NOON) for tried in (step, step, step - 1, step + 1)]
+    assert accepted == [True, False, False, True]
 
 
 def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:

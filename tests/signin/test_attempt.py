@@ -77,12 +77,12 @@ def test_a_new_backup_code_is_shown_and_saved_on_pages(channel: str, step: Step,
 def test_the_guard_lets_through_what_is_alive_and_due_and_nothing_else(step: Step) -> None:
     attempt = ATTEMPT._replace(step=step)
     combinations = itertools.product(
-        Step, ("page", "api", "legacy"), (-1, 0, 1), (2, 3, 4), (True, False), (None, NOON),
+        Step, ("page", "api", "legacy"), (-1, 0, 1), (2, 3, 4), (True, False), (None, NOON), (False, True),
     )  # fmt: skip
-    for wanted, channel, seconds, version, active, frozen_at in combinations:
-        person = PERSON._replace(security_version=version, active=active, frozen_at=frozen_at)
+    for wanted, channel, seconds, version, active, frozen_at, sso in combinations:
+        person = PERSON._replace(security_version=version, active=active, frozen_at=frozen_at, sso=sso)
         outcome = guard(attempt._replace(person=person), channel, wanted, later(minutes=10, seconds=seconds))
-        alive = channel == "page" and seconds < 0 and version == 3 and active and frozen_at is None
+        alive = channel == "page" and seconds < 0 and version == 3 and active and frozen_at is None and not sso
         if not alive:
             assert outcome == Expired()
         elif wanted is not step:

@@ -414,6 +414,13 @@ def test_who_had_a_password_before_single_sign_on_has_no_local_sign_in_any_more(
     assert people.count(sessions, sessions.c.user_id == outside.id) == 0
 
 
+def test_a_sign_in_that_began_before_single_sign_on_does_not_go_on(people: People, ada: Ada) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person)
+    people.set_account(person.account_id, sso=True, sso_url="https://sso.acme.example")
+    assert people.give_code(sign_in, factor.phone.code(NOON)) == Expired()
+
+
 # --- programs that know only e-mail and password
 
 

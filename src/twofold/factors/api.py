@@ -44,6 +44,7 @@ from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
+from twofold.sessions.session import Session
 
 TAGS = ["Two-factor authentication"]
 
@@ -81,6 +82,7 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
     outcome = enrolment_flow.open_in_session(house, session, asked, visitor=visitor_of(request), at=at)
     if not isinstance(outcome, Opened):
         return _not_opened(outcome)
+    _handed_over(request, session, outcome.new_backup_code)
     view = enrolment_view(house.settings, outcome, session.person.email)
     answer = EnrolmentAnswer(
         outcome.id, view["key"], view["otpauth_uri"], str(view["qr_svg"]), outcome.expires_at, outcome.new_backup_code,
@@ -104,9 +106,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
     )  # fmt: skip
     match outcome:
         case Changed(token, backup_code):
-            if backup_code is not None:
-                with house.db.write() as connection:
-                    factors.backup_code_saved(connection, session.person.id)
+            _handed_over(request, session, backup_code)
             return Response(ChangedAnswer(token, backup_code), status_code=200)
         case WrongConfirmation():
             return wrong_confirmation_problem(outcome)
@@ -160,6 +160,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
     )  # fmt: skip
     match outcome:
         case Changed(token, new_backup_code):
+            _handed_over(request, session, new_backup_code)
             return Response(RemovedAnswer(token, new_backup_code), status_code=200)
         case NoSuchAuthenticator():
             return problem(404, "not_found")
@@ -211,6 +212,13 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
             return problem(409, "required_by_policy")
         case _:
             return _refused(outcome)
+
+
+def _handed_over(request: AnyRequest, session: Session, backup_code: str | None) -> None:
+    """Note that a program gets a new backup code with its answer: no page is needed to say that it is saved."""
+    if backup_code is not None:
+        with house_of(request).db.write() as connection:
+            factors.backup_code_saved(connection, session.person.id)
 
 
 def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, delete, get, put
 
 from twofold.directory.password import Weakness
+from twofold.factors import flow as factors
 from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
@@ -161,6 +162,9 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
     outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
     match outcome:
         case PasswordChanged(token, new_backup_code):
+            if new_backup_code is not None:
+                with house_of(request).db.write() as connection:
+                    factors.backup_code_saved(connection, session.person.id)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
         case Weakness():
             return problem(422, "weak_password", why=outcome.value, fields=["new_password"])

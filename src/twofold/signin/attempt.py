@@ -76,4 +76,6 @@ def guard(attempt: Attempt | None, channel: str, step: Step, at: datetime) -> At
     person = attempt.person
     if attempt.security_version != person.security_version or not person.active or person.frozen_at is not None:
         return Expired()
+    if person.sso:  # their organisation came to sign in elsewhere meanwhile: there is no local sign-in any more
+        return Expired()
     return attempt if attempt.step is step else OutOfOrder(attempt.step)

@@ -1,0 +1,280 @@
+"""How a person's pages look and behave: on a phone, in the dark, by keyboard, to a screen reader, over the wire."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Response, expect
+
+from tests.harness.browser import DARK, DESKTOP, PHONE
+from tests.harness.people import PASSWORD
+from tests.journeys.conftest import Town, now
+
+MOST_BYTES = 60 * 1024
+
+NARROW = PHONE | {"viewport": {"width": 320, "height": 640}}
+
+# Where somebody comes who is signed in and has a second factor, and what each page is called.
+PROFILE = {
+    "/profile": "Profile",
+    "/profile/password": "Change password",
+    "/profile/sessions": "Sessions",
+    "/profile/two-factor/configure": "Confirm it's you",
+    "/profile/two-factor/backup-code": "Regenerate backup code",
+    "/profile/two-factor/remove": "Remove two-factor authentication",
+    "/profile/two-factor/authenticators": "Your authenticators",
+}
+PUBLIC = {
+    "/sign-in": "Sign in",
+    "/help/authenticator-apps": "Authenticator apps",
+    "/help/two-factor": "Questions and answers",
+    "/forgot-password": "",
+    "/nowhere": "Not found",
+}
+SIGNING_IN = {
+    "/sign-in/code": "Enter your code",
+    "/sign-in/backup-code": "Use a backup code",
+    "/sign-in/lost-access": "Get help signing in",
+}
+
+Visit = Callable[[Page], Iterator[tuple[str, str]]]
+
+
+@pytest.fixture
+def visit(town: Town) -> Visit:
+    """Lead a page through every page of a person; say where it is and what its heading should be."""
+
+    def walk(page: Page) -> Iterator[tuple[str, str]]:
+        for path, heading in PUBLIC.items():
+            page.goto(town.url + path)
+            yield path, heading
+        person, factor = town.protected(
+            name="Augusta Ada King-Noel, Countess of Lovelace", called="augusta.ada.king.noel.countess.of.lovelace.1815"
+        )
+        town.sign_in(page, person)
+        for path, heading in SIGNING_IN.items():
+            page.goto(town.url + path)
+            yield path, heading
+        page.goto(f"{town.url}/sign-in/code")
+        page.locator("#code").fill(factor.phone.code(now()))
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
+        for path, heading in PROFILE.items():
+            page.goto(town.url + path)
+            yield path, heading
+        page.goto(f"{town.url}/profile/two-factor/configure")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.locator("#code").fill(factor.phone.code(now() + timedelta(seconds=30)))
+        page.get_by_role("button", name="Continue").click()
+        yield "the QR code", "Scan the QR code"
+
+    return walk
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE, NARROW], ids=["desk", "phone", "narrow phone"])
+def test_no_page_scrolls_sideways_and_every_button_is_big_enough(
+    visit: Visit, new_page: Callable[..., Page], options: dict[str, object]
+) -> None:
+    page, found = new_page(**options), []
+    for path, _ in visit(page):
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if overflow > 0:
+            found.append(f"{path}: {overflow} px too wide")
+        small = page.evaluate(
+            """[...document.querySelectorAll("button, .button, input:not([type=hidden]):not(.unseen), select")]
+            .filter(e => e.getClientRects().length && e.type !== "checkbox" && e.type !== "radio")
+            .filter(e => e.getBoundingClientRect().height < 43.5)
+            .map(e => e.outerHTML.slice(0, 80))"""
+        )
+        found += [f"{path}: too small: {element}" for element in small]
+    assert found == []
+
+
+def test_every_page_says_where_one_is(visit: Visit, page: Page) -> None:
+    for path, heading in visit(page):
+        shown = page.locator("h1")
+        expect(shown).to_have_count(1)
+        if heading:
+            expect(shown).to_have_text(heading)
+        assert page.title() == f"{shown.inner_text()} - Twofold", path
+        assert page.locator("html").get_attribute("lang") == "en", path
+        assert page.locator("main").count() == 1, path
+
+
+CONTRAST = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgb = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const colour = rgb(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 250) return colour;
+    }
+    return rgb("Canvas");
+  };
+  const wrong = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement, text = walker.currentNode.data.trim();
+    if (!text || !e.getClientRects().length || e.closest(".unseen, .skip, svg, script, style, [hidden]")) continue;
+    const style = getComputedStyle(e), [a, b] = [light(rgb(style.color)), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) wrong.push(`${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
+  }
+  return {ground: light(ground(document.body)), wrong};
+}
+"""
+
+
+@pytest.mark.parametrize(("options", "dark"), [(DESKTOP, False), (DARK, True)], ids=["light", "dark"])
+def test_every_text_can_be_read_in_light_and_dark(
+    visit: Visit, new_page: Callable[..., Page], options: dict[str, object], *, dark: bool
+) -> None:
+    page, wrong = new_page(**options), {}
+    for path, _ in visit(page):
+        seen = page.evaluate(CONTRAST)
+        assert (seen["ground"] < 0.1) is dark, path
+        if seen["wrong"]:
+            wrong[path] = seen["wrong"]
+    assert wrong == {}
+
+
+def test_no_page_asks_another_origin_and_each_weighs_little(town: Town, visit: Visit, browser: Browser) -> None:
+    context = browser.new_context(**DESKTOP)
+    requests: list[Request] = []
+    context.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks what it is given
+    page = context.new_page()
+    paths = [(path, page.url) for path, _ in visit(page)]
+    state = context.storage_state()
+    context.close()
+    strangers = {request.url for request in requests if not request.url.startswith((town.url, "blob:", "data:"))}
+    assert strangers == set()
+    heavy = {}
+    for path, url in paths:
+        weight = weigh(browser, url, state)
+        if not 0 < weight <= MOST_BYTES:
+            heavy[path] = weight
+    assert heavy == {}
+
+
+def weigh(browser: Browser, url: str, state: object) -> int:
+    """Return the bytes of a page with all that it loads, on the first visit."""
+    context = browser.new_context(storage_state=state, **DESKTOP)  # type: ignore[arg-type]
+    answers: list[Response] = []
+    context.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - the same
+    page = context.new_page()
+    page.goto(url)
+    weight = sum(len(answer.body()) for answer in answers if answer.status < 300 or answer.status >= 400)
+    context.close()
+    return weight
+
+
+# --- by keyboard
+
+
+def test_signing_in_takes_no_mouse(town: Town, page: Page) -> None:
+    person, factor = town.protected()
+    page.goto(f"{town.url}/sign-in")
+    expect(page.locator("#email")).to_be_focused()
+    page.keyboard.type(person.email)
+    page.keyboard.press("Tab")
+    expect(page.locator("#password")).to_be_focused()
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    show = page.get_by_role("button", name="Show password")
+    expect(show).to_be_focused()
+    page.keyboard.press("Space")
+    assert page.locator("#password").get_attribute("type") == "text"
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#code")).to_be_focused()
+    page.keyboard.type(factor.phone.code(now()))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
+
+
+def test_one_can_skip_to_the_content(town: Town, page: Page) -> None:
+    person = town.somebody()
+    town.sign_in(page, person)
+    page.goto(f"{town.url}/profile")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_nobody_can_miss_what_has_the_focus(town: Town, page: Page) -> None:
+    page.goto(f"{town.url}/sign-in")
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        ring = page.evaluate(
+            """() => { const e = document.activeElement, s = getComputedStyle(e), o = getComputedStyle(e, null);
+            return e === document.body ? null : [e.outerHTML.slice(0, 60), o.outlineStyle, parseFloat(s.outlineWidth),
+            s.boxShadow]; }"""
+        )
+        if ring is not None:
+            _, style, width, shadow = ring
+            assert (style != "none" and width >= 3) or "3px" in shadow, ring
+
+
+# --- errors
+
+
+def test_one_thing_wrong_gets_the_focus_and_is_said_at_its_field(town: Town, page: Page) -> None:
+    page.goto(f"{town.url}/sign-in")
+    page.locator("#email").fill("ada@acme.example")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    assert page.title() == "Error: Sign in - Twofold"
+    password = page.locator("#password")
+    expect(password).to_be_focused()
+    expect(password).to_have_attribute("aria-invalid", "true")
+    assert "password-error" in str(password.get_attribute("aria-describedby"))
+    expect(page.locator("#password-error")).to_contain_text("Enter your password.")
+    expect(page.get_by_role("alert")).to_contain_text("Enter your password.")
+    expect(page.locator("#email")).to_have_value("ada@acme.example")
+
+
+def test_of_several_things_wrong_the_summary_gets_the_focus_and_leads_to_each(town: Town, page: Page) -> None:
+    page.goto(f"{town.url}/sign-in")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text("2 things need your attention")
+    summary.get_by_role("link", name="Enter your password.").click()
+    expect(page.locator("#password")).to_be_focused()
+
+
+# --- what browsers and password managers go by
+
+
+def test_fields_tell_password_managers_what_they_are(town: Town, page: Page) -> None:
+    page.goto(f"{town.url}/sign-in")
+    assert autocomplete(page) == {"email": "username", "password": "current-password"}
+    person, factor = town.protected()
+    town.sign_in(page, person)
+    assert autocomplete(page) == {"code": "one-time-code"}
+    assert page.locator("#code").get_attribute("inputmode") == "numeric"
+    page.locator("#code").fill(factor.phone.code(now()))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
+    page.goto(f"{town.url}/profile/password")
+    assert autocomplete(page) == {
+        "": "username", "password": "current-password", "new_password": "new-password", "code": "one-time-code",
+    }  # fmt: skip
+
+
+def autocomplete(page: Page) -> dict[str, str]:
+    """Return what each field is said to hold, by its name; the field for password managers alone has none."""
+    fields: dict[str, str] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("main input:not([type=hidden])")]
+        .map(e => [e.name, e.autocomplete]))"""
+    )
+    return fields

@@ -1,0 +1,286 @@
+"""The life of a second factor, end to end, in a real browser with an independent authenticator."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+from playwright.sync_api import Page, expect
+
+from tests.harness.authenticator import Authenticator
+from tests.harness.people import PASSWORD
+from tests.journeys.conftest import Town, now
+
+NEXT = timedelta(seconds=30)
+
+
+def heading(page: Page, words: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(words)
+
+
+def press(page: Page, words: str) -> None:
+    page.get_by_role("button", name=words, exact=True).click()
+
+
+def follow(page: Page, words: str) -> None:
+    page.get_by_role("main").get_by_role("link", name=words).first.click()
+
+
+def prove(page: Page, code: str) -> None:
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.locator("#code").fill(code)
+
+
+def scan(page: Page) -> Authenticator:
+    """Read the QR code off the screen; the link beside it and the key below say the same."""
+    heading(page, "Scan the QR code")
+    qr = page.locator(".qr")
+    qr.scroll_into_view_if_needed()
+    phone = Authenticator.scan(page.screenshot())
+    assert Authenticator.open(str(page.locator("a.enrol__open").get_attribute("href"))) == phone
+    assert Authenticator.type_in(page.locator("#key").inner_text()).secret == phone.secret
+    return phone
+
+
+def backup_code(page: Page) -> str:
+    return re.sub(r"\s", "", page.locator("#backup-code").inner_text())
+
+
+def save(page: Page, button: str) -> None:
+    page.get_by_role("checkbox").check()
+    press(page, button)
+
+
+def sign_out(page: Page) -> None:
+    press(page, "Sign out")
+    expect(page.get_by_role("status").first).to_have_text("You are signed out.")
+
+
+def set_up(page: Page) -> tuple[Authenticator, str]:
+    """Set two-factor authentication up, from the profile back to the profile."""
+    follow(page, "Configure")
+    heading(page, "Confirm it's you")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    press(page, "Continue")
+    phone = scan(page)
+    page.reload()
+    assert scan(page) == phone
+    page.locator("#code").fill(phone.code(now()))
+    press(page, "Verify")
+    heading(page, "Save your backup code")
+    code = backup_code(page)
+    save(page, "Done")
+    expect(page.get_by_role("status").first).to_have_text(
+        "Two-factor authentication is on, and your backup code is saved."
+    )
+    return phone, code
+
+
+def paste(page: Page, text: str) -> None:
+    """Paste into whatever has the focus, as people do."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    page.keyboard.press("Control+V")
+
+
+def test_set_up_sign_in_lose_the_phone_come_in_by_backup_code(
+    town: Town, page: Page, new_page: Callable[..., Page]
+) -> None:
+    person = town.somebody()
+    town.sign_in(page, person)
+    heading(page, "Profile")
+    phone, first = set_up(page)
+    assert (phone.issuer, phone.label) == ("Twofold", f"Twofold:{person.email}")
+    sign_out(page)
+
+    # sign in with a code of the app, pasted as the app shows it
+    town.sign_in(page, person)
+    heading(page, "Enter your code")
+    expect(page.locator("#code")).to_be_focused()
+    code = phone.code(now() + NEXT)
+    paste(page, f"{code[:3]} {code[3:]}")
+    expect(page.locator("#code")).to_have_value(f"{code[:3]} {code[3:]}")
+    page.keyboard.press("Enter")
+    heading(page, "Profile")
+    sign_out(page)
+
+    # the phone is gone
+    town.sign_in(page, person)
+    follow(page, "Use a backup code")
+    heading(page, "Use a backup code")
+    page.locator("#backup_code").fill(first.lower())
+    press(page, "Continue")
+    heading(page, "Your new backup code")
+    second = backup_code(page)
+    assert second != first
+    page.reload()
+    assert backup_code(page) == second
+    press(page, "Continue")
+    expect(page.locator("#saved-error")).to_contain_text("Save the code, then tick the box.")
+    assert backup_code(page) == second
+    save(page, "Continue")
+    heading(page, "Profile")
+    expect(page.get_by_text("You may not have your backup code")).to_have_count(0)
+
+    # the first one is spent
+    other = new_page()
+    town.sign_in(other, person)
+    follow(other, "Use a backup code")
+    other.locator("#backup_code").fill(first)
+    press(other, "Continue")
+    expect(other.locator("#backup_code-error")).to_contain_text("That backup code has been used.")
+
+
+def test_whoever_closes_the_browser_at_the_new_backup_code_is_warned_and_regenerates(
+    town: Town, new_page: Callable[..., Page]
+) -> None:
+    person, factor = town.protected()
+    closed = new_page()
+    town.sign_in(closed, person)
+    closed.goto(f"{town.url}/sign-in/backup-code")
+    closed.locator("#backup_code").fill(factor.backup_code)
+    press(closed, "Continue")
+    heading(closed, "Your new backup code")
+    unseen = backup_code(closed)
+    closed.close()
+
+    page = new_page()
+    town.sign_in(page, person, factor.phone.code(now()))
+    expect(page.get_by_text("You may not have your backup code")).to_be_visible()
+    follow(page, "Regenerate")
+    heading(page, "Regenerate backup code")
+    prove(page, factor.phone.code(now() + NEXT))
+    press(page, "Regenerate")
+    heading(page, "Your new backup code")
+    assert backup_code(page) != unseen
+    save(page, "Done")
+    expect(page.get_by_text("You may not have your backup code")).to_have_count(0)
+
+
+def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(town: Town, page: Page) -> None:
+    person, factor = town.protected()
+    town.sign_in(page, person, factor.phone.code(now()))
+
+    # replace my phone: the old one counts until the new one is confirmed
+    follow(page, "Replace my phone")
+    prove(page, factor.phone.code(now() + NEXT))
+    press(page, "Continue")
+    new_phone = scan(page)
+    page.locator("#code").fill(new_phone.code(now()))
+    press(page, "Verify")
+    heading(page, "Save your backup code")
+    assert backup_code(page) != factor.backup_code
+    save(page, "Done")
+
+    # add another one, with a name
+    follow(page, "Add")
+    prove(page, new_phone.code(now() + NEXT))
+    page.get_by_label("Name of the new authenticator").fill("Tablet")
+    press(page, "Continue")
+    tablet = scan(page)
+    page.locator("#code").fill(tablet.code(now()))
+    press(page, "Verify")
+    heading(page, "Authenticator added")
+    follow(page, "Done")
+
+    # rename it
+    follow(page, "Your authenticators")
+    page.get_by_role("link", name="Rename Tablet").click()
+    page.get_by_label("Name").fill("Kitchen tablet")
+    press(page, "Save")
+    expect(page.get_by_role("heading", level=2, name="Kitchen tablet")).to_be_visible()
+
+    # remove it, and with a last question everything
+    page.get_by_role("link", name="Remove Kitchen tablet").click()
+    heading(page, "Remove authenticator")
+    prove(page, tablet.code(now() + NEXT))
+    press(page, "Remove")
+    expect(page.get_by_role("status").first).to_have_text(
+        "The authenticator is removed. Your other sessions have ended."
+    )
+    follow(page, "Remove")
+    heading(page, "Remove two-factor authentication")
+    town.an_hour_passes(person)
+    prove(page, new_phone.code(now()))
+    press(page, "Continue")
+    expect(page.get_by_text("Remove it now?")).to_be_visible()
+    press(page, "Remove")
+    expect(page.get_by_role("status").first).to_have_text(
+        "Two-factor authentication is off. Your other sessions have ended."
+    )
+    sign_out(page)
+    town.sign_in(page, person)
+    heading(page, "Profile")
+
+
+def test_five_wrong_codes_lock_and_the_lock_page_says_who_helps(town: Town, page: Page) -> None:
+    person, factor = town.protected()
+    town.people.person(
+        person.email.replace("ada", "grace"), account=person.account_id, role="admin", name="Grace Hopper"
+    )
+    town.sign_in(page, person)
+    for _ in range(5):
+        page.locator("#code").fill(factor.phone.wrong_code(now()))
+        press(page, "Verify")
+        expect(page.locator("#code-error")).to_contain_text("That code is not right.")
+        expect(page.locator("#code")).to_have_value("")
+        expect(page.locator("#code")).to_be_focused()
+    page.locator("#code").fill(factor.phone.code(now()))
+    press(page, "Verify")
+    heading(page, "Your account is locked")
+    expect(page.get_by_text("Your account is locked after five wrong codes.")).to_contain_text("Grace Hopper")
+    expect(page.get_by_text("Nobody available?")).to_contain_text("support@operator.example")
+    page.goto(f"{town.url}/profile")
+    heading(page, "Sign in")
+
+
+def test_everything_works_without_javascript(town: Town, without_javascript: Page) -> None:
+    page, person = without_javascript, town.somebody()
+    town.sign_in(page, person)
+    phone, _ = set_up(page)
+    sign_out(page)
+    town.sign_in(page, person, phone.code(now() + NEXT))
+    heading(page, "Profile")
+    follow(page, "Regenerate")
+    town.an_hour_passes(person)
+    prove(page, phone.code(now()))
+    press(page, "Regenerate")
+    heading(page, "Your new backup code")
+    assert len(backup_code(page).split("-")) == 6
+    for button in ("Copy", "Download", "Print", "Show"):
+        expect(page.get_by_role("button", name=button, exact=True)).to_have_count(0)
+    save(page, "Done")
+    heading(page, "Profile")
+
+
+def test_the_backup_code_can_be_copied_and_downloaded(town: Town, page: Page) -> None:
+    person, factor = town.protected()
+    town.sign_in(page, person, factor.phone.code(now()))
+    follow(page, "Regenerate")
+    prove(page, factor.phone.code(now() + NEXT))
+    press(page, "Regenerate")
+    shown = backup_code(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press(page, "Copy")
+    expect(page.locator(".copy__said")).not_to_have_text("")
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+    with page.expect_download() as download:
+        press(page, "Download")
+    assert download.value.suggested_filename == "twofold-backup-code.txt"
+    text = download.value.path().read_text()
+    assert shown in text
+    assert person.email in text
+    expect(page.get_by_role("button", name="Print", exact=True)).to_be_visible()
+
+
+def test_a_key_can_be_copied_to_set_up_on_the_same_phone(town: Town, phone: Page) -> None:
+    page, person = phone, town.somebody()
+    town.sign_in(page, person)
+    follow(page, "Configure")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    press(page, "Continue")
+    app = Authenticator.open(str(page.get_by_role("link", name="Open in your app").get_attribute("href")))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press(page, "Copy key")
+    expect(page.locator(".copy__said")).not_to_have_text("")
+    assert Authenticator.type_in(str(page.evaluate("navigator.clipboard.readText()"))).secret == app.secret
+    assert page.locator("#code").get_attribute("inputmode") == "numeric"
