@@ -163,6 +163,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
     cores = os.cpu_count() or 1
     quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
+    app.state.stopping = False
     app.state.lanes = Lanes(quick_threads=quick_threads, password_threads=max(2, cores))
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
     if worker is not None:
