@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 Turn = Callable[[Any], Any]
 
+CURSOR = "twofold_cursor"  # its key in what SQLAlchemy keeps beside a connection and forgets when that is lost
+
 
 class Statement:
     """A statement that is executed with the same parameters each time; values differ.
@@ -27,10 +29,8 @@ class Statement:
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
         """Execute, and return the rows as named tuples."""
-        prepared, cursor = self._execute(connection, values)
-        rows = [prepared.row(row) for row in cursor.fetchall()]
-        cursor.close()
-        return rows
+        prepared = self._prepared_for(connection.dialect, values)
+        return [prepared.row(row) for row in _execute(connection, prepared, values).rows]
 
     def row(self, connection: sa.Connection, **values: Any) -> Any:
         """Execute, and return the first row, or None."""
@@ -39,29 +39,42 @@ class Statement:
 
     def count(self, connection: sa.Connection, **values: Any) -> int:
         """Execute, and return how many rows were stored, changed or deleted."""
-        _, cursor = self._execute(connection, values)
-        count = int(cursor.rowcount)
-        cursor.close()
-        return count
+        return _execute(connection, self._prepared_for(connection.dialect, values), values).changed
 
-    def _execute(self, connection: sa.Connection, values: Mapping[str, Any]) -> "tuple[_Prepared, Any]":
-        prepared = self._prepared.get(connection.dialect.name) or self._prepare(connection.dialect, values)
-        text, parameters = prepared.text, prepared.parameters(values)
-        if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
-            return prepared, connection.exec_driver_sql(text, parameters, {"preserve_rowcount": True})
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(text, parameters)
-        except Exception as error:
-            # Raises SQLAlchemy's own error in the place of the driver's, and takes a lost connection out of the pool.
-            connection._handle_dbapi_exception(error, text, parameters, cursor, None)  # noqa: SLF001 - the same
-            raise
-        return prepared, cursor
-
-    def _prepare(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
-        chosen = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
-        prepared = self._prepared[dialect.name] = _prepare(chosen, dialect, list(values))
+    def _prepared_for(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
+        prepared = self._prepared.get(dialect.name)
+        if prepared is None:
+            chosen = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
+            prepared = self._prepared[dialect.name] = _prepare(chosen, dialect, list(values))
         return prepared
+
+
+class _Outcome(NamedTuple):
+    """What comes of a statement."""
+
+    rows: Sequence[Any]
+    changed: int
+
+
+def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Outcome:
+    text, parameters = prepared.text, prepared.parameters(values)
+    if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
+        result = connection.exec_driver_sql(text, parameters, {"preserve_rowcount": True})
+        return _Outcome(result.fetchall() if result.returns_rows else (), result.rowcount)
+    cursor = connection.info.get(CURSOR) or _open_cursor(connection)
+    try:
+        cursor.execute(text, parameters)
+        return _Outcome(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
+    except Exception as error:
+        # Raises SQLAlchemy's own error in the place of the driver's, and takes a lost connection out of the pool.
+        connection._handle_dbapi_exception(error, text, parameters, None, None)  # noqa: SLF001 - the same
+        raise
+
+
+def _open_cursor(connection: sa.Connection) -> Any:
+    """Open the one cursor that a connection needs, since its rows are always fetched at once."""
+    cursor = connection.info[CURSOR] = connection.connection.cursor()
+    return cursor
 
 
 class _Parameter(NamedTuple):

@@ -70,9 +70,10 @@ def prove_password(
     A client that has completed a sign-in of this user before has a count of its own.
     """
     client_hash = digest(client or "")
-    with house.db.write() as connection:
+    with house.db.read() as connection:
         person, known, counts = records.person_and_client(connection, email_key(email), client_hash, at)
-        throttle = _throttle_of(email, client_hash if known else None, person)
+    throttle = _throttle_of(email, client_hash if known else None, person)
+    with house.db.write_one() as connection:
         if not records.charge_password(connection, throttle, at):
             due = records.next_password_try(connection, throttle) or at
             return Wait(max(1, math.ceil((due - at).total_seconds())))

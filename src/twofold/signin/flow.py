@@ -49,9 +49,10 @@ def submit_password(
     if not isinstance(proved, lockouts.Proved):
         return proved
     person = proved.person
-    with house.db.write() as connection:
+    step = first_step(person, person.eligibility(house.settings.two_factor_editions, at))
+    # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
+    with house.db.write(lasting=step is not Step.CODE) as connection:
         lockouts.settle(connection, proved)
-        step = first_step(person, person.eligibility(house.settings.two_factor_editions, at))
         if step is Step.DONE:
             return (
                 enter(
