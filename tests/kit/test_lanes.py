@@ -1,9 +1,11 @@
 import asyncio
+import functools
+import os
 import threading
 
 import pytest
 
-from twofold.kit.web.lanes import Lane, Overloaded
+from twofold.kit.web.lanes import Lane, Lanes, Overloaded
 
 
 def test_a_lane_runs_as_many_as_it_has_threads_and_lets_the_others_wait() -> None:
@@ -63,6 +65,55 @@ def test_what_is_raised_in_a_lane_comes_out_and_leaves_its_place() -> None:
         lane.close()
 
     in_a_thread(run)
+
+
+def test_the_threads_of_a_lane_that_gives_way_come_after_others_and_nobody_else_does() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def run() -> None:
+        usual = priority()
+        lanes = Lanes(quick_threads=1, password_threads=1)
+        assert await lanes.quick.run(priority) == usual
+        assert await lanes.password.run(priority) > usual
+        assert priority() == usual
+        lanes.close()
+
+    in_a_thread(run)
+
+
+def test_a_lane_that_is_closed_has_done_what_waited() -> None:
+    done: list[int] = []
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10)
+        waiting = [asyncio.create_task(lane.run(functools.partial(done.append, n))) for n in range(5)]
+        await asyncio.sleep(0)
+        lane.close()
+        await asyncio.gather(*waiting)
+
+    in_a_thread(run)
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    gate, done = threading.Event(), list[str]()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10)
+        first = asyncio.create_task(lane.run(lambda: gate.wait(5)))
+        given_up = asyncio.create_task(lane.run(lambda: done.append("given up")))
+        last = asyncio.create_task(lane.run(lambda: done.append("last")))
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(first, last)
+        assert lane.inside == 0
+        lane.close()
+
+    in_a_thread(run)
+    assert done == ["last"]
 
 
 def in_a_thread(run: object) -> None:

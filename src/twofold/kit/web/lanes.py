@@ -8,9 +8,11 @@ letting everybody wait. Small pools are the fast ones: more threads fight for th
 import asyncio
 import contextvars
 import functools
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from twofold.kit.db import ComesToWrite, only_reading
@@ -18,6 +20,9 @@ from twofold.kit.patience import hurry
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
 
 
 class Overloaded(Exception):
@@ -30,7 +35,9 @@ class Lane:
     A ThreadPoolExecutor would do, at three times the CPU: each of its hand-overs makes a second future and a lock.
     """
 
-    def __init__(self, name: str, threads: int, most_waiting: int) -> None:
+    def __init__(self, name: str, threads: int, most_waiting: int, *, gives_way: bool = False) -> None:
+        """Start the threads; where the lane `gives_way`, the system runs other threads first when cores are short."""
+        self._gives_way = gives_way
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._most = threads + most_waiting
         self.inside = 0
@@ -65,6 +72,8 @@ class Lane:
 
     def _work(self) -> None:
         hurry()
+        if self._gives_way and sys.platform == "linux":  # elsewhere this would be the whole process
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
         while (job := self._queue.get()) is not None:
             if job.result.cancelled():  # whoever asked has hung up
                 continue
@@ -99,7 +108,7 @@ class Lanes:
 
     def __init__(self, *, quick_threads: int, password_threads: int) -> None:
         self.quick = Lane("quick", quick_threads, 512)
-        self.password = Lane("password", password_threads, 192)
+        self.password = Lane("password", password_threads, 192, gives_way=True)
 
     def close(self) -> None:
         """Stop both."""
