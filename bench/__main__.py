@@ -2,56 +2,84 @@
 
 python -m bench            every operation, both databases, 1 and 2 workers, 8 and 32 connections; keeps the results
 python -m bench --quick    the same in a minute and a half; prints the results and keeps nothing
+python -m bench storm      four times as many passwords as can be hashed: do other requests get through?
+python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
 
 import argparse
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from bench import plan, report
+from bench import plan, report, scale, storm
 from bench.plan import Results
+from bench.scale import Grown, Size
+from bench.storm import Storm
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 
+T = TypeVar("T")
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("what", nargs="?", choices=("main", "report"), default="main")
-    parser.add_argument("--quick", action="store_true")
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
+    parser.add_argument("what", nargs="?", choices=("main", "storm", "scale", "report"), default="main")
+    parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
+    parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
+    parser.add_argument("--events", type=int, default=10_000_000, help="of scale, at the larger size")
     arguments = parser.parse_args()
-    if arguments.what == "report":
-        write_report()
-    elif arguments.quick:
-        show(plan.run(plan.QUICK))
-    else:
-        results = plan.run(plan.FULL)
-        keep("main", results)
-        show(results)
+    match arguments.what:
+        case "main":
+            results = plan.run(plan.QUICK if arguments.quick else plan.FULL)
+            show(results)
+            keep("main", results, kept=not arguments.quick)
+        case "storm":
+            keep("storm", storm.run(short=arguments.quick), kept=not arguments.quick)
+        case "scale":
+            sizes = [Size(10_000, 0), Size(arguments.people, arguments.events)]
+            keep("scale", scale.run(sizes), kept=not arguments.quick)
+        case _:
+            pass
+    if not arguments.quick:
         write_report()
 
 
 def show(results: Results) -> None:
     """Print the tables."""
+    blocks = report.blocks_of(results)
     for name in ("machine", "goals", "floor", *(f"cells-{store}" for store in results.plan.stores), "statements"):
-        print(report.blocks_of(results)[name], end="\n\n")
+        print(blocks[name], end="\n\n")
 
 
-def keep(name: str, results: msgspec.Struct) -> None:
+def keep(name: str, results: object, *, kept: bool) -> None:
     """Keep results as JSON."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    if kept:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 
 
 def write_report() -> None:
     """Write the document and its plots from whatever results there are."""
-    main_results = msgspec.json.decode((RESULTS / "main.json").read_bytes(), type=Results)
-    report.write_plots(main_results, RESULTS)
-    report.write_blocks(DOCUMENT, report.blocks_of(main_results))
+    blocks: dict[str, str] = {}
+    if main_results := kept_results("main", Results):
+        report.write_plots(main_results, RESULTS)
+        blocks |= report.blocks_of(main_results)
+    if storms := kept_results("storm", list[Storm]):
+        blocks["storm"] = report.storm_table(storms)
+    if grown := kept_results("scale", list[Grown]):
+        report.write_growth_plot(grown, RESULTS)
+        blocks["scale"] = report.growth_table(grown)
+    report.write_blocks(DOCUMENT, blocks)
+
+
+def kept_results(name: str, kind: type[T]) -> T | None:
+    """Read results that were kept, if there are any."""
+    path = RESULTS / f"{name}.json"
+    return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else None
 
 
 if __name__ == "__main__":

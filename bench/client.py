@@ -34,6 +34,11 @@ class Connection(asyncio.Protocol):
         _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
         return connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server has not hung up."""
+        return self._transport is not None and not self._transport.is_closing()
+
     async def send(self, request: bytes) -> Answer:
         """Send a request and wait for its answer."""
         assert self._transport is not None

@@ -21,6 +21,8 @@ from bench.counts import COUNTS, Counts
 from twofold.app import build_app, build_house
 from twofold.settings import load
 
+IN_TRANSACTION = "bench_in_transaction"
+
 _in_request: ContextVar[bool] = ContextVar("in_request", default=False)
 
 
@@ -33,6 +35,7 @@ class Counting:
         self._commits = 0
         sa.event.listen(engine, "before_cursor_execute", self._statement)
         sa.event.listen(engine, "commit", self._commit)
+        sa.event.listen(engine, "rollback", lambda connection: connection.info.pop(IN_TRANSACTION, None))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["path"] == COUNTS:
@@ -44,11 +47,16 @@ class Counting:
         finally:
             _in_request.reset(mark)
 
-    def _statement(self, _c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:  # noqa: FBT001 - SQLAlchemy's signature
-        if _in_request.get() and not statement.startswith("BEGIN"):
+    def _statement(self, connection: sa.Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        verb = statement.partition(" ")[0]
+        if verb == "BEGIN":
+            connection.info[IN_TRANSACTION] = True
+        elif _in_request.get() and verb != "PRAGMA":
             self._texts[statement] += 1
+            self._commits += verb != "SELECT" and IN_TRANSACTION not in connection.info  # a transaction of its own
 
-    def _commit(self, _connection: sa.Connection) -> None:
+    def _commit(self, connection: sa.Connection) -> None:
+        connection.info.pop(IN_TRANSACTION, None)
         self._commits += _in_request.get()
 
     async def _tell(self, send: Send) -> None:

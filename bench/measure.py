@@ -7,12 +7,13 @@ from bench.load import Job, Seen
 from bench.subject import LoadProgram, Store
 from tests.harness.server import Server
 
-# Each of these starts a session and uses its people up; the others may come back to the same ones.
-USES_UP = {"full_sign_in", "second_factor", "backup_code_sign_in"}
+# Each of these uses its people up; the others may come back to the same ones.
+STARTS_SESSION = {"full_sign_in", "second_factor", "backup_code_sign_in"}
+USES_UP = {*STARTS_SESSION, "password"}
 PEOPLE_FOR_READS = 2_000
 
 # How many a second are more than any machine at hand does: so many people are set aside.
-MOST_PER_SECOND = {"full_sign_in": 200, "backup_code_sign_in": 200, "second_factor": 2_000}
+MOST_PER_SECOND = {"full_sign_in": 200, "backup_code_sign_in": 200, "second_factor": 2_000, "password": 200}
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -38,6 +39,11 @@ class People:
     def __init__(self, count: int) -> None:
         self._count = count
         self._next = 0
+
+    @property
+    def left(self) -> int:
+        """How many nobody had so far."""
+        return self._count - self._next
 
     def take(self, count: int) -> range:
         """Return people whom nobody had before.
@@ -89,7 +95,7 @@ def job_of(server: Server, operation: str, connections: int, seconds: float, peo
 
 def _check_sessions(store: Store, job: Job, seen: Seen, before: int) -> None:
     """A sign-in counts only where the database holds its session."""
-    expected = seen.operations if job.operation in USES_UP else 0
+    expected = seen.operations if job.operation in STARTS_SESSION else 0
     made = seed.count_sessions(store.db) - before
     if made != expected:
         raise RuntimeError(f"{job.operation}: {seen.operations} operations made {made} sessions")

@@ -6,11 +6,17 @@ from collections.abc import Awaitable, Callable
 from bench import crowd
 from bench.client import Answer, Connection, get, post
 
+NO_ROOM = 503
+
 Operation = Callable[[Connection, int], Awaitable[None]]
 
 
 class WrongAnswer(Exception):
     """The server did not do what it was asked, so that its speed means nothing."""
+
+
+class Refused(WrongAnswer):
+    """The server has no room for it at the moment, and says so (503)."""
 
 
 async def full_sign_in(connection: Connection, n: int) -> None:
@@ -32,6 +38,11 @@ async def second_factor(connection: Connection, n: int) -> None:
     _has(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
 
 
+async def password(connection: Connection, n: int) -> None:
+    """Prove the password alone: a sign-in that is left there."""
+    await _password(connection, n)
+
+
 async def session_check(connection: Connection, n: int) -> None:
     """Ask who is signed in."""
     bearer = f"Bearer {crowd.token('session', n)}"
@@ -51,6 +62,8 @@ async def _password(connection: Connection, n: int) -> str:
 
 
 def _has(answer: Answer, status: int, what: str) -> None:
+    if answer.status == NO_ROOM:
+        raise Refused("503")
     if answer.status != status or what.encode() not in answer.body:
         raise WrongAnswer(f"{answer.status} instead of {status} with {what}: {answer.body[:300]!r}")
 
@@ -60,5 +73,6 @@ OPERATIONS: dict[str, Operation] = {
     "second_factor": second_factor,
     "backup_code_sign_in": backup_code_sign_in,
     "session_check": session_check,
+    "password": password,
     "sign_in_page": sign_in_page,
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, LABEL_WIDTH, BAR_HEIGHT, GAP, TOP = 760, 250, 18, 8, 64
+WIDTH, LABEL_WIDTH, BAR_HEIGHT, GAP, TOP = 760, 270, 18, 8, 64
 COLOURS = ("#3a6ea5", "#c98a1b", "#5c8f5c", "#9a5b8c")
 
 # Both themes from one file: the reader's browser chooses.

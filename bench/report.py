@@ -1,13 +1,15 @@
 """Turning results into tables, plots, and the generated parts of docs/performance.md."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
 from bench.measure import Cell
 from bench.plan import Counted, Results
 from bench.plots import Bar, bars
+from bench.scale import Grown
+from bench.storm import Storm
 
 NAMES = {
     "full_sign_in": "full sign-in (password + code)",
@@ -147,6 +149,68 @@ def statements_table(results: Results) -> str:
         for operation, stores in by_store.items()
     ]  # fmt: skip
     return _table(("operation", *(f"{STORES[store]}: statements / commits" for store in results.plan.stores)), rows)
+
+
+def storm_table(storms: Sequence[Storm]) -> str:
+    """Show what got through a storm of passwords."""
+    rows = []
+    for storm in storms:
+        for name in ("session_check", "second_factor"):
+            calm, rough = getattr(storm.calm, name), getattr(storm.storm, name)
+            rows.append((
+                STORES[storm.store], NAMES[name], f"{calm.p50:.1f} / {calm.p99:.1f}",
+                f"{rough.p50:.1f} / **{rough.p99:.1f}**", str(rough.operations), str(rough.refused),
+            ))  # fmt: skip
+        passwords = storm.storm.password
+        if passwords is not None:
+            rows.append((
+                STORES[storm.store],
+                f"passwords: {storm.capacity:.0f}/s possible, {storm.offered:.0f}/s offered", "",
+                f"{passwords.p50:.0f} / {passwords.p99:.0f}", str(passwords.operations), str(passwords.refused),
+            ))  # fmt: skip
+    head = ("database", "operation", "calm: p50 / p99 ms", "storm: p50 / p99 ms", "done", "refused (503)")
+    return _table(head, rows)
+
+
+def growth_table(grown: Sequence[Grown]) -> str:
+    """Show each size, and how the larger ones compare with the smallest of the same database."""
+    rows = []
+    for one in grown:
+        smallest = next(other for other in grown if other.store == one.store)
+        bare = median(f.cpu_ms for f in one.floor if f.threads == 2)
+        bare_there = median(f.cpu_ms for f in smallest.floor if f.threads == 2)
+        for name in ("full_sign_in", "second_factor", "session_check"):
+            here, there = _of(one, name), _of(smallest, name)
+            rows.append((
+                STORES[one.store], f"{one.size.people:,} / {one.size.events:,}", NAMES[name], f"{here.cpu:.2f}",
+                here.spread, f"{here.database_cpu:.2f}", f"{here.per_second:.0f}", f"{bare:.2f}",
+                f"{here.cpu / there.cpu:.2f}", f"{(here.cpu / bare) / (there.cpu / bare_there):.2f}",
+            ))  # fmt: skip
+    head = (
+        "database", "people / events", "operation", "CPU ms", "of the rounds", "database CPU ms", "a second",
+        "bare hash, the same minutes", "against the smallest", "the same, per bare hash",
+    )  # fmt: skip
+    sizes = "; ".join(
+        f"{STORES[one.store]} with {one.size.people:,} people: {one.bytes_on_disk / 2**30:.1f} GiB, "
+        f"{len(one.read_through)} statements that read a table through"
+        for one in grown
+    )
+    return f"{_table(head, rows)}\n\n{sizes}."
+
+
+def write_growth_plot(grown: Sequence[Grown], folder: Path) -> None:
+    """Draw what takes no password at each size."""
+    rows = [
+        Bar(f"{NAMES[name]}, {STORES[one.store]}, {one.size.people:,}", (found.cpu, found.database_cpu))
+        for name in ("second_factor", "session_check")
+        for one in grown
+        for found in [_of(one, name)]
+    ]
+    bars(folder / "growth.svg", "CPU as the database grows", "ms CPU", ("Twofold", "database"), rows)
+
+
+def _of(grown: Grown, operation: str) -> Group:
+    return Group(cell for cell in grown.cells if cell.operation == operation)
 
 
 def write_plots(results: Results, folder: Path) -> None:

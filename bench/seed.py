@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bench import crowd
-from twofold.directory.tables import accounts, users
+from twofold.directory.tables import account_domains, accounts, users
 from twofold.factors.flow import identity
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.factors.totp import NEVER
@@ -27,18 +27,24 @@ from twofold.signin.tables import sign_in_attempts
 
 ROWS_AT_ONCE = 20_000
 
+# Accounts with single sign-on stand beside the crowd's, numbered from here on: each address is looked up among them.
+SSO, SSO_ACCOUNTS = 10**9, 2_000
+
 Row = dict[str, Any]
+Told = Callable[[str, int], None]
 
 
-def fill(db: Database, vault: Vault, hasher: Hasher, people: Sequence[int]) -> None:
+def fill(db: Database, vault: Vault, hasher: Hasher, people: Sequence[int], told: Told = lambda *_: None) -> None:
     """Store people with accounts, passwords, authenticators and backup codes, signed out."""
     made, hashed = crowd.long_ago(), hasher.hash(crowd.PASSWORD)
     homes = sorted({n // crowd.PEOPLE_PER_ACCOUNT for n in people})
-    insert(db, accounts, (_account(home, made) for home in homes))
-    insert(db, users, (_user(n, hashed, made) for n in people))
-    insert(db, authenticators, (_authenticator(n, vault, made) for n in people))
-    insert(db, second_factor_budgets, (_budget(n) for n in people))
-    insert(db, backup_codes, (_backup_code(n, made) for n in people))
+    insert(db, accounts, (_account(home, made) for home in homes), told)
+    insert(db, accounts, (_account(SSO + n, made) | {"sso": True} for n in range(SSO_ACCOUNTS)))
+    insert(db, account_domains, map(_domain, range(SSO_ACCOUNTS)))
+    insert(db, users, (_user(n, hashed, made) for n in people), told)
+    insert(db, authenticators, (_authenticator(n, vault, made) for n in people), told)
+    insert(db, second_factor_budgets, (_budget(n) for n in people), told)
+    insert(db, backup_codes, (_backup_code(n, made) for n in people), told)
     learn(db)
 
 
@@ -72,13 +78,13 @@ def settle(db: Database) -> None:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if db.on_sqlite else "CHECKPOINT")
 
 
-def insert(db: Database, table: sa.Table, rows: Iterable[Row], told: Callable[[int], None] = lambda _: None) -> None:
-    """Store many rows that all have the same columns; `told` hears how many are in."""
+def insert(db: Database, table: sa.Table, rows: Iterable[Row], told: Told = lambda *_: None) -> None:
+    """Store many rows that all have the same columns; `told` hears of which table how many are in."""
     stream, done = iter(rows), 0
     while batch := list(islice(stream, ROWS_AT_ONCE)):
         (_insert_sqlite if db.on_sqlite else _copy)(db, table, batch)
         done += len(batch)
-        told(done)
+        told(table.name, done)
 
 
 def _insert_sqlite(db: Database, table: sa.Table, batch: list[Row]) -> None:
@@ -115,6 +121,10 @@ def _account(n: int, made: datetime) -> Row:
         "edition": "enterprise", "is_operator": False, "sso": False, "sso_url": None, "seats": None,
         "policy": "optional", "required_from": None, "created_at": made,
     }  # fmt: skip
+
+
+def _domain(n: int) -> Row:
+    return {"domain": f"sso{n}.example", "account_id": crowd.account_id(SSO + n)}
 
 
 def _user(n: int, hashed: str, made: datetime) -> Row:

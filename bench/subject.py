@@ -66,13 +66,25 @@ class Store:
         """Return the CPU time of the database's own processes; SQLite has none."""
         return 0.0 if self._cluster is None else processes.cpu_seconds(self._cluster.pid)
 
+    def bytes_on_disk(self) -> int:
+        """Return the size of the database."""
+        if self._cluster is None:
+            return (self.folder / "twofold.db").stat().st_size
+        with self._cluster.connect() as connection:
+            row = connection.execute("SELECT pg_database_size('bench')").fetchone()
+        return int(str(row[0])) if row else 0
+
     @contextmanager
     def served(self, *, workers: int, counted: bool = False) -> Iterator[Server]:
         """Serve it; `counted` serves the same application with its statements counted."""
         settings = {"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS}
         command = COUNTED if counted else SERVE
-        with Server(self.folder / "server", settings=settings, workers=workers, command=command) as server:
+        server = Server(self.folder / "server", settings=settings, workers=workers, command=command)
+        try:
+            server.start(seconds=120)  # a machine may have other things to do
             yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""What signing in asks of the database: few statements, few commits, and every table read along an index."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from tests.harness.api import Api
+from tests.harness.clock import NOON, later
+from tests.harness.houses import Hands
+from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.plans import Plan, plans_of
+from twofold import jobs
+from twofold.audit import seal_flow
+from twofold.kit.db import Database
+
+MOST_STATEMENTS, MOST_COMMITS = 14, 4
+
+
+@contextmanager
+def counted(db: Database) -> Iterator[list[str]]:
+    """Note the first word of every statement, and every commit, also of a write that is a transaction of its own."""
+    heard: list[str] = []
+    in_transaction = False
+
+    def statement(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
+        nonlocal in_transaction
+        verb = text.partition(" ")[0]
+        if verb == "BEGIN":
+            in_transaction = True
+        elif verb != "PRAGMA":
+            heard.append(verb)
+            if verb != "SELECT" and not in_transaction:
+                heard.append("COMMIT")
+
+    def commit(_connection: Any) -> None:
+        nonlocal in_transaction
+        in_transaction = False
+        heard.append("COMMIT")
+
+    listeners = (("before_cursor_execute", statement), ("commit", commit))
+    for name, listener in listeners:
+        sa.event.listen(db.engine, name, listener)
+    try:
+        yield heard
+    finally:
+        for name, listener in listeners:
+            sa.event.remove(db.engine, name, listener)
+
+
+def read_through(plans: list[Plan]) -> list[tuple[str, str]]:
+    return [(table, plan.statement) for plan in plans for table in plan.read_through]
+
+
+def test_a_full_sign_in_is_few_statements_and_few_commits(people: People, api: Api) -> None:
+    _, factor = people.protected()
+    with counted(people.house.db) as heard:
+        api.sign_in(ADA, PASSWORD, factor.phone.code(NOON))
+    assert 1 < len(heard) - heard.count("COMMIT") <= MOST_STATEMENTS
+    assert 1 <= heard.count("COMMIT") <= MOST_COMMITS
+
+
+def test_every_table_is_read_along_an_index(people: People, api: Api, hands: Hands) -> None:
+    _, factor = people.protected()
+    with plans_of(people.house.db, where_possible=True) as plans:
+        api.post("/sign-ins", email=ADA, password="wrong")
+        api.sign_in(ADA, PASSWORD, factor.phone.code(NOON))
+        sign_in = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
+        api.post("/sign-ins/code", sign_in=sign_in, code=factor.phone.code(later(minutes=5)))
+        assert api.post("/sign-ins/backup-code", sign_in=sign_in, backup_code=factor.backup_code).status == 200
+        hands.forward(minutes=2)
+        assert api.get("/session").status == 200
+        assert api.get("/sessions").status == 200
+    assert len(plans) > 20
+    assert read_through(plans) == []
+
+
+def test_sealing_and_cleaning_up_read_along_an_index_too(people: People) -> None:
+    people.protected()
+    with plans_of(people.house.db, where_possible=True) as plans:
+        assert seal_flow.seal_everything(people.house.db, NOON) > 0
+        with people.house.db.write() as connection:
+            for forget in jobs.FORGET:
+                forget(connection, NOON)
+    assert len(plans) > 8
+    assert read_through(plans) == []
