@@ -1,0 +1,172 @@
+"""Encryption keys that are missing, wrong or being changed, and secrets that somebody moved."""
+
+import base64
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from tests.faults.conftest import ServeCheaply
+from tests.faults.crowd import Load, Program, check_nothing_accepted_twice, crowd, now
+from tests.harness import processes
+from tests.harness.houses import KEYS
+from tests.harness.people import PASSWORD
+from tests.harness.server import Server
+from twofold.audit.tables import audit_events
+from twofold.factors import flow as factors
+from twofold.factors.tables import authenticators
+from twofold.kit.vault import Vault
+from twofold.lockouts.budget import LOCK_AFTER
+from twofold.settings import parse_keys
+
+NEW_KEY = f"newer:{base64.b64encode(b'n' * 32).decode()}"
+SAME_NAME = f"test:{base64.b64encode(b's' * 32).decode()}"
+MANY = 1500
+
+
+def rows_of(database_url: str, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    engine = sa.create_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            done = connection.execute(statement)
+            return done.all() if done.returns_rows else []
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize(
+    ("ring", "named"),
+    [(NEW_KEY, "lacks the key with id 'test'"), (f"{NEW_KEY},{SAME_NAME}", "another key by the id 'test'")],
+    ids=["missing", "wrong"],
+)
+def test_a_missing_or_wrong_key_stops_the_start_and_names_its_id(
+    tmp_path: Path, sqlite_url: str, workers: int, ring: str, named: str
+) -> None:
+    """Stops: a server that starts under the wrong keys, after a restore, and fails at everybody's sign-in."""
+    crowd(sqlite_url, 1)
+    settings = {"TWOFOLD_DATABASE_URL": sqlite_url, "TWOFOLD_KEYS": ring}
+    server = Server(tmp_path / "server", settings=settings, workers=workers)
+    try:
+        with pytest.raises(RuntimeError, match="ended by itself"):
+            server.start()
+        assert server.exit_code not in {0, None}
+        assert named in server.logged
+        assert "Traceback" not in server.logged
+    finally:
+        server.stop()
+
+
+def test_a_secret_copied_to_another_row_opens_nothing_and_its_owner_is_told_what_to_do(
+    cheap: ServeCheaply, database_url: str
+) -> None:
+    """Stops: somebody who can write to the database makes another user's authenticator open the victim's account."""
+    server = cheap(database_url)
+    thief, victim = crowd(database_url, 2)
+    own = sa.select(authenticators.c.box).where(authenticators.c.user_id == thief.id).scalar_subquery()
+    rows_of(database_url, authenticators.update().where(authenticators.c.user_id == victim.id).values(box=own))
+    with Program([server.url]) as program:
+        for phone in (thief.factor.phone, victim.factor.phone):
+            for _ in range(LOCK_AFTER):
+                refused = program.sign_in(victim.email, phone.code(now()))
+                assert refused.status == 401
+                assert (refused.body["code"], refused.body["hint"]) == ("invalid_code", "unreadable")
+                assert refused.body["attempts_left"] == LOCK_AFTER  # nothing was compared, nothing is charged
+        assert program.sign_in(thief.email, thief.factor.phone.code(now())).status == 200
+        assert "Use your backup code, or ask your administrator" in page_after(server.url, victim.email)
+        assert program.sign_in(victim.email, victim.factor.backup_code).status == 200
+    kinds = sa.select(audit_events.c.subject_id).where(audit_events.c.kind == "secret_unreadable")
+    assert {row.subject_id for row in rows_of(database_url, kinds)} == {victim.id}
+    assert "does not open" in server.logged
+    assert "unexpected error" not in server.logged
+
+
+def page_after(url: str, email: str) -> str:
+    """What the page says to somebody in a browser who enters a code there."""
+    with httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}, verify=False) as http:  # noqa: S501 - no TLS
+        assert http.post("/sign-in", data={"email": email, "password": PASSWORD}).status_code == 303
+        return http.post("/sign-in/code", data={"code": "123456"}).text
+
+
+def test_one_damaged_authenticator_does_not_stop_another_one_of_the_same_user(
+    cheap: ServeCheaply, database_url: str
+) -> None:
+    """Stops: shutting somebody out by damaging one row."""
+    server = cheap(database_url)
+    ada = crowd(database_url, 1)[0]
+    row = rows_of(database_url, sa.select(authenticators).where(authenticators.c.user_id == ada.id))[0]
+    earlier = row.created_at - timedelta(hours=1)
+    damaged = row._asdict() | {"id": uuid4(), "created_at": earlier}
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(authenticators.insert(), damaged)
+    engine.dispose()
+    with Program([server.url]) as program:
+        wrong = program.sign_in(ada.email, ada.factor.phone.wrong_code(now()))
+        assert (wrong.status, wrong.body["attempts_left"]) == (401, LOCK_AFTER - 1)
+        assert program.sign_in(ada.email, ada.factor.phone.code(now())).status == 200
+
+
+def test_keys_are_rotated_while_people_sign_in_and_a_rotation_that_is_killed_goes_on(
+    cheap: ServeCheaply, database_url: str
+) -> None:
+    """Stops: a secret that is lost, or sealed under a key that goes, because somebody used it meanwhile."""
+    *members, spare = crowd(database_url, 7)
+    fill(database_url)
+    ring = f"{NEW_KEY},{KEYS}"
+    server = cheap(database_url, workers=2, keys=ring)
+    with Load([server.url], members) as load:
+        load.wait_for(3)
+        first = subprocess.Popen(
+            [sys.executable, "-m", "twofold", "keys", "rotate"], env=server.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        processes.wait_until(lambda: sealed_newly(database_url) > 0, seconds=30, what="the rotation", every=0.01)
+        first.kill()
+        first.wait()
+        half_way = sealed_newly(database_url)
+        second = server.twofold("keys", "rotate", "--json")
+        load.finish()
+    assert 0 < half_way < MANY
+    assert second.returncode == 0, second.stderr
+    said = msgspec.json.decode(second.stdout)
+    assert (said["retired"], said["unreadable"]) == (["test"], [])
+    assert said["sealed"] >= MANY + len(members) - half_way
+    check_nothing_accepted_twice(database_url, members, load.tries)
+    assert load.accepted >= 3 * len(members), "nobody was refused for the rotation"
+    server.stop()
+    alone = cheap(database_url, keys=NEW_KEY)
+    with Program([alone.url]) as program:
+        later = [program.sign_in(member.email, member.factor.phone.wrong_code(now())) for member in members]
+        assert {one.body["attempts_left"] for one in later} == {LOCK_AFTER - 1}
+        assert program.sign_in(spare.email, spare.factor.phone.code(now())).status == 200
+
+
+def fill(database_url: str) -> None:
+    """Add authenticators of nobody, so that a rotation takes a moment."""
+    vault, at = Vault(parse_keys(KEYS)), now()
+    rows = []
+    for _ in range(MANY):
+        id_ = uuid4()
+        sealed = vault.seal(b"s" * 20, factors.identity("authenticators", id_))
+        rows.append(
+            {"id": id_, "user_id": uuid4(), "account_id": id_, "name": "app", "key_id": sealed.key_id,
+             "box": sealed.box, "last_step": -1, "given_away": "", "created_at": at, "last_used_at": None}
+        )  # fmt: skip
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(authenticators.insert(), rows)
+    engine.dispose()
+
+
+def sealed_newly(database_url: str) -> int:
+    query = sa.select(sa.func.count()).select_from(authenticators).where(authenticators.c.key_id == "newer")
+    return int(rows_of(database_url, query)[0][0])
