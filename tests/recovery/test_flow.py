@@ -174,12 +174,12 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     (letter,) = post_office.smtp.sent_to(ada.email)
     assert letter.subject == "You are invited to Acme"
     assert "Boss has made an account for you at Acme." in letter.text
-    found = password_flow.look(house, token, later(days=6, hours=23))
+    found = password_flow.look(house, token, later(minutes=59))
     assert isinstance(found, MayChoose)
-    assert (found.invited, found.expires_at) == (True, later(days=7))
-    assert isinstance(choose(house, token, later(days=6)), PasswordSaved)
-    assert isinstance(people.begin(ada, at=later(days=6), password=NEW_PASSWORD), SignedIn)
-    assert [letter.subject for letter in post_office.deliver(later(days=6))] == ["Your password is set"]
+    assert (found.invited, found.expires_at) == (True, later(hours=1))
+    assert isinstance(choose(house, token, later(minutes=59)), PasswordSaved)
+    assert isinstance(people.begin(ada, at=later(hours=1), password=NEW_PASSWORD), SignedIn)
+    assert [letter.subject for letter in post_office.deliver(later(hours=1))] == ["Your password is set"]
     (event,) = people.events("invited")
     assert (event.actor_id, event.subject_id) == (boss.id, ada.id)
 
@@ -192,9 +192,15 @@ def test_an_invitation_by_nobody_in_particular_names_nobody(
     assert "An account was made for you at Acme." in letter.text
 
 
-def test_an_invitation_ends_after_seven_days(house: House, people: People, post_office: PostOffice) -> None:
-    invite(house, people.person(password=None))
-    assert isinstance(choose(house, post_office.token("set-password"), later(days=7)), Over)
+def test_an_invitation_ends_after_an_hour_and_is_asked_for_anew(
+    house: House, people: People, post_office: PostOffice
+) -> None:
+    ada, monday = people.person(password=None), later(days=3)
+    invite(house, ada)
+    assert isinstance(choose(house, post_office.token("set-password"), later(hours=1)), Over)
+    password_flow.ask(house, ada.email, visitor=VISITOR, at=monday)
+    assert isinstance(choose(house, post_office.token("set-password", monday), monday), PasswordSaved)
+    assert isinstance(people.begin(ada, at=monday, password=NEW_PASSWORD), SignedIn)
 
 
 def test_a_newer_invitation_takes_the_place_of_an_older(house: House, people: People, post_office: PostOffice) -> None:

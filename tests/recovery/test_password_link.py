@@ -34,7 +34,7 @@ LINK = PasswordLink(ID, ID, Purpose.FORGOT, "ada@acme.example", later(days=-9), 
 
 def test_each_link_lives_as_long_as_its_letter_says() -> None:
     assert LIFE[Purpose.FORGOT] == timedelta(hours=1)
-    assert LIFE[Purpose.INVITATION] == timedelta(days=7)
+    assert LIFE[Purpose.INVITATION] == timedelta(hours=1)
     assert LIFE[Purpose.UNFROZEN] == timedelta(days=1)
 
 
@@ -83,6 +83,6 @@ def test_for_24_hours_after_a_reset_no_password_is_set_by_mail(since: timedelta)
 
 
 def test_a_link_from_before_a_reset_stays_dead_when_the_24_hours_are_over() -> None:
-    invitation = LINK._replace(purpose=Purpose.INVITATION, expires_at=later(days=7))
+    invitation = LINK._replace(purpose=Purpose.INVITATION, expires_at=later(days=3))
     assert isinstance(refused(invitation, ADA._replace(reset_confirmed_at=NOON), later(days=2)), Over)
     assert refused(invitation, ADA._replace(reset_confirmed_at=later(seconds=-1)), later(days=2)) is None

@@ -21,7 +21,7 @@ class Purpose(StrEnum):
 
 LIFE = {
     Purpose.FORGOT: timedelta(hours=1),
-    Purpose.INVITATION: timedelta(days=7),
+    Purpose.INVITATION: timedelta(hours=1),
     Purpose.UNFROZEN: timedelta(days=1),
 }
 
