@@ -1,78 +1,13 @@
 """The life of a second factor, end to end, in a real browser with an independent authenticator."""
 
-import re
 from collections.abc import Callable
-from datetime import timedelta
 
 from playwright.sync_api import Page, expect
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.people import PASSWORD
 from tests.journeys.conftest import Town, now
-
-NEXT = timedelta(seconds=30)
-
-
-def heading(page: Page, words: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(words)
-
-
-def press(page: Page, words: str) -> None:
-    page.get_by_role("button", name=words, exact=True).click()
-
-
-def follow(page: Page, words: str) -> None:
-    page.get_by_role("main").get_by_role("link", name=words).first.click()
-
-
-def prove(page: Page, code: str) -> None:
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.locator("#code").fill(code)
-
-
-def scan(page: Page) -> Authenticator:
-    """Read the QR code off the screen; the link beside it and the key below say the same."""
-    heading(page, "Scan the QR code")
-    qr = page.locator(".qr")
-    qr.scroll_into_view_if_needed()
-    phone = Authenticator.scan(page.screenshot())
-    assert Authenticator.open(str(page.locator("a.enrol__open").get_attribute("href"))) == phone
-    assert Authenticator.type_in(page.locator("#key").inner_text()).secret == phone.secret
-    return phone
-
-
-def backup_code(page: Page) -> str:
-    return re.sub(r"\s", "", page.locator("#backup-code").inner_text())
-
-
-def save(page: Page, button: str) -> None:
-    page.get_by_role("checkbox").check()
-    press(page, button)
-
-
-def sign_out(page: Page) -> None:
-    press(page, "Sign out")
-    expect(page.get_by_role("status").first).to_have_text("You are signed out.")
-
-
-def set_up(page: Page) -> tuple[Authenticator, str]:
-    """Set two-factor authentication up, from the profile back to the profile."""
-    follow(page, "Configure")
-    heading(page, "Confirm it's you")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    press(page, "Continue")
-    phone = scan(page)
-    page.reload()
-    assert scan(page) == phone
-    page.locator("#code").fill(phone.code(now()))
-    press(page, "Verify")
-    heading(page, "Save your backup code")
-    code = backup_code(page)
-    save(page, "Done")
-    expect(page.get_by_role("status").first).to_have_text(
-        "Two-factor authentication is on, and your backup code is saved."
-    )
-    return phone, code
+from tests.journeys.steps import NEXT, backup_code, follow, heading, press, prove, save, scan, set_up, sign_out
 
 
 def paste(page: Page, text: str) -> None:
