@@ -40,7 +40,7 @@ def picture(page: Page, name: str, folder: Path) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
             file = f"{number:03} {name} {width} {scheme}.png"
-            page.screenshot(path=folder / re.sub(r"[^\w .]", "", file), full_page=True)
+            page.screenshot(path=folder / re.sub(r"[^\w .]", "", file), full_page=True, animations="disabled")
     page.emulate_media(color_scheme="null")
     if before:
         page.set_viewport_size(before)
