@@ -109,6 +109,13 @@ def test_the_password_is_changed(people: People, signed_in: Api) -> None:
     assert Api(signed_in.http).sign_in(ADA, NEW_PASSWORD)["next"] == "none"
 
 
+def test_an_organisation_with_single_sign_on_has_no_password_to_change(people: People, signed_in: Api) -> None:
+    people.set_account(people.acme, sso=True, sso_url="https://sso.acme.example")
+    answer = signed_in.put("/password", password=PASSWORD, new_password=NEW_PASSWORD)
+    assert answer.refusal == (403, "sso_required")
+    assert answer.body["url"] == "https://sso.acme.example"
+
+
 def test_with_a_factor_the_password_needs_a_code(people: People, api: Api, hands: Hands) -> None:
     _, factor = people.protected()
     hands.at = later(minutes=-10)

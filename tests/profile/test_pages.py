@@ -60,6 +60,16 @@ def test_an_idle_session_leads_to_the_sign_in_and_forgets_the_cookie(
     assert visitor.cookie(SESSION) is None
 
 
+def test_an_organisation_with_single_sign_on_leads_there(people: People, ada: Person, visitor: Visitor) -> None:
+    open_page = visitor.get("/profile/password")
+    people.set_account(ada.account_id, sso=True, sso_url="https://sso.acme.example")
+    assert not visitor.get("/profile").has_link("Change password")
+    sent = visitor.submit(open_page, "Change password", password=PASSWORD, new_password=NEW_PASSWORD)
+    for page in (visitor.get("/profile/password"), sent):
+        assert (page.status, page.heading) == (403, "No password here")
+        assert page.link("Continue to your organisation") == "https://sso.acme.example"
+
+
 def test_the_password_is_changed(ada: Person, visitor: Visitor) -> None:
     page = visitor.click(visitor.get("/profile"), "Change password")
     form = page.form("Change password")

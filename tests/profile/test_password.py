@@ -9,7 +9,7 @@ from twofold.directory.person import Person
 from twofold.factors.outcomes import MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
-from twofold.profile.flow import NewPassword, PasswordChanged
+from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions.session import Session
 from twofold.signin.attempt import Expired
 from twofold.signin.outcomes import Due, SignedIn
@@ -120,3 +120,14 @@ def test_a_session_that_ended_meanwhile_changes_nothing(people: People) -> None:
     people.set_person(person, security_version=9)
     assert change(people, session) == SessionOver()
     assert isinstance(people.begin(people.look_up(person)), SignedIn)
+
+
+def test_an_organisation_with_single_sign_on_has_no_passwords_to_change(people: People) -> None:
+    person = people.person()
+    token = people.token(person)
+    before, elsewhere = people.session(token), "https://sso.acme.example"
+    people.set_account(person.account_id, sso=True, sso_url=elsewhere)
+    for session in (before, people.session(token)):  # also where it moves there while the password is proved
+        assert change(people, session) == NoPassword(elsewhere)
+    assert people.look_up(person).password_set_at == person.password_set_at
+    assert people.events("password_changed") == []

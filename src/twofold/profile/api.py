@@ -17,7 +17,7 @@ from twofold.kit.web.lanes import at_a_glance, quick, takes_password
 from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
-from twofold.profile.flow import NewPassword, PasswordChanged
+from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
 from twofold.sessions import guard
 
@@ -166,6 +166,8 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
                 with house_of(request).db.write() as connection:
                     factors.backup_code_saved(connection, session.person.id)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
+        case NoPassword(url):
+            return problem(403, "sso_required", url=url)
         case Weakness():
             return problem(422, "weak_password", why=outcome.value, fields=["new_password"])
         case WrongPassword():

@@ -34,6 +34,12 @@ class PasswordChanged(msgspec.Struct, frozen=True):
     new_backup_code: str | None
 
 
+class NoPassword(msgspec.Struct, frozen=True):
+    """The user's organisation signs in elsewhere by now, there: nobody of it has a password here."""
+
+    url: str | None
+
+
 PasswordRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | SessionOver
 
 
@@ -44,8 +50,10 @@ def change_password(
     *,
     visitor: Visitor,
     at: datetime,
-) -> PasswordChanged | Weakness | PasswordRefused:
+) -> PasswordChanged | NoPassword | Weakness | PasswordRefused:
     """Change the password: the old one first, then the code where a factor exists."""
+    if session.person.sso:
+        return NoPassword(session.person.sso_url)
     new = normalise(asked.new_password)
     weak = directory.weak_password(new, session.person.email, session.person.name)
     if weak is not None:
@@ -62,6 +70,8 @@ def change_password(
         person = directory.hold_person(connection, session.person.id)
         if person is None or person.security_version != session.person.security_version:
             return SessionOver()
+        if person.sso:
+            return NoPassword(person.sso_url)
         new_backup_code = None
         if person.has_second_factor:
             if isinstance(proof, proofs.Malformed):

@@ -15,7 +15,7 @@ from twofold.kit import clock
 from twofold.kit.visitor import browser_in_words
 from twofold.kit.web.forms import parse_form
 from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.render import page, see_other
+from twofold.kit.web.render import page, problem_page, see_other
 from twofold.kit.web.requests import (
     AnyRequest,
     AnyResponse,
@@ -29,7 +29,7 @@ from twofold.kit.web.requests import (
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
-from twofold.profile.flow import NewPassword, PasswordChanged
+from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
 from twofold.sessions import guard
 from twofold.sessions.session import Session
@@ -57,7 +57,7 @@ def show_profile(request: AnyRequest) -> AnyResponse:
     session = guard.signed_in(request, at)
     return page(
         request, "profile/profile.html", viewer=guard.viewer_of(session), notice=_notice(request),
-        two_factor=_two_factor(request, session, at),
+        two_factor=_two_factor(request, session, at), sso=session.person.sso,
     )  # fmt: skip
 
 
@@ -65,7 +65,8 @@ def show_profile(request: AnyRequest) -> AnyResponse:
 @quick
 def show_password(request: AnyRequest) -> AnyResponse:
     """Ask for the old and the new password."""
-    return _password_page(request, guard.signed_in(request, clock.now()))
+    session = guard.signed_in(request, clock.now())
+    return _elsewhere(request, session.person.sso_url) if session.person.sso else _password_page(request, session)
 
 
 @post("/profile/password")
@@ -90,6 +91,8 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
             return changed_page(request, session, Changed(token, new_backup_code), "factors/new_backup_code.html")
         case Weakness():
             return _password_page(request, session, 422, {"new_password": words.weak_password(outcome)})
+        case NoPassword(url):
+            return _elsewhere(request, url)
         case SessionOver():
             return see_other("/sign-in")
         case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
@@ -181,6 +184,13 @@ def _password_page(
         request, "profile/password.html", status, viewer=guard.viewer_of(session),
         needs_code=session.person.has_second_factor, errors=errors or {},
     )  # fmt: skip
+
+
+def _elsewhere(request: AnyRequest, url: str | None) -> AnyResponse:
+    what = _("Your organisation signs in with single sign-on, at its own page. You have no password here.")
+    todo = _("Change it where your organisation keeps it.")
+    link = (url, _("Continue to your organisation")) if url else None
+    return problem_page(request, 403, _("No password here"), what, todo, link)
 
 
 def _session_view(row: Any, session: Session) -> dict[str, Any]:
