@@ -1,5 +1,7 @@
 """Proving a second factor at a door: hints about the clock, used codes, several phones, the backup code."""
 
+from datetime import datetime
+
 import pytest
 import sqlalchemy as sa
 
@@ -127,17 +129,68 @@ def test_several_future_codes_are_remembered(people: People, ada: Ada) -> None:
         people.give_code(people.attempt(person), code)
     for at, code in sorted(zip(ahead, codes, strict=True)):
         assert people.give_code(people.attempt(person, at=at), code, at=at) == UsedCode(2)
+    assert len(given_away(people)) == 3
+
+
+def given_away(people: People) -> list[int]:
     with people.house.db.read() as connection:
-        assert len(connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()) == 3
+        return [int(step) for step in connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()]
 
 
-def test_what_was_given_away_is_forgotten_once_it_lies_behind(people: People, ada: Ada) -> None:
+def hint_at(people: People, ada: Ada, at: datetime, *, minutes: float) -> WrongCode | UsedCode:
+    """Type a code that belongs to a later moment."""
     person, factor = ada
-    people.give_code(people.attempt(person), factor.phone.code(later(minutes=2)))
-    at = later(minutes=4)
-    people.give_code(people.attempt(person, at=at), factor.phone.code(later(at=at, minutes=2)), at=at)
-    with people.house.db.read() as connection:
-        assert len(connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()) == 1
+    outcome = people.give_code(people.attempt(person, at=at), factor.phone.code(later(at=at, minutes=minutes)), at=at)
+    assert isinstance(outcome, WrongCode | UsedCode), outcome
+    return outcome
+
+
+@pytest.mark.parametrize("ahead", [0.2, 1, 23])
+def test_what_was_given_away_is_refused_also_when_a_clock_that_was_wrong_is_set_back(
+    people: People, ada: Ada, ahead: float
+) -> None:
+    """Stops: a code that was hinted at, kept until its time comes a second time."""
+    person, factor = ada
+    assert hint_at(people, ada, NOON, minutes=3) == WrongCode(4, 180)
+    wrong = later(hours=ahead)
+    assert hint_at(people, ada, wrong, minutes=5) == WrongCode(3, 300)  # the clock is off, and another is remembered
+    at = later(minutes=3)
+    assert people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at) == UsedCode(3)
+
+
+def test_what_was_given_away_is_forgotten_after_a_day(people: People, ada: Ada) -> None:
+    first = totp.step_of(later(minutes=2))
+    hint_at(people, ada, NOON, minutes=2)
+    hint_at(people, ada, later(days=1, minutes=1, seconds=30), minutes=2)
+    assert given_away(people) == [first, first + 2880 + 3]
+    hint_at(people, ada, later(days=1, minutes=2), minutes=2)
+    assert given_away(people) == [first + 2880 + 3, first + 2880 + 4]
+
+
+def test_what_was_given_away_is_forgotten_once_it_could_not_be_accepted_anyway(people: People, ada: Ada) -> None:
+    person, factor = ada
+    hint_at(people, ada, NOON, minutes=2)
+    at = later(minutes=2, seconds=30)
+    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+    hint_at(people, ada, at, minutes=2)
+    assert given_away(people) == [totp.step_of(later(at=at, minutes=2))]
+    at = later(minutes=2)  # the clock is set back
+    assert people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at) == UsedCode(4)
+
+
+def test_who_was_told_of_so_many_steps_is_told_of_no_more(people: People, ada: Ada) -> None:
+    """What cannot be remembered is not given away."""
+    person, factor = ada
+    now = totp.step_of(NOON)
+    full = [*range(now - factors.MOST_GIVEN_AWAY + 3, now + 3)]
+    with people.house.db.write() as connection:
+        connection.execute(authenticators.update().values(given_away=" ".join(map(str, full))))
+    assert hint_at(people, ada, NOON, minutes=2) == WrongCode(4, None)
+    assert given_away(people) == full
+    assert hint_at(people, ada, NOON, minutes=1) == WrongCode(3, 60)  # has been told before
+    assert hint_at(people, ada, NOON, minutes=-2) == WrongCode(2, -120)  # nothing to remember
+    at = later(minutes=2)
+    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
 
 
 def test_a_code_of_the_past_is_hinted_at_and_leaves_the_present_alone(people: People, ada: Ada) -> None:

@@ -28,6 +28,9 @@ from twofold.lockouts.budget import Counts
 
 log = structlog.get_logger()
 
+GIVEN_AWAY_KEPT = 24 * 60 * 60 // totp.PERIOD  # steps, a day: the clock may have been that far ahead when it hinted
+MOST_GIVEN_AWAY = 200  # of one authenticator; only somebody who holds the phone gets as far
+
 
 class Authenticator(NamedTuple):
     """One of a user's authenticators, as it is shown."""
@@ -149,8 +152,8 @@ def _check_app_code(
         return UsedCode(charged.left + 1)
     for row, verdict in verdicts:
         if isinstance(verdict, totp.Drift):
-            _remember_hint(connection, row, verdict.step, at)
-            return WrongCode(charged.left, verdict.seconds)
+            may_tell = _remember_hint(connection, row, verdict.step, at)
+            return WrongCode(charged.left, verdict.seconds if may_tell else None)
     return WrongCode(charged.left)
 
 
@@ -176,12 +179,21 @@ def _note_unreadable(connection: sa.Connection, person: Person, unreadable: Coll
     )  # fmt: skip
 
 
-def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> None:
-    """A hint tells a thief that a code will be right later: what was hinted at is refused when its time comes."""
+def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> bool:
+    """Remember a step that a hint gives away; False where that cannot be, so that nothing may be given away.
+
+    A hint tells a thief that a code will be right later: what was hinted at is refused when its time comes, also where
+    a clock that was wrong is set back and that time comes a second time.
+    """
     now = totp.step_of(at)
-    if step > now:
-        still_ahead = {known for known in _given_away(row) if known >= now - totp.WINDOW}
-        records.give_away(connection, row.id, sorted(still_ahead | {step}))
+    if step <= now:
+        return True
+    oldest = max(row.last_step, now - GIVEN_AWAY_KEPT)  # at or below the last step nothing is accepted anyway
+    known = {given for given in _given_away(row) if given > oldest} | {step}
+    if len(known) > MOST_GIVEN_AWAY:
+        return False
+    records.give_away(connection, row.id, sorted(known))
+    return True
 
 
 def _given_away(row: AnyRow) -> frozenset[int]:
