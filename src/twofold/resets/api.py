@@ -53,10 +53,10 @@ def list_cases(
     at = clock.now()
     viewer = calling_overseer(request, at).person
     account_id, user_id = row_id(account or ""), row_id(user or "")
+    if account and viewer.role != "support" and account_id != viewer.account_id:
+        return problem(404, "not_found")
     if (account and account_id is None) or (user and user_id is None):
         return Response(CasesAnswer([], None), status_code=200)  # nothing is there by a malformed id
-    if account_id is not None and viewer.role != "support" and account_id != viewer.account_id:
-        return problem(404, "not_found")
     listing = flow.cases_for(house_of(request), viewer, account_id=account_id, user_id=user_id, after=cursor or "")
     answer = CasesAnswer([case_answer(case, at) for case in listing.cases], listing.next_cursor)
     return Response(answer, status_code=200)

@@ -48,11 +48,17 @@ def read_page(db: Database, account_id: UUID, filters: Filters, cursor: Cursor |
     return Page(shown, older, newer)
 
 
-def find_person_named(db: Database, email: str) -> UUID | None:
-    """Find whom somebody means by an address; an account's log holds nothing of anybody who did nothing in it."""
+def find_person_named(db: Database, account_id: UUID, email: str) -> UUID | None:
+    """Find whom somebody means by an address: a user of the account, or somebody else whom its log names.
+
+    Nobody else: the id goes into the copy that is taken, and would tell that the address is known in another account.
+    """
     with db.read() as connection:
         person = directory.find_person_by_email(connection, email)
-    return None if person is None else person.id
+        if person is None:
+            return None
+        theirs = person.account_id == account_id or records.page(connection, account_id, Filters(person.id), None, 1)
+    return person.id if theirs else None
 
 
 def address_of(db: Database, account_id: UUID, person_id: UUID) -> str | None:

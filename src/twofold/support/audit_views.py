@@ -67,7 +67,7 @@ def _person(db: Database, account_id: UUID, typed: dict[str, str]) -> UUID | Non
         return None
     person_id = row_id(typed["person"])
     if person_id is None:
-        return audit_flow.find_person_named(db, typed["person"]) or NOBODY
+        return audit_flow.find_person_named(db, account_id, typed["person"]) or NOBODY
     typed["person"] = audit_flow.address_of(db, account_id, person_id) or typed["person"]
     return person_id
 
