@@ -1,11 +1,12 @@
 """A real mail server in the test's own process, that can misbehave like one.
 
-It keeps what it takes, and can be told to refuse, to reject one recipient, to be slow, or to be down.
+It keeps what it takes, and can be told to refuse, to reject one recipient, to be slow, to hang, or to be down.
 """
 
 import asyncio
 import ipaddress
 import re
+import socket
 import ssl
 import tempfile
 import threading
@@ -95,6 +96,7 @@ class SmtpServer:
         self._rejected: dict[str, str] = {}
         self._delay = 0.0
         self._running: _Running | None = None
+        self._silent: socket.socket | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -112,6 +114,7 @@ class SmtpServer:
 
     def start(self) -> None:
         """Come up, after a stop on the same port as before."""
+        self._speak()
         if self._running is None:
             self._running = _Running(self._session, self.host, self.port, self._tls_at_once)
 
@@ -120,6 +123,12 @@ class SmtpServer:
         if self._running is not None:
             self._running.stop()
             self._running = None
+        self._speak()
+
+    def hang(self) -> None:
+        """Take connections from now on and never say a word, until `start` or `stop`."""
+        self.stop()
+        self._silent = socket.create_server((self.host, self.port))
 
     def refuse(self, answer: str = "451 4.3.0 Try again later") -> None:
         """Answer every letter so instead of taking it (4xx: for now, 5xx: for good), until `behave`."""
@@ -160,6 +169,11 @@ class SmtpServer:
         """Forget the letters so far."""
         with self._arrived:
             self.letters.clear()
+
+    def _speak(self) -> None:
+        if self._silent is not None:
+            self._silent.close()
+            self._silent = None
 
     def _session(self) -> SMTP:
         """Make what talks with one client."""

@@ -1,5 +1,7 @@
+import threading
 from datetime import datetime
 from email.message import EmailMessage
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,12 +10,13 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.houses import Hands, house_on
+from tests.harness.processes import wait_until
 from tests.harness.smtp import SmtpServer
 from twofold.kit import outbox
 from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
 from twofold.kit.outbox import LEASE, Entry
-from twofold.kit.smtp import Outcome, SmtpTransport
+from twofold.kit.smtp import Outcome, SmtpTransport, Unreachable
 
 ADA, ACME = uuid4(), uuid4()
 
@@ -44,6 +47,9 @@ class Dies:
     def deliver(self, message: EmailMessage) -> Outcome:
         self._transport.deliver(message)
         raise KeyboardInterrupt
+
+    def reach(self) -> Unreachable | None:
+        return self._transport.reach()
 
 
 @pytest.fixture
@@ -95,6 +101,69 @@ def test_a_server_that_is_down_delays_and_loses_nothing(house: House, smtp: Smtp
         pass
     assert [row(house, letter).outcome for letter in letters] == ["sent"] * 3
     assert len(smtp.letters) == 3
+
+
+def test_while_the_server_is_away_no_letter_is_touched_and_once_it_is_back_all_are_due(
+    house: House, smtp: SmtpServer, delivery: Delivery
+) -> None:
+    first, second, third = (post(house) for _ in range(3))
+    smtp.stop()
+    assert delivery.run(house, NOON)
+    assert not delivery.run(house, NOON)
+    assert not delivery.run_urgent(house, later(seconds=4))
+    assert not delivery.run(house, later(seconds=5))  # looks, in vain
+    smtp.start()
+    assert not delivery.run(house, later(seconds=14))
+    assert [row(house, letter).tries for letter in (first, second, third)] == [1, 0, 0]
+    while delivery.run(house, later(seconds=15)):
+        pass
+    assert [row(house, letter).outcome for letter in (first, second, third)] == ["sent"] * 3
+
+
+def test_a_server_that_is_away_is_looked_for_once_a_minute_at_least(
+    house: House, smtp: SmtpServer, delivery: Delivery
+) -> None:
+    for _ in range(2):
+        post(house)
+    smtp.stop()
+    delivery.run(house, NOON)
+    looks: list[float] = []
+    server = delivery._server
+    for second in range(1, 600):
+        before = server._looks
+        assert not delivery.run(house, later(seconds=second))
+        if server._looks > before:
+            looks.append(second)
+    assert looks[:5] == [5, 15, 35, 75, 135]
+    assert {after - before for before, after in pairwise(looks[4:])} == {60}
+
+
+def test_one_thread_looks_for_a_server_that_hangs_and_the_others_go_on(
+    house: House, smtp: SmtpServer, hands: Hands
+) -> None:
+    delivery = Delivery(house, SmtpTransport(smtp.url, seconds=0.5), COMPOSERS)
+    post(house)
+    smtp.hang()
+    assert delivery.run(house, NOON)
+    looking = threading.Thread(target=delivery.run, args=(house, later(seconds=5)))
+    looking.start()
+    wait_until(delivery._server._looking.locked, seconds=5, what="a look")
+    assert not delivery.run(house, later(seconds=5))  # at once, while the other one still waits
+    assert delivery._server._looking.locked()
+    looking.join(timeout=10)
+
+
+def test_a_clock_that_is_set_back_delays_no_look(
+    house: House, smtp: SmtpServer, hands: Hands, delivery: Delivery
+) -> None:
+    letter = post(house)
+    post(house)
+    smtp.stop()
+    delivery.run(house, hands.forward(hours=1))
+    smtp.start()
+    assert delivery.run(house, NOON)
+    assert row(house, letter).tries == 1
+    assert len(smtp.letters) == 1
 
 
 def test_a_rejected_recipient_ends_their_letter_and_no_other(

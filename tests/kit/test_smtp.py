@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
-from twofold.kit.smtp import Delivered, Rejected, SmtpTransport, TryLater
+from twofold.kit.smtp import Delivered, Rejected, SmtpTransport, TryLater, Unreachable
 
 TOKEN = "tf_reset_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg"
 
@@ -31,7 +31,7 @@ def ca_of(server: SmtpServer, folder: Path) -> Path:
 
 
 def why(outcome: object) -> str:
-    assert isinstance(outcome, TryLater | Rejected), outcome
+    assert isinstance(outcome, TryLater | Unreachable | Rejected), outcome
     return outcome.why
 
 
@@ -81,7 +81,9 @@ def test_nothing_of_the_letter_is_kept_of_what_a_server_says(smtp: SmtpServer) -
 def test_a_server_that_is_down_is_tried_later_and_found_again(smtp: SmtpServer) -> None:
     transport = SmtpTransport(smtp.url)
     smtp.stop()
-    assert "ConnectionRefusedError" in why(transport.deliver(letter()))
+    refused = transport.deliver(letter())
+    assert isinstance(refused, Unreachable)
+    assert "ConnectionRefusedError" in refused.why
     smtp.start()
     assert isinstance(transport.deliver(letter()), Delivered)
 
@@ -98,7 +100,7 @@ def test_a_login_is_used_and_its_password_may_hold_any_character() -> None:
         url = f"smtp://mail%20er:a%3Ab%2Fc%40d%25e@127.0.0.1:{smtp.port}"
         assert isinstance(SmtpTransport(url).deliver(letter()), Delivered)
         wrong = SmtpTransport(f"smtp://mail%20er:wrong@127.0.0.1:{smtp.port}").deliver(letter())
-        assert isinstance(wrong, TryLater)  # the operator's to repair: no letter is lost by it
+        assert isinstance(wrong, Unreachable)  # the operator's to repair: no letter is lost by it
         assert wrong.why.startswith("535")
         without = SmtpTransport(f"smtp://127.0.0.1:{smtp.port}").deliver(letter())
         assert isinstance(without, TryLater)
@@ -152,7 +154,7 @@ def test_a_doctor_can_look_without_sending(smtp: SmtpServer) -> None:
     transport = SmtpTransport(smtp.url)
     assert transport.reach() is None
     smtp.stop()
-    assert isinstance(transport.reach(), TryLater)
+    assert isinstance(transport.reach(), Unreachable)
     assert smtp.letters == []
 
 

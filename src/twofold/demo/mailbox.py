@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.kit import clock
-from twofold.kit.smtp import Delivered, Outcome
+from twofold.kit.smtp import Delivered, Outcome, Unreachable
 from twofold.kit.tokens import new_id
 
 MOST = 500
@@ -44,6 +44,9 @@ class Mailbox:
         with self._lock:
             self._mails = [*self._mails[1 - MOST :], mail]
         return Delivered()
+
+    def reach(self) -> Unreachable | None:
+        """Be there, always."""
 
     def newest_first(self) -> list[Mail]:
         """List the letters."""

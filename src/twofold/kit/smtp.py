@@ -1,4 +1,4 @@
-"""Handing letters to a mail server over SMTP (RFC 5321): taken, not now, or never.
+"""Handing letters to a mail server over SMTP (RFC 5321): taken, not now, never, or nobody there.
 
 `smtp+starttls` upgrades before anything is said and never goes on without; certificates are verified always.
 """
@@ -27,7 +27,13 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class TryLater(msgspec.Struct, frozen=True):
-    """The server cannot be reached, or not now, or it does not take letters from us as things are set."""
+    """The server does not take this letter now, or none from us as things are set."""
+
+    why: str
+
+
+class Unreachable(msgspec.Struct, frozen=True):
+    """The server cannot be reached, or does not let us in: no letter would get through."""
 
     why: str
 
@@ -38,7 +44,7 @@ class Rejected(msgspec.Struct, frozen=True):
     why: str
 
 
-Outcome = Delivered | TryLater | Rejected
+Outcome = Delivered | TryLater | Unreachable | Rejected
 
 
 class Transport(Protocol):
@@ -46,6 +52,10 @@ class Transport(Protocol):
 
     def deliver(self, message: EmailMessage) -> Outcome:
         """Deliver one letter, at most so long as a claim of it lasts (`outbox.LEASE`)."""
+        ...
+
+    def reach(self) -> Unreachable | None:
+        """Look whether letters would get through, and send nothing; None where they would."""
         ...
 
 
@@ -70,9 +80,9 @@ class SmtpTransport:
         try:
             client = self._connect()
         except smtplib.SMTPResponseException as refused:
-            return TryLater(_answer(refused.smtp_code, refused.smtp_error))
+            return Unreachable(_answer(refused.smtp_code, refused.smtp_error))
         except (smtplib.SMTPException, OSError) as error:
-            return TryLater(_failure(error))
+            return Unreachable(_failure(error))
         try:
             return self._hand_over(client, message)
         finally:
@@ -80,14 +90,14 @@ class SmtpTransport:
                 client.quit()
             client.close()
 
-    def reach(self) -> TryLater | None:
+    def reach(self) -> Unreachable | None:
         """Connect, encrypt and log in as for a letter, and send nothing; None where that works."""
         try:
             client = self._connect()
         except smtplib.SMTPResponseException as refused:
-            return TryLater(_answer(refused.smtp_code, refused.smtp_error))
+            return Unreachable(_answer(refused.smtp_code, refused.smtp_error))
         except (smtplib.SMTPException, OSError) as error:
-            return TryLater(_failure(error))
+            return Unreachable(_failure(error))
         with contextlib.suppress(smtplib.SMTPException, OSError):
             client.quit()
         client.close()
