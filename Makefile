@@ -22,12 +22,12 @@ TEST := .venv/.test
 CHECK := .venv/.check
 PACKAGE := .venv/.package
 
-.PHONY: help demo test soak check bench bench-storm bench-scale format messages upgrade clean
+.PHONY: help demo test soak check bench bench-storm bench-scale bench-enumeration format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make demo PORT=9000             another port'
 	@echo '  make test ARGS="-k backup -x"   arguments for pytest'
@@ -60,6 +60,10 @@ bench-storm: $(TEST) $(PACKAGE) ## Four times as many passwords as can be hashed
 bench-scale: $(TEST) $(PACKAGE) ## The same with 1 million people and 10 million audit lines (ARGS="--people N --events N")
 	@tools/system-packages
 	@exec $(BIN)/python -m bench scale $(ARGS)
+
+bench-enumeration: $(TEST) $(PACKAGE) ## Can a stopwatch tell who exists, is locked, frozen, gone? (ARGS=--quick)
+	@tools/system-packages
+	@exec $(BIN)/python -m bench enumeration $(ARGS)
 
 format: $(CHECK) ## Format the code and repair what ruff can repair by itself
 	$(BIN)/ruff check --fix-only --quiet .

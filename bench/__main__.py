@@ -4,6 +4,7 @@ python -m bench            every operation, both databases, 1 and 2 workers, 8 a
 python -m bench --quick    the same in a minute and a half; prints the results and keeps nothing
 python -m bench storm      four times as many passwords as can be hashed: do other requests get through?
 python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
+python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
 
@@ -13,7 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from bench import plan, report, scale, storm
+from bench import enumeration, plan, report, scale, storm
+from bench.enumeration import Watched
 from bench.plan import Results
 from bench.scale import Grown, Size
 from bench.storm import Storm
@@ -27,7 +29,7 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    parser.add_argument("what", nargs="?", choices=("main", "storm", "scale", "report"), default="main")
+    parser.add_argument("what", nargs="?", choices=("main", "storm", "scale", "enumeration", "report"), default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
     parser.add_argument("--events", type=int, default=10_000_000, help="of scale, at the larger size")
@@ -42,6 +44,9 @@ def main() -> None:
         case "scale":
             sizes = [Size(10_000, 0), Size(arguments.people, arguments.events)]
             keep("scale", scale.run(sizes), kept=not arguments.quick)
+        case "enumeration":
+            n, n_real = (100, 30) if arguments.quick else (2_000, 300)
+            keep("enumeration", enumeration.run(n, n_real), kept=not arguments.quick)
         case _:
             pass
     if not arguments.quick:
@@ -73,6 +78,8 @@ def write_report() -> None:
     if grown := kept_results("scale", list[Grown]):
         report.write_growth_plot(grown, RESULTS)
         blocks["scale"] = report.growth_table(grown)
+    if watched := kept_results("enumeration", list[Watched]):
+        blocks["enumeration"] = report.enumeration_table(watched)
     report.write_blocks(DOCUMENT, blocks)
 
 

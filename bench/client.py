@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -83,6 +84,17 @@ def post(path: str, body: object, **headers: str) -> bytes:
     """Build a POST request with a JSON body."""
     content = msgspec.json.encode(body)
     about = {"content_type": "application/json", "content_length": str(len(content)), **headers}
+    return _head("POST", path, about) + content
+
+
+def form(path: str, fields: dict[str, str]) -> bytes:
+    """Build a POST request as a page of our own sends it."""
+    content = urlencode(fields).encode()
+    about = {
+        "content_type": "application/x-www-form-urlencoded",
+        "content_length": str(len(content)),
+        "sec_fetch_site": "same-origin",
+    }
     return _head("POST", path, about) + content
 
 

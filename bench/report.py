@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
+from bench.enumeration import Watched
 from bench.measure import Cell
 from bench.plan import Counted, Results
 from bench.plots import Bar, bars
@@ -17,6 +18,8 @@ NAMES = {
     "backup_code_sign_in": "sign-in with a backup code",
     "session_check": "session check",
     "sign_in_page": "sign-in page",
+    "sign_in": "sign-in",
+    "forgot_password": "forgot password",
 }
 STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -196,6 +199,21 @@ def growth_table(grown: Sequence[Grown]) -> str:
         for one in grown
     )
     return f"{_table(head, rows)}\n\n{sizes}."
+
+
+def enumeration_table(watched: Sequence[Watched]) -> str:
+    """Show each state beside unknown addresses."""
+    rows = [
+        (
+            STORES[one.store], f"{NAMES[one.door]}, {one.argon2}", group.state, str(group.n), f"{group.p50:.3f}",
+            f"{group.p90:.3f}", f"{group.slower:.3f} ({group.p_rank:.2f})",
+            f"{group.distance:.3f} ({group.p_distance:.2f})",
+        )
+        for one in watched
+        for group in one.groups
+    ]  # fmt: skip
+    head = ("database", "door", "state", "n", "p50 ms", "p90 ms", "slower than unknown (p)", "distance (p)")
+    return _table(head, rows)
 
 
 def write_growth_plot(grown: Sequence[Grown], folder: Path) -> None:

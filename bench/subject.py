@@ -75,9 +75,11 @@ class Store:
         return int(str(row[0])) if row else 0
 
     @contextmanager
-    def served(self, *, workers: int, counted: bool = False) -> Iterator[Server]:
+    def served(
+        self, *, workers: int, counted: bool = False, settings: dict[str, str] | None = None
+    ) -> Iterator[Server]:
         """Serve it; `counted` serves the same application with its statements counted."""
-        settings = {"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS}
+        settings = {"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS} | (settings or {})
         command = COUNTED if counted else SERVE
         server = Server(self.folder / "server", settings=settings, workers=workers, command=command)
         try:
