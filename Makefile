@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps
 
 # Stamps in .venv say what is installed, so that a second run has nothing to do.
-# Each lock contains the one before it: run < test < check.
+# Each lock contains the one before it: run < otel < test < check.
 VENV := .venv/pyvenv.cfg
 RUN := .venv/.run
 TEST := .venv/.test

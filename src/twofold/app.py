@@ -35,9 +35,7 @@ from twofold.admin import users_api as admin_users_api
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import keyring, logs, metrics
-from twofold.kit.db import Database
-from twofold.kit.hashing import Hasher
+from twofold.kit import keyring, logs, metrics, tracing
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
@@ -110,14 +108,15 @@ def build_house(settings: Settings) -> House:
         SettingsError: a key is missing or wrong.
 
     """
-    db = Database(settings.database_url, pool_size=settings.pool_size, patience=settings.database_patience)
+    tools = tracing.tools(settings)
+    db = tools.database(settings.database_url, pool_size=settings.pool_size, patience=settings.database_patience)
     try:
         vault = Vault(keyring.keys_of(settings))
         keyring.check(db, vault)
     except BaseException:
         db.close()
         raise
-    hasher = Hasher(settings.argon2_memory_kib, settings.argon2_passes)
+    hasher = tools.hasher(settings.argon2_memory_kib, settings.argon2_passes)
     return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
 
 
@@ -153,7 +152,10 @@ def build_app(
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     logs.configure()
-    app = build_app(build_house(load(os.environ)))
+    settings = load(os.environ)
+    tools = tracing.tools(settings)
+    tools.begin()
+    app = tools.application(build_app(build_house(settings)))
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     return app
 
@@ -176,6 +178,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             await asyncio.to_thread(worker.stop)
         app.state.lanes.close()
         house.db.close()
+        await asyncio.to_thread(tracing.tools(house.settings).end)
 
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:

@@ -10,7 +10,7 @@ from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
 from twofold.factors import flow as factors
-from twofold.kit import outbox
+from twofold.kit import outbox, tracing
 from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
 from twofold.kit.letters import Composer
@@ -77,7 +77,7 @@ def _mail_server(settings: Settings) -> Transport | None:
     if settings.smtp_url is None:
         return None
     own_name = urlsplit(settings.base_url).hostname or "localhost"
-    return SmtpTransport(settings.smtp_url, ca=settings.smtp_ca, own_name=own_name)
+    return tracing.tools(settings).transport(SmtpTransport(settings.smtp_url, ca=settings.smtp_ca, own_name=own_name))
 
 
 def _seal(house: House, at: datetime) -> None:

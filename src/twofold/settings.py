@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_patience: timedelta = timedelta(milliseconds=1500)
     demo: bool = False
     worker: bool = True
+    traces: bool = False
 
     @property
     def on_sqlite(self) -> bool:
@@ -96,6 +97,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
         database_patience=timedelta(milliseconds=read.number("DATABASE_PATIENCE_MS", 1500, 100, 60_000)),
         worker=read.switch("WORKER", default=True),
+        traces=read.switch("TRACES", default=False),
     )
     if not settings.on_sqlite and not settings.keys:
         msg = (

@@ -6,8 +6,9 @@ import pytest
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 LOCKS = {
     "run.txt": ("run.in", "build.in"),
-    "test.txt": ("run.in", "build.in", "test.in"),
-    "check.txt": ("run.in", "build.in", "test.in", "check.in"),
+    "otel.txt": ("run.in", "build.in", "otel.in"),
+    "test.txt": ("run.in", "build.in", "otel.in", "test.in"),
+    "check.txt": ("run.in", "build.in", "otel.in", "test.in", "check.in"),
 }
 
 
@@ -27,8 +28,8 @@ def test_what_is_asked_for_is_locked(lock: str) -> None:
 
 
 def test_each_lock_keeps_to_the_one_before() -> None:
-    run, test, check = (pinned(lock) for lock in LOCKS)
-    assert run.items() <= test.items() <= check.items()
+    run, otel, test, check = (pinned(lock) for lock in LOCKS)
+    assert run.items() <= otel.items() <= test.items() <= check.items()
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -15,7 +15,7 @@ from twofold import app, jobs, migrate, server
 from twofold.commands import schema_state
 from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_logs, settings, show
 from twofold.commands.schema_state import State
-from twofold.kit import logs, metrics
+from twofold.kit import logs, metrics, tracing
 from twofold.settings import Settings
 
 APPLICATION = "twofold.app:from_environment"
@@ -63,8 +63,11 @@ def worker() -> None:
         signal.signal(sign, lambda *_: told.set())
     with opened() as house:
         logs.configure()
+        tools = tracing.tools(house.settings)
+        tools.begin()
         log.info("twofold works", mail=house.outbox.configured)
         jobs.worker_of(house).run_until(told)
+        tools.end()
 
 
 @click.command("migrate")
