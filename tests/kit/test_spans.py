@@ -185,6 +185,7 @@ def traced_server(folder: Path, url: str, endpoint: str, smtp: SmtpServer) -> Se
         "TWOFOLD_TRACES": "on",
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+        "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that all there is goes out when the process ends
         **{f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()},
     }
     return Server(folder / "server", settings=settings)
@@ -235,7 +236,7 @@ def test_a_collector_gets_a_whole_journey_and_none_of_its_secrets(
 def test_a_collector_that_is_away_holds_nobody_up(sqlite_url: str, tmp_path: Path, smtp: SmtpServer) -> None:
     with traced_server(tmp_path, sqlite_url, f"http://127.0.0.1:{free_port()}", smtp) as server:
         assert server.status("/sign-in") == 200
-        assert server.stop(seconds=10) == 0  # and was not killed
+        assert server.stop(seconds=8) == 0  # and was not killed
 
 
 def test_without_asking_nothing_of_opentelemetry_is_imported(sqlite_url: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from twofold.kit import clock, metrics
 from twofold.kit import patience as patiently
 from twofold.kit.statement import Statement
 
@@ -28,6 +29,7 @@ INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert]] = {
 # On SQLite the lock on the file is taken at once, not at the first statement that writes, when it may be too late.
 _begin = Statement({"sqlite": sa.text("BEGIN IMMEDIATE"), "postgresql": sa.text("BEGIN")})
 
+SQLITE_CONNECTIONS = 32
 LASTING = "twofold_lasting"  # beside a connection to SQLite: whether it waits for the disk when it commits
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -97,11 +99,12 @@ class Database:
             self._queue = _WriterQueue(url, seconds)
         else:
             self.engine, self._watch = patiently.engine(url, pool_size, seconds)
+        self._most = pool_size if self._queue is None else SQLITE_CONNECTIONS
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading; every statement sees what was committed before it."""
-        with self.engine.connect() as connection:
+        with self._lend() as connection:
             yield connection
 
     @contextmanager
@@ -130,15 +133,22 @@ class Database:
         if only_reading.get():
             raise ComesToWrite
         if self._queue is None:
-            with self.engine.connect() as connection:
+            with self._lend() as connection:
                 yield connection
             return
-        with self._queue.turn(), self.engine.connect() as connection:
+        with self._queue.turn(), self._lend() as connection:
             if connection.info.get(LASTING, True) is not lasting:
                 driver: Any = connection.connection.driver_connection
                 driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
                 connection.info[LASTING] = lasting
             yield connection
+
+    def _lend(self) -> sa.Connection:
+        """Lend a connection; where all of them are lent out, the wait for one is noted."""
+        if self.connections_in_use < self._most:
+            return self.engine.connect()
+        with _noted("connection"):
+            return self.engine.connect()
 
     @property
     def connections_in_use(self) -> int:
@@ -170,10 +180,12 @@ class _WriterQueue:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        if not self._threads.acquire(timeout=self._patience if patiently.hurried() else -1):
-            raise sa.exc.TimeoutError("another writer holds the database")
+        if not self._threads.acquire(blocking=False):
+            with _noted("turn"):
+                if not self._threads.acquire(timeout=self._patience if patiently.hurried() else -1):
+                    raise sa.exc.TimeoutError("another writer holds the database")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._lock_file()
             try:
                 yield
             finally:
@@ -184,6 +196,23 @@ class _WriterQueue:
     def close(self) -> None:
         self._file.close()
 
+    def _lock_file(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with _noted("turn"):
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+
+
+@contextmanager
+def _noted(what: str) -> Iterator[None]:
+    """Measure a wait: whoever waits for nothing pays nothing for it."""
+    started = clock.stopwatch()
+    try:
+        yield
+    finally:
+        metrics.database_wait_seconds.labels(what).observe(clock.stopwatch() - started)
+
 
 def _sqlite_engine(url: str, patience: float) -> sa.Engine:
     path = sa.make_url(url).database
@@ -193,8 +222,8 @@ def _sqlite_engine(url: str, patience: float) -> sa.Engine:
         url,
         connect_args={"check_same_thread": False, "timeout": patience},
         poolclass=sa.QueuePool,
-        pool_size=16,
-        max_overflow=16,
+        pool_size=SQLITE_CONNECTIONS // 2,
+        max_overflow=SQLITE_CONNECTIONS // 2,
         pool_reset_on_return=None,
         pool_use_lifo=True,  # who wrote last has the latest pages at hand and need not read them anew
     )

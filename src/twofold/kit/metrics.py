@@ -58,6 +58,13 @@ connections_in_use = Gauge(
     "twofold_database_connections_in_use", "Connections of the pool that are lent out.", registry=registry,
     multiprocess_mode="livesum",
 )  # fmt: skip
+database_wait_seconds = Histogram(
+    "twofold_database_wait_seconds",
+    "Seconds of waiting for a connection of the pool, or for the turn to write; whoever waited for neither counts not.",
+    ["what"],
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+    registry=registry,
+)
 
 
 def observe_request(route: str, status: int, seconds: float) -> None:

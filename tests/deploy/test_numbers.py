@@ -1,0 +1,113 @@
+"""/metrics counts what matters to whoever watches: each number moves when what it counts happens."""
+
+import re
+import threading
+
+import httpx
+
+from tests.harness.api import Api
+from tests.harness.clock import NOON
+from tests.harness.houses import Hands
+from tests.harness.people import ADA, PASSWORD, People
+from tests.resets.desk import Desk
+from twofold.kit import metrics
+from twofold.kit.db import Database
+from twofold.resets import act_flow
+
+Numbers = dict[str, float]
+
+
+def numbers(http: httpx.Client) -> Numbers:
+    """Read what Prometheus reads: `name{label="value"}` to number."""
+    answer = http.get("/metrics")
+    assert answer.status_code == 200
+    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", answer.text, re.MULTILINE)}
+
+
+def gained(http: httpx.Client, before: Numbers) -> Numbers:
+    """Return what has grown since."""
+    return {name: value - before.get(name, 0) for name, value in numbers(http).items() if value > before.get(name, 0)}
+
+
+def event(kind: str, result: str = "done") -> str:
+    return f'twofold_events_total{{kind="{kind}",result="{result}"}}'
+
+
+def second_factor(method: str, outcome: str) -> str:
+    return f'twofold_second_factors_total{{door="sign_in",method="{method}",outcome="{outcome}"}}'
+
+
+def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(
+    people: People, api: Api, http: httpx.Client, hands: Hands
+) -> None:
+    _, factor = people.protected()
+    before = numbers(http)
+    assert api.post("/sign-ins", email=ADA, password="wrong").status == 401
+    begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
+    assert gained(http, before)["twofold_sign_ins_in_progress"] == 1
+    api.post("/sign-ins/code", sign_in=begun["sign_in"], code=factor.phone.wrong_code(NOON))
+    code = factor.phone.code(NOON)
+    assert api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code).status == 200
+    begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
+    api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code)
+    done = api.post("/sign-ins/backup-code", sign_in=begun["sign_in"], backup_code=factor.backup_code)
+    assert done.status == 200
+    grown = gained(http, before)
+    assert grown[event("signed_in")] == 2
+    assert grown[event("sign_in_refused", "refused")] == 1
+    assert grown[second_factor("otp", "WrongCode")] == 1
+    assert grown[second_factor("otp", "UsedCode")] == 1
+    assert grown[second_factor("otp", "Passed")] == 1
+    assert grown[second_factor("backup_code", "Passed")] == 1
+    assert grown["twofold_password_hash_seconds_count"] == 3
+    assert grown["twofold_password_hash_seconds_sum"] > 0
+    assert "twofold_sign_ins_in_progress" not in grown
+
+
+def test_resets_are_counted_by_the_state_that_they_come_to(desk: Desk, http: httpx.Client) -> None:
+    before = numbers(http)
+    desk.sent()
+    desk.refuse(desk.sent())  # it takes the place of the one before
+    act_flow.cancel(desk.house, desk.grace, desk.ask(), at=NOON)
+    token = desk.sent()
+    for _ in range(5):
+        desk.confirm(token, "wrong password")
+    desk.confirm(desk.sent())
+    grown = gained(http, before)
+    states = {"asked": 5, "sent": 4, "superseded": 1, "refused": 1, "cancelled": 1, "closed": 1, "confirmed": 1}
+    assert {state: grown[event(f"reset_{state}")] for state in states} == states
+
+
+def test_locks_are_counted_and_mail_that_waits_has_an_age(desk: Desk, http: httpx.Client, hands: Hands) -> None:
+    before = numbers(http)
+    desk.lock_ada(NOON)
+    hands.forward(minutes=10)
+    after = numbers(http)
+    assert after[event("locked")] - before.get(event("locked"), 0) == 1
+    assert after["twofold_mail_waiting"] > before["twofold_mail_waiting"]
+    assert after["twofold_mail_oldest_seconds"] >= 600
+
+
+def test_waiting_for_the_database_is_counted_where_somebody_waits(database_url: str) -> None:
+    def waits() -> float:
+        samples = metrics.database_wait_seconds.collect()[0].samples
+        return sum(sample.value for sample in samples if sample.name.endswith("_count"))
+
+    db, before = Database(database_url, pool_size=1), waits()
+    with db.write() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    assert waits() == before
+    written = threading.Event()
+
+    def write() -> None:
+        with db.write():
+            written.set()
+
+    with db.write():
+        second = threading.Thread(target=write)
+        second.start()
+        assert not written.wait(0.1)
+    second.join(timeout=10)
+    assert written.is_set()
+    assert waits() == before + 1
+    db.close()
