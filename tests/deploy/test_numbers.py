@@ -90,8 +90,9 @@ def test_locks_are_counted_and_mail_that_waits_has_an_age(desk: Desk, http: http
 
 def test_waiting_for_the_database_is_counted_where_somebody_waits(database_url: str) -> None:
     def waits() -> float:
-        samples = metrics.database_wait_seconds.collect()[0].samples
-        return sum(sample.value for sample in samples if sample.name.endswith("_count"))
+        (family,) = metrics.database_wait_seconds.collect()
+        samples = family.samples
+        return float(sum(sample.value for sample in samples if sample.name.endswith("_count")))
 
     db, before = Database(database_url, pool_size=1), waits()
     with db.write() as connection:

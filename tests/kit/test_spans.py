@@ -27,7 +27,7 @@ from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
 from twofold.kit import spans
 from twofold.kit.house import House
-from twofold.kit.smtp import Delivered, Outcome, Rejected, TryLater
+from twofold.kit.smtp import Delivered, Outcome, Rejected, TryLater, Unreachable
 
 THEIR_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = {"traceparent": f"00-{THEIR_TRACE}-00f067aa0ba902b7-01"}
@@ -158,17 +158,27 @@ def test_an_error_is_told_by_its_class_alone(traced: House, kept: InMemorySpanEx
 
 @pytest.mark.parametrize(
     ("outcome", "word"),
-    [(Delivered(), "sent"), (TryLater("canary"), "postponed"), (Rejected("canary"), "rejected")],
-    ids=["sent", "postponed", "rejected"],
+    [
+        (Delivered(), "sent"),
+        (TryLater("canary"), "postponed"),
+        (Rejected("canary"), "rejected"),
+        (Unreachable("canary"), "server away"),
+    ],
+    ids=["sent", "postponed", "rejected", "server away"],
 )
 def test_a_letter_is_a_span_that_says_what_came_of_it(kept: InMemorySpanExporter, outcome: Outcome, word: str) -> None:
     class Post:
         def deliver(self, message: EmailMessage) -> Outcome:
             return outcome
 
+        def reach(self) -> Unreachable | None:
+            return outcome if isinstance(outcome, Unreachable) else None
+
     letter = EmailMessage()
     letter["To"] = "canary@acme.example"
-    assert spans.TracedTransport(Post()).deliver(letter) == outcome
+    traced = spans.TracedTransport(Post())
+    assert traced.deliver(letter) == outcome
+    assert (traced.reach() is None) == (word != "server away")
     (span,) = by_name(kept)["mail delivery"]
     assert attributes(span) == {"twofold.outcome": word}
     assert "canary" not in span.to_json()

@@ -22,7 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from twofold.kit.db import ComesToWrite, Database
 from twofold.kit.hashing import Hasher
-from twofold.kit.smtp import Delivered, Outcome, Rejected, Transport, TryLater
+from twofold.kit.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
 from twofold.kit.tokens import random_bytes
 from twofold.kit.tracing import Tools
 
@@ -154,6 +154,10 @@ class TracedTransport:
             span.set_attribute("twofold.outcome", _named(outcome))
         return outcome
 
+    def reach(self) -> Unreachable | None:
+        """Look whether the server is there; that is no delivery, so no span."""
+        return self._transport.reach()
+
 
 def _named(outcome: Outcome) -> str:
     match outcome:
@@ -163,6 +167,8 @@ def _named(outcome: Outcome) -> str:
             return "postponed"
         case Rejected():
             return "rejected"
+        case Unreachable():
+            return "server away"
         case _:
             assert_never(outcome)
 
