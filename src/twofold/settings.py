@@ -14,9 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 KEY_BYTES = 32
 ISSUER_LENGTH = 40
+HIGHEST_PORT = 65535
 
 
 class SettingsError(Exception):
@@ -144,18 +147,41 @@ class _Reader:
 
 
 def _database_url(text: str) -> str:
-    scheme = text.split(":", 1)[0]
-    if scheme in {"postgresql", "postgres"}:
-        return "postgresql+psycopg:" + text.split(":", 1)[1]
-    if scheme in {"postgresql+psycopg", "sqlite"}:
-        if text in {"sqlite://", "sqlite:///", "sqlite:///:memory:"}:
-            msg = (
-                "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
-            )
-            raise SettingsError(msg)
-        return text
-    msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme!r}."
-    raise SettingsError(msg)
+    """Return the address as SQLAlchemy takes it; of several hosts it wants the list behind the question mark."""
+    scheme, _, rest = text.partition(":")
+    if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return _postgresql_url(rest)
+    if scheme != "sqlite":
+        msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme!r}."
+        raise SettingsError(msg)
+    if text in {"sqlite://", "sqlite:///"} or ":memory:" in text or "mode=memory" in text:
+        msg = "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
+        raise SettingsError(msg)
+    if not rest.startswith("///"):
+        msg = "TWOFOLD_DATABASE_URL must name a SQLite file by sqlite:///path, or sqlite:////path from the root."
+        raise SettingsError(msg)
+    return text
+
+
+def _postgresql_url(rest: str) -> str:
+    msg = (  # what is wrong is not shown: it may be the password
+        "TWOFOLD_DATABASE_URL is no address of a PostgreSQL database: write postgresql://user:password@host:5432/"
+        "database?sslmode=verify-full, with %40 for an @ in the password; several hosts are host1:5432,host2:5432."
+    )
+    try:
+        read = conninfo_to_dict(f"postgresql:{rest}")
+        ports = [int(port) for port in str(read.get("port") or "").split(",") if port]
+    except (psycopg.ProgrammingError, ValueError):
+        raise SettingsError(msg) from None
+    if not all(1 <= port <= HIGHEST_PORT for port in ports):
+        raise SettingsError(msg)
+    authority, slash, after = rest.removeprefix("//").partition("/")
+    user, at, hosts = authority.rpartition("@")
+    if "," not in hosts:
+        return f"postgresql+psycopg:{rest}"
+    path, _, query = after.partition("?")
+    listed = "&".join(f"{name}={read[name]}" for name in ("host", "port") if read.get(name))
+    return f"postgresql+psycopg://{user}{at}{slash}{path}?{listed}{'&' if query else ''}{query}"
 
 
 def _base_url(text: str) -> str:

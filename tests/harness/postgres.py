@@ -16,8 +16,10 @@ from typing import Literal, Self
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from tests.harness import processes
+from tests.harness.certificates import self_signed
 from tests.harness.ports import free_port
 
 OLDEST_VERSION = 15
@@ -25,12 +27,15 @@ SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.S
 
 
 class Cluster:
-    """A database cluster; `durable=False` gives up on surviving a power cut (fsync) for speed."""
+    """A database cluster; `durable=False` gives up on surviving a power cut (fsync) for speed.
+
+    A `replica_of` another one begins as its copy, follows it, and takes no writes until it is promoted.
+    """
 
     host = "127.0.0.1"
     user = "twofold"
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, replica_of: "Cluster | None" = None) -> None:
         self.durable = durable
         self.folder = Path(tempfile.mkdtemp(prefix="twofold-postgres-"))
         self.data = self.folder / "data"
@@ -43,7 +48,10 @@ class Cluster:
             owner = pwd.getpwnam(self._owner)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         try:
-            self._run("initdb", *self._initdb_options())
+            if replica_of is None:
+                self._run("initdb", *self._initdb_options())
+            else:
+                self._run("pg_basebackup", *self._copy_options(replica_of))
         except BaseException:
             self.remove()
             raise
@@ -102,6 +110,36 @@ class Cluster:
         """Let a paused server go on."""
         self._signal_all(signal.SIGCONT)
 
+    def promote(self) -> None:
+        """Make a replica a primary; done when it takes writes."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote(wait => true)")
+
+    def commit_at_both(self, standby: "Cluster") -> None:
+        """Let no commit be answered from now on before its standby has it too; return once they are in step."""
+        with self.connect() as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+            synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+            processes.wait_until(
+                lambda: connection.execute(synchronous).fetchone() == (1,), seconds=10, what="a standby in step"
+            )
+
+    def speak_tls(self) -> Path:
+        """Take encrypted connections too; return the file with the certificate to check it against."""
+        certificate, key = self.folder / "server.crt", self.folder / "server.key"
+        for file, content in zip((certificate, key), self_signed(self.host), strict=True):
+            file.write_bytes(content)
+            file.chmod(0o600)
+            if self._owner:
+                shutil.chown(file, self._owner)
+        with self.connect() as connection:
+            for name, value in (("ssl_cert_file", certificate), ("ssl_key_file", key), ("ssl", "on")):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), str(value)))
+            connection.execute("SELECT pg_reload_conf()")
+        processes.wait_until(lambda: self._answers(sslmode="require"), seconds=10, what="TLS")
+        return certificate
+
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://{self.user}@{self.host}:{self.port}/{database}"
@@ -116,9 +154,10 @@ class Cluster:
         """Remove a database, whoever is connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+    def connect(self, database: str = "postgres", **options: str) -> "psycopg.Connection[tuple[object, ...]]":
         """Open a connection of the test's own, each statement its own transaction."""
-        return psycopg.connect(host=self.host, port=self.port, user=self.user, dbname=database, autocommit=True)
+        address = {"host": self.host, "port": str(self.port), "user": self.user, "dbname": database} | options
+        return psycopg.connect(make_conninfo("", **address), autocommit=True)
 
     def remove(self) -> None:
         """End the server and delete its data."""
@@ -131,6 +170,11 @@ class Cluster:
         options = {"pgdata": self.data, "username": self.user, "auth": "trust", "encoding": "UTF8", "locale": "C"}
         return [*(f"--{name}={value}" for name, value in options.items()), *([] if self.durable else ["--no-sync"])]
 
+    def _copy_options(self, primary: "Cluster") -> list[str]:
+        address = f"host={primary.host} port={primary.port} user={primary.user}"
+        waiting = ["--checkpoint=fast", *([] if self.durable else ["--no-sync"])]
+        return [f"--pgdata={self.data}", f"--dbname={address}", "--write-recovery-conf", *waiting]
+
     def _options(self) -> list[str]:
         settings = {
             "listen_addresses": self.host,
@@ -139,6 +183,7 @@ class Cluster:
             "max_connections": 200,
             "shared_buffers": "64MB",
             "log_min_messages": "warning",
+            "wal_retrieve_retry_interval": "100ms",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -170,9 +215,9 @@ class Cluster:
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stderr}")
 
-    def _answers(self) -> bool:
+    def _answers(self, **options: str) -> bool:
         try:
-            self.connect().close()
+            self.connect(**options).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -4,7 +4,6 @@ It keeps what it takes, and can be told to refuse, to reject one recipient, to b
 """
 
 import asyncio
-import ipaddress
 import re
 import socket
 import ssl
@@ -13,16 +12,13 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, Self, TypeVar
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.harness.certificates import self_signed
 from tests.harness.ports import free_port
 
 Result = TypeVar("Result")
@@ -256,28 +252,10 @@ class _Running:
 
 def _make_tls(host: str) -> tuple[bytes, ssl.SSLContext]:
     """Return a certificate (PEM) that vouches for itself and the server's side of TLS with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example")])
-    today = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    certificate, private = self_signed(host)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     with tempfile.NamedTemporaryFile() as file:
-        file.write(private + pem)
+        file.write(private + certificate)
         file.flush()
         context.load_cert_chain(file.name)
-    return pem, context
+    return certificate, context

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from twofold.settings import Key, Settings, SettingsError, load
 
@@ -62,7 +63,25 @@ def test_every_setting_is_read() -> None:
 
 
 WRONG = {
-    "DATABASE_URL": ["mysql://db.example/twofold", "twofold.db", "sqlite://", "sqlite:///:memory:", "://"],
+    "DATABASE_URL": [
+        "mysql://db.example/twofold",
+        "twofold.db",
+        "://",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:twofold?mode=memory&uri=true",
+        "sqlite:twofold.db",
+        "sqlite://var/twofold.db",
+        "postgresql:db.example/twofold",
+        "postgresql://db.example:port/twofold",
+        "postgresql://db.example:0/twofold",
+        "postgresql://db.example:65536/twofold",
+        "postgresql://one.example:5432,two.example:port/twofold",
+        "postgresql://db.example/twofold?sslmod=require",
+        "postgresql://[::1/twofold",
+        "postgresql://twofold:100%sure@db.example/twofold",
+    ],
     "BASE_URL": [
         "login.example.com",
         "ftp://login.example.com",
@@ -128,6 +147,29 @@ def test_a_wrong_key_is_named_by_its_id_and_never_shown() -> None:
 def test_settings_in_print_show_no_key() -> None:
     assert SECRET not in repr(read(KEYS=f"mine:{SECRET}"))
     assert repr(bytes(32)) not in repr(read(KEYS=f"mine:{SECRET}"))
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "ports"),
+    [
+        ("postgresql://u:p%40ss@one:5433,two:5434/db?sslmode=require", "one,two", "5433,5434"),
+        ("postgresql://u:p%40ss@one,two:5434/db?sslmode=require", "one,two", ",5434"),
+        ("postgresql://u:p%40ss@[2001:db8::1]:5433,two:5434/db?sslmode=require", "2001:db8::1,two", "5433,5434"),
+        ("postgres://u:p%40ss@one:5433/db?sslmode=require", "one", 5433),
+    ],
+)
+def test_hosts_and_what_else_an_address_says_reach_the_driver(url: str, hosts: str, ports: object) -> None:
+    address = sa.make_url(read(DATABASE_URL=url, KEYS=f"mine:{SECRET}").database_url)
+    _, told = address.get_dialect()().create_connect_args(address)
+    assert told == {
+        "host": hosts, "port": ports, "user": "u", "password": "p@ss", "dbname": "db", "sslmode": "require",
+    }  # fmt: skip
+
+
+def test_a_wrong_address_does_not_show_its_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(DATABASE_URL="postgresql://twofold:hunter2%@db.example/twofold")
+    assert "hunter2" not in str(refused.value)
 
 
 def test_postgresql_demands_keys_of_its_operators_own() -> None:

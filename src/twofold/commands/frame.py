@@ -204,7 +204,25 @@ def _words(value: Any) -> str:
     return str(value)
 
 
+# What the database or the system says, and what to do; the first that fits.
+REMEDIES = (
+    ("session is read-only", "None of the hosts is a primary: see to the cluster, or correct TWOFOLD_DATABASE_URL."),
+    ("read-only replica", "Name the primary, or all hosts, in TWOFOLD_DATABASE_URL."),
+    ("password authentication failed", "Correct user and password in TWOFOLD_DATABASE_URL."),
+    ("does not exist", "Create it, or correct TWOFOLD_DATABASE_URL."),
+    ("too many clients", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
+    ("remaining connection slots", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
+    ("no more connections allowed", "Lower TWOFOLD_POOL_SIZE, or raise the pooler's max_client_conn."),
+    ("readonly database", "This user must be able to write the file and its folder, on a disk that takes writes."),
+    ("unable to open database file", "TWOFOLD_DATABASE_URL must name a file that this user can write."),
+    ("is locked", "Another program holds it: end that one, then try again."),
+    ("is full", "Make room on the disk."),
+)  # fmt: skip
+OTHERWISE = "Check TWOFOLD_DATABASE_URL, and that the database is running."
+
+
 def _database_away(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
-    first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return f"The database cannot be reached: {first}. Check TWOFOLD_DATABASE_URL, and that the database is running."
+    said = str(cause).strip() or type(cause).__name__
+    remedy = next((remedy for part, remedy in REMEDIES if part in said), OTHERWISE)
+    return f"The database cannot be reached: {said.splitlines()[0]}. {remedy}"

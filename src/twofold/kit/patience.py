@@ -28,6 +28,10 @@ LOOK_FIRST_AFTER, LOOK_AT_LEAST_EVERY = 0.1, 1.0  # seconds between two looks of
 LONGEST_SILENCE = 300.0
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
+# What an address does not say itself.
+DEFAULTS = {"connect_timeout": 10, "application_name": "twofold", **KEEPALIVES}
+TAKES_WRITES = {"target_session_attrs": "read-write"}
+
 log = structlog.get_logger("twofold.database")
 
 _this_thread = threading.local()
@@ -49,6 +53,13 @@ def hurry() -> None:
 def hurried() -> bool:
     """Tell whether somebody waits for this thread."""
     return getattr(_this_thread, "hurried", False)
+
+
+class ReadOnly(psycopg.OperationalError):
+    """The database takes no writes: it is a replica, or has become one."""
+
+
+REPLICA = "the database is a read-only replica"
 
 
 class Watch:
@@ -106,8 +117,7 @@ class Watch:
         while not self._closed.wait(wait):
             wait = min(LOOK_AT_LEAST_EVERY, wait * 1.5)
             try:
-                with self._connect(arguments, options) as connection:
-                    connection.execute("SELECT 1")  # a pooler may take us in while its database is gone
+                self._connect(arguments, options).close()
             except psycopg.Error:
                 continue
             self.away = False
@@ -115,8 +125,38 @@ class Watch:
             return
 
     def _connect(self, arguments: Any, options: Any) -> "psycopg.Connection[Any]":
-        _this_thread.watch, _this_thread.reach = self, (arguments, options)
-        return _Impatient.connect(*arguments, **options)
+        hosts = 1 + str(options.get("host", "")).count(",")  # tried one after the other, and one of them may be silent
+        options = DEFAULTS | (TAKES_WRITES if hosts > 1 else {}) | options
+        _this_thread.watch, _this_thread.reach, _this_thread.limit = self, (arguments, options), self.limit / hosts
+        connection = _Impatient.connect(*arguments, autocommit=True, **options)
+        try:
+            _get_to_know(connection, any_will_do="target_session_attrs" in options)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _get_to_know(connection: "psycopg.Connection[Any]", *, any_will_do: bool) -> None:
+    """Ask a new connection whom it leads to.
+
+    To a replica is wrong, unless the address asks for one: it lags behind, and would let in whom the primary has just
+    turned out. libpq could tell without a question, but believes a pooler that may remember how it was once.
+
+    A pooler may lend each transaction another connection, and a statement that was prepared on one is unknown on the
+    next. It makes up the process id that it greets us with, while the database knows its own. It may also take us in
+    while its database is gone, which the question finds out.
+
+    Raises:
+        ReadOnly: it takes no writes.
+
+    """
+    question = "SELECT pg_backend_pid(), current_setting('transaction_read_only')"
+    pid, read_only = connection.execute(question).fetchone() or (None, "off")
+    if read_only == "on" and not any_will_do:
+        raise ReadOnly(REPLICA)
+    if pid != connection.info.backend_pid:
+        connection.prepare_threshold = None
 
 
 class _Impatient(psycopg.Connection[Any]):
@@ -129,7 +169,7 @@ class _Impatient(psycopg.Connection[Any]):
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
         # psycopg rounds a connect_timeout below two seconds up to two, which is all the time that we have.
         watch: Watch = _this_thread.watch
-        connection: Self = yield from _impatiently(super()._connect_gen(conninfo), watch)
+        connection: Self = yield from _impatiently(super()._connect_gen(conninfo), watch, _this_thread.limit)
         connection.watch, connection.reach = watch, _this_thread.reach
         return connection
 
@@ -141,16 +181,16 @@ class _Impatient(psycopg.Connection[Any]):
 
         """
         try:
-            return super().wait(_impatiently(gen, self.watch), *arguments, **options)
+            return super().wait(_impatiently(gen, self.watch, self.watch.limit), *arguments, **options)
         except Silent:
             self.pgconn.finish()
             self.watch.fell_silent(self.reach)
             raise
 
 
-def _impatiently(gen: Generator[Any, Any, Any], watch: Watch) -> Generator[Any, Any, Any]:
+def _impatiently(gen: Generator[Any, Any, Any], watch: Watch, limit: float) -> Generator[Any, Any, Any]:
     """Lead one of psycopg's conversations: it is told what is `ready`, and every 0.1 s that nothing is."""
-    limit, since = watch.limit, clock.stopwatch()
+    since = clock.stopwatch()
     try:
         awaited = next(gen)
         while True:
@@ -177,7 +217,6 @@ def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]
         pool_timeout=patience,
         pool_pre_ping=False,
         isolation_level="AUTOCOMMIT",  # transactions begin where kit.db says so
-        connect_args={"connect_timeout": 10, "application_name": "twofold", **KEEPALIVES},
     )
 
     @sa.event.listens_for(made, "do_connect")
@@ -191,5 +230,13 @@ def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]
         line.register(connection.fileno(), POLLIN)
         if line.poll(0):
             raise sa.exc.DisconnectionError
+
+    @sa.event.listens_for(made, "handle_error")
+    def leave_a_replica(context: sa.engine.ExceptionContext) -> None:
+        """Give every connection up once one says that it takes no writes: the primary is elsewhere now."""
+        if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+            context.is_disconnect = True
+            error = ReadOnly(REPLICA)
+            raise sa.exc.OperationalError(None, None, error, connection_invalidated=True)
 
     return made, watch
