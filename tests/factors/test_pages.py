@@ -146,7 +146,8 @@ def test_another_browser_of_the_same_person_sees_nothing_of_it(
     [
         ({"edition": "standard"}, {}, "your organisation's edition does not include it"),
         ({"policy": "off"}, {}, "your administrator has switched it off"),
-        ({}, {"licensed": False}, "you do not have a licence"),
+        ({}, {"licensed": False}, "you do not have a licence. Ask your administrator"),
+        ({}, {"licensed": False, "role": "admin"}, "you do not have a licence. Give yourself one"),
     ],
 )
 def test_what_is_not_offered_says_why_and_offers_no_button(

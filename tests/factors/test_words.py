@@ -93,6 +93,21 @@ def test_what_is_not_offered_says_why_and_whom_to_ask(reason: Reason, said: str)
 
 
 @pytest.mark.parametrize(
+    ("reason", "todo"),
+    [
+        (Reason.EDITION, "Ask our support"),
+        (Reason.UNLICENSED, "Give yourself one under People"),
+        (Reason.SSO, "It is protected where that is kept"),
+        (Reason.SWITCHED_OFF, "You can change that under Policy"),
+    ],
+)
+def test_an_administrator_is_not_sent_to_the_administrator(reason: Reason, todo: str) -> None:
+    sentence = words.why_not(Eligibility(Offer.NOT_OFFERED, reason), to_admin=True)
+    assert todo in sentence
+    assert "your administrator" not in sentence
+
+
+@pytest.mark.parametrize(
     "offer", [Eligibility(Offer.OFFERED, Reason.AVAILABLE), Eligibility(Offer.REQUIRED, Reason.POLICY)]
 )
 def test_what_is_offered_needs_no_reason(offer: Eligibility) -> None:

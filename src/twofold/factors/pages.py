@@ -4,6 +4,7 @@ from typing import assert_never
 
 from litestar import get, post
 
+from twofold.directory.eligibility import Eligibility
 from twofold.factors import enrolment_flow, words
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import (
@@ -48,7 +49,7 @@ def show_configure(request: AnyRequest) -> AnyResponse:
         return _ended(request) if opened is None else _scan_page(request, session, opened)
     offer = session.person.eligibility(house.settings.two_factor_editions, at)
     if not session.person.has_second_factor and not offer.offered:
-        return problem_page(request, 403, _("Not available"), words.why_not(offer), "", back_to_profile())
+        return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
     return _confirm_page(request, session, request.query_params.get("replaces", ""))
 
 
@@ -65,6 +66,10 @@ def submit_configure(request: AnyRequest, body: bytes) -> AnyResponse:
     return _submit_confirm(request, session, form)
 
 
+def _why_not(session: Session, offer: Eligibility) -> str:
+    return words.why_not(offer, to_admin=session.person.role == "admin")
+
+
 def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
     at, house, replaces = clock.now(), house_of(request), form["replaces"]
     errors = missing_proofs(form, needs_code=session.person.has_second_factor)
@@ -79,7 +84,7 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
         case Opened():
             return see_other(f"{CONFIGURE}?step=scan")
         case NotOffered(offer):
-            return problem_page(request, 403, _("Not available"), words.why_not(offer), "", back_to_profile())
+            return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
         case TooMany():
             todo = _("Remove one first, or replace one.")
             link = ("/profile/two-factor/authenticators", _("Your authenticators"))

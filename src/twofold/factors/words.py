@@ -111,8 +111,8 @@ def wrong_password() -> str:
     return _("That password is not right.")
 
 
-def why_not(eligibility: Eligibility) -> str:
-    """Say why two-factor authentication is not available, and whom to ask; empty where it is."""
+def why_not(eligibility: Eligibility, *, to_admin: bool = False) -> str:
+    """Say why two-factor authentication is not available, and what to do about it; empty where it is."""
     if eligibility.offer is not Offer.NOT_OFFERED:
         return ""
     reasons = {
@@ -123,7 +123,14 @@ def why_not(eligibility: Eligibility) -> str:
         Reason.SSO: _("your organisation signs in with single sign-on. Ask your administrator how it is protected."),
         Reason.SWITCHED_OFF: _("your administrator has switched it off. Ask them why."),
     }
-    return f"{_('Two-factor authentication is not available:')} {reasons[eligibility.reason]}"
+    to_admins = {
+        Reason.EDITION: _("your organisation's edition does not include it. Ask our support about another edition."),
+        Reason.UNLICENSED: _("you do not have a licence. Give yourself one under People."),
+        Reason.SSO: _("your organisation signs in with single sign-on. It is protected where that is kept."),
+        Reason.SWITCHED_OFF: _("it is switched off for your organisation. You can change that under Policy."),
+    }
+    said = (to_admins if to_admin else reasons)[eligibility.reason]
+    return f"{_('Two-factor authentication is not available:')} {said}"
 
 
 def weak_password(why: Weakness) -> str:

@@ -155,7 +155,7 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
         enabled=person.has_second_factor,
         offered=offer.offered,
         required=offer.required,
-        reason_text=words.why_not(offer),
+        reason_text=words.why_not(offer, to_admin=person.role == "admin"),
         required_from=offer.required_from,
         authenticators=shown.authenticators,
         backup_code_created_at=shown.backup_code_created_at,
