@@ -39,9 +39,9 @@ test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real
 	@tools/system-packages
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-soak: $(TEST) $(PACKAGE) ## Break workers and databases under load, for minutes (ARGS="-k word")
+soak: $(TEST) $(PACKAGE) ## Break workers and databases, live other lives, for minutes (ARGS="-k word")
 	@tools/system-packages
-	@exec $(BIN)/python -m pytest -m soak tests/faults $(ARGS)
+	@exec $(BIN)/python -m pytest -m soak tests/faults tests/attacks $(ARGS)
 
 check: $(CHECK) $(PACKAGE) ## Lint, format, types, arrows: what a change must pass before its tests
 	$(BIN)/ruff check .

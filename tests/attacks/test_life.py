@@ -1,0 +1,53 @@
+"""One user's whole life on two nodes, in any order, at clocks that move and jump: the flows do what the model says.
+
+After each act: what came of it is what the model expects, the audit log holds exactly the events that belong to it,
+the budget counts as the model counts, no time step counted twice, and only those sessions hold that should.
+"""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, run_state_machine_as_test
+
+from tests.attacks.life.helped import Helped
+from tests.attacks.life.profile import Profile
+from tests.attacks.life.sign_in import SigningIn
+from tests.harness.databases import Backend
+from tests.harness.houses import house_on
+from tests.harness.people import People
+
+
+class Life(SigningIn, Profile, Helped):
+    """Everything that can happen to Ada; in every other life she has a second factor from the start."""
+
+    @initialize(protected=st.booleans())
+    def begin(self, *, protected: bool) -> None:
+        if protected:
+            self.gives_the_password(0, "page")
+            self.opens_a_set_up(0, 0, "malformed", replace=False)
+            self.confirms(0, 0, 0)
+
+
+def live(database_url: str, *, lives: int, acts: int, always_the_same: bool) -> None:
+    """Live so many lives of so many acts, on two nodes that share a database."""
+    bounds = settings(
+        max_examples=lives, stateful_step_count=acts, derandomize=always_the_same, print_blob=not always_the_same,
+        deadline=None, database=None, suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    with house_on(database_url) as one, house_on(database_url) as other:
+
+        class OnTwoNodes(Life):
+            nodes = (People(one), People(other))
+
+        run_state_machine_as_test(OnTwoNodes, settings=bounds)
+
+
+def test_whatever_happens_in_a_life_the_rules_hold(database_url: str, backend: Backend) -> None:
+    """The same lives each time; fewer on PostgreSQL, where a statement costs more."""
+    live(database_url, lives=40 if backend == "sqlite" else 10, acts=50, always_the_same=True)
+
+
+@pytest.mark.soak
+def test_however_many_lives_are_lived_the_rules_hold(database_url: str) -> None:
+    """Other lives each time. What fails is shrunk to the shortest life that does, and printed."""
+    live(database_url, lives=600, acts=80, always_the_same=False)
