@@ -22,7 +22,11 @@ TEST := .venv/.test
 CHECK := .venv/.check
 PACKAGE := .venv/.package
 
-.PHONY: help demo test soak check bench bench-storm bench-scale bench-enumeration format messages upgrade clean
+# The peers of the bench have environments of their own, with locks of their own.
+PEER_PYTHON := .venv/peers/allauth
+PEER_NODE := .venv/peers/better-auth
+
+.PHONY: help demo test soak check bench bench-storm bench-scale bench-enumeration bench-peers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -65,6 +69,9 @@ bench-enumeration: $(TEST) $(PACKAGE) ## Can a stopwatch tell who exists, is loc
 	@tools/system-packages
 	@exec $(BIN)/python -m bench enumeration $(ARGS)
 
+bench-peers: $(TEST) $(PACKAGE) $(PEER_PYTHON)/.installed $(PEER_NODE)/.installed ## The same work given to django-allauth and better-auth, side by side
+	@exec $(BIN)/python -m bench peers $(ARGS)
+
 format: $(CHECK) ## Format the code and repair what ruff can repair by itself
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -106,4 +113,21 @@ $(CHECK): requirements/check.txt | $(VENV)
 # The package itself, by reference to src/: once a run-time environment is there, whichever lock brought it.
 $(PACKAGE): pyproject.toml requirements/run.in | $(RUN)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(PEER_PYTHON)/.installed: bench/peers/allauth/requirements.txt | $(VENV)
+	@echo 'Installing django-allauth, apart'
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $<
+	@touch $@
+
+# Node comes with the lock; npm, and the older Node that it runs on, must be here. Nobody's install script is run.
+$(PEER_NODE)/.installed: bench/peers/better-auth/package.json bench/peers/better-auth/package-lock.json | $(VENV)
+	@command -v npm >/dev/null || { echo 'npm is needed: apt-get install npm' >&2; exit 1; }
+	@echo 'Installing better-auth, apart'
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

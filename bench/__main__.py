@@ -5,6 +5,7 @@ python -m bench --quick    the same in a minute and a half; prints the results a
 python -m bench storm      four times as many passwords as can be hashed: do other requests get through?
 python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
 python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
+python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
 
@@ -16,6 +17,9 @@ import msgspec
 
 from bench import enumeration, plan, report, scale, storm
 from bench.enumeration import Watched
+from bench.peers import run as peers
+from bench.peers import table
+from bench.peers.run import PeerResults
 from bench.plan import Results
 from bench.scale import Grown, Size
 from bench.storm import Storm
@@ -29,7 +33,8 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    parser.add_argument("what", nargs="?", choices=("main", "storm", "scale", "enumeration", "report"), default="main")
+    what = ("main", "storm", "scale", "enumeration", "peers", "report")
+    parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
     parser.add_argument("--events", type=int, default=10_000_000, help="of scale, at the larger size")
@@ -47,6 +52,10 @@ def main() -> None:
         case "enumeration":
             n, n_real = (100, 30) if arguments.quick else (2_000, 300)
             keep("enumeration", enumeration.run(n, n_real), kept=not arguments.quick)
+        case "peers":
+            beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
+            print(table.block(beside))
+            keep("peers", beside, kept=not arguments.quick)
         case _:
             pass
     if not arguments.quick:
@@ -80,6 +89,9 @@ def write_report() -> None:
         blocks["scale"] = report.growth_table(grown)
     if watched := kept_results("enumeration", list[Watched]):
         blocks["enumeration"] = report.enumeration_table(watched)
+    if beside := kept_results("peers", PeerResults):
+        table.write_plot(beside, RESULTS)
+        blocks["peers"] = table.block(beside)
     report.write_blocks(DOCUMENT, blocks)
 
 

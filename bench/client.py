@@ -12,17 +12,24 @@ class ConnectionLost(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back."""
+    """What came back; `head` ends before the blank line."""
 
     status: int
     body: bytes
+    head: bytes = b""
 
     def json(self) -> Any:
         return msgspec.json.decode(self.body)
 
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies that it sets, by name; those that it removes are empty."""
+        lines = [line for line in self.head.decode("latin-1").split("\r\n") if line[:11].lower() == "set-cookie:"]
+        pairs = (line[11:].partition(";")[0].strip().partition("=") for line in lines)
+        return {name: value for name, _, value in pairs}
+
 
 class Connection(asyncio.Protocol):
-    """A connection to the server under measurement. Answers must carry a Content-Length, which ours do."""
+    """A connection to the server under measurement."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -63,10 +70,11 @@ class Connection(asyncio.Protocol):
         head = self._received.find(b"\r\n\r\n")
         if head < 0:
             return
-        end = head + 4 + _content_length(self._received, head)
-        if len(self._received) < end or self._waiting is None or self._waiting.done():
+        found = _body(self._received, head)
+        if found is None or self._waiting is None or self._waiting.done():
             return
-        answer = Answer(int(self._received[9:12]), bytes(self._received[head + 4 : end]))
+        body, end = found
+        answer = Answer(int(self._received[9:12]), body, bytes(self._received[:head]))
         del self._received[:end]
         self._waiting.set_result(answer)
 
@@ -102,6 +110,28 @@ def _head(method: str, path: str, headers: dict[str, str]) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "user-agent: Twofold-Bench/1.0"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _body(received: bytearray, head: int) -> tuple[bytes, int] | None:
+    """Return the body of an answer and the place where it ends, None where not all of it is here yet."""
+    if b"transfer-encoding: chunked" in received[:head].lower():
+        return _chunks(received, head + 4)
+    end = head + 4 + _content_length(received, head)
+    return (bytes(received[head + 4 : end]), end) if len(received) >= end else None
+
+
+def _chunks(received: bytearray, start: int) -> tuple[bytes, int] | None:
+    """Put a chunked body together (RFC 9112 section 7.1); trailers, which nobody sends here, are not understood."""
+    body = bytearray()
+    while (line := received.find(b"\r\n", start)) >= 0:
+        size, begin = int(received[start:line].partition(b";")[0], 16), line + 2
+        start = begin + size + 2
+        if len(received) < start:
+            return None
+        if size == 0:
+            return bytes(body), start
+        body += received[begin : begin + size]
+    return None
 
 
 def _content_length(received: bytearray, head: int) -> int:

@@ -3,6 +3,7 @@
 Their secrets are derived, not drawn: what guards nothing may be repeatable.
 """
 
+import base64
 import hashlib
 import hmac
 import uuid
@@ -40,9 +41,19 @@ def secret(n: int) -> bytes:
     return _derive("secret", n)[:20]
 
 
+def secret_text(n: int) -> str:
+    """Return the same as the n-th person's app is given it: in base32 (RFC 4648)."""
+    return base64.b32encode(secret(n)).decode("ascii")
+
+
 def code(n: int, at: float) -> str:
-    """Return what the n-th person's app shows at a moment (RFC 6238), computed apart from the code under test."""
-    mac = hmac.digest(secret(n), int(at // TOTP_PERIOD).to_bytes(8, "big"), "sha1")
+    """Return what the n-th person's app shows at a moment."""
+    return code_of(secret(n), at)
+
+
+def code_of(key: bytes, at: float) -> str:
+    """Return what an app with this key shows at a moment (RFC 6238), computed apart from the code under test."""
+    mac = hmac.digest(key, int(at // TOTP_PERIOD).to_bytes(8, "big"), "sha1")
     start = mac[-1] & 15
     return f"{(int.from_bytes(mac[start : start + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
 

@@ -1,0 +1,39 @@
+"""Make the tables and fill them with the people on standard input, one a line in JSON, as set-up leaves them."""
+
+import json
+import sys
+
+import django
+from django.core.management import call_command
+from django.db import connection, transaction
+
+django.setup()
+
+from allauth.account.models import EmailAddress  # noqa: E402 - models come after the set-up
+from allauth.mfa.models import Authenticator  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+
+
+def fill(people: list[dict]) -> None:
+    users = User.objects.bulk_create(
+        User(username=person["id"], email=person["email"], password=f"argon2{person['hash']}") for person in people
+    )
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )
+    factors = list(zip(users, people, strict=True))
+    Authenticator.objects.bulk_create(
+        Authenticator(user=user, type="totp", data={"secret": person["secret"]}) for user, person in factors
+    )
+    Authenticator.objects.bulk_create(
+        Authenticator(user=user, type="recovery_codes", data={"seed": person["id"], "used_mask": 0})
+        for user, person in factors
+    )
+
+
+call_command("migrate", verbosity=0)
+with transaction.atomic():
+    fill([json.loads(line) for line in sys.stdin])
+with connection.cursor() as cursor:
+    cursor.execute("ANALYZE")
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
