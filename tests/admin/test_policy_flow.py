@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.admin.room import BOSS, Boss, browser_of
 from tests.harness.clock import NOON
@@ -12,7 +10,7 @@ from tests.harness.houses import house_on
 from tests.harness.parallel import at_once
 from tests.harness.people import VISITOR, People
 from twofold.admin import policy_flow
-from twofold.admin.policy import Policy, alike, normalised, stops_from
+from twofold.admin.policy import Policy, stops_from
 from twofold.admin.policy_flow import (
     NoLongerAdmin,
     NoMail,
@@ -190,22 +188,3 @@ def test_two_changes_at_once_leave_a_history_that_fits(people: People, admin: Se
     assert all(isinstance(outcome, PolicySaved) for outcome in outcomes)
     first, second = people.events("policy_changed")
     assert first.details.partition('"after":')[2].rstrip("}") in second.details.partition('"after":')[0]
-
-
-# --- the pure rules
-
-
-def policies() -> st.SearchStrategy[Policy]:
-    dates = st.none() | st.integers(-10, 10).map(lambda days: NOON + days * DAY)
-    return st.builds(Policy, st.sampled_from(("off", "optional", "required")), dates)
-
-
-@given(policies())
-def test_what_is_kept_says_the_same_and_has_only_a_date_ahead(policy: Policy) -> None:
-    kept = normalised(policy, NOON)
-    assert kept.policy == policy.policy
-    assert normalised(kept, NOON) == kept
-    assert alike(policy, kept, NOON)
-    assert kept.required_from is None or (kept.required_from > NOON and kept.is_required)
-    if policy.is_required:
-        assert stops_from(kept, NOON) == stops_from(policy, NOON)

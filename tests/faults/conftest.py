@@ -18,16 +18,6 @@ WORKERS = 4  # in all: on one node, or two on each of two
 CHEAP_SETTINGS = {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soaks out unless they are asked for by name: they take minutes, and `make test` has twelve in all."""
-    if "soak" in config.getoption("-m"):
-        return
-    soaks = [item for item in items if item.get_closest_marker("soak")]
-    if soaks:
-        config.hook.pytest_deselected(items=soaks)
-        items[:] = [item for item in items if item not in soaks]
-
-
 @dataclass(frozen=True)
 class Pair:
     """Two nodes on two ports, two workers each, on one PostgreSQL of their own."""
