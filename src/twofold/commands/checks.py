@@ -16,7 +16,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from twofold import health, migrate
-from twofold.commands import rotation, schema_state
+from twofold.commands import database_away, rotation, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
 from twofold.kit import keyring, outbox
@@ -82,9 +82,8 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
     try:
         revision = schema_state.revision_of(settings)
     except sa.exc.SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-        says = f"{shown} cannot be reached: {cause[0] if cause else type(error).__name__}"
-        yield Checked("database", Health.FINDING, says, "Start it, or correct TWOFOLD_DATABASE_URL.")
+        says = f"{shown} cannot be reached: {database_away.what_it_says(error)}"
+        yield Checked("database", Health.FINDING, says, database_away.remedy(error))
         return
     if why := schema_state.why_not(revision):
         if schema_state.state_of(revision) is not State.EMPTY or not settings.on_sqlite:

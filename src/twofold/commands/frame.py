@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from twofold import app
-from twofold.commands import schema_state
+from twofold.commands import database_away, schema_state
+from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
 from twofold.directory.flow import Refused
 from twofold.directory.person import Person
@@ -36,7 +37,6 @@ from twofold.settings import Settings, SettingsError, load
 F = TypeVar("F", bound=Callable[..., Any])
 
 WIDE = 240  # columns for whoever reads us through a pipe: nothing is wrapped or cut
-DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 # Who did it, in the audit log, where a browser would stand: the command line has no address.
 CONSOLE = Visitor("", "twofold command line")
@@ -69,7 +69,7 @@ class Program(click.Group):
         except schema_state.NotCurrent as error:
             raise Stop(str(error)) from error
         except DATABASE_AWAY as error:
-            raise Stop(_database_away(error)) from error
+            raise Stop(database_away.sentence(error)) from error
         except PermissionError as error:
             raise Stop(f"{error.filename} may not be read or written by this user.") from error
 
@@ -202,27 +202,3 @@ def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "-"
     return str(value)
-
-
-# What the database or the system says, and what to do; the first that fits.
-REMEDIES = (
-    ("session is read-only", "None of the hosts is a primary: see to the cluster, or correct TWOFOLD_DATABASE_URL."),
-    ("read-only replica", "Name the primary, or all hosts, in TWOFOLD_DATABASE_URL."),
-    ("password authentication failed", "Correct user and password in TWOFOLD_DATABASE_URL."),
-    ("does not exist", "Create it, or correct TWOFOLD_DATABASE_URL."),
-    ("too many clients", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
-    ("remaining connection slots", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
-    ("no more connections allowed", "Lower TWOFOLD_POOL_SIZE, or raise the pooler's max_client_conn."),
-    ("readonly database", "This user must be able to write the file and its folder, on a disk that takes writes."),
-    ("unable to open database file", "TWOFOLD_DATABASE_URL must name a file that this user can write."),
-    ("is locked", "Another program holds it: end that one, then try again."),
-    ("is full", "Make room on the disk."),
-)  # fmt: skip
-OTHERWISE = "Check TWOFOLD_DATABASE_URL, and that the database is running."
-
-
-def _database_away(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    said = str(cause).strip() or type(cause).__name__
-    remedy = next((remedy for part, remedy in REMEDIES if part in said), OTHERWISE)
-    return f"The database cannot be reached: {said.splitlines()[0]}. {remedy}"

@@ -5,7 +5,9 @@ import sys
 import click
 
 from twofold import copy_database, restore
-from twofold.commands.frame import CONSOLE, Stop, as_json, opened, quiet_logs, reason, show
+from twofold.commands import database_away, schema_state
+from twofold.commands.database_away import DATABASE_AWAY
+from twofold.commands.frame import CONSOLE, Stop, as_json, demand_owner, opened, quiet_logs, reason, show
 from twofold.kit import clock, keyring
 from twofold.settings import SettingsError, load
 
@@ -20,11 +22,14 @@ def copy(*, source: str, target: str, as_json: bool) -> None:
     Every row of FROM goes into TO, an empty database that was just migrated: the way from SQLite to PostgreSQL.
     """
     quiet_logs()
-    source_url, target_url = (_database_url(*said) for said in (("FROM", source), ("TO", target)))
+    source_url, target_url = (_ready(*said) for said in (("FROM", source), ("TO", target)))
     try:
         copied = copy_database.copy(source_url, target_url, _progress)
     except copy_database.CannotCopy as error:
         raise Stop(str(error)) from error
+    finally:
+        if sys.stderr.isatty():
+            click.echo(err=True)
     rows = sum(one.rows for one in copied)
     said = f"Copied {rows} rows of {len(copied)} tables. Set TWOFOLD_DATABASE_URL, and take the key ring along."
     show({"tables": {one.table: one.rows for one in copied}, "rows": rows}, as_json=as_json, said=said)
@@ -49,14 +54,22 @@ def restored(*, reason: str, as_json: bool) -> None:
     show(done._asdict(), as_json=as_json, said=said)
 
 
-def _database_url(name: str, url: str) -> str:
-    """Read a database URL as the settings do."""
+def _ready(name: str, url: str) -> str:
+    """Read a database URL as the settings do; it must lead to a database that can be reached and has this schema."""
     try:
-        return load({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": keyring.new_key()}).database_url
+        chosen = load({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": keyring.new_key()})
     except SettingsError as error:
         raise click.UsageError(str(error).replace("TWOFOLD_DATABASE_URL", name)) from error
+    demand_owner(chosen)
+    try:
+        why = schema_state.why_not(schema_state.revision_of(chosen))
+    except DATABASE_AWAY as error:
+        raise Stop(f"{name}: {database_away.sentence(error, name)}") from error
+    if why:
+        raise Stop(f"{name}: {why}")
+    return chosen.database_url
 
 
-def _progress(table: str, rows: int) -> None:
+def _progress(table: str, rows: int, in_all: int) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r{table}: {rows} ", err=True, nl=False)
+        click.echo(f"\r{table}: {rows} of {in_all} ".ljust(60), err=True, nl=False)

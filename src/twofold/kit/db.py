@@ -29,6 +29,10 @@ INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert]] = {
 # On SQLite the lock on the file is taken at once, not at the first statement that writes, when it may be too late.
 _begin = Statement({"sqlite": sa.text("BEGIN IMMEDIATE"), "postgresql": sa.text("BEGIN")})
 
+_begin_snapshot = Statement(
+    {"sqlite": sa.text("BEGIN"), "postgresql": sa.text("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")}
+)
+
 SQLITE_CONNECTIONS = 32
 LASTING = "twofold_lasting"  # beside a connection to SQLite: whether it waits for the disk when it commits
 
@@ -105,6 +109,13 @@ class Database:
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading; every statement sees what was committed before it."""
         with self._lend() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Lend a connection for reading everything as it was at one moment, for as long as that takes."""
+        with self.engine.connect() as connection, connection.begin():
+            _begin_snapshot.count(connection)
             yield connection
 
     @contextmanager
