@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from bench.peers.server import PeerServer, allauth, better_auth
 from bench.peers.subjects import MAKE_SESSIONS, OPERATIONS, WARM_UP, Peer, Subject, Twofold, people_of_peer
 from bench.plan import tell
 from bench.subject import LoadProgram
-from twofold.kit.hashing import Hasher
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -115,24 +114,22 @@ def _subjects(plan: Plan, stack: ExitStack) -> Iterator[tuple[Subject, int]]:
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="twofold-bench-peers-")))
     django = PeerServer(allauth(), folder / "allauth.db", folder / "allauth.log")
-    django.fill(_people("allauth", store.hasher, plan.people_of_peers))
+    django.fill(_people(crowd.secret_text, plan.people_of_peers))
     yield Peer("allauth", stack.enter_context(django)), plan.people_of_peers
 
     for name, cached in (("better-auth", False), ("better-auth-cached", True)):
         node = PeerServer(better_auth(cached=cached), folder / f"{name}.db", folder / f"{name}.log")
-        node.fill(_people("better-auth", store.hasher, plan.people_of_peers))
+        node.fill(_people(better_auth_secret, plan.people_of_peers))
         operations = ("session_check",) if cached else OPERATIONS
         yield Peer(name, stack.enter_context(node), operations), plan.people_of_peers
 
 
-def _people(peer: str, hasher: Hasher, count: int) -> Iterator[bytes]:
-    """Return the crowd as a peer's seed takes it; one password hash serves everybody."""
-    hashed = hasher.hash(crowd.PASSWORD)
-    secret_of = crowd.secret_text if peer == "allauth" else better_auth_secret
+def _people(secret_of: Callable[[int], str], count: int) -> Iterator[bytes]:
+    """Return the crowd as the peers' seeds take it."""
     for n in range(count):
         person = {
-            "id": crowd.user_id(n).hex, "name": f"Person {n}", "email": crowd.email(n), "hash": hashed,
-            "secret": secret_of(n), "backup_codes": [crowd.spare_code(n)],
+            "id": crowd.user_id(n).hex, "name": f"Person {n}", "email": crowd.email(n), "secret": secret_of(n),
+            "backup_codes": [crowd.spare_code(n)],
         }  # fmt: skip
         yield json.dumps(person).encode()
 

@@ -11,6 +11,7 @@ const { runMigrations } = await getMigrations(auth.options);
 await runMigrations();
 
 const key = (await auth.$context).secretConfig;
+const hash = await auth.options.emailAndPassword.password.hash(process.argv[2]);
 const now = new Date().toISOString();
 const rows = [];
 for await (const line of createInterface({ input: process.stdin })) {
@@ -18,7 +19,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [secret, backupCodes] = await Promise.all(
     [person.secret, JSON.stringify(person.backup_codes)].map((data) => symmetricEncrypt({ key, data })),
   );
-  rows.push({ ...person, secret, backupCodes, now });
+  rows.push({ ...person, hash, secret, backupCodes, now });
 }
 
 const user = database.prepare(
