@@ -112,7 +112,7 @@ def allauth() -> Recipe:
     python = str(_installed("allauth") / "bin" / "python")
     serve = (
         python, "-m", "gunicorn", "wsgi", "--bind", "127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread",
-        "--threads", "4", "--keep-alive", "75", "--log-level", "error", "--no-control-socket",
+        "--threads", "8", "--keep-alive", "75", "--log-level", "error", "--no-control-socket",
     )  # fmt: skip
     completed = "SELECT count(*) FROM auth_user WHERE last_login IS NOT NULL"  # written when a sign-in is complete
     settings = {"DJANGO_SETTINGS_MODULE": "settings"}
