@@ -26,7 +26,7 @@ PACKAGE := .venv/.package
 PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
 
-.PHONY: help demo test soak check bench bench-storm bench-scale bench-enumeration bench-peers format messages upgrade clean
+.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-peers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -46,6 +46,10 @@ test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real
 soak: $(TEST) $(PACKAGE) ## Break workers and databases, live other lives, for minutes (ARGS="-k word")
 	@tools/system-packages
 	@exec $(BIN)/python -m pytest -m soak tests/faults tests/attacks $(ARGS)
+
+mutate: $(TEST) $(PACKAGE) ## Break the pure rules one at a time: do their tests notice? (ARGS="totp case")
+	@tools/system-packages
+	@exec $(BIN)/python tools/mutate.py $(ARGS)
 
 check: $(CHECK) $(PACKAGE) ## Lint, format, types, arrows: what a change must pass before its tests
 	$(BIN)/ruff check .

@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twofold.lockouts import budget
 from twofold.lockouts.budget import Counts, password_wait
 
 
@@ -46,3 +49,12 @@ def test_five_wrong_passwords_cost_no_wait_and_further_ones_longer_and_longer() 
     waits = [password_wait(wrong) for wrong in range(20)]
     assert waits == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]
     assert password_wait(1_000_000) == 900
+
+
+def test_the_other_budgets_have_the_numbers_of_the_design() -> None:
+    passwords = budget.FORGET_PASSWORD_TRIES
+    mailbox = (budget.MAILBOX_TRIES, budget.MAILBOX_CLOSED)
+    letters = (budget.MAILS_AN_HOUR, budget.MAIL_WINDOW)
+    assert passwords == timedelta(days=1)
+    assert mailbox == (5, timedelta(days=1))
+    assert letters == (3, timedelta(hours=1))

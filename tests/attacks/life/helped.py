@@ -27,7 +27,7 @@ QUARTER = timedelta(minutes=15)
 class Helped(Machine):
     """Unlocked, reset, and under a policy and a licence that change."""
 
-    @act(3, when=lambda life: life.model.wrong > 0, node=on_node)
+    @act(5, when=lambda life: life.model.wrong > 0, node=on_node)
     def is_unlocked(self, node: int) -> None:
         at, house, model = self._tick(), self.nodes[node].house, self.model
         outcome = act_flow.unlock(house, self.grace, self.ada.id, REASON, visitor=VISITOR, at=at)

@@ -96,6 +96,12 @@ class SigningIn(Machine):
             attempt.step, attempt.expires, attempt.methods = Step.SAVE_BACKUP_CODE, at + TEN_MINUTES, methods
         self._count_once(expected.method)
 
+    @act(3, when=lambda life: life.model.protected and not life.model.locked, node=on_node)
+    def a_thief_with_the_password_guesses_until_it_locks(self, node: int) -> None:
+        self.gives_the_password(node, "page")
+        for _ in range(self.model.left if self.begun else 0):
+            self.gives_a_code(node, 0, "wrong")
+
     @act(2, when=lambda life: life.begun and life.model.protected, node=on_node, which=of_some)
     def the_clock_is_wrong_for_a_while(self, node: int, which: int) -> None:
         """Codes of a phone whose own clock is ahead are given away; then the time of the first one comes."""
