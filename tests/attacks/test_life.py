@@ -10,22 +10,34 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from tests.attacks.life.helped import Helped
+from tests.attacks.life.machine import act, on_node
 from tests.attacks.life.profile import Profile
-from tests.attacks.life.sign_in import SigningIn
 from tests.harness.databases import Backend
 from tests.harness.houses import house_on
 from tests.harness.people import People
 
 
-class Life(SigningIn, Profile, Helped):
-    """Everything that can happen to Ada; in every other life she has a second factor from the start."""
+class Life(Profile, Helped):
+    """Everything that can happen to Ada; in some lives she has a second factor from the start, or must have one."""
 
-    @initialize(protected=st.booleans())
-    def begin(self, *, protected: bool) -> None:
-        if protected:
+    @initialize(at_first=st.sampled_from(["protected", "must be protected", "protected", "nothing"]))
+    def begin(self, at_first: str) -> None:
+        if at_first == "must be protected":
+            self.the_policy_changes(0, "required", None)
+        elif at_first == "protected":
             self.gives_the_password(0, "page")
             self.opens_a_set_up(0, 0, "malformed", replace=False)
             self.confirms(0, 0, 0)
+
+    @act(2, when=lambda life: life.enrolling and life.model.protected, node=on_node, guesses=st.integers(1, 5))
+    def a_thief_guesses_while_she_sets_a_phone_up(self, node: int, guesses: int) -> None:
+        self.a_thief_with_the_password_guesses(node, guesses)
+        self.confirms(node, 0, 0)
+
+    @act(2, when=lambda life: any(held.removal for held in life.held), node=on_node, guesses=st.integers(4, 5))
+    def a_thief_guesses_before_she_answers_the_last_question(self, node: int, guesses: int) -> None:
+        self.a_thief_with_the_password_guesses(node, guesses)
+        self.answers_the_last_question(node, 0, twice=False)
 
 
 def live(database_url: str, *, lives: int, acts: int, always_the_same: bool) -> None:

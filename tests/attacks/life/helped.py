@@ -23,6 +23,8 @@ from twofold.resets.confirm_flow import Given
 REASON = "Lost her phone on the train."
 QUARTER = timedelta(minutes=15)
 
+answers = st.sampled_from(["confirm", "confirm", "confirm anew", "wrong password", "refuse"])
+
 
 class Helped(Machine):
     """Unlocked, reset, and under a policy and a licence that change."""
@@ -47,7 +49,7 @@ class Helped(Machine):
         self.model.wrong, self.model.in_row = 0, 97
 
     @act(
-        2,
+        1,
         node=on_node,
         policy=st.sampled_from(["off", "optional", "required", "required"]),
         minutes=st.sampled_from([None, None, -1, 5]),
@@ -87,7 +89,7 @@ class Helped(Machine):
         self.asked = Asked(outcome.id, model.stamp, older)
         model.events.append("reset_asked")
 
-    @act(4, when=lambda life: bool(life.asked), node=on_node)
+    @act(3, when=lambda life: bool(life.asked), node=on_node)
     def the_letter_goes_out(self, node: int) -> None:
         at, house, asked = self._tick(), self.nodes[node].house, self.asked
         assert asked is not None
@@ -108,7 +110,7 @@ class Helped(Machine):
         when=lambda life: bool(life.asked and (life.asked.tokens or life.asked.older)),
         node=on_node,
         newest=st.sampled_from([True, True, True, False]),
-        answer=st.sampled_from(["confirm", "confirm", "confirm anew", "wrong password", "refuse"]),
+        answer=answers,
     )
     def answers_the_link(self, node: int, answer: str, *, newest: bool) -> None:
         at, house, model, asked = self._tick(), self.nodes[node].house, self.model, self.asked
@@ -153,3 +155,10 @@ class Helped(Machine):
         if new:
             model.password, model.password_set_at, model.typed_wrong = new, at, 0
         self._factors_changed()
+
+    @act(2, when=lambda life: life.model.protected, node=on_node, answer=answers)
+    def is_reset(self, node: int, answer: str) -> None:
+        """From the request to the answer."""
+        self.a_reset_is_asked_for(node)
+        self.the_letter_goes_out(node)
+        self.answers_the_link(node, answer, newest=True)

@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.attacks.life.machine import MALFORMED, Machine, act, of_some, on_node, plain, proofs
+from tests.attacks.life.machine import MALFORMED, act, of_some, on_node, plain, proofs
 from tests.attacks.life.model import Enrolling, Held, Phone, digits, step_of
+from tests.attacks.life.sign_in import SigningIn
 from tests.harness.people import VISITOR
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors.change_flow import Proofs
@@ -33,11 +34,14 @@ QUARTER = timedelta(minutes=15)
 TEN_MINUTES = timedelta(minutes=10)
 
 
-class Profile(Machine):
+class Profile(SigningIn):
     """A session is looked up as a page does; one that is over is used as an old tab would."""
 
-    @act(5, when=lambda life: bool(life.held), node=on_node, which=of_some, proof=proofs, replace=st.booleans())
+    @act(4, node=on_node, which=of_some, proof=proofs, replace=st.booleans())
     def opens_a_set_up(self, node: int, which: int, proof: Any, *, replace: bool) -> None:
+        self._comes_in(node, which)
+        if not self.held:
+            return
         at, model = self._tick(), self.model
         held, session = self._page(node, which, at)
         if session is None:
@@ -75,7 +79,7 @@ class Profile(Machine):
         )  # fmt: skip
 
     @act(
-        7,
+        12,
         when=lambda life: bool(life.held and life.enrolling),
         node=on_node,
         which=of_some,
@@ -84,8 +88,8 @@ class Profile(Machine):
     def confirms(self, node: int, which: int, distance: int | None) -> None:
         at, model, enrolling = self._tick(), self.model, self.enrolling
         assert enrolling is not None
-        own = next((place for place, held in enumerate(self.held) if held is enrolling.opener), which)
-        held, session = self._page(node, own if which != 7 else 0, at)
+        opener = enrolling.opener if which != 7 else self._pick(self.held, 1)
+        held, session = self._page_of(node, opener, at)
         if session is None:
             return
         now = step_of(at)
@@ -121,14 +125,17 @@ class Profile(Machine):
             self._goes_on(node, held, outcome.session_token, at, proved="otp")
 
     @act(
-        5,
-        when=lambda life: bool(life.held),
+        6,
+        when=lambda life: life.model.protected,
         node=on_node,
         which=of_some,
         proof=proofs,
         what=st.sampled_from(["regenerate", "remove", "ask_removal", "remove_one"]),
     )
     def changes_her_factors(self, node: int, which: int, proof: Any, what: str) -> None:
+        self._comes_in(node, which)
+        if not self.held:
+            return
         at, model = self._tick(), self.model
         held, session = self._page(node, which, at)
         if session is None:
