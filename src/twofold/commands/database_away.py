@@ -11,6 +11,7 @@ REMEDIES = (
     ("password authentication failed", "Correct user and password in {setting}."),
     ("does not exist", "Create it, or correct {setting}."),
     ("too many clients", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
+    ("too many connections", "Lower TWOFOLD_POOL_SIZE, or raise the limit of the database's user."),
     ("remaining connection slots", "Lower TWOFOLD_POOL_SIZE, or raise the database's max_connections."),
     ("no more connections allowed", "Lower TWOFOLD_POOL_SIZE, or raise the pooler's max_client_conn."),
     ("readonly database", "This user must be able to write the file and its folder, on a disk that takes writes."),

@@ -4,6 +4,7 @@ A command exits 0 when it is done, 1 when it is refused, 2 when it was called wr
 was wrong stands on standard error, as a sentence.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -70,8 +71,10 @@ class Program(click.Group):
             raise Stop(str(error)) from error
         except DATABASE_AWAY as error:
             raise Stop(database_away.sentence(error)) from error
-        except PermissionError as error:
-            raise Stop(f"{error.filename} may not be read or written by this user.") from error
+        except OSError as error:
+            if error.filename is None:  # no file: nothing that could be expected
+                raise
+            raise Stop(_unusable(error)) from error
 
 
 def environment() -> Mapping[str, str]:
@@ -202,3 +205,11 @@ def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "-"
     return str(value)
+
+
+def _unusable(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"{error.filename} may not be read or written by this user: give it to them, or run as its owner."
+    if error.errno == errno.EROFS:
+        return f"{error.filename} lies on a read-only disk. Database and TWOFOLD_DATA_DIR need one that takes writes."
+    return f"{error.filename} cannot be used: {error.strerror}. Correct TWOFOLD_DATABASE_URL or TWOFOLD_DATA_DIR."
