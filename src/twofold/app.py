@@ -41,6 +41,7 @@ from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
 from twofold.kit.smtp import Transport
 from twofold.kit.vault import Vault
+from twofold.kit.web import leaving
 from twofold.kit.web.edge import SAFE_METHODS, Edge
 from twofold.kit.web.forms import BadForm
 from twofold.kit.web.lanes import Lanes, Overloaded
@@ -165,7 +166,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
     cores = os.cpu_count() or 1
     quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
-    app.state.stopping = False
+    leaving.say_so_first(house.settings.leave_notice)
     app.state.lanes = Lanes(quick_threads=quick_threads, password_threads=max(2, cores))
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
     if worker is not None:
@@ -173,7 +174,6 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        app.state.stopping = True
         if worker is not None:
             await asyncio.to_thread(worker.stop)
         app.state.lanes.close()

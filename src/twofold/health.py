@@ -11,6 +11,7 @@ from twofold import migrate
 from twofold.kit import clock, metrics, outbox
 from twofold.kit.db import Database
 from twofold.kit.web.lanes import quick
+from twofold.kit.web.leaving import is_leaving
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
 from twofold.signin import flow as signin
 
@@ -29,7 +30,7 @@ def readyz(request: AnyRequest) -> AnyResponse:
     """Say whether this node can serve: database reachable, schema current, clock sane."""
     house = house_of(request)
     findings = _findings(house.db)
-    if getattr(request.app.state, "stopping", False):
+    if is_leaving():
         findings.append("this node is stopping")
     body = {"status": "not ready" if findings else "ready", "findings": findings, "mail": house.outbox.configured}
     return Response(body, status_code=503 if findings else 200, headers={"Retry-After": "2"} if findings else {})

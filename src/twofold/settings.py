@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     argon2_passes: int = 2
     pool_size: int = 8
     database_patience: timedelta = timedelta(milliseconds=1500)
+    leave_notice: timedelta = timedelta(0)
     demo: bool = False
     worker: bool = True
     traces: bool = False
@@ -99,6 +100,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         argon2_passes=read.number("ARGON2_PASSES", 2, 1, 20),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
         database_patience=timedelta(milliseconds=read.number("DATABASE_PATIENCE_MS", 1500, 100, 60_000)),
+        leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),
         worker=read.switch("WORKER", default=True),
         traces=read.switch("TRACES", default=False),
     )

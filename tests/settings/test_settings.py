@@ -121,6 +121,7 @@ WRONG = {
     "ARGON2_MEMORY_KIB": ["7167", "4194305", "19 MiB"],
     "ARGON2_PASSES": ["0", "21"],
     "POOL_SIZE": ["0", "201"],
+    "LEAVE_NOTICE_SECONDS": ["-1", "301", "soon"],
 }
 
 

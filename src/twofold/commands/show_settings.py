@@ -17,6 +17,7 @@ PREFIX = "TWOFOLD_"
 # Variables that name a unit, which the setting itself carries.
 SPANS = {
     "DATABASE_PATIENCE_MS": ("database_patience", timedelta(milliseconds=1)),
+    "LEAVE_NOTICE_SECONDS": ("leave_notice", timedelta(seconds=1)),
     "SESSION_HOURS": ("session_life", timedelta(hours=1)),
     "SESSION_IDLE_MINUTES": ("session_idle", timedelta(minutes=1)),
 }

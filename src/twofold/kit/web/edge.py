@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from twofold.kit import clock
 from twofold.kit.tokens import random_bytes
+from twofold.kit.web.leaving import is_leaving
 from twofold.settings import Settings
 
 log = structlog.get_logger("twofold.requests")
@@ -28,6 +29,7 @@ HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 ]
 NO_STORE = (b"cache-control", b"no-store")
+CLOSE = (b"connection", b"close")  # a proxy must not send its next request into a connection that ends with us
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -67,6 +69,8 @@ class Edge:
                 status = message["status"]
                 own = {name.lower() for name, _value in message["headers"]}  # a page may be stricter than the rest
                 rest = [header for header in headers if header[0] not in own]
+                if is_leaving():
+                    rest.append(CLOSE)
                 message["headers"] = [*message["headers"], *rest, (b"x-request-id", request_id.encode())]
             elif method == "HEAD":
                 cast("dict[str, Any]", message)["body"] = b""

@@ -1,0 +1,100 @@
+"""A node is told to stop while people sign in: it says so, finishes what runs, and is gone."""
+
+import os
+import signal
+import threading
+
+import httpx
+import psycopg
+import pytest
+
+from tests.conftest import Serve
+from tests.harness import processes
+from tests.harness.api import ROOT
+from tests.harness.houses import CHEAP_SERVER
+from tests.harness.people import PASSWORD
+from tests.harness.server import Server
+
+BODY = {"email": "nobody@acme.example", "password": PASSWORD}
+
+
+class Waiting:
+    """Somebody whose sign-in waits for a table that another one holds."""
+
+    def __init__(self, server: Server, holder: "psycopg.Connection[tuple[object, ...]]") -> None:
+        self.answer: httpx.Response | None = None
+        self._url = server.url
+        self._holder = holder
+        holder.execute("LOCK TABLE users, password_throttles IN ACCESS EXCLUSIVE MODE")
+        self._thread = threading.Thread(target=self._sign_in)
+        self._thread.start()
+        held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+        processes.wait_until(
+            lambda: holder.execute(held_up).fetchone() != (0,), seconds=20, what="a sign-in that waits"
+        )
+
+    def _sign_in(self) -> None:
+        self.answer = httpx.post(self._url + ROOT + "/sign-ins", json=BODY, timeout=30)
+
+    def go_on(self) -> httpx.Response:
+        self._holder.rollback()
+        self._thread.join()
+        assert self.answer is not None, "the sign-in was cut off"
+        return self.answer
+
+
+@pytest.fixture
+def holder(postgresql_url: str) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(postgresql_url.replace("+psycopg", ""))
+
+
+def told_to_stop(server: Server) -> None:
+    os.kill(server.pid, signal.SIGTERM)
+
+
+def gone_well(server: Server) -> None:
+    processes.wait_until(lambda: not server.is_running, seconds=20, what="the end")
+    assert server.exit_code == 0
+    assert '"level":"error"' not in server.logged
+    assert "Traceback" not in server.logged
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_gives_notice_serves_on_and_then_ends(
+    postgresql_url: str, serve: Serve, holder: "psycopg.Connection[tuple[object, ...]]", workers: int
+) -> None:
+    """Stops: a balancer that sends people to a door which has just closed."""
+    chosen = {"leave_notice_seconds": "3", "database_patience_ms": "20000"} | CHEAP_SERVER
+    server = serve(postgresql_url, smtp=None, workers=workers, **chosen)
+    with holder, httpx.Client(base_url=server.url) as proxy:
+        assert "connection" not in proxy.get("/healthz").headers
+        waiting = Waiting(server, holder)
+        told_to_stop(server)
+        processes.wait_until(lambda: server.status("/readyz") == 503, seconds=3, what="not ready")
+        page = proxy.get("/sign-in")
+        assert (page.status_code, page.headers["connection"]) == (200, "close")
+        assert httpx.get(server.url + "/readyz").json()["findings"] == ["this node is stopping"]
+        assert waiting.go_on().status_code == 401
+    gone_well(server)
+
+
+def test_without_notice_what_runs_is_finished_and_new_ones_are_refused(
+    postgresql_url: str, serve: Serve, holder: "psycopg.Connection[tuple[object, ...]]"
+) -> None:
+    """Stops: somebody whose code was accepted, and who is never told."""
+    server = serve(postgresql_url, smtp=None, workers=1, database_patience_ms="20000", **CHEAP_SERVER)
+    with holder:
+        waiting = Waiting(server, holder)
+        told_to_stop(server)
+        processes.wait_until(lambda: server.status("/healthz") is None, seconds=5, what="a closed door")
+        assert server.is_running
+        assert waiting.go_on().status_code == 401
+    gone_well(server)
+
+
+def test_told_twice_it_ends_at_once(sqlite_url: str, serve: Serve) -> None:
+    server = serve(sqlite_url, smtp=None, workers=1, leave_notice_seconds="300", **CHEAP_SERVER)
+    told_to_stop(server)
+    processes.wait_until(lambda: server.status("/readyz") == 503, seconds=5, what="not ready")
+    told_to_stop(server)
+    gone_well(server)
