@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 QUICK = Plan(seconds=1.0, rounds=1)
-FULL = Plan(seconds=2.5, rounds=5)
+FULL = Plan(seconds=2.0, rounds=5)
 
 
 class Cell(msgspec.Struct, frozen=True):
