@@ -119,7 +119,7 @@ def write_plot(results: PeerResults, folder: Path) -> None:
             cpu = median(figures.cpu(subject, operation))
             parts = tuple(cpu / own if place == part else 0.0 for part in range(len(NAMES)))
             label = f"{name.partition(' (')[0]}, {called}"
-            rows.append(Bar(label, parts, f"{cpu / own:.1f} × ({cpu:.2f} ms)"))
+            rows.append(Bar(label, parts, f"{cpu / own:.1f} ×, {cpu:.2f} ms"))
         rows.append(None)
     bars(folder / "peers.svg", "CPU beside others, Twofold = 1", "times Twofold's", list(NAMES.values()), rows[:-1])
 
