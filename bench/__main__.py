@@ -10,6 +10,8 @@ python -m bench report     write docs/performance.md and the plots anew from the
 """
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
     parser.add_argument("--events", type=int, default=10_000_000, help="of scale, at the larger size")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _leave)  # by the way on which servers and databases are stopped and removed
     match arguments.what:
         case "main":
             results = plan.run(plan.QUICK if arguments.quick else plan.FULL)
@@ -60,6 +63,10 @@ def main() -> None:
             pass
     if not arguments.quick:
         write_report()
+
+
+def _leave(*_: object) -> None:
+    sys.exit("ended from outside")
 
 
 def show(results: Results) -> None:
