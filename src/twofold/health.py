@@ -62,7 +62,7 @@ def _findings(db: Database) -> list[str]:
     except sa.exc.SQLAlchemyError:
         return ["the database cannot be reached"]
     findings = []
-    if revision != migrate.newest():
+    if not migrate.works_with(revision):
         findings.append(f"the schema is at {revision or 'nothing'}, this version needs {migrate.newest()}")
     difference = abs(theirs - clock.now())
     if difference > MOST_CLOCK_DIFFERENCE:

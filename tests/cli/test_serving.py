@@ -102,6 +102,20 @@ def test_a_newer_schema_is_left_alone(database_url: str, tmp_path: Path) -> None
     assert "newer than this version" in refused_to_start(database_url, tmp_path)
 
 
+def test_a_schema_that_is_one_ahead_is_served_and_left_alone(database_url: str, tmp_path: Path) -> None:
+    """As in the middle of an upgrade, or after a roll-back of the nodes alone."""
+    ahead = f"{int(migrate.newest()) + 1:04}"
+    db = Database(database_url)
+    with db.write() as connection:
+        connection.execute(sa.text(f"UPDATE alembic_version SET version_num = '{ahead}'"))  # noqa: S608 - digits
+    db.close()
+    twofold = Program({"TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_DATA_DIR": str(tmp_path)})
+    assert f"ahead already ({ahead})" in twofold.done("migrate").out
+    assert "Run the newer version to bring it back" in twofold.refused("migrate", "--to", migrate.newest())
+    with Server(tmp_path / "data", settings=DEFAULTS | {"TWOFOLD_DATABASE_URL": database_url}) as server:
+        assert server.status("/readyz") == 200
+
+
 def test_a_wrong_key_is_found_before_anybody_signs_in(database_url: str, tmp_path: Path) -> None:
     with house_on(database_url):
         pass

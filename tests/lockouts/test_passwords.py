@@ -44,6 +44,15 @@ def test_a_right_password_proves_its_owner(people: People) -> None:
     assert (proved.person, proved.stronger_hash, proved.known_client) == (person, None, None)
 
 
+def test_tries_that_cost_no_wait_need_not_come_in_the_order_of_their_clocks(people: People) -> None:
+    """Two nodes whose clocks differ by less than a second, or two threads that read theirs and are charged later."""
+    people.person()
+    for early in range(4):
+        assert prove(people, WRONG, later(milliseconds=-early)) == WrongPassword()
+    assert isinstance(prove(people, PASSWORD, later(milliseconds=-900)), Proved)
+    assert isinstance(prove(people, PASSWORD, later(milliseconds=-901)), Wait)  # the fifth costs one
+
+
 @pytest.mark.parametrize("email", ["ADA@ACME.EXAMPLE", "  ada@acme.example\t", "Ada@Acme.Example"])
 def test_an_address_is_compared_as_people_type_it(people: People, email: str) -> None:
     people.person()

@@ -74,6 +74,12 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
         yield Checked("settings", Health.OK, "Every TWOFOLD_ variable is a setting.")
 
 
+def _schema(revision: str | None) -> str:
+    if schema_state.state_of(revision) is State.AHEAD:
+        return f"It is one ahead ({revision}) of this version ({migrate.newest()}), which works with it."
+    return f"It is current ({revision})."
+
+
 def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
     shown = sa.make_url(settings.database_url).render_as_string(hide_password=True)
     if settings.on_sqlite and (cannot := _cannot_write(Path(sa.make_url(settings.database_url).database or ""))):
@@ -94,7 +100,7 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
     db = Database(settings.database_url)
     try:
         yield from _sqlite(settings, shown) if settings.on_sqlite else _postgresql(db, shown)
-        yield Checked("schema", Health.OK, f"It is current ({migrate.newest()}).")
+        yield Checked("schema", Health.OK, _schema(revision))
         yield from _keys(settings, db)
         yield from _clock(db)
         yield from _letters(db, at)

@@ -16,6 +16,7 @@ class State(StrEnum):
     EMPTY = "empty"
     OLDER = "older"
     CURRENT = "current"
+    AHEAD = "ahead"  # by one, which only adds to what this version needs
     NEWER = "newer"
 
 
@@ -29,6 +30,8 @@ def state_of(revision: str | None) -> State:
         return State.EMPTY
     if revision == migrate.newest():
         return State.CURRENT
+    if migrate.works_with(revision):
+        return State.AHEAD
     return State.OLDER if migrate.known(revision) else State.NEWER
 
 
@@ -45,10 +48,10 @@ def revision_of(settings: Settings) -> str | None:
 
 
 def demand_current(settings: Settings) -> None:
-    """Let only a current schema pass.
+    """Let only a schema pass that this version works with.
 
     Raises:
-        NotCurrent: it is empty, older or newer.
+        NotCurrent: it is empty, older, or newer by more than one.
 
     """
     revision = revision_of(settings)
@@ -59,7 +62,7 @@ def demand_current(settings: Settings) -> None:
 def why_not(revision: str | None) -> str | None:
     """Say why a revision does not do, and what to do; None where it does."""
     match state_of(revision):
-        case State.CURRENT:
+        case State.CURRENT | State.AHEAD:
             return None
         case State.EMPTY:
             return "The database has no schema yet. Run `twofold migrate`."

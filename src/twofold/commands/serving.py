@@ -83,13 +83,28 @@ def migrate_(*, revision: str, as_json: bool) -> None:
         raise Stop(schema_state.why_not(before) or "")
     if revision != "head" and not migrate.known(revision):
         raise Stop(f"This version knows no revision {revision}.")
+    ahead = schema_state.state_of(before) is State.AHEAD
+    if ahead and revision != "head":
+        raise Stop(f"The schema ({before}) was made by a newer version. Run the newer version to bring it back.")
+    try:
+        _migrate(chosen, before, revision, ahead=ahead)
+    except migrate.InTheWay as held:
+        what = "Something long, such as a backup or a report, holds a table that is to be changed. Nobody had to wait "
+        raise Stop(what + "for this. Run `twofold migrate` again when it is over.") from held
+    after = schema_state.revision_of(chosen)
+    said = f"The schema is now at {after}."
+    if before == after:
+        said = f"The schema was {'ahead' if ahead else 'current'} already ({after})."
+    show({"from": before, "to": after}, as_json=as_json, said=said)
+
+
+def _migrate(chosen: Settings, before: str | None, revision: str, *, ahead: bool) -> None:
+    if ahead:
+        return  # this version is the one before, and works with what a newer one has made
     if revision == "head" or before is None or before < revision:
         migrate.upgrade(chosen.database_url, revision)
     else:
         migrate.downgrade(chosen.database_url, revision)
-    after = schema_state.revision_of(chosen)
-    said = f"The schema was current already ({after})." if before == after else f"The schema is now at {after}."
-    show({"from": before, "to": after}, as_json=as_json, said=said)
 
 
 def bring_schema(chosen: Settings) -> None:

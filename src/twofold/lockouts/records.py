@@ -13,6 +13,7 @@ from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
     FORGET_PASSWORD_TRIES,
+    FREE_PASSWORD_TRIES,
     LOCK_AFTER,
     LONGEST_WAIT,
     MAIL_WINDOW,
@@ -72,7 +73,10 @@ _charge_password = Statement(
         .on_conflict_do_update(
             index_elements=["key"],
             set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
-            where=(_throttle.next_at <= _at)
+            # The first ones cost no wait, so no moment is compared: the clocks of two nodes, or of two threads, need
+            # not be read in the order in which their tries are charged.
+            where=(_throttle.wrong < FREE_PASSWORD_TRIES)
+            | (_throttle.next_at <= _at)
             | (_throttle.forget_at <= _at)
             | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
         )
