@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -8,7 +9,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold.kit.db import Database, UtcTime, upsert
+from twofold.kit import patience as patiently
+from twofold.kit.db import Database, UtcTime, _WriterQueue, upsert
 
 things = sa.Table(
     "things",
@@ -121,6 +123,72 @@ def test_two_databases_on_one_file_take_turns_as_two_processes_do(sqlite_url: st
     assert len(done) == 2
     one.close()
     other.close()
+
+
+def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_url: str) -> None:
+    """Threads as of two processes, most of which walk away from the line while another stands in it for them."""
+    queues = [_WriterQueue(sqlite_url, patience=0.004) for _ in range(2)]
+    inside, most, turns, gave_up = 0, 0, 0, 0
+    counting = threading.Lock()
+
+    def work(queue: _WriterQueue) -> None:
+        nonlocal inside, most, turns, gave_up
+        patiently.hurry()
+        for _ in range(40):
+            try:
+                with queue.turn():
+                    with counting:
+                        inside, turns = inside + 1, turns + 1
+                        most = max(most, inside)
+                    time.sleep(0.003)
+                    with counting:
+                        inside -= 1
+            except sa.exc.TimeoutError:
+                with counting:
+                    gave_up += 1
+
+    threads = [threading.Thread(target=work, args=(queue,)) for queue in queues * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert most == 1
+    assert turns > 10
+    assert gave_up > 10
+    for queue in queues:
+        with queue.turn():  # nobody who left has kept the lock
+            pass
+        queue.close()
+
+
+def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: str) -> None:
+    here, frozen = _WriterQueue(sqlite_url, patience=0.05), _WriterQueue(sqlite_url, patience=0.05)
+    done: list[str] = []
+
+    def hurried() -> None:
+        patiently.hurry()
+        with pytest.raises(sa.exc.TimeoutError), here.turn():
+            pass
+        done.append("gave up")
+
+    def patient() -> None:
+        with here.turn():
+            done.append("wrote")
+
+    with frozen.turn():
+        for _ in range(3):
+            thread = threading.Thread(target=hurried)
+            thread.start()
+            thread.join(timeout=10)
+        waiting = threading.Thread(target=patient)
+        waiting.start()
+        assert done == ["gave up"] * 3
+    waiting.join(timeout=10)
+    assert done == ["gave up"] * 3 + ["wrote"]
+    with frozen.turn():  # and the turn was given back
+        pass
+    here.close()
+    frozen.close()
 
 
 def test_an_upsert_writes_a_new_row_or_the_named_columns_of_an_old_one(db: Database) -> None:

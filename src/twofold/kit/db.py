@@ -4,6 +4,7 @@
 commits at the end of the block, also when the block returns a refusal, and rolls back when the block raises.
 """
 
+import contextlib
 import fcntl
 import threading
 from collections.abc import Callable, Iterator
@@ -181,6 +182,9 @@ class _WriterQueue:
 
     SQLite's own busy handler polls and is not fair: two processes starve each other for seconds. A lock on a file
     beside the database hands the turn over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
+
+    Whoever holds that lock may be frozen. Nothing in the kernel waits for it with a limit, so where it is not free
+    another thread stands in line, and is left standing there when the patience of this one is at its end.
     """
 
     def __init__(self, url: str, patience: float) -> None:
@@ -188,15 +192,21 @@ class _WriterQueue:
         self._patience = patience
         self._threads = threading.Lock()
         self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
+        self._line = threading.Condition()  # guards the three below
+        # Since when a thread stands in line, if one does. Only that one may ask for the lock: its lock would be ours.
+        self._standing_since: float | None = None
+        self._wanted = False
+        self._taken = False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
+        until = self._limit()
         if not self._threads.acquire(blocking=False):
             with _noted("turn"):
-                if not self._threads.acquire(timeout=self._patience if patiently.hurried() else -1):
+                if not self._threads.acquire(timeout=-1 if until is None else max(0.0, until - clock.stopwatch())):
                     raise sa.exc.TimeoutError("another writer holds the database")
         try:
-            self._lock_file()
+            self._lock_file(until)
             try:
                 yield
             finally:
@@ -207,12 +217,37 @@ class _WriterQueue:
     def close(self) -> None:
         self._file.close()
 
-    def _lock_file(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    def _limit(self) -> float | None:
+        """Say when the patience of this thread ends: at once, where another has stood in line for that long already."""
+        if not patiently.hurried():
+            return None
+        since, now = self._standing_since, clock.stopwatch()
+        return (now if since is None else since) + self._patience
+
+    def _lock_file(self, until: float | None) -> None:
+        with self._line:
+            if self._standing_since is None:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                self._standing_since = clock.stopwatch()
+                threading.Thread(target=self._stand_in_line, name="writers-queue", daemon=True).start()
+            self._wanted = True
             with _noted("turn"):
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+                seconds = None if until is None else max(0.0, until - clock.stopwatch())
+                taken = self._line.wait_for(lambda: self._taken, seconds)
+            self._wanted = self._taken = False
+        if not taken:
+            raise sa.exc.TimeoutError("another process holds the database")
+
+    def _stand_in_line(self) -> None:
+        with contextlib.suppress(ValueError):  # the database was closed meanwhile, and the lock with it
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            with self._line:
+                self._standing_since, self._taken = None, self._wanted
+                self._line.notify()
+                if not self._wanted:
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 @contextmanager
