@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.houses import Hands
-from tests.harness.people import PASSWORD, VISITOR, People
+from tests.harness.people import ADA, PASSWORD, VISITOR, People
 from tests.harness.smtp import Letter, SmtpServer
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
@@ -196,6 +196,7 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
         "Your account is unlocked",
         "Choose a new password",
     }
+    assert len(smtp.sent_to(ADA)) == 1, "the letter that found nobody there is lost"
     for case in asked:
         check_the_one_link(house, case, arrived[case], to_its_end=case in asked[::25])
 
