@@ -1,3 +1,4 @@
+import ctypes
 import http.server
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tests.conftest import Serve
 from tests.harness.people import People
 from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
+from twofold.commands import checks
 from twofold.factors.tables import authenticators
 from twofold.kit import clock
 from twofold.kit.house import House
@@ -193,6 +195,28 @@ def test_a_clock_that_differs_from_the_databases_is_a_finding(
         {"TWOFOLD_DATABASE_URL": postgresql_url, "TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_SMTP_URL": smtp.url}
     )
     assert "time server" in finding(twofold, "clock")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "health", "says"),
+    [(True, "ok", "is synchronised"), (False, "note", "no time server"), (None, "ok", "does not tell us")],
+)
+def test_what_the_kernel_says_of_the_clock_is_said_and_no_more(
+    well: Program, monkeypatch: pytest.MonkeyPatch, *, kernel: bool | None, health: str, says: str
+) -> None:
+    monkeypatch.setattr(checks, "_kernel_says_synchronised", lambda: kernel)
+    (one,) = doctor(well)["clock"]
+    assert one["health"] == health
+    assert says in one["says"]
+
+
+def test_a_clock_that_may_not_be_asked_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forbidden:
+        def adjtimex(self, _: object) -> int:
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Forbidden())
+    assert checks._kernel_says_synchronised() is None
 
 
 def test_nobody_to_turn_to_is_noted(twofold: Program) -> None:

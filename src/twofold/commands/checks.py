@@ -165,19 +165,24 @@ def _clock(db: Database) -> Iterator[Checked]:
     if difference > health.MOST_CLOCK_DIFFERENCE:
         says = f"It differs from the database's by {difference.total_seconds():.1f} seconds."
         yield Checked("clock", Health.FINDING, says, "Synchronise both machines with a time server.")
-    elif _kernel_says_unsynchronised():
+    elif (synchronised := _kernel_says_synchronised()) is False:
         says = "The kernel says that no time server keeps it right: codes fail when it is a minute off."
         yield Checked("clock", Health.NOTE, says, "Run a time service, such as chrony or systemd-timesyncd.")
+    elif synchronised is None:
+        says = "It agrees with the database's. Whether a time server keeps it right, the kernel does not tell us."
+        yield Checked("clock", Health.OK, says)
     else:
         yield Checked("clock", Health.OK, "It is synchronised.")
 
 
-def _kernel_says_unsynchronised() -> bool:
+def _kernel_says_synchronised() -> bool | None:
+    """Ask the kernel; None where it does not answer: another system, or a service that may not touch the clock."""
     timex = ctypes.create_string_buffer(512)  # zeroes ask for the state and change nothing
     try:
-        return int(ctypes.CDLL(None).adjtimex(timex)) == TIME_ERROR
+        state = int(ctypes.CDLL(None).adjtimex(timex))
     except (AttributeError, OSError):
-        return False
+        return None
+    return None if state < 0 else state != TIME_ERROR
 
 
 def _letters(db: Database, at: datetime) -> Iterator[Checked]:

@@ -1,0 +1,188 @@
+"""The examples in deploy/ say what is so: settings, commands, paths and times that Twofold has."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec.yaml
+import pytest
+
+from tests.harness.houses import KEYS, app_for
+from twofold import server, worker
+from twofold.cli import main
+from twofold.commands.show_settings import names_of_settings
+from twofold.kit import spans
+from twofold.settings import Settings, load
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+PORT = 8000
+
+# Requests that run, the work behind the pages, and the last spans: each is waited for in turn when a process ends.
+LONGEST_END = server.GRACE + worker.STOPS_WITHIN + spans.LAST_SPANS
+
+
+def manifests() -> dict[str, dict[str, Any]]:
+    """Return what the Kubernetes example makes, by kind."""
+    parts = (DEPLOY / "kubernetes" / "twofold.yaml").read_text().split("\n---\n")
+    return {made["kind"]: made for made in map(msgspec.yaml.decode, parts)}
+
+
+def pod() -> dict[str, Any]:
+    spec: dict[str, Any] = manifests()["Deployment"]["spec"]["template"]["spec"]
+    return spec
+
+
+def containers() -> list[dict[str, Any]]:
+    return [*pod()["initContainers"], *pod()["containers"]]
+
+
+def understood(arguments: list[str]) -> dict[str, Any]:
+    """Let the command line read the arguments of a command, without carrying it out."""
+    command = main.commands[arguments[0]]
+    context: click.Context = command.make_context(arguments[0], arguments[1:])
+    return context.params
+
+
+def paths(settings: Settings) -> set[str]:
+    return {route.path for route in app_for(settings).litestar.routes}
+
+
+@pytest.fixture
+def kubernetes_settings() -> Settings:
+    said: dict[str, str] = manifests()["Secret"]["stringData"] | manifests()["ConfigMap"]["data"]
+    assert said.keys() <= set(names_of_settings({}))
+    return load(said | {"TWOFOLD_KEYS": KEYS})
+
+
+# --- Kubernetes
+
+
+def test_the_settings_of_kubernetes_are_settings(kubernetes_settings: Settings) -> None:
+    assert not kubernetes_settings.on_sqlite
+    assert kubernetes_settings.secure
+    assert kubernetes_settings.trusted_proxies
+
+
+def test_every_container_runs_a_command_that_there_is() -> None:
+    migrate, serve = (understood(container["args"]) for container in containers())
+    assert migrate["revision"] == "head"
+    assert (serve["host"], serve["port"]) == ("0.0.0.0", PORT)  # noqa: S104 - inside of a pod
+    assert [port["containerPort"] for port in pod()["containers"][0]["ports"]] == [PORT]
+    assert manifests()["Service"]["spec"]["ports"][0]["targetPort"] == PORT
+
+
+def test_probes_ask_what_there_is(kubernetes_settings: Settings) -> None:
+    (container,) = pod()["containers"]
+    asked = {name: container[name]["httpGet"] for name in ("livenessProbe", "readinessProbe")}
+    assert {name: probe["path"] for name, probe in asked.items()} == {
+        "livenessProbe": "/healthz", "readinessProbe": "/readyz",
+    }  # fmt: skip
+    assert {probe["path"] for probe in asked.values()} <= paths(kubernetes_settings)
+    assert {probe["port"] for probe in asked.values()} == {PORT}
+    annotations = manifests()["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(PORT)
+
+
+def test_a_pod_may_do_nothing_that_it_need_not() -> None:
+    assert pod()["automountServiceAccountToken"] is False
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in containers():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+
+
+def test_nodes_are_replaced_one_by_one_and_may_finish_what_runs() -> None:
+    spec = manifests()["Deployment"]["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert spec["replicas"] > manifests()["PodDisruptionBudget"]["spec"]["minAvailable"] >= 1
+    assert pod()["terminationGracePeriodSeconds"] > LONGEST_END
+
+
+def test_what_belongs_together_has_the_same_labels() -> None:
+    labels = manifests()["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert manifests()["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert manifests()["Service"]["spec"]["selector"] == labels
+    assert manifests()["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    named = {"secretRef": manifests()["Secret"], "configMapRef": manifests()["ConfigMap"]}
+    for container in containers():
+        for source in container["envFrom"]:
+            ((kind, reference),) = source.items()
+            assert reference["name"] == named[kind]["metadata"]["name"]
+
+
+# --- the container
+
+
+def test_the_container_is_the_one_that_kubernetes_runs(kubernetes_settings: Settings) -> None:
+    (user,) = re.findall(r"^USER (\d+)$", CONTAINERFILE, re.MULTILINE)
+    assert int(user) == pod()["securityContext"]["runAsUser"] == pod()["securityContext"]["fsGroup"]
+    assert f"EXPOSE {PORT}" in CONTAINERFILE
+    (arguments,) = re.findall(r"^CMD (\[.+\])$", CONTAINERFILE, re.MULTILINE)
+    assert understood(msgspec.json.decode(arguments))["port"] == PORT
+    (path,) = re.findall(rf"127\.0\.0\.1:{PORT}(/\w+)", CONTAINERFILE)
+    assert path in paths(kubernetes_settings)
+    assert set(re.findall(r"TWOFOLD_[A-Z_]+", CONTAINERFILE)) <= set(names_of_settings({}))
+
+
+def test_the_container_installs_what_is_locked() -> None:
+    for lock in re.findall(r"requirements/\w+\.txt", CONTAINERFILE):
+        assert (DEPLOY.parent / lock).exists()
+    for line in CONTAINERFILE.splitlines():
+        if "pip install" in line:
+            assert "--require-hashes" in line or "--no-deps --no-build-isolation ." in line
+
+
+# --- systemd
+
+
+def lines(unit: Path, name: str) -> Iterator[str]:
+    """Yield what a unit says by a name."""
+    yield from re.findall(rf"^{name}=(.*)$", unit.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_units_run_commands_that_there_are_and_give_them_time_to_end(unit: Path) -> None:
+    for name in ("ExecStart", "ExecStartPre"):
+        for line in lines(unit, name):
+            program, *arguments = shlex.split(line.removeprefix("-"))
+            assert Path(program).name == "twofold"
+            understood(arguments)
+    assert list(lines(unit, "ExecStart"))
+    assert all(line.startswith("-") for line in lines(unit, "ExecStartPre")), "a finding would keep the server down"
+    (seconds,) = lines(unit, "TimeoutStopSec")
+    assert int(seconds) > LONGEST_END
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_units_shut_the_system_out(unit: Path) -> None:
+    text = unit.read_text()
+    for line in (
+        "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "CapabilityBoundingSet=",
+        "UMask=0077", "StateDirectoryMode=0700", "User=twofold", "SystemCallErrorNumber=EPERM",
+    ):  # fmt: skip
+        assert re.search(rf"^{line}$", text, re.MULTILINE), line
+
+
+# --- proxies
+
+
+@pytest.mark.parametrize("example", ["nginx/twofold.conf", "caddy/Caddyfile"])
+def test_proxies_keep_what_they_must(example: str, kubernetes_settings: Settings) -> None:
+    text = (DEPLOY / example).read_text()
+    assert "/metrics" in text
+    assert re.search(r"X-Forwarded-For (\$remote_addr;|\{remote_host\})", text)
+    assert set(re.findall(r"TWOFOLD_[A-Z_]+", text)) <= set(names_of_settings({}))
+    links = [path for path in paths(kubernetes_settings) if path.endswith("{token:str}")]
+    assert len(links) == 3
+    if "log_format" in text:  # what is logged has no token of a link
+        hidden = [re.compile(pattern) for pattern in re.findall(r"^    ~(\S+)", text, re.MULTILINE)]
+        for link in links:
+            path = link.replace("{token:str}", "tf_x_y")
+            assert any(pattern.search(path) for pattern in hidden), path
