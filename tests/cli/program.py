@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from click.testing import CliRunner
 
 from tests.harness.houses import CHEAP_SERVER, KEYS
@@ -38,7 +39,11 @@ class Program:
 
     def __call__(self, *arguments: str, stdin: str = "") -> Ran:
         """Run a command that may be refused; one that breaks fails the test."""
-        got = CliRunner().invoke(main, arguments, input=stdin, env=self.settings, catch_exceptions=False)
+        before = structlog.get_config()
+        try:
+            got = CliRunner().invoke(main, arguments, input=stdin, env=self.settings, catch_exceptions=False)
+        finally:
+            structlog.configure(**before)  # commands set up a log of their own
         return Ran(got.exit_code, got.stdout, got.stderr)
 
     def done(self, *arguments: str, stdin: str = "") -> Ran:

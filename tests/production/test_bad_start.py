@@ -231,7 +231,7 @@ def test_a_sqlite_that_cannot_be_written(
     todo, commands = FORBIDDEN[lead]
     program = Program({"TWOFOLD_DATABASE_URL": lead(place), "TWOFOLD_DATA_DIR": str(place.folder)})
     base = tmp_path_factory.getbasetemp()
-    for parent in (base, base.parent):  # pytest keeps others out of its folders
+    for parent in (base, base.parent, base.parent.parent):  # pytest keeps others out of its folders
         parent.chmod(parent.stat().st_mode | 0o011)
     for command in commands:
         with as_nobody():

@@ -164,16 +164,17 @@ def test_nodes_that_migrate_at_once_take_turns(pooled: Pooled) -> None:
             for _ in range(2)
         ]
         try:
-            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_xact_lock%'"
             processes.wait_until(
-                lambda: connection.execute(waiting).fetchone() == (2,), seconds=20, what="two nodes in line"
+                lambda: connection.execute(asking).fetchone() == (True,), seconds=20, what="a node in line"
             )
+            assert [node.poll() for node in nodes] == [None, None]
             connection.execute("SELECT pg_advisory_unlock(%s)", (migrate.ADVISORY_LOCK,))
             said = [node.communicate(timeout=30) for node in nodes]
         finally:
             for node in nodes:
                 node.kill()
-                node.wait(timeout=10)
+                node.communicate(timeout=10)
         assert [node.returncode for node in nodes] == [0, 0], said
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrate.newest(),)]
 
