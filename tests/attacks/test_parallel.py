@@ -4,43 +4,25 @@ Real servers, real time. A test takes some seconds: the volleys are what the rul
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
 
-import msgspec
 import pytest
 
-from tests.faults.volley import Shot, fire, post
+from tests.attacks.nodes import Target, answers, body, now, statuses, target_on
+from tests.faults.volley import post
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import later
 from tests.harness.databases import BACKENDS, PostgresqlDatabases, SqliteDatabases
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
-from tests.harness.people import VISITOR, Factor, People
-from tests.harness.server import Server
-from twofold.directory.person import Person
+from tests.harness.people import PASSWORD, VISITOR, phone_of
+from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id, new_token
-from twofold.lockouts import flow as lockouts
-from twofold.lockouts.budget import Counts
-from twofold.sessions.tables import sessions
-from twofold.signin import flow as signin
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import Opened
 from twofold.signin.attempt import Step
 from twofold.signin.outcomes import SignedIn
 
-WORKERS = 4
 VOLLEY = 200
-
-
-@dataclass(frozen=True)
-class Target:
-    """A server of four processes, and a house on its database."""
-
-    server: Server
-    house: House
-
-    @property
-    def people(self) -> People:
-        return People(self.house)
+REPETITIONS = 20
 
 
 @pytest.fixture(params=BACKENDS, scope="module")
@@ -50,140 +32,243 @@ def target(
     sqlite_databases: SqliteDatabases,
     postgresql_databases: PostgresqlDatabases,
 ) -> Iterator[Target]:
-    """Start a server of four processes; the tests run on each kind of database, and share it."""
+    """Start four processes, on PostgreSQL as two nodes; the tests run on each kind of database, and share them."""
     folder = tmp_path_factory.mktemp("parallel")
     on_sqlite = request.param == "sqlite"
     url = sqlite_databases.fresh(folder) if on_sqlite else postgresql_databases.fresh()
-    settings = {"database_url": url, "keys": KEYS, "worker": "off", **CHEAP_SERVER}
-    named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
-    with Server(folder / "server", settings=named, workers=WORKERS) as server, house_on(url) as house:
-        yield Target(server, house)
+    with target_on(url, folder, nodes=1 if on_sqlite else 2) as target:
+        yield target
     if not on_sqlite:
         postgresql_databases.drop(url)
 
 
-@pytest.fixture
-def ada(target: Target, request: pytest.FixtureRequest) -> tuple[Person, Factor]:
-    """Somebody with a phone, another one for each test, protected since yesterday."""
-    people = target.people
-    account = people.account(request.node.name[:100])
-    person = people.person(f"{new_id().hex}@acme.example", account=account)
-    factor = people.protect(person, at=now() - timedelta(days=1))
-    return people.look_up(person), factor
+def from_elsewhere(number: int) -> str:
+    """Return an address of its own for each request, as the trusted proxy would name it."""
+    return f"203.0.{113 + number // 250}.{number % 250 + 1}"
 
 
-Ada = tuple[Person, Factor]
+# --- one code, many requests
 
 
-def now() -> datetime:
-    """The real time: servers of their own read the real clock."""
-    return datetime.now(UTC)
-
-
-def attempts(target: Target, person: Person, count: int) -> list[str]:
-    """Begin sign-ins, as if the password had been given in each."""
-    tokens = [new_token("signin") for _ in range(count)]
-    with target.house.db.write() as connection:
-        for token in tokens:
-            signin.begin(
-                connection, person, token, Step.CODE, "api", known_client=None, return_to="", at=now(),
-            )  # fmt: skip
-    return tokens
-
-
-def body(shot: Shot) -> dict[str, object]:
-    return msgspec.json.decode(shot.answer.partition(b"\r\n\r\n")[2], type=dict[str, object])
-
-
-def answers(shots: list[Shot]) -> Counter[tuple[object, ...]]:
-    """Count the answers by status, code, hint and tries left; every request must have one."""
-    return Counter(
-        (shot.status, *(body(shot).get(name) for name in ("code", "hint", "attempts_left"))) for shot in shots
-    )
-
-
-def sessions_of(target: Target, person: Person) -> int:
-    return target.people.count(sessions, sessions.c.user_id == person.id)
-
-
-def counts(target: Target, person: Person) -> Counts:
-    with target.house.db.read() as connection:
-        return lockouts.counts(connection, person.id)
-
-
-def test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session(target: Target, ada: Ada) -> None:
-    person, factor = ada
-    code, before = factor.phone.code(now()), sessions_of(target, person)
-    tokens = attempts(target, person, VOLLEY)
-    shots = fire(
-        target.server.url, [post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in tokens]
-    )
+def test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session(target: Target) -> None:
+    person, factor = target.protected()
+    code, before = factor.phone.code(now()), target.sessions_of(person)
+    tokens = target.attempts(person, VOLLEY)
+    shots = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in tokens])
     assert answers(shots) == {(200, None, None, None): 1, (401, "invalid_code", "used", 5): VOLLEY - 1}
-    assert sessions_of(target, person) == before + 1
-    assert counts(target, person) == (0, 0)
+    assert target.sessions_of(person) == before + 1
+    assert target.counts(person) == (0, 0)
 
 
-def test_of_200_requests_at_once_in_one_sign_in_one_gets_a_session(target: Target, ada: Ada) -> None:
-    person, factor = ada
-    code, before = factor.phone.code(now()), sessions_of(target, person)
-    (token,) = attempts(target, person, 1)
-    shots = fire(target.server.url, [post("/api/v1/sign-ins/code", {"sign_in": token, "code": code})] * VOLLEY)
-    statuses = Counter(shot.status for shot in shots)
-    assert statuses == {200: 1, 401: VOLLEY - 1}
-    assert sessions_of(target, person) == before + 1
-    assert counts(target, person) == (0, 0)
+def test_of_200_requests_at_once_in_one_sign_in_one_gets_a_session(target: Target) -> None:
+    person, factor = target.protected()
+    code, before = factor.phone.code(now()), target.sessions_of(person)
+    (token,) = target.attempts(person, 1)
+    shots = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": code})] * VOLLEY)
+    assert statuses(shots) == {200: 1, 401: VOLLEY - 1}
+    assert target.sessions_of(person) == before + 1
+    assert target.counts(person) == (0, 0)
 
 
-def test_of_1000_wrong_codes_at_once_exactly_five_are_evaluated(target: Target, ada: Ada) -> None:
-    person, factor = ada
-    wrong, before = factor.phone.wrong_code(now()), sessions_of(target, person)
+def test_of_1000_wrong_codes_at_once_exactly_five_are_evaluated(target: Target) -> None:
+    person, factor = target.protected()
+    wrong, before = factor.phone.wrong_code(now()), target.sessions_of(person)
     requests = [
-        post("/api/v1/sign-ins/code", {"sign_in": token, "code": wrong})
-        for token in attempts(target, person, 50)
-        for _ in range(20)
+        post("/api/v1/sign-ins/code", {"sign_in": token, "code": wrong}, x_forwarded_for=from_elsewhere(number))
+        for number, token in enumerate(target.attempts(person, 50) * 20)
     ]
-    shots = [shot for start in range(0, 1000, 250) for shot in fire(target.server.url, requests[start : start + 250])]
+    shots = [shot for start in range(0, 1000, 250) for shot in target.fire(requests[start : start + 250])]
     expected: Counter[tuple[object, ...]] = Counter((401, "invalid_code", None, left) for left in (4, 3, 2, 1, 0))
     expected[(423, "locked", None, None)] = 995
     assert answers(shots) == expected
-    assert counts(target, person) == (5, 5)
-    assert sessions_of(target, person) == before
-    mine = [
-        event.kind for event in target.people.events("second_factor_wrong", "locked") if event.subject_id == person.id
-    ]
-    assert Counter(mine) == {"second_factor_wrong": 5, "locked": 1}
-    (token,) = attempts(target, person, 1)
-    right = fire(
-        target.server.url, [post("/api/v1/sign-ins/code", {"sign_in": token, "code": factor.phone.code(now())})]
-    )
+    assert target.counts(person) == (5, 5)
+    assert target.sessions_of(person) == before
+    assert target.events_of(person, "second_factor_wrong", "locked") == {"second_factor_wrong": 5, "locked": 1}
+    (token,) = target.attempts(person, 1)
+    right = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": factor.phone.code(now())})])
     assert answers(right) == {(423, "locked", None, None): 1}
 
 
-def test_of_200_uses_of_one_backup_code_at_once_one_counts(target: Target, ada: Ada) -> None:
-    person, factor = ada
-    before = sessions_of(target, person)
+def test_of_200_uses_of_one_backup_code_at_once_one_counts(target: Target) -> None:
+    person, factor = target.protected()
+    before = target.sessions_of(person)
     requests = [
         post("/api/v1/sign-ins/backup-code", {"sign_in": token, "backup_code": factor.backup_code})
-        for token in attempts(target, person, VOLLEY)
+        for token in target.attempts(person, VOLLEY)
     ]
-    shots = fire(target.server.url, requests)
+    shots = target.fire(requests)
     assert answers(shots) == {(200, None, None, None): 1, (401, "invalid_code", "used_backup_code", 5): VOLLEY - 1}
-    assert sessions_of(target, person) == before + 1
+    assert target.sessions_of(person) == before + 1
     (successor,) = {str(body(shot)["new_backup_code"]) for shot in shots if shot.status == 200}
-    (token,) = attempts(target, person, 1)
+    (token,) = target.attempts(person, 1)
     outcome = target.people.give_code(token, successor, at=now(), channel="api", visitor=VISITOR)
     assert isinstance(outcome, SignedIn)
     with target.house.db.read() as connection:
         assert factors.show(connection, person.id).authenticators
 
 
-def test_of_100_wrong_passwords_at_once_five_are_looked_at(target: Target, ada: Ada) -> None:
-    person, _ = ada
-    wrong = post("/api/v1/sign-ins", {"email": person.email, "password": "a wrong password"})
-    shots = fire(target.server.url, [wrong] * 100)
-    statuses = Counter(shot.status for shot in shots)
+def test_of_100_wrong_passwords_at_once_five_are_looked_at(target: Target) -> None:
+    person = target.person()
+    wrong = {"email": person.email, "password": "a wrong password"}
+    shots = target.fire(
+        [post("/api/v1/sign-ins", wrong, x_forwarded_for=from_elsewhere(number)) for number in range(100)]
+    )
+    came = statuses(shots)
     # After five there is a wait of 1 second, then 2, then 4: a volley that takes longer gets another look after each.
     taken = max(shot.sent_at + shot.seconds for shot in shots) - min(shot.sent_at for shot in shots)
     further = sum(2**waits - 1 <= taken for waits in range(1, 8))
-    assert 5 <= statuses[401] <= 5 + further
-    assert statuses[401] + statuses[429] == 100
+    assert 5 <= came[401] <= 5 + further
+    assert came[401] + came[429] == 100
+
+
+def test_of_100_wrong_mailed_codes_at_once_five_are_looked_at(target: Target) -> None:
+    person = target.person(target.account(policy="required"))
+    target.people.attempt(person, at=now(), channel="api")
+    guesses = [
+        post("/api/v1/sign-ins/email-code", {"sign_in": token, "code": f"{number:06}"})
+        for number, token in enumerate(target.attempts(person, 100, Step.VERIFY_EMAIL))
+    ]
+    expected: Counter[tuple[object, ...]] = Counter((401, "invalid_code", None, left) for left in (4, 3, 2, 1, 0))
+    expected[(429, "too_many_attempts", None, None)] = 95
+    assert answers(target.fire(guesses)) == expected
+
+
+# --- things at once, of which one may happen
+
+
+def holds(target: Target, token: str) -> bool:
+    return target.people.find_session(token, at=now()) is not None
+
+
+def test_of_100_confirmations_of_one_reset_link_at_once_one_counts(target: Target) -> None:
+    person, _ = target.protected()
+    confirm = post("/api/v1/resets/confirmation", {"token": target.reset_link(person), "password": PASSWORD})
+    shots = target.fire([confirm] * 100)
+    assert answers(shots) == {(200, None, None, None): 1, (410, "link_expired", None, None): 99}
+    assert not target.people.look_up(person).has_second_factor
+    assert target.events_of(person, "reset_confirmed") == {"reset_confirmed": 1}
+
+
+def test_of_confirming_and_refusing_a_case_at_once_one_counts(target: Target) -> None:
+    person, _ = target.protected()
+    token = target.reset_link(person)
+    confirm = post("/api/v1/resets/confirmation", {"token": token, "password": PASSWORD})
+    refuse = post("/api/v1/resets/refusal", {"token": token})
+    shots = target.fire([confirm, confirm, refuse, refuse] * 5)  # both kinds reach each node
+    assert answers(shots) == {(200, None, None, None): 1, (410, "link_expired", None, None): 19}
+    [what] = [body(shot)["status"] for shot in shots if shot.status == 200]
+    assert target.events_of(person, "reset_confirmed", "reset_refused") == {f"reset_{what}": 1}
+    assert target.people.look_up(person).has_second_factor is (what == "refused")
+
+
+def test_of_two_set_ups_confirmed_at_once_one_protects(target: Target) -> None:
+    """Two browsers of one person, and who presses ten times: one phone, one backup code, one session are left."""
+    person = target.person()
+    opened = []
+    for _ in range(2):
+        token = target.people.token(person, at=now())
+        session = target.people.session(token, at=now())
+        asked = SetUp(PASSWORD, "", None)
+        enrolment = enrolment_flow.open_in_session(target.house, session, asked, visitor=VISITOR, at=now())
+        assert isinstance(enrolment, Opened)
+        opened.append((token, enrolment))
+    presses = [
+        post(
+            f"/api/v1/two-factor/enrolments/{enrolment.id}/confirmation",
+            {"code": phone_of(enrolment).code(now())},
+            authorization=f"Bearer {token}",
+        )
+        for token, enrolment in opened
+    ]
+    first, second = presses
+    shots = target.fire([first, first, second, second] * 5)
+    came = statuses(shots)
+    assert came[200] == 1
+    assert came[401] + came[410] == 19
+    with target.house.db.read() as connection:
+        assert len(factors.show(connection, person.id).authenticators) == 1
+    assert target.events_of(person, "two_factor_set_up") == {"two_factor_set_up": 1}
+    [renewed] = [str(body(shot)["session_token"]) for shot in shots if shot.status == 200]
+    holding = [token for token in (renewed, *(token for token, _ in opened)) if holds(target, token)]
+    assert holding == [renewed]
+
+
+def test_of_two_forced_set_ups_confirmed_at_once_one_lets_in(target: Target) -> None:
+    person = target.person(target.account(policy="required"))
+    presses = []
+    for sign_in in target.attempts(person, 2, Step.SET_UP):
+        [shot] = target.fire([post("/api/v1/sign-ins/enrolments", {"sign_in": sign_in})])
+        opened = body(shot)
+        code = Authenticator.open(str(opened["otpauth_uri"])).code(now())
+        path = f"/api/v1/sign-ins/enrolments/{opened['enrolment']}/confirmation"
+        presses.append(post(path, {"sign_in": sign_in, "code": code}))
+    first, second = presses
+    shots = target.fire([first, first, second, second] * 5)
+    came = statuses(shots)
+    assert came[200] == 1
+    assert came[401] + came[410] == 19
+    assert target.sessions_of(person) == 1
+    with target.house.db.read() as connection:
+        assert len(factors.show(connection, person.id).authenticators) == 1
+
+
+def test_of_100_wrong_confirmations_of_a_set_up_at_once_ten_are_looked_at(target: Target) -> None:
+    person = target.person()
+    token = target.people.token(person, at=now())
+    session = target.people.session(token, at=now())
+    opened = enrolment_flow.open_in_session(target.house, session, SetUp(PASSWORD, "", None), visitor=VISITOR, at=now())
+    assert isinstance(opened, Opened)
+    path = f"/api/v1/two-factor/enrolments/{opened.id}/confirmation"
+    wrong = post(path, {"code": phone_of(opened).wrong_code(now())}, authorization=f"Bearer {token}")
+    shots = target.fire([wrong] * 100)
+    expected: Counter[tuple[object, ...]] = Counter((401, "invalid_code", None, left) for left in range(10))
+    expected[(410, "enrolment_expired", None, None)] = 90
+    assert answers(shots) == expected
+
+
+def test_of_removing_and_signing_in_at_once_no_session_outlives_the_factor(target: Target) -> None:
+    """Whoever comes first: after the removal nobody is in but the one who made it."""
+    person, factor = target.protected()
+    mine = target.people.token(person, factor.phone, at=later(at=now(), minutes=-2))
+    at = now()
+    proofs = {"password": PASSWORD, "code": factor.phone.code(later(at=at, seconds=30))}
+    code = factor.phone.code(at)
+    sign_ins = [
+        post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in target.attempts(person, 20)
+    ]
+    removal = post("/api/v1/two-factor/removal", proofs, authorization=f"Bearer {mine}")
+    *entered, removed = target.fire([*sign_ins, removal])
+    came = statuses(entered)
+    assert came[200] <= 1
+    assert came[200] + came[401] == 20, answers(entered)
+    assert removed.status == 200
+    tokens = [str(body(shot)["session_token"]) for shot in (*entered, removed) if shot.status == 200]
+    assert [token for token in (mine, *tokens) if holds(target, token)] == tokens[-1:]
+    with target.house.db.read() as connection:
+        assert not factors.show(connection, person.id).authenticators
+
+
+# --- and again
+
+
+ATTACKS = [
+    test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session,
+    test_of_200_requests_at_once_in_one_sign_in_one_gets_a_session,
+    test_of_1000_wrong_codes_at_once_exactly_five_are_evaluated,
+    test_of_200_uses_of_one_backup_code_at_once_one_counts,
+    test_of_100_wrong_passwords_at_once_five_are_looked_at,
+    test_of_100_wrong_mailed_codes_at_once_five_are_looked_at,
+    test_of_100_confirmations_of_one_reset_link_at_once_one_counts,
+    test_of_confirming_and_refusing_a_case_at_once_one_counts,
+    test_of_two_set_ups_confirmed_at_once_one_protects,
+    test_of_two_forced_set_ups_confirmed_at_once_one_lets_in,
+    test_of_100_wrong_confirmations_of_a_set_up_at_once_ten_are_looked_at,
+    test_of_removing_and_signing_in_at_once_no_session_outlives_the_factor,
+]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__.removeprefix("test_of_"))
+def test_twenty_times_it_goes_the_same_way(target: Target, attack: Callable[[Target], None]) -> None:
+    for _ in range(REPETITIONS):
+        attack(target)

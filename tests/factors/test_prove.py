@@ -10,13 +10,14 @@ from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
 from tests.harness.people import PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
 from twofold.directory.person import Person
-from twofold.factors import change_flow, enrolment_flow, records, totp
+from twofold.factors import change_flow, enrolment_flow, proof, records, totp
 from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
-from twofold.factors.outcomes import Changed, Opened, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.outcomes import Changed, Opened, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.kit.house import House
 from twofold.kit.tokens import digest
+from twofold.lockouts import flow as lockouts
 from twofold.sessions.tables import sessions
 from twofold.signin.outcomes import Due, SignedIn
 
@@ -79,6 +80,25 @@ def test_a_step_is_accepted_once_even_by_whoever_has_not_seen_that_it_was(people
         (only,) = factors.show(connection, ada[0].id).authenticators
         accepted = [records.accept_step(connection, only.id, tried, NOON) for tried in (step, step, step - 1, step + 1)]
     assert accepted == [True, False, False, True]
+
+
+@pytest.mark.parametrize("with_backup_code", [False, True])
+def test_who_waited_while_their_factor_was_removed_is_charged_nothing(
+    people: People, ada: Ada, *, with_backup_code: bool
+) -> None:
+    """Their sign-in was read before the removal and comes to be compared after it: five of them must lock nobody."""
+    person, factor = ada
+    session = people.sign_in(person, factor.phone, at=later(minutes=-10))
+    proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
+    change_flow.remove(people.house, session, proofs, visitor=VISITOR, at=NOON)
+    typed = proof.parse(factor.backup_code if with_backup_code else factor.phone.code(later(seconds=30)))
+    assert not isinstance(typed, proof.Malformed)
+    for _ in range(5):
+        with people.house.db.write() as connection:
+            outcome = factors.prove(people.house, connection, person, typed, door="sign_in", visitor=VISITOR, at=NOON)
+            assert outcome == SessionOver()
+            assert lockouts.counts(connection, person.id) == (0, 0)
+    assert not people.events("second_factor_wrong", "locked")
 
 
 def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:

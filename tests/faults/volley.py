@@ -5,6 +5,7 @@ import selectors
 import socket
 import time
 from dataclasses import dataclass, field
+from itertools import cycle
 from urllib.parse import urlsplit
 
 LONGEST = 60.0
@@ -34,10 +35,11 @@ class Shot:
         return ""
 
 
-def post(path: str, body: dict[str, str]) -> bytes:
-    """Write a call of the API as it goes over the wire."""
+def post(path: str, body: dict[str, str], **headers: str) -> bytes:
+    """Write a call of the API as it goes over the wire; `x_forwarded_for=…` is a header."""
     content = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    head += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
@@ -46,13 +48,13 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
 
-def fire(url: str, requests: list[bytes]) -> list[Shot]:
-    """Connect all, then send all at once, and wait for every answer."""
-    parts = urlsplit(url)
+def fire(url: str, requests: list[bytes], *further: str) -> list[Shot]:
+    """Connect all, then send all at once, and wait for every answer; with further nodes they go to each in turn."""
+    parts = [urlsplit(node) for node in (url, *further)]
     shots = [Shot(request) for request in requests]
     with selectors.DefaultSelector() as waiting:
-        for shot in shots:
-            shot.line.connect((parts.hostname, parts.port))
+        for shot, node in zip(shots, cycle(parts), strict=False):
+            shot.line.connect((node.hostname, node.port))
         for shot in shots:
             shot.sent_at = time.monotonic()
             shot.line.sendall(shot.request)

@@ -231,6 +231,12 @@ def find_person(connection: sa.Connection, user_id: UUID) -> Person | None:
     return records.person_by_id(connection, user_id)
 
 
+def is_as_before(connection: sa.Connection, person: Person) -> bool:
+    """Tell whether nothing has ended the sessions of a user since they were read."""
+    now = records.person_by_id(connection, person.id)
+    return now is not None and now.security_version == person.security_version
+
+
 def hold_person(connection: sa.Connection, user_id: UUID) -> Person | None:
     """Find a user and keep others from changing them until the transaction ends.
 

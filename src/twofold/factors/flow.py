@@ -15,7 +15,15 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import backup_code, records, totp
-from twofold.factors.outcomes import Locked, Passed, ProofRefused, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.outcomes import (
+    Locked,
+    Passed,
+    ProofRefused,
+    SessionOver,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+)
 from twofold.factors.proof import AppCode, BackupCode
 from twofold.kit import metrics
 from twofold.kit.db import AnyRow
@@ -60,10 +68,11 @@ def prove(
     door: str,
     visitor: Visitor,
     at: datetime,
-) -> Passed | ProofRefused:
+) -> Passed | ProofRefused | SessionOver:
     """Prove the second factor of a user at a door (sign_in, remove, …), in the caller's transaction.
 
-    The caller commits whatever comes out: a refusal has been charged.
+    The caller commits whatever comes out: a refusal has been charged. Who waited here while the user's factors changed
+    was not compared with what they have now: that is no wrong code, and must lock nobody.
     """
     charged = lockouts.charge(connection, person)
     if charged is None:
@@ -76,6 +85,9 @@ def prove(
             outcome = _spend_backup_code(connection, person, proof, charged, at)
         case _:
             assert_never(proof)
+    if isinstance(outcome, WrongCode) and not directory.is_as_before(connection, person):
+        lockouts.give_back(connection, person)
+        return SessionOver()
     _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at)
     method = "otp" if isinstance(proof, AppCode) else "backup_code"
     metrics.second_factors.labels(door, method, type(outcome).__name__).inc()

@@ -79,7 +79,7 @@ class NotEnabled(msgspec.Struct, frozen=True):
 
 
 class SessionOver(msgspec.Struct, frozen=True):
-    """The session under which this began has ended meanwhile."""
+    """The session (or sign-in) under which this began has ended meanwhile."""
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
-from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused
+from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused, SessionOver
 from twofold.kit.house import House
 from twofold.kit.tokens import digest, new_id, new_token
 from twofold.kit.visitor import Visitor
@@ -125,6 +125,8 @@ def submit_code(
         if person.password_unproven:
             directory.hold_person(connection, person.id)  # before the budget, because the user is written below
         passed = factors.prove(house, connection, person, proof, door="sign_in", visitor=visitor, at=at)
+        if isinstance(passed, SessionOver):
+            return Expired()
         if not isinstance(passed, Passed):
             return passed
         methods = (*attempt.methods, passed.method)
