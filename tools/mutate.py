@@ -51,6 +51,9 @@ RULES = {
     "kit/web/requests": ("kit/test_requests",),
 }
 
+# Where a file speaks HTTP as well, the functions of it that are rules.
+ONLY = {"kit/web/requests": ("local_path", "row_id")}
+
 # What every test imports and no mutant touches; loaded once, so that each mutant begins at once.
 LOADED_ONCE = ("PIL.Image", "zxingcpp", "hypothesis.stateful", "msgspec", "sqlalchemy", "cryptography.hazmat", "nacl")
 
@@ -90,9 +93,9 @@ def mutants_of(rule: str) -> Iterator[Mutant]:
     path = SOURCE / "twofold" / f"{rule}.py"
     text = path.read_text()
     whole = ast.parse(text)
-    types = _types(whole)
+    left_alone = _types(whole) | _frozen(whole) | _outside(whole, ONLY.get(rule, ()))
     for index, found in enumerate(ast.walk(whole)):
-        for variant in range(0 if id(found) in types else len(changes_of(found))):
+        for variant in range(0 if id(found) in left_alone else len(changes_of(found))):
             tree = ast.parse(text)
             node = list(ast.walk(tree))[index]
             before = ast.unparse(_whole(node))
@@ -232,6 +235,18 @@ def _types(tree: ast.AST) -> set[int]:
             case _:
                 pass
     return {id(part) for node in found for part in ast.walk(node)}
+
+
+def _frozen(tree: ast.AST) -> set[int]:
+    """Return what says that a value cannot be changed: it stops a slip of the programmer's, and no rule hangs on it."""
+    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "frozen"}
+
+
+def _outside(tree: ast.Module, names: Sequence[str]) -> set[int]:
+    """Return what belongs to none of the functions named; nothing, where none is named."""
+    inside = [part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name in names]
+    kept = {id(node) for part in inside for node in ast.walk(part)}
+    return {id(node) for node in ast.walk(tree) if id(node) not in kept} if names else set()
 
 
 def _decided_inside(test: ast.expr) -> bool:

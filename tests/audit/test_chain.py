@@ -4,10 +4,25 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.audit.chain import START, Break, Event, Head, append, canonical, content, empty, follow, moment
+from twofold.audit.chain import (
+    START,
+    Break,
+    Event,
+    Head,
+    account_of,
+    append,
+    canonical,
+    chain_of,
+    content,
+    empty,
+    follow,
+    link,
+    moment,
+)
 
 CHAIN = "6f4dd4d2-5ac1-44c5-a4ad-6cf7ad6a2f34"
 
@@ -135,6 +150,37 @@ def test_a_position_that_is_no_number_is_misplaced() -> None:
     for wrong in (True, None, "1", 1.0):
         broken = follow(empty(CHAIN), {"position": wrong}, START)
         assert isinstance(broken, Break), wrong
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (3, "event 2 is missing: event 3 stands in its place."),
+        (9, "event 2 is missing: event 9 stands in its place."),
+        (1, "event 1 stands where event 2 belongs: events were reordered or repeated."),
+        (None, "event None stands where event 2 belongs: events were reordered or repeated."),
+        (2, "event 2 was changed: it does not fit its hash."),
+    ],
+)
+def test_a_break_says_what_is_missing_what_is_misplaced_and_what_was_changed(found: object, why: str) -> None:
+    assert follow(Head(CHAIN, 1, START), {"position": found}, START) == Break(CHAIN, 2, why)
+
+
+def test_true_is_not_the_number_one_however_well_it_is_hashed() -> None:
+    why = "event True stands where event 1 belongs: events were reordered or repeated."
+    event = {"position": True}
+    assert follow(empty(CHAIN), event, link(START, event)) == Break(CHAIN, 1, why)
+
+
+def test_a_chain_is_named_after_its_account_or_the_installation() -> None:
+    assert (chain_of(UUID(CHAIN)), account_of(CHAIN)) == (CHAIN, UUID(CHAIN))
+    assert (chain_of(None), account_of("installation")) == ("installation", None)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_know_has_no_form(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        canonical({"n": number})
 
 
 def test_text_that_cannot_be_hashed_breaks_the_chain() -> None:

@@ -64,5 +64,10 @@ def test_what_is_no_single_plain_address_is_not_usable(address: str) -> None:
     assert not usable(address)
 
 
+@pytest.mark.parametrize(("length", "may"), [(253, True), (254, True), (255, False)])
+def test_an_address_has_the_254_characters_of_rfc_5321_at_most(length: int, *, may: bool) -> None:
+    assert usable("a" * (length - len("@b.c")) + "@b.c") == may
+
+
 def test_a_masked_address_reminds_its_owner_and_tells_a_stranger_little() -> None:
     assert masked("ada.lovelace@acme.example") == "a•••@acme.example"

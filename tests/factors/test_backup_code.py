@@ -12,6 +12,10 @@ def test_the_alphabet_is_crockfords_without_the_letters_that_look_alike() -> Non
     assert not set("ILOU") & set(backup_code.ALPHABET)
 
 
+def test_a_code_is_made_of_as_many_random_bytes_as_it_has_room_for() -> None:
+    assert backup_code.BYTES * 8 == backup_code.LENGTH * 5 == 120
+
+
 @given(codes)
 def test_a_code_has_24_characters_of_the_alphabet(code: str) -> None:
     assert len(code) == 24

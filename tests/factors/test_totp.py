@@ -107,6 +107,11 @@ def test_a_code_of_no_step_within_ten_minutes_is_wrong(secret: bytes, at: dateti
     assert isinstance(verdict, Wrong) == (not fits)
 
 
+def test_the_first_step_of_1970_is_a_step_like_any_other() -> None:
+    first = datetime.fromtimestamp(0, UTC)
+    assert totp.match(SECRET, totp.code_of(SECRET, 0), first, NEVER) == Accepted(0)
+
+
 def test_no_step_lies_before_1970() -> None:
     assert isinstance(totp.match(SECRET, "000000", datetime.fromtimestamp(0, UTC), NEVER), Wrong)
 
@@ -168,6 +173,10 @@ def test_of_two_times_that_a_code_fits_the_nearer_one_is_hinted_at() -> None:
 
 
 # --- what the app is given
+
+
+def test_a_secret_has_the_160_bits_that_rfc_4226_recommends() -> None:
+    assert totp.SECRET_BYTES * 8 == 160
 
 
 def test_the_address_for_the_app_has_the_one_form_that_every_app_accepts() -> None:

@@ -49,6 +49,10 @@ def test_what_is_no_form_is_refused_with_a_sentence(body: bytes, content_type: s
         parse_form(body, content_type)
 
 
+def test_a_hundred_fields_are_the_most() -> None:
+    assert len(parse_form(b"&".join(b"f%d=1" % number for number in range(100)), FORM)) == 100
+
+
 def test_a_field_of_4096_characters_is_the_longest() -> None:
     assert len(parse_form(b"a=" + b"x" * 4096, FORM)["a"]) == 4096
 

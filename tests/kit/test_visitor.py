@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.visitor import browser_name, client_address
+from twofold.kit.visitor import browser_in_words, browser_name, client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
 
@@ -56,3 +56,34 @@ def test_a_browsers_name_is_short_and_can_be_printed() -> None:
     assert browser_name({}) == ""
     assert browser_name({"user-agent": "Firefox/140 \x1b[31m\n\u202ered"}) == "Firefox/140 [31mred"
     assert len(browser_name({"user-agent": "a" * 5000})) == 200
+
+
+MOZILLA = "Mozilla/5.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (f"{MOZILLA} (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"),
+        (f"{MOZILLA} (Windows NT 10.0) AppleWebKit/537.36 Chrome/138.0 Safari/537.36 Edg/138.0", "Edge on Windows"),
+        (f"{MOZILLA} (Macintosh; Intel Mac OS X 10_15_7) Version/18.5 Safari/605.1", "Safari on Mac"),
+        (f"{MOZILLA} (iPhone; CPU iPhone OS 18_5 like Mac OS X) CriOS/138.0 Mobile Safari/604.1", "Chrome on iPhone"),
+        (f"{MOZILLA} (Linux; Android 15) SamsungBrowser/28.0 Chrome/130.0", "Samsung Internet on Android"),
+        (f"{MOZILLA} (X11; CrOS x86_64 14541.0.0) Chrome/138.0 Safari/537.36", "Chrome on ChromeOS"),
+        # a program alone, a system alone
+        ("curl/8.5.0", "curl"),
+        (f"{MOZILLA} (X11; Linux x86_64)", "Mozilla"),
+        # an unknown program by its own first word, if that is a plain one
+        ("Acme-Sync/3.1 (build 7) https://acme.example", "Acme-Sync"),
+        ("Thunder bird/3.1", "Thunder"),
+        ("Lynx", "Lynx"),
+        ("https://evil.example", ""),
+        ("www.evil.example/now", ""),
+        ("call+4112345 now", ""),
+        ("a" * 31, "a" * 31),
+        ("a" * 32, ""),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_told_as_a_person_would_tell_it(name: str, said: str) -> None:
+    assert browser_in_words(name) == said

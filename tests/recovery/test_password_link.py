@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from tests.harness.clock import NOON, later
 from twofold.directory.person import Person
+from twofold.kit import outbox
 from twofold.recovery.password_link import (
     LIFE,
+    UNSENT_FOR,
     Over,
     PasswordLink,
     Purpose,
@@ -36,6 +38,10 @@ def test_each_link_lives_as_long_as_its_letter_says() -> None:
     assert LIFE[Purpose.FORGOT] == timedelta(hours=1)
     assert LIFE[Purpose.INVITATION] == timedelta(hours=1)
     assert LIFE[Purpose.UNFROZEN] == timedelta(days=1)
+
+
+def test_a_request_outlives_its_letter_which_is_given_up_before() -> None:
+    assert timedelta(days=5) == UNSENT_FOR > outbox.GIVE_UP_AFTER + max(outbox.WAITS)
 
 
 @given(st.integers(min_value=-10, max_value=10))

@@ -7,21 +7,28 @@ from hypothesis import given
 
 from tests.harness.clock import NOON, later
 from tests.resets.desk import exactly
+from twofold.directory.person import Person
 from twofold.resets.case import (
     CONSOLE,
     LIFE,
+    LONGEST_REASON,
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
+    SHORTEST_REASON,
     Act,
     Asked,
     Case,
     Death,
+    Key,
     Requester,
     State,
     Subject,
+    acts_of,
     allows,
     death,
+    may_approve,
     needs_approval,
+    sees,
     standing,
 )
 from twofold.resets.link import Dead, Expired, Link, Open, Replaced, Unknown, Used, link_verdict
@@ -45,6 +52,22 @@ CASE = Case(
     token_hash=NEWEST, letter_id=None, password_tries=0, approved_at=None, ended_at=None, ended_why=None,
     subject=SUBJECT, requester=GRACE, approver_name=None, letter=None,
 )  # fmt: skip
+
+# The mailbox has given the subject both the password and the link: somebody else must approve.
+UNPROVEN = CASE._replace(subject=SUBJECT._replace(password_unproven=True))
+
+ADMIN = Person(
+    id=UUID(int=20), account_id=ACCOUNT, email="joan@acme.example", email_key="joan@acme.example", name="Joan",
+    role="admin", licensed=True, active=True, frozen_at=None, security_version=1, password_hash="$argon2id$",
+    password_set_at=YESTERDAY, password_unproven=False, second_factor_since=YESTERDAY, factors_changed_at=YESTERDAY,
+    reset_confirmed_at=None, exception_until=None, account_name="Acme", edition="enterprise", is_operator=False,
+    sso=False, sso_url=None, policy="optional", required_from=None,
+)  # fmt: skip
+REQUESTER = ADMIN._replace(id=GRACE.id)
+HERSELF = ADMIN._replace(id=SUBJECT.id)
+MEMBER = ADMIN._replace(role="member")
+STRANGER = ADMIN._replace(account_id=OTHER_ACCOUNT)
+AGENT = ADMIN._replace(role="support", account_id=OPERATOR)
 
 # Each takes away one thing that the case rests on.
 DEATHS: list[tuple[Death, Case]] = [
@@ -164,3 +187,46 @@ def test_only_an_approval_that_knew_of_the_mailed_password_counts(
     subject = SUBJECT._replace(password_set_at=set_at, password_unproven=unproven)
     case = CASE._replace(subject=subject, approved_at=approved_at)
     assert needs_approval(case) == (unproven and (approved_at is None or approved_at < set_at))
+
+
+def test_five_wrong_passwords_close_a_case_and_four_do_not() -> None:
+    assert death(CASE._replace(password_tries=4)) is None
+    assert death(CASE._replace(password_tries=5)) is Death.WRONG_PASSWORDS
+
+
+def test_a_reason_has_3_to_500_characters() -> None:
+    assert (SHORTEST_REASON, LONGEST_REASON) == (3, 500)
+
+
+def test_a_case_is_known_by_itself_its_account_and_its_subject() -> None:
+    assert CASE.key == Key(CASE.id, ACCOUNT, SUBJECT.id)
+
+
+STEER, STEER_AND_APPROVE = {Act.SEND, Act.CANCEL}, {Act.SEND, Act.CANCEL, Act.APPROVE}
+
+
+@pytest.mark.parametrize(
+    ("who", "seen", "approves", "offered"),
+    [
+        (ADMIN, True, True, STEER_AND_APPROVE),
+        (AGENT, True, True, STEER_AND_APPROVE),
+        (REQUESTER, True, False, STEER),
+        (REQUESTER._replace(role="support", account_id=OPERATOR), True, False, STEER),
+        (HERSELF, True, False, set()),
+        (MEMBER, False, False, set()),
+        (STRANGER, False, False, set()),
+    ],
+)
+def test_a_case_is_seen_steered_and_approved_by_whom_it_concerns(
+    who: Person, offered: set[Act], *, seen: bool, approves: bool
+) -> None:
+    assert (sees(who, UNPROVEN), may_approve(UNPROVEN, who)) == (seen, approves)
+    assert acts_of(UNPROVEN, who, NOON) == offered
+    assert acts_of(CASE, who, NOON) == offered - {Act.APPROVE}, "there is nothing to approve"
+    assert acts_of(UNPROVEN._replace(approved_at=NOON), who, NOON) == offered - {Act.APPROVE}, "it is approved"
+    assert acts_of(UNPROVEN._replace(state=State.CONFIRMED), who, NOON) == set(), "it is over"
+
+
+def test_what_the_command_line_asked_for_any_of_those_may_approve() -> None:
+    case = UNPROVEN._replace(requester_kind=CONSOLE, requester=None)
+    assert [may_approve(case, who) for who in (ADMIN, REQUESTER, HERSELF, MEMBER)] == [True, True, False, False]

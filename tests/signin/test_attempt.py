@@ -1,6 +1,7 @@
 """The one guard that every step of a sign-in passes, on every combination of what it looks at."""
 
 import itertools
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,17 @@ import pytest
 from tests.harness.clock import NOON, later
 from twofold.directory.eligibility import Eligibility, Offer, Reason
 from twofold.directory.person import Person
-from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step, after_second_factor, first_step, guard
+from twofold.signin.attempt import (
+    LIFE,
+    MAILED_CODE_LIFE,
+    Attempt,
+    Expired,
+    OutOfOrder,
+    Step,
+    after_second_factor,
+    first_step,
+    guard,
+)
 
 PERSON = Person(
     id=uuid4(),
@@ -89,6 +100,10 @@ def test_the_guard_lets_through_what_is_alive_and_due_and_nothing_else(step: Ste
             assert outcome == OutOfOrder(step)
         else:
             assert outcome == attempt._replace(person=person)
+
+
+def test_an_attempt_and_the_code_that_was_mailed_for_it_live_ten_minutes() -> None:
+    assert timedelta(minutes=10) == LIFE == MAILED_CODE_LIFE
 
 
 def test_what_was_never_begun_is_expired() -> None:

@@ -68,6 +68,16 @@ def test_a_mutant_differs_from_its_file_and_types_stay() -> None:
     assert [mutant for mutant in mutants if "UUID" in mutant.before] == []
 
 
+def test_what_only_says_that_a_value_is_frozen_stays() -> None:
+    assert [mutant for mutant in mutate.mutants_of("resets/link") if mutant.before == "True"] == []
+
+
+def test_of_a_file_that_speaks_http_only_its_rules_are_broken() -> None:
+    lines = (ROOT / "src/twofold/kit/web/requests.py").read_text().splitlines()
+    broken = {lines[mutant.line - 1].split(" if ")[0].strip() for mutant in mutate.mutants_of("kit/web/requests")}
+    assert broken == {"return text", "return UUID(text)"}
+
+
 def test_a_file_whose_tests_hold_it_passes() -> None:
     done = subprocess.run(
         [sys.executable, "tools/mutate.py", "directory/authority"], cwd=ROOT, capture_output=True, text=True,
