@@ -66,6 +66,7 @@ def visit(town: Town) -> Visit:
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.locator("#code").fill(factor.phone.code(now() + timedelta(seconds=30)))
         page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Scan the QR code")
         yield "the QR code", "Scan the QR code"
 
     return walk
