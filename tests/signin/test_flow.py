@@ -15,7 +15,7 @@ from twofold.kit.tokens import digest, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 from twofold.sessions.tables import sessions
-from twofold.signin import flow, set_up_flow
+from twofold.signin import flow, records, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.finish_flow import Credentials, enter
 from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn, SsoElsewhere, TwoFactorNeeded
@@ -308,6 +308,17 @@ def test_a_program_gets_the_new_backup_code_with_its_session(people: People, ada
     assert outcome.new_backup_code is not None
     with people.house.db.read() as connection:
         assert not factors.show(connection, person.id).backup_code_unseen
+
+
+def test_a_new_backup_code_that_a_program_never_got_does_not_count_as_saved(
+    people: People, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, factor = ada
+    sign_in = people.attempt(person, channel="api")
+    monkeypatch.setattr(records, "finish", lambda *_: False)  # a code of the app was quicker in the same sign-in
+    assert people.give_code(sign_in, factor.backup_code, channel="api") == Expired()
+    with people.house.db.read() as connection:
+        assert factors.show(connection, person.id).backup_code_unseen
 
 
 # --- locked

@@ -137,12 +137,13 @@ def submit_code(
                 backup_key_id=sealed.key_id, backup_box=sealed.box,
             )  # fmt: skip
             return Due(sign_in, Step.SAVE_BACKUP_CODE.value, at + LIFE)
-        if passed.new_backup_code is not None:
-            factors.backup_code_saved(connection, person.id)
-        return finish(
+        finished = finish(
             house, connection, attempt, methods, client=client, visitor=visitor, at=at,
             new_backup_code=passed.new_backup_code,
         )  # fmt: skip
+        if passed.new_backup_code is not None and isinstance(finished, SignedIn):
+            factors.backup_code_saved(connection, person.id)
+        return finished
 
 
 def submit_saved(
