@@ -20,6 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
+from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
@@ -276,15 +277,26 @@ def _wrong_field(key: str, message: str) -> tuple[str, str]:
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = error.status_code
     if _is_api(request):
-        if status == 400:  # noqa: PLR2004
+        if status == HTTP_400_BAD_REQUEST:
             return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
         return problem(status, CODES.get(status, "invalid_request"))
-    if status == 404:  # noqa: PLR2004
+    if status == HTTP_404_NOT_FOUND:
         what = _("There is no page at this address.")
         return problem_page(request, 404, _("Not found"), what, "", ("/profile", _("Go to your profile")))
     return problem_page(
         request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again.")
     )
+
+
+def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
+    """Refuse JSON that is nested deeper than it can be read; deep anywhere else is a bug of ours."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    reader = "" if at is None else str(at.tb_frame.f_globals.get("__name__", ""))
+    if reader.startswith("litestar.serialization"):
+        return _http(request, HTTPException(status_code=400))
+    return _broken(request, error)
 
 
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -311,6 +323,7 @@ EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any]
     sa.exc.TimeoutError: _database_away,
     ValidationException: _invalid,
     HTTPException: _http,
+    RecursionError: _too_deep,
     Exception: _broken,
 }
 

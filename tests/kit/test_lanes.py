@@ -52,6 +52,17 @@ def test_a_full_lane_refuses_at_once_and_takes_more_when_it_has_room_again() -> 
     in_a_thread(run)
 
 
+def test_work_that_runs_out_of_an_iterator_keeps_nobody_waiting() -> None:
+    async def run() -> None:
+        lane = Lane("test", 1, 0)
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await asyncio.wait_for(lane.run(lambda: next(iter(()))), 5)
+        assert lane.inside == 0
+        lane.close()
+
+    in_a_thread(run)
+
+
 def test_what_is_raised_in_a_lane_comes_out_and_leaves_its_place() -> None:
     def fail() -> None:
         raise LookupError

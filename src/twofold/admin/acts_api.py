@@ -8,7 +8,7 @@ from twofold.admin import act_flow, guard
 from twofold.admin.act_flow import NobodyThere, NotLocked
 from twofold.admin.bodies import CaseAnswer, ReasonBody
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import NOTHING, problem, write_refusals
 from twofold.kit.web.lanes import quick
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
 from twofold.lockouts.flow import LockIsFinal, Unlocked
@@ -23,7 +23,7 @@ TAGS = ["Users"]
 
 @post(
     "/users/{user_id:str}/two-factor-resets", tags=TAGS, summary="Ask a user to confirm a reset",
-    responses=refusals(401, 403, 404, 409),
+    responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[CaseAnswer]:
@@ -54,7 +54,7 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
 
 @post(
     "/users/{user_id:str}/unlock", status_code=204, tags=TAGS, summary="Unlock a user",
-    responses=refusals(401, 403, 404, 409),
+    responses=NOTHING | write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
@@ -81,7 +81,7 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
 
 @post(
     "/users/{user_id:str}/unfreeze", status_code=204, tags=TAGS, summary="Unfreeze a user",
-    responses=refusals(401, 403, 404, 409),
+    responses=NOTHING | write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:

@@ -18,7 +18,7 @@ from twofold.admin.policy_flow import (
     WouldLockOutLastAdmin,
 )
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
 
@@ -33,7 +33,7 @@ def show_policy(request: AnyRequest) -> PolicyAnswer:
     return PolicyAnswer(*policy_flow.current(guard.calling_administrator(request, clock.now()).person))
 
 
-@put("/account/policy", tags=TAGS, summary="Set the two-factor policy", responses=refusals(401, 403, 409))
+@put("/account/policy", tags=TAGS, summary="Set the two-factor policy", responses=write_refusals(401, 403, 409))
 @quick
 def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAnswer]:
     """Set the policy, or with `dry_run` only tell whom it would stop. A date that does not lie ahead means at once."""

@@ -30,7 +30,7 @@ from twofold.directory.flow import NewUser, Refused
 from twofold.directory.person import Person
 from twofold.kit import clock
 from twofold.kit.db import AnyRow
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, house_of, row_id, visitor_of
 from twofold.provisioning import flow as provisioning
@@ -93,7 +93,7 @@ def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
     return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
 
 
-@post("/invitations", tags=TAGS, summary="Invite a user", responses=refusals(401, 403, 409))
+@post("/invitations", tags=TAGS, summary="Invite a user", responses=write_refusals(401, 403, 409))
 @quick
 def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]:
     """Make a user in the administrator's account and mail them a link to choose a password."""
@@ -114,7 +114,7 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             assert_never(outcome)
 
 
-@patch("/users/{user_id:str}", tags=TAGS, summary="Change a user", responses=refusals(401, 403, 404, 409, 422))
+@patch("/users/{user_id:str}", tags=TAGS, summary="Change a user", responses=write_refusals(401, 403, 404, 409, 422))
 @takes_password
 def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Response[UserAnswer]:
     """Change a user: as administrator of their account, or with an operator key, which may set address and password.

@@ -39,7 +39,7 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import malformed, problem, refusals
+from twofold.kit.problems import malformed, problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -69,7 +69,7 @@ def show(request: AnyRequest) -> TwoFactorAnswer:
     )
 
 
-@post("/two-factor/enrolments", tags=TAGS, summary="Open a set-up", responses=refusals(401, 403, 404, 409, 423))
+@post("/two-factor/enrolments", tags=TAGS, summary="Open a set-up", responses=write_refusals(401, 403, 404, 409, 423))
 @takes_password
 def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAnswer]:
     """Open the set-up of an authenticator: it protects nothing until a code of the app confirms it, in 15 minutes."""
@@ -92,7 +92,7 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
 
 @post(
     "/two-factor/enrolments/{enrolment:str}/confirmation", status_code=200, tags=TAGS, summary="Confirm a set-up",
-    responses=refusals(401, 403, 410, 423),
+    responses=write_refusals(401, 403, 410, 423),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:
@@ -124,7 +124,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
     "/two-factor/authenticators/{authenticator:str}",
     tags=TAGS,
     summary="Rename an authenticator",
-    responses=refusals(401, 403, 404),
+    responses=write_refusals(401, 403, 404),
 )
 @quick
 def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Response[AuthenticatorAnswer]:
@@ -140,13 +140,15 @@ def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Respons
         return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
     with house.db.read() as connection:
         shown = factors.show(connection, session.person.id).authenticators
-    renamed = next(known for known in shown if known.id == wanted)
+    renamed = next((known for known in shown if known.id == wanted), None)
+    if renamed is None:  # somebody has removed it meanwhile
+        return problem(404, "not_found")
     return Response(AuthenticatorAnswer(*renamed), status_code=200)
 
 
 @delete(
     "/two-factor/authenticators/{authenticator:str}", status_code=200, tags=TAGS, summary="Remove one authenticator",
-    responses=refusals(401, 403, 404, 409, 423),
+    responses=write_refusals(401, 403, 404, 409, 423),
 )  # fmt: skip
 @takes_password
 def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Response[RemovedAnswer]:
@@ -175,7 +177,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
     status_code=200,
     tags=TAGS,
     summary="Regenerate the backup code",
-    responses=refusals(401, 403, 409, 423),
+    responses=write_refusals(401, 403, 409, 423),
 )
 @takes_password
 def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]:
@@ -195,7 +197,7 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
     status_code=200,
     tags=TAGS,
     summary="Remove two-factor authentication",
-    responses=refusals(401, 403, 409, 423),
+    responses=write_refusals(401, 403, 409, 423),
 )
 @takes_password
 def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:

@@ -91,9 +91,18 @@ def malformed(field: str) -> Response[Any]:
     return problem(400, "invalid_request", detail=detail, fields=[field])
 
 
+# Of calls that answer 204: there is no body, so no type of one.
+NOTHING = {204: ResponseSpec(None, description="Done", generate_examples=False)}
+
+
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare the refusals of a call for its OpenAPI description; 400, 429 and 503 may come from every call."""
     spec = ResponseSpec(
         Annotated[Problem, "problem"], description="A refusal", media_type=MEDIA_TYPE, generate_examples=False
     )
     return dict.fromkeys(sorted({400, 429, 503, *statuses}), spec)
+
+
+def write_refusals(*statuses: int) -> dict[int, ResponseSpec]:
+    """Declare the refusals of a call that writes: a body that is too long or no JSON is refused by each of them."""
+    return refusals(413, 415, *statuses)

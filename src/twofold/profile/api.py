@@ -12,7 +12,7 @@ from twofold.factors import flow as factors
 from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
-from twofold.kit.problems import malformed, problem, refusals
+from twofold.kit.problems import NOTHING, malformed, problem, refusals, write_refusals
 from twofold.kit.web.lanes import at_a_glance, quick, takes_password
 from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -102,7 +102,7 @@ def show_session(request: AnyRequest) -> SessionAnswer:
     )
 
 
-@delete("/session", status_code=204, tags=TAGS, summary="Sign out", responses=refusals(401))
+@delete("/session", status_code=204, tags=TAGS, summary="Sign out", responses=write_refusals(401))
 @quick
 def sign_out(request: AnyRequest) -> None:
     """End this session."""
@@ -139,7 +139,7 @@ def list_sessions(request: AnyRequest) -> Sessions:
     status_code=204,
     tags=TAGS,
     summary="End one of one's own sessions",
-    responses=refusals(401, 403, 404),
+    responses=NOTHING | write_refusals(401, 403, 404),
 )
 @quick
 def end_session(request: AnyRequest, session_id: str) -> Response[None]:
@@ -152,7 +152,7 @@ def end_session(request: AnyRequest, session_id: str) -> Response[None]:
     return Response(None, status_code=204)
 
 
-@put("/password", tags=TAGS, summary="Change the password", responses=refusals(401, 403, 422, 423))
+@put("/password", tags=TAGS, summary="Change the password", responses=write_refusals(401, 403, 422, 423))
 @takes_password
 def change_password(request: AnyRequest, data: PasswordBody) -> Response[PasswordAnswer]:
     """Change the password; every other session ends, this one goes on under a new token."""

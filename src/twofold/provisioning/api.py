@@ -10,7 +10,7 @@ from litestar.params import Parameter
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser, Refused
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
 from twofold.provisioning import account_flow, guard, new_user_flow
@@ -56,7 +56,7 @@ def show_account(request: AnyRequest, account: str) -> Response[AccountAnswer]:
     return problem(404, "not_found") if wanted is None else _show(request, wanted, 200)
 
 
-@post("/accounts", tags=TAGS, summary="Make an account", responses=refusals(401, 403, 409))
+@post("/accounts", tags=TAGS, summary="Make an account", responses=write_refusals(401, 403, 409))
 @quick
 def create_account(request: AnyRequest, data: NewAccountBody) -> Response[AccountAnswer]:
     """Make an account; two-factor authentication is on offer from its first day where its edition includes it."""
@@ -69,7 +69,7 @@ def create_account(request: AnyRequest, data: NewAccountBody) -> Response[Accoun
     return refused_problem(made) if isinstance(made, Refused) else _show(request, made, 201)
 
 
-@patch("/accounts/{account:str}", tags=TAGS, summary="Change an account", responses=refusals(401, 403, 404, 409))
+@patch("/accounts/{account:str}", tags=TAGS, summary="Change an account", responses=write_refusals(401, 403, 404, 409))
 @quick
 def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -> Response[AccountAnswer]:
     """Change an account; factors that exist keep protecting their users whatever changes here."""
@@ -96,7 +96,7 @@ def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -
     "/accounts/{account:str}/users",
     tags=TAGS,
     summary="Make a user",
-    responses=refusals(401, 403, 404, 409, 422),
+    responses=write_refusals(401, 403, 404, 409, 422),
 )
 @takes_password
 def create_user(request: AnyRequest, account: str, data: NewUserBody) -> Response[MadeUserAnswer]:

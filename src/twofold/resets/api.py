@@ -6,7 +6,7 @@ from litestar import Response, get, post
 
 from twofold.directory.password import Weakness
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
+from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
 from twofold.resets import act_flow, confirm_flow, flow
@@ -41,7 +41,7 @@ from twofold.resets.views import calling_overseer, case_answer, case_with_histor
 TAGS = ["Resets"]
 
 
-@get("/two-factor-resets", tags=TAGS, summary="List reset cases", responses=refusals(401, 403))
+@get("/two-factor-resets", tags=TAGS, summary="List reset cases", responses=refusals(401, 403, 404))
 @quick
 def list_cases(
     request: AnyRequest,
@@ -76,7 +76,7 @@ def show_case(request: AnyRequest, case_id: str) -> Response[CaseWithHistory]:
 
 @post(
     "/two-factor-resets/{case_id:str}/cancellation", status_code=200, tags=TAGS, summary="Cancel a reset case",
-    responses=refusals(401, 403, 404, 409),
+    responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def cancel(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -86,7 +86,7 @@ def cancel(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/two-factor-resets/{case_id:str}/approval", status_code=200, tags=TAGS, summary="Approve a reset case",
-    responses=refusals(401, 403, 404, 409),
+    responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def approve(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -96,7 +96,7 @@ def approve(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/two-factor-resets/{case_id:str}/delivery", status_code=200, tags=TAGS, summary="Send the link of a case again",
-    responses=refusals(401, 403, 404, 409),
+    responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -106,7 +106,7 @@ def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/resets/confirmation", status_code=200, tags=TAGS, summary="Confirm a reset", security=[{}],
-    responses=refusals(401, 409, 410, 422),
+    responses=write_refusals(401, 409, 410, 422),
 )  # fmt: skip
 @takes_password
 def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]:
@@ -136,7 +136,8 @@ def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]
 
 
 @post(
-    "/resets/refusal", status_code=200, tags=TAGS, summary="Refuse a reset", security=[{}], responses=refusals(410),
+    "/resets/refusal", status_code=200, tags=TAGS, summary="Refuse a reset", security=[{}],
+    responses=write_refusals(410),
 )  # fmt: skip
 @quick
 def refuse(request: AnyRequest, data: RefuseBody) -> Response[RefusedAnswer]:

@@ -15,7 +15,7 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import malformed, problem, refusals
+from twofold.kit.problems import malformed, problem, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -48,7 +48,7 @@ from twofold.signin.outcomes import (
 )
 
 
-@post("/sign-ins", tags=["Signing in"], summary="Begin a sign-in", responses=refusals(401, 403, 423))
+@post("/sign-ins", tags=["Signing in"], summary="Begin a sign-in", responses=write_refusals(401, 403, 423))
 @takes_password
 def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
     """Take address and password; the answer says what is due next, `none` when the session is there."""
@@ -73,7 +73,12 @@ def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
             assert_never(outcome)
 
 
-@post("/legacy/sign-ins", tags=["Signing in"], summary="Sign a program in by password", responses=refusals(401, 403))
+@post(
+    "/legacy/sign-ins",
+    tags=["Signing in"],
+    summary="Sign a program in by password",
+    responses=write_refusals(401, 403),
+)
 @takes_password
 def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer]:
     """Sign in a program that can show no second step; refused where the user has, or must have, a second factor."""
@@ -96,7 +101,7 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
     status_code=200,
     tags=["Signing in"],
     summary="Prove the second factor",
-    responses=refusals(401, 409, 423),
+    responses=write_refusals(401, 409, 423),
 )
 @quick
 def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
@@ -111,7 +116,7 @@ def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     status_code=200,
     tags=["Signing in"],
     summary="Use the backup code",
-    responses=refusals(401, 409, 423),
+    responses=write_refusals(401, 409, 423),
 )
 @quick
 def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[SessionAnswer]:
@@ -124,7 +129,7 @@ def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[Se
     status_code=200,
     tags=["Signing in"],
     summary="Prove the mailbox",
-    responses=refusals(401, 409),
+    responses=write_refusals(401, 409),
 )
 @quick
 def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[NextAnswer]:
@@ -152,7 +157,7 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
     status_code=200,
     tags=["Signing in"],
     summary="Mail another code",
-    responses=refusals(401, 409),
+    responses=write_refusals(401, 409),
 )
 @quick
 def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
@@ -169,7 +174,12 @@ def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
             assert_never(outcome)
 
 
-@post("/sign-ins/enrolments", tags=["Signing in"], summary="Open the forced set-up", responses=refusals(401, 409))
+@post(
+    "/sign-ins/enrolments",
+    tags=["Signing in"],
+    summary="Open the forced set-up",
+    responses=write_refusals(401, 409),
+)
 @quick
 def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedAnswer]:
     """Open the set-up of an authenticator in a sign-in whose mailbox is proved."""
@@ -185,7 +195,7 @@ def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedA
 
 @post(
     "/sign-ins/enrolments/{enrolment:str}/confirmation", status_code=200, tags=["Signing in"],
-    summary="Confirm the forced set-up", responses=refusals(401, 409, 410),
+    summary="Confirm the forced set-up", responses=write_refusals(401, 409, 410),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody) -> Response[SessionAnswer]:

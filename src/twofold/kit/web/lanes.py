@@ -99,6 +99,10 @@ def _settle(result: "asyncio.Future[Any]", value: object, error: BaseException |
         return
     if error is None:
         result.set_result(value)
+    elif isinstance(error, StopIteration):  # no future takes one, and whoever waits would wait for ever
+        broken = RuntimeError("the work raised StopIteration")
+        broken.__cause__ = error
+        result.set_exception(broken)
     else:
         result.set_exception(error)
 
