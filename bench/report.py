@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -80,8 +81,12 @@ def write_blocks(path: Path, blocks: dict[str, str]) -> None:
     text = path.read_text(encoding="utf-8")
     for name, block in blocks.items():
         marks = re.compile(rf"(<!-- bench:{re.escape(name)} -->\n).*?(<!-- /bench -->)", re.DOTALL)
-        text = marks.sub(lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text)  # type: ignore[misc]
+        text = marks.sub(partial(_between, block), text)
     path.write_text(text, encoding="utf-8")
+
+
+def _between(block: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}{block}\n{marks[2]}"
 
 
 def goals_table(results: Results) -> str:

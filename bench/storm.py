@@ -4,9 +4,9 @@ Operations come at a fixed rate, whatever has become of those before, and times 
 a server that falls behind cannot hide it by answering fewer.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -111,9 +111,6 @@ def _weather(programs: list[LoadProgram], operator: _Operator, seconds: float, p
     ]
     if passwords is not None:
         jobs.append(operator.job("password", passwords, seconds, 400))
-    runs: list[Callable[[], Seen]] = [
-        lambda program=program, job=job: program.run(job)  # type: ignore[misc]
-        for program, job in zip(programs, jobs, strict=False)
-    ]
+    runs = [partial(program.run, job) for program, job in zip(programs, jobs, strict=False)]
     with ThreadPoolExecutor(len(runs)) as pool:
         return Weather(*pool.map(lambda run: run(), runs))

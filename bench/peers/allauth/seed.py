@@ -11,8 +11,8 @@ from django.db import connection, transaction
 django.setup()
 
 from allauth.account.models import EmailAddress  # noqa: E402 - models come after the set-up
-from allauth.mfa.models import Authenticator  # noqa: E402
-from django.contrib.auth.models import User  # noqa: E402
+from allauth.mfa.models import Authenticator  # noqa: E402 - the same
+from django.contrib.auth.models import User  # noqa: E402 - the same
 
 
 def fill(people: list[dict], hashed: str) -> None:

@@ -179,7 +179,7 @@ def _judge(
     try:
         secret = secret_of(house, row, "authenticators")
     except VaultError as error:
-        log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400
+        log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400 - a trace could show it
         return None
     return totp.match(secret, digits, at, row.last_step, _given_away(row))
 

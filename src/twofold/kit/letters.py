@@ -88,7 +88,7 @@ def _environment(settings: Settings) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
     made.filters.update(moment=moment, browser=browser)
     made.globals.update(product=settings.issuer, base_url=settings.base_url, support_email=settings.support_email)
     return made

@@ -78,5 +78,5 @@ def exposition() -> bytes:
     if FOLDER not in os.environ:  # the library itself looks there when it is imported
         return generate_latest(registry)
     together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # theirs has no types
     return generate_latest(together)

@@ -29,7 +29,7 @@ def environment(settings: Settings | None = None) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
     made.filters.update(moment=moment, groups=groups)
     made.globals.update(
         static=static_url,

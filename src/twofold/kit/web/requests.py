@@ -51,7 +51,7 @@ def visitor_of(request: AnyRequest) -> Visitor:
     peer = request.client.host if request.client else ""
     headers = request.headers
     address = client_address(peer, headers.get("x-forwarded-for", ""), house_of(request).settings.trusted_proxies)
-    return Visitor(address, browser_name(headers), request.scope.get("twofold_request_id", ""))  # type: ignore[arg-type]
+    return Visitor(address, browser_name(headers), str(request.scope.get("twofold_request_id", "")))
 
 
 def cookie(request: AnyRequest, name: str) -> str | None:
