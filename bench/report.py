@@ -203,7 +203,8 @@ def growth_table(grown: Sequence[Grown]) -> str:
         f"{len(one.read_through)} statements that read a table through"
         for one in grown
     )
-    return f"{_table(head, rows)}\n\n{sizes}."
+    plot = "![CPU as the database grows](../bench/results/growth.svg)"
+    return f"{_table(head, rows)}\n\n{sizes}.\n\n{plot}"
 
 
 def enumeration_table(watched: Sequence[Watched]) -> str:
