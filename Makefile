@@ -102,16 +102,19 @@ $(VENV):
 $(RUN): requirements/run.txt | $(VENV)
 	@echo 'Installing what Twofold needs to run'
 	@$(INSTALL) -r $<
+	@tools/native-argon2 $(BIN)/python
 	@touch $@
 
 $(TEST): requirements/test.txt | $(VENV)
 	@echo 'Installing what its tests need'
 	@$(INSTALL) -r $<
+	@tools/native-argon2 $(BIN)/python
 	@touch $(RUN) $@
 
 $(CHECK): requirements/check.txt | $(VENV)
 	@echo 'Installing what its checks need'
 	@$(INSTALL) -r $<
+	@tools/native-argon2 $(BIN)/python
 	@touch $(RUN) $(TEST) $@
 
 # The package itself, by reference to src/: once a run-time environment is there, whichever lock brought it.

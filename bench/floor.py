@@ -2,7 +2,8 @@
 
     python -m bench.floor SECONDS
 
-It runs in a process of its own, with one thread and with two, each for so many seconds, and prints JSON.
+It runs in a process of its own, with one thread and with two, each for so many seconds, and prints JSON. Beside it
+stands the same through the library that serves, which is the quicker one on this machine (twofold/kit/argon2id.py).
 """
 
 import subprocess
@@ -11,12 +12,13 @@ import threading
 import time
 
 import msgspec
-from nacl.pwhash import argon2id
 
 from bench import crowd
-from twofold.kit.hashing import Hasher
+from twofold.kit import argon2id
+from twofold.kit.argon2id import Argon2id, Libsodium
 
 MEMORY_KIB, PASSES = 19456, 2
+LIBSODIUM = Libsodium().name
 
 
 class Floor(msgspec.Struct, frozen=True):
@@ -25,6 +27,8 @@ class Floor(msgspec.Struct, frozen=True):
     threads: int
     cpu_ms: float
     per_second: float
+    library: str = LIBSODIUM
+    serves: bool = False  # whether it is the library that the server uses
 
 
 def measured(seconds: float) -> list[Floor]:
@@ -34,16 +38,28 @@ def measured(seconds: float) -> list[Floor]:
     return msgspec.json.decode(printed, type=list[Floor])
 
 
-def measure(threads: int, seconds: float) -> Floor:
+def measure_all(seconds: float) -> list[Floor]:
+    """Measure libsodium, and the library that serves where that is another."""
+    argon2id.keep_memory()  # as the server does
+    serving = argon2id.quickest(MEMORY_KIB, PASSES)
+    libraries = {library.name: library for library in (Libsodium(), serving)}
+    return [
+        measure(library, threads, seconds, serves=library.name == serving.name)
+        for library in libraries.values()
+        for threads in (1, 2)
+    ]
+
+
+def measure(library: Argon2id, threads: int, seconds: float, *, serves: bool) -> Floor:
     """Verify with so many threads for so many seconds."""
-    stored = Hasher(MEMORY_KIB, PASSES).hash(crowd.PASSWORD).encode()
+    stored = library.hash(crowd.PASSWORD.encode(), MEMORY_KIB, PASSES)
     secret, done = crowd.PASSWORD.encode(), [0] * threads
     cpu, began = time.process_time(), time.perf_counter()
     until = began + seconds
 
     def verify(own: int) -> None:
         while time.perf_counter() < until:
-            argon2id.verify(stored, secret)
+            library.verify(stored, secret)
             done[own] += 1
 
     running = [threading.Thread(target=verify, args=(own,)) for own in range(threads)]
@@ -52,8 +68,9 @@ def measure(threads: int, seconds: float) -> Floor:
     for thread in running:
         thread.join()
     took = time.perf_counter() - began
-    return Floor(threads, (time.process_time() - cpu) / sum(done) * 1000, sum(done) / took)
+    cpu_ms = (time.process_time() - cpu) / sum(done) * 1000
+    return Floor(threads, cpu_ms, sum(done) / took, library.name, serves)
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode([measure(threads, float(sys.argv[1])) for threads in (1, 2)]))
+    sys.stdout.buffer.write(msgspec.json.encode(measure_all(float(sys.argv[1]))))

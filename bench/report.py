@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from bench.enumeration import Watched
+from bench.floor import LIBSODIUM
 from bench.measure import Cell
 from bench.plan import Counted, Results
 from bench.plots import Bar, bars
@@ -94,12 +96,16 @@ def goals_table(results: Results) -> str:
     rows = []
     for store in results.plan.stores:
         name = STORES[store]
-        one, busy = group(results, "full_sign_in", store, 1, 8), _bare(results, store, 2)
+        one = group(results, "full_sign_in", store, 1, 8)
         if one is not None:
-            over = one.cpu - busy.cpu_ms
-            rows.append((f"full sign-in above the bare hash, {name}", f"{over:+.2f} ms", f"≤ {OVER_THE_HASH} ms"))
-            share = max(g.per_second for g in _groups(results, "full_sign_in", store)) / busy.per_second
-            rows.append((f"full sign-ins a second, of what the bare hash allows, {name}", f"{share:.0%}", "≥ 90 %"))
+            most = max(g.per_second for g in _groups(results, "full_sign_in", store))
+            bare, own = _bare(results, store, 2), _bare(results, store, 2, serving=True)
+            over, share = f"{one.cpu - bare.cpu_ms:+.2f} ms", f"{most / bare.per_second:.0%}"
+            rows.append((f"full sign-in above the bare hash of libsodium, {name}", over, f"≤ {OVER_THE_HASH} ms"))
+            rows.append((f"full sign-ins a second, of what libsodium's bare hash allows, {name}", share, "≥ 90 %"))
+            over, share = f"{one.cpu - own.cpu_ms:+.2f} ms", f"{most / own.per_second:.0%}"
+            rows.append((f"full sign-in above the hash that serves ({own.library}), {name}", over, ""))
+            rows.append((f"full sign-ins a second, of what that one allows, {name}", share, ""))
         for operation, goal in (("second_factor", SECOND_FACTOR), ("session_check", SESSION_CHECK)):
             found = group(results, operation, store, 1, 8)
             if found is not None:
@@ -116,13 +122,17 @@ def floor_table(results: Results) -> str:
     """Show the bare hash in the same minutes as each server, and the server's memory and rest."""
     rows = []
     for served in results.served:
-        one, two = _bare(results, served.store, 1), _bare(results, served.store, 2)
+        bare = [_bare(results, served.store, threads) for threads in (1, 2)]
+        own = [_bare(results, served.store, threads, serving=True) for threads in (1, 2)]
         rows.append((
-            STORES[served.store], str(served.workers), f"{one.cpu_ms:.2f} ms, {one.per_second:.0f}/s",
-            f"{two.cpu_ms:.2f} ms, {two.per_second:.0f}/s",
+            STORES[served.store], str(served.workers),
+            *(f"{found.cpu_ms:.2f} ms, {found.per_second:.0f}/s" for found in (*bare, *own)),
             ", ".join(f"{mib:.0f}" for mib in served.memory_mib), f"{served.idle_cpu_percent:.1f} %",
         ))  # fmt: skip
-    head = ("database", "workers", "bare verify, 1 thread", "2 threads", "MiB a worker (PSS)", "CPU when idle")
+    head = (
+        "database", "workers", "libsodium, 1 thread", "2 threads", "what serves, 1 thread", "2 threads",
+        "MiB a worker (PSS)", "CPU when idle",
+    )  # fmt: skip
     return _table(head, rows)
 
 
@@ -185,8 +195,9 @@ def growth_table(grown: Sequence[Grown]) -> str:
     rows = []
     for one in grown:
         smallest = next(other for other in grown if other.store == one.store)
-        bare = median(f.cpu_ms for f in one.floor if f.threads == 2)
-        bare_there = median(f.cpu_ms for f in smallest.floor if f.threads == 2)
+        bare, bare_there = (
+            median(f.cpu_ms for f in grown.floor if f.threads == 2 and f.serves) for grown in (one, smallest)
+        )
         for name in ("full_sign_in", "second_factor", "session_check"):
             here, there = _of(one, name), _of(smallest, name)
             rows.append((
@@ -241,10 +252,11 @@ def write_plots(results: Results, folder: Path) -> None:
     """Draw what the tables say, one worker at eight connections."""
     rows: list[Bar | None] = []
     for store in results.plan.stores:
-        bare = _bare(results, store, 2)
-        rows.append(Bar(f"bare argon2id, {STORES[store]}'s minutes", (0.0, 0.0, bare.cpu_ms)))
+        bare, own = _bare(results, store, 2), _bare(results, store, 2, serving=True)
+        rows.append(Bar(f"bare hash, {bare.library}, {STORES[store]}", (0.0, 0.0, bare.cpu_ms)))
+        rows.append(Bar(f"bare hash, {own.library}, {STORES[store]}", (0.0, 0.0, own.cpu_ms)))
         rows.extend(
-            _stacked(found, f"{NAMES[operation].partition(' (')[0]}, {STORES[store]}", bare.cpu_ms)
+            _stacked(found, f"{NAMES[operation].partition(' (')[0]}, {STORES[store]}", own.cpu_ms)
             for operation in ("full_sign_in", "backup_code_sign_in")
             if (found := group(results, operation, store, 1, 8))
         )
@@ -275,15 +287,19 @@ def _groups(results: Results, operation: str, store: str) -> list[Group]:
     return [one for one in found if one is not None]
 
 
-class _Bare:
-    def __init__(self, results: Results, store: str, threads: int) -> None:
-        floors = [f for served in results.served if served.store == store for f in served.floor if f.threads == threads]
-        self.cpu_ms = median(f.cpu_ms for f in floors)
-        self.per_second = median(f.per_second for f in floors)
+class _Bare(NamedTuple):
+    """What a bare verify takes: the medians of a database's minutes."""
+
+    library: str
+    cpu_ms: float
+    per_second: float
 
 
-def _bare(results: Results, store: str, threads: int) -> _Bare:
-    return _Bare(results, store, threads)
+def _bare(results: Results, store: str, threads: int, *, serving: bool = False) -> _Bare:
+    """Return what a bare verify took through libsodium, or through the library that the server uses."""
+    floors = [f for served in results.served if served.store == store for f in served.floor if f.threads == threads]
+    chosen = [f for f in floors if (f.serves if serving else f.library == LIBSODIUM)]
+    return _Bare(chosen[0].library, median(f.cpu_ms for f in chosen), median(f.per_second for f in chosen))
 
 
 def _machine(results: Results) -> str:

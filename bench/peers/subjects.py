@@ -83,7 +83,7 @@ class Twofold:
         processes.wait_until(self._sealed, seconds=30, what="a sealed audit log", every=0.1)
 
     def bare_hash(self, seconds: float) -> float:
-        return median(found.cpu_ms for found in floor.measured(seconds) if found.threads == 2)
+        return median(found.cpu_ms for found in floor.measured(seconds) if found.threads == 2 and found.serves)
 
     def _sealed(self) -> bool:
         with self._store.db.read() as connection:

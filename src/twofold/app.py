@@ -36,7 +36,7 @@ from twofold.admin import users_api as admin_users_api
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import keyring, logs, metrics, tracing
+from twofold.kit import argon2id, keyring, logs, metrics, tracing
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
@@ -154,6 +154,7 @@ def build_app(
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     logs.configure()
+    argon2id.keep_memory()
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()
@@ -168,7 +169,11 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     cores = os.cpu_count() or 1
     quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
     leaving.say_so_first(house.settings.leave_notice)
-    app.state.lanes = Lanes(quick_threads=quick_threads, password_threads=max(2, cores))
+    app.state.lanes = Lanes(
+        quick_threads=quick_threads,
+        password_threads=max(2, cores),
+        passwords_at_rest=argon2id.give_memory_back,
+    )
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
     if worker is not None:
         worker.start()

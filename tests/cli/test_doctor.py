@@ -16,7 +16,7 @@ from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
 from twofold.commands import checks
 from twofold.factors.tables import authenticators
-from twofold.kit import clock
+from twofold.kit import argon2id, clock
 from twofold.kit.house import House
 
 
@@ -57,6 +57,16 @@ def test_people_read_what_to_do(twofold: Program) -> None:
     assert ran.code == 1
     assert "-> Set TWOFOLD_SMTP_URL" in ran.out
     assert "1 to see to." in ran.out
+
+
+@pytest.mark.parametrize("library", [argon2id.Libsodium(), argon2id.Reference()], ids=lambda one: one.name)
+def test_what_a_password_costs_and_what_would_be_less(
+    well: Program, monkeypatch: pytest.MonkeyPatch, library: argon2id.Argon2id
+) -> None:
+    monkeypatch.setattr(argon2id, "quickest", lambda *_: library)
+    (said,) = doctor(well)["passwords"]
+    assert f"ms of CPU to check, by {library.name}." in said["says"]
+    assert said["health"] == ("ok" if library.name == "argon2-cffi" else "note")
 
 
 def test_a_setting_that_is_none_is_named(well: Program) -> None:

@@ -19,7 +19,7 @@ from twofold import health, migrate
 from twofold.commands import database_away, rotation, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
-from twofold.kit import keyring, outbox
+from twofold.kit import argon2id, keyring, outbox
 from twofold.kit.db import Database
 from twofold.kit.smtp import SmtpTransport
 from twofold.kit.vault import Vault
@@ -57,6 +57,7 @@ def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> 
     yield from _base_url(settings)
     yield from _proxies(settings)
     yield from _support(settings)
+    yield _passwords(settings)
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
@@ -254,3 +255,15 @@ def _support(settings: Settings) -> Iterator[Checked]:
     if settings.support_email is None:
         says = "People whose administrators cannot help are shown nobody to turn to."
         yield Checked("support", Health.NOTE, says, "Set TWOFOLD_SUPPORT_EMAIL.")
+
+
+def _passwords(settings: Settings) -> Checked:
+    """Say what a password costs here, and with which of the two libraries (docs/decisions/0025-two-argon2id.md)."""
+    memory_kib, passes = settings.argon2_memory_kib, settings.argon2_passes
+    library = argon2id.quickest(memory_kib, passes)
+    cost = argon2id.cpu_of(library, memory_kib, passes, times=3) * 1000
+    says = f"One takes {cost:.0f} ms of CPU to check, by {library.name}."
+    if isinstance(library, argon2id.Reference):
+        return Checked("passwords", Health.OK, says)
+    remedy = "argon2-cffi built for this processor takes a third less: tools/native-argon2 (docs/performance.md)."
+    return Checked("passwords", Health.NOTE, says, remedy)

@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread, get_native_id
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 
 GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
+AT_REST_AFTER = 2.0  # seconds without work
 
 
 class Overloaded(Exception):
@@ -35,9 +36,22 @@ class Lane:
     A ThreadPoolExecutor would do, at three times the CPU: each of its hand-overs makes a second future and a lock.
     """
 
-    def __init__(self, name: str, threads: int, most_waiting: int, *, gives_way: bool = False) -> None:
-        """Start the threads; where the lane `gives_way`, the system runs other threads first when cores are short."""
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        most_waiting: int,
+        *,
+        gives_way: bool = False,
+        at_rest: Callable[[], object] | None = None,
+    ) -> None:
+        """Start the threads.
+
+        Where the lane `gives_way`, the system runs other threads first when cores are short. `at_rest` is called in a
+        thread that has had nothing to do for AT_REST_AFTER seconds, if nothing is inside then.
+        """
         self._gives_way = gives_way
+        self._at_rest = at_rest
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._most = threads + most_waiting
         self.inside = 0
@@ -74,13 +88,22 @@ class Lane:
         hurry()
         if self._gives_way and sys.platform == "linux":  # elsewhere this would be the whole process
             os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
-        while (job := self._queue.get()) is not None:
+        while (job := self._next()) is not None:
             if job.result.cancelled():  # whoever asked has hung up
                 continue
             try:
                 job.report(job.work(), None)
             except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
                 job.report(None, error)
+
+    def _next(self) -> "_Job | None":
+        if self._at_rest is not None:
+            try:
+                return self._queue.get(timeout=AT_REST_AFTER)
+            except Empty:
+                if self.inside == 0:
+                    self._at_rest()
+        return self._queue.get()
 
 
 class _Job(NamedTuple):
@@ -110,9 +133,11 @@ def _settle(result: "asyncio.Future[Any]", value: object, error: BaseException |
 class Lanes:
     """The lanes of one server process; `app.state.lanes`."""
 
-    def __init__(self, *, quick_threads: int, password_threads: int) -> None:
+    def __init__(
+        self, *, quick_threads: int, password_threads: int, passwords_at_rest: Callable[[], object] | None = None
+    ) -> None:
         self.quick = Lane("quick", quick_threads, 512)
-        self.password = Lane("password", password_threads, 192, gives_way=True)
+        self.password = Lane("password", password_threads, 192, gives_way=True, at_rest=passwords_at_rest)
 
     def close(self) -> None:
         """Stop both."""
