@@ -133,6 +133,31 @@ def test_a_key_file_that_is_gone_or_open_to_others_is_a_finding(sqlite_url: str,
     assert "chmod 600" in finding(twofold, "keys")
 
 
+@pytest.mark.parametrize("setting", ["keys", "database_url", "smtp_url"])
+def test_a_file_with_a_secret_that_everybody_can_read_is_a_finding(well: Program, tmp_path: Path, setting: str) -> None:
+    open_to_all(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text(well.settings[f"TWOFOLD_{setting.upper()}"])
+    from_file = well.with_settings(**{f"{setting}_file": str(secret)})
+    del from_file.settings[f"TWOFOLD_{setting.upper()}"]
+    secret.chmod(0o644)
+    said = finding(from_file, "settings")
+    assert f"can read {secret}, which TWOFOLD_{setting.upper()}_FILE names" in said
+    assert f"chmod o= {secret}" in said
+    secret.chmod(0o640)  # root's, and the group is the service's
+    assert {one["health"] for one in doctor(from_file)["settings"]} == {"ok"}
+    secret.chmod(0o644)
+    tmp_path.chmod(0o700)  # nobody else gets as far as the file
+    assert {one["health"] for one in doctor(from_file)["settings"]} == {"ok"}
+
+
+def open_to_all(folder: Path) -> None:
+    """Let everybody into a folder: pytest keeps others out of its own."""
+    for one in (folder, *folder.parents):
+        if not one.stat().st_mode & 0o001:
+            one.chmod(one.stat().st_mode | 0o001)
+
+
 def test_a_mail_server_that_is_away_is_a_finding(well: Program, smtp: SmtpServer) -> None:
     smtp.stop()
     assert "does not let us in" in finding(well, "mail")

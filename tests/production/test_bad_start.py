@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from psycopg import sql
 from tests.cli.program import DEFAULTS, Program
 from tests.conftest import Serve
 from tests.faults.crowd import Program as Caller
-from tests.faults.crowd import check_nothing_accepted_twice, crowd, now
+from tests.faults.crowd import crowd, now
 from tests.harness.houses import CHEAP_SERVER
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
@@ -274,16 +275,35 @@ def test_a_port_that_is_taken(place: Place) -> None:
     assert "--port" in said
 
 
-def test_two_servers_on_one_sqlite_take_every_code_once(sqlite_url: str, serve: Serve) -> None:
-    """They share it in turns, correctly, as several workers do (docs/decisions/0004)."""
-    (member,) = crowd(sqlite_url, 1)
-    nodes = [serve(sqlite_url, smtp=None, workers=1, worker=worker, **CHEAP_SERVER).url for worker in ("on", "off")]
-    code = member.factor.phone.code(now())
-    with Caller(nodes) as caller:
-        tries = [caller.sign_in(member.email, code) for _ in range(4)]
-        tries += [caller.sign_in(member.email, member.factor.backup_code) for _ in range(4)]
-    assert [one.status for one in tries] == [200, 401, 401, 401] * 2
-    check_nothing_accepted_twice(sqlite_url, [member], tries)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sqlite_that_another_server_serves(sqlite_url: str, serve: Serve, tmp_path: Path, workers: int) -> None:
+    """A second one is refused before it touches the database, by whatever name; commands and workers go on."""
+    node = serve(sqlite_url, smtp=None, workers=workers, **CHEAP_SERVER)
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    link = tmp_path / "link.db"
+    link.symlink_to(file)
+    for name in (file, link, file.parent / "server-1" / ".." / file.name):
+        other_keys = {"TWOFOLD_DATABASE_URL": f"sqlite:///{name}", "TWOFOLD_KEYS": "other:" + "A" * 43 + "="}
+        said = one_line(Program(other_keys).refused("serve"))
+        assert f"{file} is served by another `twofold serve` already" in said
+        assert "Stop that one first; for several, move to PostgreSQL" in said
+    beside = Program({"TWOFOLD_DATABASE_URL": sqlite_url})
+    assert "current already" in beside.done("migrate").out
+    beside.done("accounts", "create", "--name", "Acme", "--edition", "enterprise")
+    with sqlite3.connect(file) as source, closing(sqlite3.connect(tmp_path / "backup.db")) as backup:
+        source.backup(backup)
+    assert node.status("/readyz") == 200
+
+
+def test_a_sqlite_whose_server_ended_or_was_killed_can_be_served(sqlite_url: str, serve: Serve) -> None:
+    """Stops: a lock that somebody has to remove by hand, after a power cut or where a start failed."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        Program({"TWOFOLD_DATABASE_URL": sqlite_url}).refused("serve", "--port", str(other.getsockname()[1]))
+    first = serve(sqlite_url, smtp=None, workers=2, **CHEAP_SERVER)
+    first.kill()
+    first.start()
+    first.stop()
+    assert serve(sqlite_url, smtp=None, workers=1, **CHEAP_SERVER).status("/readyz") == 200
 
 
 def test_a_pool_without_a_free_connection_answers_503_and_recovers(postgresql_url: str, serve: Serve) -> None:

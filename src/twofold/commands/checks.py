@@ -29,6 +29,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
 WIDEST_PROXIES = {4: 8, 6: 16}  # shortest prefixes of a network that can be one's own
+SECRET_FILES = ("TWOFOLD_KEYS_FILE", "TWOFOLD_DATABASE_URL_FILE", "TWOFOLD_SMTP_URL_FILE")
 TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
 
 
@@ -52,6 +53,7 @@ class Checked(NamedTuple):
 def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> Iterator[Checked]:
     """Check everything; what needs the database is left out where it cannot be reached."""
     yield from _variables(environ)
+    yield from _secret_files(environ)
     yield from _database(settings, at)
     yield from _mail(settings)
     yield from _base_url(settings)
@@ -73,6 +75,20 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
         yield Checked("settings", Health.FINDING, f"{name} is no setting, so it does nothing.", remedy)
     if not unknown:
         yield Checked("settings", Health.OK, "Every TWOFOLD_ variable is a setting.")
+
+
+def _secret_files(environ: Mapping[str, str]) -> Iterator[Checked]:
+    """Look at the files that hold secrets; those of a group may be meant for it, those of everybody never are."""
+    for name in SECRET_FILES:
+        if (path := environ.get(name)) and _everybody_can_read(Path(path).resolve()):
+            says = f"Every user of this machine can read {path}, which {name} names."
+            yield Checked("settings", Health.FINDING, says, f"chmod o= {path}")
+
+
+def _everybody_can_read(path: Path) -> bool:
+    if not path.is_file():  # but a pipe, which is gone
+        return False
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents) and bool(path.stat().st_mode & 0o004)
 
 
 def _schema(revision: str | None) -> str:

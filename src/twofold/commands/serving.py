@@ -14,6 +14,7 @@ import structlog
 from twofold import app, jobs, migrate, server
 from twofold.commands import schema_state
 from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_logs, settings, show
+from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
 from twofold.kit import logs, metrics, tracing
 from twofold.settings import Settings
@@ -35,8 +36,13 @@ def serve(*, host: str, port: int, workers: int) -> None:
     logs.configure()
     chosen = settings()
     demand_owner(chosen)
-    bring_schema(chosen)
-    app.build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+    with only_server(chosen):
+        bring_schema(chosen)
+        app.build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+        _serve(chosen, host, port, workers)
+
+
+def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     try:
         server.demand_free(host, port)
     except server.CannotListen as error:
