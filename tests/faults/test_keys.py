@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Load, Program, check_nothing_accepted_twice, crowd, now
 from tests.harness import processes
-from tests.harness.houses import KEYS
-from tests.harness.people import PASSWORD
+from tests.harness.authenticator import Authenticator
+from tests.harness.houses import KEYS, house_on
+from tests.harness.people import PASSWORD, People
 from tests.harness.server import Server
 from twofold.audit.tables import audit_events
 from twofold.factors import flow as factors
@@ -148,6 +149,53 @@ def test_keys_are_rotated_while_people_sign_in_and_a_rotation_that_is_killed_goe
         later = [program.sign_in(member.email, member.factor.phone.wrong_code(now())) for member in members]
         assert {one.body["attempts_left"] for one in later} == {LOCK_AFTER - 1}
         assert program.sign_in(spare.email, spare.factor.phone.code(now())).status == 200
+
+
+@pytest.mark.soak
+def test_a_new_key_goes_round_the_nodes_by_the_runbook(cheap: ServeCheaply, postgresql_url: str) -> None:
+    """Stops: a rotation in which nodes that have the new key seal what those that lack it cannot read."""
+    settled, newcomers = iter(crowd(postgresql_url, 16)), iter(newcomers_of(postgresql_url, 16))
+    nodes = [cheap(postgresql_url, keys=KEYS) for _ in range(2)]
+
+    def all_is_well() -> None:
+        for here, there in (nodes, nodes[::-1]):
+            member = next(settled)
+            with Program([here.url]) as program:
+                assert program.sign_in(member.email, member.factor.phone.code(now())).status == 200
+            set_up_across(here.url, there.url, next(newcomers))
+
+    all_is_well()
+    for ring in (f"{KEYS},{NEW_KEY}", f"{NEW_KEY},{KEYS}"):
+        for number, node in enumerate(nodes):
+            node.stop()
+            nodes[number] = cheap(postgresql_url, keys=ring)
+            all_is_well()
+    rotated = nodes[0].twofold("keys", "rotate", "--json")
+    assert msgspec.json.decode(rotated.stdout)["retired"] == ["test"]
+    for number, node in enumerate(nodes):
+        node.stop()
+        nodes[number] = cheap(postgresql_url, keys=NEW_KEY)
+        all_is_well()
+
+
+def newcomers_of(database_url: str, count: int) -> list[str]:
+    """Make people without a second factor; return their addresses."""
+    with house_on(database_url) as house:
+        people = People(house)
+        account = people.account("Newcomers")
+        return [people.person(f"newcomer{n}@acme.example", account=account).email for n in range(count)]
+
+
+def set_up_across(here: str, there: str, email: str) -> None:
+    """Open a set-up at one node and confirm it at the other."""
+    with httpx.Client(verify=False) as http:  # noqa: S501 - no TLS
+        signed_in = http.post(f"{here}/api/v1/sign-ins", json={"email": email, "password": PASSWORD}).json()
+        http.headers["Authorization"] = f"Bearer {signed_in['session_token']}"
+        opened = http.post(f"{here}/api/v1/two-factor/enrolments", json={"password": PASSWORD}).json()
+        code = Authenticator.type_in(opened["secret"]).code(now())
+        path = f"/api/v1/two-factor/enrolments/{opened['enrolment']}/confirmation"
+        confirmed = http.post(f"{there}{path}", json={"code": code})
+        assert confirmed.status_code == 200, confirmed.text
 
 
 def fill(database_url: str) -> None:
