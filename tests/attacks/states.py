@@ -45,12 +45,15 @@ class World:
         self.locked = self._protected("locked@acme.example")
         people.set_counts(self.locked, wrong=5)
         self.admin = self._protected("admin@acme.example", role="admin")
+        self.bare_admin = people.person("bare@acme.example", role="admin")
         self.agent = people.person("agent@operator.example", role="support", second_factor_since=NOON)
+        self.new_agent = people.person("new@operator.example", role="support")
         self.subject = self._protected(SUBJECT)
         strict = people.account("Strict")
         self.forced = people.person("forced@strict.example", account=strict)
+        self.forced_admin = people.person("boss@strict.example", account=strict, role="admin")
         people.set_account(strict, policy="required")
-        self.forced = people.look_up(self.forced)
+        self.forced, self.forced_admin = people.look_up(self.forced), people.look_up(self.forced_admin)
         self.frozen = people.person("frozen@acme.example", frozen_at=NOON)
         self.deactivated = people.person("gone@acme.example", active=False)
         opened = resets.open_case(house, self.admin, self.subject, "Lost her phone.", visitor=VISITOR, at=NOON)
@@ -174,15 +177,28 @@ STATES: dict[str, Make] = {
         world.protected, "page" if channel == "api" else "api", "pwd", "otp"
     ),
     "admin": lambda world, channel: world.session(world.admin, channel, "pwd", "otp"),
+    "admin without a factor": lambda world, channel: world.session(world.bare_admin, channel),
+    "admin, stepped down": lambda world, channel: world.session(world.forced_admin, channel),
     "agent": lambda world, channel: world.session(world.agent, channel, "pwd", "otp"),
+    "agent by backup code": lambda world, channel: world.session(world.agent, channel, "pwd", "backup_code"),
+    # no road leads to these two; if a flaw ever makes such a session, it opens nothing of anybody's account
+    "agent by password alone": lambda world, channel: world.session(world.agent, channel),
+    "agent, stepped down": lambda world, channel: world.session(world.new_agent, channel),
     # a session in the header where a cookie is due, in a cookie where the header is
     "carried wrongly": lambda world, channel: world.session(world.admin, channel, "pwd", "otp"),
     "operator": lambda world, _channel: Carried(session=world.key),
 }
 
 
-SIGNED_IN = ("plain", "legacy", "protected", "from the other channel", "admin", "agent")
-WITHOUT_FACTOR = ("plain", "legacy")
+ADMINS = ("admin", "admin without a factor")
+AGENTS = ("agent", "agent by backup code")
+SIGNED_IN = (
+    *("plain", "legacy", "protected", "from the other channel", "agent by password alone"),
+    *ADMINS,
+    *AGENTS,
+)
+STEPPED_DOWN = ("stepped down", "admin, stepped down", "agent, stepped down")
+WITHOUT_FACTOR = ("plain", "legacy", "admin without a factor")
 STEPS = {
     "at code": "/sign-in/code",
     "at code, locked": "/sign-in/code",
@@ -202,7 +218,7 @@ def anybody(_state: str) -> str:
 def signed_in(state: str) -> str:
     if state in SIGNED_IN:
         return IN
-    return "303 /sign-in/set-up" if state == "stepped down" else "303 /sign-in"
+    return "303 /sign-in/set-up" if state in STEPPED_DOWN else "303 /sign-in"
 
 
 def with_factor(state: str) -> str:
@@ -210,15 +226,15 @@ def with_factor(state: str) -> str:
 
 
 def admin(state: str) -> str:
-    return "404" if state in SIGNED_IN and state != "admin" else signed_in(state)
+    return "404" if state in SIGNED_IN and state not in ADMINS else signed_in(state)
 
 
 def agent(state: str) -> str:
-    return "404" if state in SIGNED_IN and state != "agent" else signed_in(state)
+    return "404" if state in SIGNED_IN and state not in AGENTS else signed_in(state)
 
 
 def overseer(state: str) -> str:
-    return "403" if state in SIGNED_IN and state not in ("admin", "agent") else signed_in(state)
+    return "403" if state in SIGNED_IN and state not in (*ADMINS, *AGENTS) else signed_in(state)
 
 
 def at_step(*steps: str) -> Callable[[str], str]:
@@ -236,19 +252,19 @@ def at_step(*steps: str) -> Callable[[str], str]:
 def caller(state: str) -> str:
     if state in SIGNED_IN:
         return IN
-    return "403 two_factor_required" if state == "stepped down" else "401 not_signed_in"
+    return "403 two_factor_required" if state in STEPPED_DOWN else "401 not_signed_in"
 
 
 def caller_even_stepped_down(state: str) -> str:
-    return IN if state == "stepped down" else caller(state)
+    return IN if state in STEPPED_DOWN else caller(state)
 
 
 def calling_admin(state: str) -> str:
-    return "403 not_allowed" if state in SIGNED_IN and state != "admin" else caller(state)
+    return "403 not_allowed" if state in SIGNED_IN and state not in ADMINS else caller(state)
 
 
 def calling_overseer(state: str) -> str:
-    return "403 not_allowed" if state in SIGNED_IN and state not in ("admin", "agent") else caller(state)
+    return "403 not_allowed" if state in SIGNED_IN and state not in (*ADMINS, *AGENTS) else caller(state)
 
 
 def admin_or_operator(state: str) -> str:
@@ -260,7 +276,7 @@ def operator(state: str) -> str:
 
 
 def operator_or_agent(state: str) -> str:
-    return IN if state in ("operator", "agent") else operator(state)
+    return IN if state in ("operator", *AGENTS) else operator(state)
 
 
 def calling_at(*steps: str) -> Callable[[str], str]:
@@ -282,7 +298,7 @@ AUDIENCES: dict[str, Callable[[str], str]] = {
     "at code": at_step("at code", "at code, locked"),
     "at verify email": at_step("at verify email"),
     "at set-up": at_step("at set-up"),
-    "at set-up, or stepped down": at_step("at set-up", "stepped down"),
+    "at set-up, or stepped down": at_step("at set-up", *STEPPED_DOWN),
     "at save backup code": at_step("at save backup code"),
     "caller": caller,
     "caller, even stepped down": caller_even_stepped_down,

@@ -183,6 +183,7 @@ def test_proxies_keep_what_they_must(example: str, kubernetes_settings: Settings
     assert len(links) == 3
     if "log_format" in text:  # what is logged has no token of a link
         hidden = [re.compile(pattern) for pattern in re.findall(r"^    ~(\S+)", text, re.MULTILINE)]
+        assert not re.search(r"\$(request|request_uri|uri|args)\b", " ".join(re.findall(r"log_format .*;", text)))
         for link in links:
             path = link.replace("{token:str}", "tf_x_y")
             assert any(pattern.search(path) for pattern in hidden), path

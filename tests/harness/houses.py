@@ -1,5 +1,7 @@
 """A Twofold in the test's own process: the house with its tools over a real database, and the app on top of it."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -73,9 +75,31 @@ def _keep(db: _KeptDatabase) -> None:
     _kept[db.url] = db
 
 
+class _HashesInItsLane(Hasher):
+    """A hasher that breaks where the application hashes elsewhere than in the password lane.
+
+    There it would hold up everybody who came for something quick; on the event loop, everybody.
+    """
+
+    def hash(self, password: str) -> str:
+        _demand_password_lane()
+        return super().hash(password)
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        _demand_password_lane()
+        return super().verify(stored, password)
+
+
+def _demand_password_lane() -> None:
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():  # where tests call flows, perhaps beside a browser's event loop
+        assert not thread.name.startswith("quick"), "a password is hashed in the quick lane"
+        assert asyncio._get_running_loop() is None, "a password is hashed on the event loop"
+
+
 @cache
 def _hasher(memory_kib: int, passes: int) -> Hasher:
-    return Hasher(memory_kib, passes)
+    return _HashesInItsLane(memory_kib, passes)
 
 
 class Hands:

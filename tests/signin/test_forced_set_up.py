@@ -1,16 +1,20 @@
 """Where a policy forces set-up during sign-in: the mailbox is proved before the authenticator."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from tests.harness import processes
 from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
 from tests.harness.people import ADA, STRANGER, VISITOR, People, phone_of
 from twofold.audit import flow as audit
+from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
+from twofold.kit.db import Database
 from twofold.kit.house import House
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Wait
@@ -335,6 +339,27 @@ def test_no_step_outlives_a_change_of_its_user(people: People, person: Person, v
     people.set_person(person, **values)
     assert confirm(people, sign_in, opened, phone_of(opened).code(NOON)) == Expired()
     assert not people.look_up(person).has_second_factor
+
+
+def test_a_change_that_overtakes_the_last_step_ends_it(people: People, person: Person) -> None:
+    """The sign-in was looked at before the change was committed, and comes to its end after it."""
+    sign_in, opened = at_set_up(people, person)
+    code, db = phone_of(opened).code(NOON), people.house.db
+    with ThreadPoolExecutor(1) as other:
+        with db.write() as connection:
+            directory.end_sessions(connection, person.id)
+            confirmed = other.submit(confirm, people, sign_in, opened, code)
+            if not db.on_sqlite:  # where nobody begins before the change is committed
+                processes.wait_until(lambda: somebody_waits(db), seconds=10, what="a set-up that waits")
+        assert confirmed.result(timeout=10) == Expired()
+    assert not people.look_up(person).has_second_factor
+    assert people.count(sessions) == 0
+
+
+def somebody_waits(db: Database) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with db.read() as connection:
+        return bool(connection.execute(sa.text(query)).scalar_one())
 
 
 def test_set_up_in_one_sign_in_ends_the_other(people: People, person: Person) -> None:

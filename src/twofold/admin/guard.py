@@ -32,10 +32,10 @@ def overseer(request: AnyRequest, at: datetime) -> Person:
         Turned: 401 without a session, 403 for anybody else's.
 
     """
-    person = guard.caller(request, at).person
-    if person.role not in {"admin", "support"}:
+    session = guard.caller(request, at)
+    if not session.of_overseer:
         raise Turned(problem(403, "not_allowed"))
-    return person
+    return session.person
 
 
 def calling_administrator(request: AnyRequest, at: datetime) -> Session:

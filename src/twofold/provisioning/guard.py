@@ -51,7 +51,7 @@ def operator_or_support(request: AnyRequest, at: datetime) -> audit.Actor:
     actor = operator_key(request, at)
     if actor is not None:
         return actor
-    person = sessions.caller(request, at).person
-    if person.role != "support":
+    session = sessions.caller(request, at)
+    if not session.of_agent:
         raise Turned(problem(403, "not_allowed"))
-    return audit.user(person.id)
+    return audit.user(session.person.id)

@@ -34,7 +34,6 @@ from twofold.resets.outcomes import Event
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
-OVERSEERS = {"admin", "support"}
 _GOOD = {State.CONFIRMED}
 _BAD = {State.REFUSED, State.CLOSED}
 
@@ -47,7 +46,7 @@ def overseer(request: AnyRequest, at: datetime) -> Session:
 
     """
     session = guard.signed_in(request, at)
-    if session.person.role not in OVERSEERS:
+    if not session.of_overseer:
         what = _("Only administrators and support agents see this page.")
         link = ("/profile", _("Go to your profile"))
         raise Turned(problem_page(request, 403, _("Not for you"), what, "", link))
@@ -62,7 +61,7 @@ def calling_overseer(request: AnyRequest, at: datetime) -> Session:
 
     """
     session = guard.caller(request, at)
-    if session.person.role not in OVERSEERS:
+    if not session.of_overseer:
         raise Turned(problem(403, "not_allowed"))
     return session
 

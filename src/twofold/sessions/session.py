@@ -7,6 +7,7 @@ from uuid import UUID
 from twofold.directory.person import Person
 
 SEEN_EVERY = timedelta(minutes=1)
+SECOND_FACTORS = frozenset({"otp", "backup_code"})
 
 
 class Session(NamedTuple):
@@ -20,6 +21,16 @@ class Session(NamedTuple):
     last_seen_at: datetime
     expires_at: datetime
     person: Person
+
+    @property
+    def of_agent(self) -> bool:
+        """Whether a support agent holds it who has proved a second factor in it; without one it opens no account."""
+        return self.person.role == "support" and not SECOND_FACTORS.isdisjoint(self.methods)
+
+    @property
+    def of_overseer(self) -> bool:
+        """Whether an administrator holds it, or such an agent."""
+        return self.person.role == "admin" or self.of_agent
 
 
 class Started(NamedTuple):

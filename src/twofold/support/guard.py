@@ -8,8 +8,6 @@ from twofold.kit.web.requests import AnyRequest
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
-SECOND_FACTORS = {"otp", "backup_code"}
-
 
 def agent(request: AnyRequest, at: datetime) -> Session:
     """Return the session of a support agent's page.
@@ -20,6 +18,6 @@ def agent(request: AnyRequest, at: datetime) -> Session:
 
     """
     session = guard.signed_in(request, at)
-    if session.person.role != "support" or not SECOND_FACTORS & set(session.methods):
+    if not session.of_agent:
         raise NotFoundException
     return session
