@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from twofold.kit import metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SOURCE = DEPLOY.parent / "src" / "twofold"
 RULES = DEPLOY / "prometheus" / "twofold.rules.yml"
 DASHBOARD = DEPLOY / "grafana" / "twofold.json"
 
@@ -55,9 +56,18 @@ def test_every_number_that_is_asked_for_exists_with_its_labels(where: str, expre
     assert grouped <= set().union(*(known[name] for name, _selector in asked)), where
 
 
+def test_every_kind_of_event_that_is_asked_for_happens() -> None:
+    source = "".join(path.read_text() for path in SOURCE.rglob("*.py"))
+    asked = {kind for _where, expression in expressions() for kind in re.findall(r'\bkind="(\w+)"', expression)}
+    assert asked
+    assert [kind for kind in sorted(asked) if f'"{kind}"' not in source] == []
+
+
 def test_every_alert_says_what_it_means_and_what_to_do() -> None:
+    known = {re.sub("_(bucket|count|sum)$", "", name) for name in numbers()}
     for group in msgspec.yaml.decode(RULES.read_bytes())["groups"]:
         for rule in group["rules"]:
             assert rule["annotations"]["summary"].endswith("."), rule["alert"]
             assert rule["annotations"]["action"].endswith("."), rule["alert"]
             assert rule["labels"]["severity"] in {"page", "ticket"}
+            assert set(re.findall(r"twofold_\w+", rule["annotations"]["action"])) <= known, rule["alert"]
