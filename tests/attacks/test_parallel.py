@@ -6,9 +6,11 @@ Real servers, real time. A test takes some seconds: the volleys are what the rul
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 
 from tests.attacks.nodes import Target, answers, body, now, statuses, target_on
+from tests.attacks.typed import FORMS
 from tests.faults.volley import post
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import later
@@ -57,6 +59,21 @@ def test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session(target: 
     shots = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in tokens])
     assert answers(shots) == {(200, None, None, None): 1, (401, "invalid_code", "used", 5): VOLLEY - 1}
     assert target.sessions_of(person) == before + 1
+    assert target.counts(person) == (0, 0)
+
+
+def test_a_code_that_one_node_took_is_used_up_on_every_other_in_every_form(target: Target) -> None:
+    """One after another, so that every process has had the time to know better; the doors are in test_replay."""
+    person, factor = target.protected()
+    at = now()
+    before, code = factor.phone.code(later(at=at, seconds=-30)), factor.phone.code(at)
+    (first, *tokens) = target.attempts(person, 1 + 2 * (len(FORMS) + 1))
+    assert statuses(target.fire([post("/api/v1/sign-ins/code", {"sign_in": first, "code": code})])) == {200: 1}
+    again = [typed for typed in (before, *(write(code) for write in FORMS.values())) for _ in range(2)]
+    for token, typed in zip(tokens, again, strict=True):
+        [node, *_] = target.nodes[::-1] if tokens.index(token) % 2 else target.nodes
+        answer = httpx.post(f"{node.url}/api/v1/sign-ins/code", json={"sign_in": token, "code": typed})
+        assert (answer.status_code, answer.json()["hint"]) == (401, "used"), typed
     assert target.counts(person) == (0, 0)
 
 
@@ -255,6 +272,7 @@ def test_of_removing_and_signing_in_at_once_no_session_outlives_the_factor(targe
 
 
 ATTACKS = [
+    test_a_code_that_one_node_took_is_used_up_on_every_other_in_every_form,
     test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session,
     test_of_200_requests_at_once_in_one_sign_in_one_gets_a_session,
     test_of_1000_wrong_codes_at_once_exactly_five_are_evaluated,

@@ -1,0 +1,273 @@
+"""Replay: a code that was accepted once, again at every door, in every form, the one before it, on every node.
+
+What else holds this class: `factors/test_prove.py` (one door, by its flow), `attacks/test_parallel.py` (many at once,
+and in every form on the other node of two real ones), `faults/test_workers_killed.py` and `faults/test_restore.py`
+(a server of real processes that was killed, or restored, in between), `faults/test_clock.py` (a clock that jumps).
+"""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.attacks.postbox import Postbox
+from tests.attacks.typed import FORMS, NO_FORMS
+from tests.harness.api import Answer, Api
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON, later
+from tests.harness.houses import Hands, house_on
+from tests.harness.pages import Page, Visitor
+from tests.harness.people import NEW_PASSWORD, PASSWORD, People
+from twofold.directory.person import Person
+from twofold.factors.outcomes import UsedCode
+from twofold.factors.tables import authenticators
+from twofold.lockouts import flow as lockouts
+from twofold.signin.outcomes import SignedIn
+
+SESSION = "twofold_session"
+
+# --- the doors that take a code
+
+
+class Doors:
+    """Ada with two phones and a session, and every door at which she can be asked for a code."""
+
+    def __init__(self, people: People, http: httpx.Client, hands: Hands) -> None:
+        self.people, self.http, self.hands, self.password = people, http, hands, PASSWORD
+        self._open: dict[str, str] = {}
+        self.person, factor = people.protected()
+        self.phone = factor.phone
+        self.token = people.token(self.person, self.phone, at=later(minutes=-10))
+        hands.at = later(minutes=-8)
+        self.spare = _add_a_phone(self.api(), self.phone, hands)
+        hands.at = NOON
+        self.token = self.people.token(self.again(), self.phone, at=later(minutes=-6))
+
+    def give(self, door: str, typed: str) -> str:
+        """Give something typed at a door; say what came of it: taken, used or malformed."""
+        came = DOORS[door](self, typed)
+        said = _said_by_api(came) if isinstance(came, Answer) else _said_on_page(came)
+        if said == "taken":
+            self._open.clear()
+            self.password = NEW_PASSWORD if "password" in door else self.password
+        return said
+
+    def again(self) -> Person:
+        return self.people.look_up(self.person)
+
+    def api(self) -> Api:
+        return Api(self.http, self.token)
+
+    def browser(self) -> Visitor:
+        visitor = Visitor(self.http)
+        visitor.cookies.set(SESSION, self.token)
+        return visitor
+
+    def sign_in_by_program(self) -> str:
+        return self._attempt("api")
+
+    def sign_in_on_pages(self) -> Visitor:
+        visitor = Visitor(self.http)
+        visitor.cookies.set("twofold_sign_in", self._attempt("page"))
+        return visitor
+
+    def _attempt(self, channel: str) -> str:
+        """Begin a sign-in, or go on with the one that is still open."""
+        if channel not in self._open:
+            self._open[channel] = self.people.attempt(
+                self.again(), at=self.hands.at, channel=channel, password=self.password
+            )
+        return self._open[channel]
+
+    def left_alone(self) -> bool:
+        """Tell that nobody was charged, and that both phones are there."""
+        with self.people.house.db.read() as connection:
+            uncharged = lockouts.counts(connection, self.person.id) == (0, 0)
+        return uncharged and self.people.count(authenticators) == 2
+
+
+def _add_a_phone(api: Api, phone: Authenticator, hands: Hands) -> str:
+    """Add a second phone, so that one of two can be removed; return its id."""
+    opened = api.post("/two-factor/enrolments", password=PASSWORD, code=phone.code(hands.at), name="Spare")
+    code = Authenticator.open(opened["otpauth_uri"]).code(hands.at)
+    api.keep(api.post(f"/two-factor/enrolments/{opened['enrolment']}/confirmation", code=code))
+    return str(api.get("/two-factor")["authenticators"][1]["id"])
+
+
+def _said_by_api(answer: Answer) -> str:
+    if answer.status in {200, 201}:
+        return "taken"
+    if answer.refusal == (401, "invalid_code"):
+        return str(answer["hint"])
+    return "malformed" if answer.refusal == (400, "invalid_request") else str(answer)
+
+
+def _said_on_page(page: Page) -> str:
+    said = page.errors.get("code") or page.errors.get("backup_code") or ""
+    if page.status == 200 and not said:
+        return "taken"
+    if page.status == 401 and "already used this code" in said:
+        return "used"
+    return "malformed" if page.status == 400 else f"{page.status} {said or page.text[:300]}"
+
+
+def _form(path: str, **more: str) -> Callable[[Doors, str], Page]:
+    def send(doors: Doors, typed: str) -> Page:
+        return doors.browser().post(path.format(spare=doors.spare), password=PASSWORD, code=typed, **more)
+
+    return send
+
+
+Way = Callable[[People, httpx.Client], tuple[Person, Authenticator]]
+
+DOORS: dict[str, Callable[[Doors, str], Answer | Page]] = {
+    "sign in": lambda doors, typed: doors.api().post("/sign-ins/code", sign_in=doors.sign_in_by_program(), code=typed),
+    "sign in, in the backup code's field": lambda doors, typed: doors.api().post(
+        "/sign-ins/code", sign_in=doors.sign_in_by_program(), backup_code=typed
+    ),
+    "sign in, at the backup code's door": lambda doors, typed: doors.api().post(
+        "/sign-ins/backup-code", sign_in=doors.sign_in_by_program(), backup_code=typed
+    ),
+    "add": lambda doors, typed: doors.api().post("/two-factor/enrolments", password=PASSWORD, code=typed),
+    "replace": lambda doors, typed: doors.api().post(
+        "/two-factor/enrolments", password=PASSWORD, code=typed, replaces=doors.spare
+    ),
+    "regenerate": lambda doors, typed: doors.api().post("/two-factor/backup-code", password=PASSWORD, code=typed),
+    "remove": lambda doors, typed: doors.api().post("/two-factor/removal", password=PASSWORD, code=typed),
+    "remove one": lambda doors, typed: doors.api().delete(
+        f"/two-factor/authenticators/{doors.spare}", password=PASSWORD, code=typed
+    ),
+    "password": lambda doors, typed: doors.api().put(
+        "/password", password=PASSWORD, new_password=NEW_PASSWORD, code=typed
+    ),
+    "page: sign in": lambda doors, typed: doors.sign_in_on_pages().post("/sign-in/code", code=typed),
+    "page: sign in, at the backup code's door": lambda doors, typed: doors.sign_in_on_pages().post(
+        "/sign-in/backup-code", backup_code=typed
+    ),
+    "page: add": _form("/profile/two-factor/configure", name="Third"),
+    "page: regenerate": _form("/profile/two-factor/backup-code"),
+    "page: remove": _form("/profile/two-factor/remove"),
+    "page: remove one": _form("/profile/two-factor/authenticators/{spare}/remove"),
+    "page: password": _form("/profile/password", new_password=NEW_PASSWORD),
+}
+
+
+@pytest.fixture
+def doors(people: People, http: httpx.Client, hands: Hands) -> Doors:
+    return Doors(people, http, hands)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_at_every_door_a_code_counts_once_in_whatever_form(doors: Doors, door: str) -> None:
+    """Stops: replay at a twin door, as a variant, N then N-1 then N, and a second reading of what is no code."""
+    before, code, after = (doors.phone.code(later(seconds=seconds)) for seconds in (-30, 0, 30))
+    for form, write in NO_FORMS.items():
+        assert doors.give(door, write(code)) == "malformed", form
+    assert doors.give("sign in", code) == "taken"
+    for form, write in FORMS.items():
+        assert doors.give(door, write(code)) == "used", form
+    assert [doors.give(door, typed) for typed in (before, code)] == ["used", "used"]
+    assert doors.left_alone()
+    write = list(FORMS.values())[list(DOORS).index(door) % len(FORMS)]
+    assert doors.give(door, write(after)) == "taken"
+    if door != "remove":  # after which no code is asked for
+        assert [doors.give(other, after) for other in ("sign in", "page: sign in")] == ["used", "used"]
+
+
+# --- the code that set an authenticator up
+
+
+def set_up_in_the_profile(people: People, http: httpx.Client) -> tuple[Person, Authenticator]:
+    """Set the first phone up from a session."""
+    person = people.person()
+    api = Api(http, people.token(person))
+    return person, _confirm(api, api.post("/two-factor/enrolments", password=PASSWORD))
+
+
+def set_up_as_a_replacement(people: People, http: httpx.Client) -> tuple[Person, Authenticator]:
+    """Replace the phone, proved with the backup code."""
+    person, factor = people.protected()
+    api = Api(http, people.token(person, factor.phone, at=later(minutes=-5)))
+    [old] = api.get("/two-factor")["authenticators"]
+    body = {"password": PASSWORD, "backup_code": factor.backup_code, "replaces": old["id"]}
+    return person, _confirm(api, api.post("/two-factor/enrolments", **body))
+
+
+def set_up_as_another_one(people: People, http: httpx.Client) -> tuple[Person, Authenticator]:
+    """Add a phone to the first."""
+    person, factor = people.protected()
+    api = Api(http, people.token(person, factor.phone, at=later(minutes=-5)))
+    return person, _confirm(api, api.post("/two-factor/enrolments", password=PASSWORD, backup_code=factor.backup_code))
+
+
+def set_up_by_force(people: People, http: httpx.Client) -> tuple[Person, Authenticator]:
+    """Be led to the set-up by the policy, while signing in."""
+    people.set_account(people.acme, policy="required")
+    person, api = people.person(), Api(http)
+    sign_in = people.attempt(person, channel="api")
+    code = Postbox(people).code()
+    assert api.post("/sign-ins/email-code", sign_in=sign_in, code=code)["next"] == "set_up"
+    opened = api.post("/sign-ins/enrolments", sign_in=sign_in)
+    return person, _confirm(api, opened, sign_in=sign_in, root="/sign-ins/enrolments")
+
+
+def _confirm(api: Api, opened: Answer, root: str = "/two-factor/enrolments", **more: str) -> Authenticator:
+    phone = Authenticator.open(opened["otpauth_uri"])
+    done = api.post(f"{root}/{opened['enrolment']}/confirmation", code=phone.code(NOON), **more)
+    assert done.status == 200, done
+    return phone
+
+
+SET_UPS = [set_up_in_the_profile, set_up_as_a_replacement, set_up_as_another_one, set_up_by_force]
+
+
+@pytest.mark.parametrize("set_up", SET_UPS, ids=lambda set_up: set_up.__name__)
+def test_the_code_that_confirmed_a_phone_is_used_up_on_every_node(
+    people: People, http: httpx.Client, set_up: Way, elsewhere: People
+) -> None:
+    """Stops: the code over the shoulder of somebody who sets up, at their first sign-in, here and elsewhere."""
+    person, phone = set_up(people, http)
+    person, code = people.look_up(person), phone.code(NOON)
+    for node in (people, elsewhere):
+        sign_in = node.attempt(person)
+        for write in FORMS.values():
+            assert node.give_code(sign_in, write(code)) == UsedCode(5)
+    at = later(seconds=30)
+    assert isinstance(elsewhere.give_code(elsewhere.attempt(person, at=at), phone.code(at), at=at), SignedIn)
+
+
+# --- other nodes, restarts, and codes of the future
+
+
+@pytest.fixture
+def elsewhere(database_url: str) -> Iterator[People]:
+    """Another node on the same database, or the same one after a restart: nothing but the database is shared."""
+    with house_on(database_url) as house:
+        yield People(house)
+
+
+def test_a_code_is_used_up_after_restarts_and_on_other_nodes_in_every_form(people: People, database_url: str) -> None:
+    """Stops: a memory of used codes that is a process's own. N on the first, N-1 on the next, N on the one after."""
+    person, factor = people.protected()
+    before, code = (factor.phone.code(later(seconds=seconds)) for seconds in (-30, 0))
+    assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
+    for typed in (before, code, *(write(code) for write in FORMS.values())):
+        with house_on(database_url) as house:
+            node = People(house)
+            assert node.give_code(node.attempt(person), typed) == UsedCode(5)
+
+
+@pytest.mark.parametrize("door", ["sign in", "page: add", "remove one"])
+def test_a_future_code_that_one_door_was_asked_about_is_used_up_at_all_when_its_time_comes(
+    doors: Doors, hands: Hands, door: str
+) -> None:
+    """Stops: a thief who saw coming codes, on a phone whose clock was put forward, and lets the hints check them."""
+    hands.at = later(minutes=3)
+    code = doors.phone.code(hands.at)
+    hands.at = NOON
+    assert doors.give(door, code) not in {"taken", "used", "malformed"}
+    hands.at = later(minutes=3)
+    assert [doors.give(other, code) for other in ("sign in", "add", "page: sign in", "page: regenerate", door)] == [
+        "used"
+    ] * 5
+    assert doors.give(door, doors.phone.code(hands.forward(seconds=30))) == "taken"
