@@ -211,7 +211,8 @@ def _keep_for_ever(response: Response[Any]) -> Response[Any]:
 
 
 def _is_api(request: Request[Any, Any, Any]) -> bool:
-    return request.url.path.startswith("/api/v1")
+    """Look at the path alone: the address of a request begins with a Host that may be nonsense, and cannot be read."""
+    return str(request.scope["path"]).startswith("/api/v1")
 
 
 def _turned(_request: Request[Any, Any, Any], turned: Turned) -> Response[Any]:

@@ -39,7 +39,7 @@ def signed_in(request: AnyRequest, at: datetime) -> Session:
     """
     session = session_of_page(request, at)
     if session is None:
-        back = local_path(request.url.path) if request.method == "GET" else ""
+        back = local_path(request.scope["path"]) if request.method == "GET" else ""
         gone = [forget_cookie(house_of(request).settings, "session")] if cookie(request, "session") else []
         raise Turned(see_other(f"/sign-in?return_to={quote(back)}" if back else "/sign-in", gone))
     if stepped_down(request, session, at):
