@@ -11,10 +11,22 @@ from typing import Any
 from uuid import UUID
 
 from tests.harness.people import EARLIER, PASSWORD
-from twofold.factors.outcomes import Locked, Passed, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.outcomes import (
+    EnrolmentExpired,
+    Locked,
+    Passed,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+    WrongConfirmation,
+)
 from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.signin.attempt import Expired, OutOfOrder, Step
+from twofold.signin.outcomes import MailedCodeClosed
 
 WAITS = (0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # seconds after so many wrong passwords, then 900
+HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
+REMEMBERED = timedelta(days=90)
 
 
 def digits(secret: bytes, step: int) -> str:
@@ -26,6 +38,10 @@ def digits(secret: bytes, step: int) -> str:
 
 def step_of(at: datetime) -> int:
     return math.floor(at.timestamp()) // 30
+
+
+def seconds_until(then: datetime, at: datetime) -> int:
+    return max(1, math.ceil((then - at).total_seconds()))
 
 
 @dataclass
@@ -53,6 +69,15 @@ class Phone:
 
 
 @dataclass
+class Question:
+    """The last question of a removal: proved, and waiting for its answer."""
+
+    confirmation: str
+    until: datetime
+    waits: bool = True
+
+
+@dataclass
 class Held:
     """A session as the model holds it; `page` is the value that the flows were once handed."""
 
@@ -63,13 +88,17 @@ class Held:
     expires: datetime
     page: Any = None
     ended: bool = False
-    removal: str = ""  # proved, and waiting for the answer to its last question
-    removal_until: datetime | None = None
+    questions: list[Question] = field(default_factory=list)  # only the newest waits
+
+    def holds(self, version: int, at: datetime) -> bool:
+        """Tell whether it is neither ended, nor over after its day, nor left alone for an hour."""
+        alive = not self.ended and self.version == version
+        return alive and at < self.expires and at - self.seen < HOUR
 
 
 @dataclass
 class Begun:
-    """A sign-in attempt."""
+    """A sign-in attempt; `codes` are those that were mailed for it, the newest last, and only that one counts."""
 
     token: str
     channel: str
@@ -78,20 +107,99 @@ class Begun:
     expires: datetime
     methods: tuple[str, ...] = ("pwd",)
     finished: bool = False
+    mailed: bool = False  # a letter with a code is under way, or has come
+    codes: list[str] = field(default_factory=list)
+    code_until: datetime = EARLIER
+
+    def refusal(self, step: Step, channel: str, version: int, at: datetime) -> Expired | OutOfOrder | None:
+        """Say why a step cannot be done: not on this channel, not any more, or not yet."""
+        if self.finished or self.channel != channel or self.version != version or at >= self.expires:
+            return Expired()
+        return None if self.step == step else OutOfOrder(Step(self.step))
+
+    def is_mailed(self, code: str, at: datetime) -> bool:
+        return self.codes[-1:] == [code] and at < self.code_until
 
 
 @dataclass
 class Enrolling:
-    """An open enrolment: which session opened it, under which version."""
+    """An open enrolment: which session or attempt opened it, under which version."""
 
     id: UUID
     phone: Phone
-    opener: Held
+    opener: Held | Begun
     version: int
     expires: datetime
     replaces: Phone | None
     new_backup: bool
     wrong: int = 0
+
+    def confirm(
+        self, typed: str, asker: Held | Begun, version: int, at: datetime
+    ) -> int | EnrolmentExpired | WrongConfirmation:
+        """Judge a code that somebody confirms it with; a step confirms. Nobody but its opener is even counted."""
+        if asker is not self.opener or at >= self.expires or self.wrong >= 10:
+            return EnrolmentExpired()
+        self.wrong += 1
+        if self.version != version:
+            return EnrolmentExpired()
+        now = step_of(at)
+        verdict, step = self.phone.judge(typed, now)
+        if verdict == "fresh":
+            return step
+        return WrongConfirmation(10 - self.wrong, (step - now) * 30 if verdict == "drift" else None)
+
+
+@dataclass
+class Throttle:
+    """The wrong passwords that were typed for an address, or by a client that is known."""
+
+    wrong: int = 0
+    next_try: datetime = EARLIER
+    forgotten: datetime = EARLIER
+
+    def charge(self, at: datetime) -> Wait | None:
+        """Count a password; None lets it be looked at."""
+        over = self.forgotten <= at
+        if not over and self.wrong >= 5 and at < self.next_try <= at + timedelta(seconds=1800):
+            return Wait(seconds_until(self.next_try, at))
+        self.wrong = 1 if over else self.wrong + 1
+        wait = WAITS[self.wrong - 1] if self.wrong <= len(WAITS) else 900
+        self.next_try, self.forgotten = at + timedelta(seconds=wait), at + DAY
+        return None
+
+
+@dataclass
+class Mailbox:
+    """The door of the mailed code: five wrong ones close it for a day; three letters go out within an hour."""
+
+    wrong: int = 0
+    closed_until: datetime = EARLIER
+    letters: int = 0
+    since: datetime = EARLIER
+
+    def closed(self, at: datetime) -> MailedCodeClosed | None:
+        return MailedCodeClosed(seconds_until(self.closed_until, at)) if at < self.closed_until else None
+
+    def post(self, at: datetime) -> Wait | None:
+        """Count a letter; None lets it go out."""
+        if self.since + HOUR <= at:
+            self.letters, self.since = 0, at
+        if self.letters == 3:
+            return Wait(seconds_until(self.since + HOUR, at))
+        self.letters += 1
+        return None
+
+    def charge(self, at: datetime) -> int | MailedCodeClosed:
+        """Count a code before it is compared; return how many more may be wrong."""
+        if at < self.closed_until:
+            return MailedCodeClosed(seconds_until(self.closed_until, at))
+        self.wrong = 1 if self.wrong >= 5 else self.wrong + 1
+        self.closed_until = at + DAY if self.wrong == 5 else EARLIER
+        return 5 - self.wrong
+
+    def open(self) -> None:
+        self.wrong, self.closed_until = 0, EARLIER
 
 
 @dataclass
@@ -102,6 +210,7 @@ class Asked:
     stamp: int
     older: list[str]
     tokens: list[str] = field(default_factory=list)
+    letters: list[UUID] = field(default_factory=list)
     valid_until: datetime | None = None
     tries: int = 0
     stored: str = "open"
@@ -117,7 +226,9 @@ class Model:
         self.wrong = self.in_row = 0
         self.locked_at: datetime | None = None
         self.password, self.password_set_at = PASSWORD, EARLIER
-        self.typed_wrong, self.next_try, self.forgotten = 0, EARLIER, EARLIER
+        self.throttles: dict[str, Throttle] = {}
+        self.clients: dict[str, datetime] = {}  # those that have completed a sign-in, and until when that is remembered
+        self.mailbox = Mailbox()
         self.version = self.stamp = 0
         self.policy: tuple[str, datetime | None] = ("optional", None)
         self.licensed = True
@@ -152,18 +263,30 @@ class Model:
         """Whether wrong codes have locked since the password was set: whoever typed them knows it."""
         return self.locked_at is not None and self.locked_at >= self.password_set_at
 
-    def type_password(self, at: datetime, *, right: bool) -> Wait | WrongPassword | None:
+    def knows(self, client: str | None, at: datetime) -> bool:
+        return client is not None and self.clients.get(client, EARLIER) > at
+
+    def throttle(self, client: str | None, at: datetime) -> Throttle:
+        """Return the count that a client has of its own, or that everybody else shares."""
+        key = client if client is not None and self.knows(client, at) else ""
+        return self.throttles.setdefault(key, Throttle())
+
+    def type_password(self, at: datetime, client: str | None, *, right: bool) -> Wait | WrongPassword | None:
         """Judge a password; None lets it through."""
-        over = self.typed_wrong == 0 or self.forgotten <= at
-        if not over and at < self.next_try <= at + timedelta(seconds=1800):
-            return Wait(max(1, math.ceil((self.next_try - at).total_seconds())))
-        self.typed_wrong = 1 if over else self.typed_wrong + 1
-        wait = WAITS[self.typed_wrong - 1] if self.typed_wrong <= len(WAITS) else 900
-        self.next_try, self.forgotten = at + timedelta(seconds=wait), at + timedelta(hours=24)
+        throttle = self.throttle(client, at)
+        wait = throttle.charge(at)
+        if wait is not None:
+            return wait
         if not right:
             return WrongPassword()
-        self.typed_wrong = 0
+        throttle.wrong, throttle.forgotten = 0, EARLIER
         return None
+
+    def signed_in(self, client: str, at: datetime) -> None:
+        """Remember a client that completed a sign-in; one that was known already is not remembered for longer."""
+        if not self.knows(client, at):
+            self.clients[client] = at + REMEMBERED
+        self.events.append("signed_in")
 
     def type_proof(self, typed: str, at: datetime) -> Passed | WrongCode | UsedCode | SpentBackupCode | Locked:
         """Judge a second factor: charged, compared, settled. A new backup code is filled in by who sees it."""

@@ -1,0 +1,169 @@
+"""Ada changes the factors that she has; what takes the last one away asks once more."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.attacks.life.forced import Forced
+from tests.attacks.life.machine import MALFORMED, act, of_some, on_node, plain, proofs
+from tests.attacks.life.model import Held, Phone, Question
+from tests.attacks.life.profile import knowing_it
+from tests.harness.people import VISITOR
+from twofold.factors import change_flow
+from twofold.factors.change_flow import Proofs
+from twofold.factors.outcomes import (
+    AwaitsLastQuestion,
+    Changed,
+    LastAuthenticator,
+    MalformedCode,
+    NotEnabled,
+    Passed,
+    RequiredByPolicy,
+    SessionOver,
+)
+from twofold.sessions.session import Session
+
+TEN_MINUTES = timedelta(minutes=10)
+
+
+class Changes(Forced):
+    """Regenerate, remove, and remove one of several, each with password and code."""
+
+    @act(
+        6,
+        when=lambda life: life.model.protected,
+        node=on_node,
+        which=of_some,
+        proof=proofs,
+        what=st.sampled_from(["regenerate", "remove", "ask_removal", "remove_one"]),
+        knows_it=knowing_it,
+    )
+    def changes_her_factors(self, node: int, which: int, proof: Any, what: str, *, knows_it: bool = True) -> None:
+        self._comes_in(node, which)
+        if not self.held:
+            return
+        at, model = self._tick(), self.model
+        held, session = self._page(node, which, at)
+        if session is None:
+            return
+        stale = held.version != model.version
+        what = "regenerate" if stale or (what == "remove_one" and not model.phones) else what
+        phone = model.phones[which % len(model.phones)] if model.phones else None
+        password = model.password if knows_it else "not the password"
+        given = Proofs(password, self._typed(proof), self._client(which))
+        outcome = self._ask_for(what, node, session, phone, given, at)
+        if what in {"remove", "ask_removal"} and model.required(at):
+            assert outcome == RequiredByPolicy(), outcome
+            return
+        if what == "remove_one" and len(model.phones) == 1:
+            assert outcome == LastAuthenticator(), outcome
+            return
+        proved = self._proved(held, session, given, at)
+        if not isinstance(proved, Passed):
+            assert outcome == proved, (outcome, proved)
+            return
+        self._count_once(proved.method)
+        if what == "ask_removal":
+            assert isinstance(outcome, AwaitsLastQuestion), outcome
+            if proved.method == "backup_code":
+                model.backup_spent(plain(outcome.new_backup_code))
+            for older in held.questions:
+                older.waits = False
+            held.questions.append(Question(outcome.confirmation, at + TEN_MINUTES))
+            return
+        assert isinstance(outcome, Changed), outcome
+        self._changed(what, proved, phone, outcome)
+        self._goes_on(node, held, outcome.session_token, at)
+
+    def _ask_for(
+        self, what: str, node: int, session: Session, phone: Phone | None, given: Proofs, at: datetime
+    ) -> object:
+        house = self.nodes[node].house
+        if what == "regenerate":
+            return change_flow.regenerate(house, session, given, seen=True, visitor=VISITOR, at=at)
+        if what == "remove":
+            return change_flow.remove(house, session, given, visitor=VISITOR, at=at)
+        if what == "ask_removal":
+            return change_flow.ask_removal(house, session, given, visitor=VISITOR, at=at)
+        assert phone is not None
+        assert phone.id is not None
+        return change_flow.remove_one(house, session, phone.id, given, visitor=VISITOR, at=at)
+
+    def _proved(self, held: Held, session: Session, given: Proofs, at: datetime) -> object:
+        """Say what comes of password and code, in that order: `Passed`, or the refusal."""
+        if not session.person.has_second_factor:
+            return NotEnabled()
+        if given.code == MALFORMED:
+            return MalformedCode()
+        right = given.password == self.model.password
+        refused = self.model.type_password(at, given.client, right=right)
+        if refused is not None:
+            return refused
+        return self.model.type_proof(given.code, at) if held.version == self.model.version else SessionOver()
+
+    def _changed(self, what: str, proved: Passed, phone: Phone | None, outcome: Changed) -> None:
+        model = self.model
+        if what == "regenerate":
+            if proved.method == "backup_code":
+                model.backup_spent("")
+            model.backup_issued(plain(outcome.backup_code))
+            model.events.append("backup_code_regenerated")
+        elif what == "remove":
+            self._removed()
+        else:
+            if proved.method == "backup_code":
+                model.backup_spent(plain(outcome.backup_code))
+            model.phones = [one for one in model.phones if one is not phone]
+            model.stamp += 1
+            model.events.append("authenticator_removed")
+        self._factors_changed()
+
+    @act(
+        4,
+        when=lambda life: any(held.questions for held in life._alive(life.at)),
+        node=on_node,
+        which=of_some,
+        elsewhere=st.sampled_from([False, False, False, True]),
+        twice=st.booleans(),
+    )
+    def answers_the_last_question(self, node: int, which: int, *, elsewhere: bool, twice: bool) -> None:
+        """Answer one of the last questions, whether it still waits or not; maybe in a session that was not asked."""
+        at, model, house = self._tick(), self.model, self.nodes[node].house
+        alive = self._alive(at)
+        asked = [(held, question) for held in alive or self.held for question in held.questions]
+        if not asked:
+            return
+        waiting = [(held, question) for held, question in asked if question.waits]
+        owner, question = self._pick(waiting if waiting and which < 6 else asked, which % 6)
+        others = [one for one in alive if one is not owner]
+        held, session = self._page_of(node, self._pick(others, which) if elsewhere and others else owner, at)
+        if session is None:
+            return
+        outcome = change_flow.answer_removal(house, session, question.confirmation, visitor=VISITOR, at=at)
+        if held.version != model.version:
+            assert outcome == SessionOver(), outcome
+            return
+        if model.required(at):
+            assert outcome == RequiredByPolicy(), outcome
+            return
+        open_here = held is owner and question.waits and at < question.until
+        if open_here:
+            question.waits = False
+        if not open_here or model.locked:
+            assert outcome == SessionOver(), (outcome, question)
+            return
+        assert isinstance(outcome, Changed), outcome
+        self._removed()
+        self._factors_changed()
+        self._goes_on(node, held, outcome.session_token, at)
+        if twice:
+            again = change_flow.answer_removal(
+                house, self.held[-1].page, question.confirmation, visitor=VISITOR, at=at,
+            )  # fmt: skip
+            assert again == SessionOver(), again
+
+    def _removed(self) -> None:
+        self.model.switched_off()
+        self.enrolling = None
+        self.model.events.append("two_factor_removed")
