@@ -35,12 +35,6 @@ class Helped(Machine):
             model.mailbox.open()
             model.events.append("unlocked")
 
-    @act(1, when=lambda life: life.model.protected and life.model.in_row < 50)
-    def somebody_has_guessed_for_days(self) -> None:
-        """Ninety-seven wrong ones in a row, unlocked again and again: the hundredth is three away."""
-        self.nodes[0].set_counts(self.ada, wrong=0, wrong_in_row=97)
-        self.model.wrong, self.model.in_row = 0, 97
-
     @act(
         1,
         node=on_node,

@@ -147,6 +147,7 @@ class Reset(Machine):
         when=lambda life: life.model.protected,
         node=on_node,
         letters=st.integers(1, 3),
+        sent_again=st.booleans(),
         wrong=st.sampled_from([0, 0, 1, 4, 5]),
         seconds=st.sampled_from([0, 0, 0, 1, 899, 900]),
         first=answers,
@@ -154,11 +155,16 @@ class Reset(Machine):
         newest=st.sampled_from([True, True, False]),
     )
     def is_reset(
-        self, node: int, letters: int, wrong: int, seconds: int, first: str, second: str, *, newest: bool
-    ) -> None:
+        self, node: int, letters: int, wrong: int, seconds: int, first: str, second: str, *, newest: bool,
+        sent_again: bool = False,
+    ) -> None:  # fmt: skip
         """From the request to the answer, which comes late or early, by an older link first, or twice."""
         self.a_reset_is_asked_for(node)
         for _ in range(letters):
+            self.the_letter_goes_out(node, newest=True)
+        if sent_again:
+            self.the_requester_acts(node, "send again")
+            self.the_letter_goes_out(node, newest=False)
             self.the_letter_goes_out(node, newest=True)
         if not newest:
             self.answers_the_link(node, 1, first)

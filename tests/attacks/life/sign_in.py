@@ -116,7 +116,7 @@ class SigningIn(Machine):
         for _ in range(min(guesses, self.model.left)):
             self.gives_a_code(node, 0, "wrong")
 
-    @act(1, when=lambda life: life.model.protected, node=on_node, which=of_some)
+    @act(2, when=lambda life: life.model.protected, node=on_node, which=of_some)
     def the_clock_is_wrong_for_a_while(self, node: int, which: int) -> None:
         """Codes of a phone whose own clock is ahead are given away; then the time of the first one comes."""
         self.gives_a_code(node, which, (which, 3))

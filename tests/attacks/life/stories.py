@@ -81,6 +81,39 @@ class Stories(Changes, Helped, Reset):
             if saved and self._waiting(Step.SAVE_BACKUP_CODE):
                 self.says_it_is_saved(node, 0)
 
+    @act(
+        3,
+        when=protected,
+        node=on_node,
+        what=st.sampled_from(["regenerate", "replace", "remove_one"]),
+        proof=st.sampled_from([(0, 0), "backup"]),
+        then=st.lists(st.sampled_from(["older", "backup", "spent"]), min_size=1, max_size=3),
+    )
+    def her_backup_code_changes(self, node: int, what: str, proof: Any, then: list[str]) -> None:
+        """Where a new one is issued the old one is worth nothing from then on; where none is, it goes on."""
+        self._comes_in(node, 0)
+        self.at += timedelta(seconds=61)
+        if what == "replace":
+            self.opens_a_set_up(node, 0, proof, replace=True)
+            self.confirms(node, 0, 0)
+        else:
+            self.changes_her_factors(node, 0, proof, what)
+        for typed in then:
+            self.gives_the_password(node, "api", 0)
+            self.gives_a_code(node, 0, typed)
+
+    @act(2, when=protected, node=on_node, unlocks=st.integers(1, 2), helped=st.sampled_from([True, True, False]))
+    def the_hundredth_wrong_one_is_near(self, node: int, unlocks: int, *, helped: bool) -> None:
+        """Ninety-seven in a row, unlocked again and again: three more and only a reset helps."""
+        self.nodes[0].set_counts(self.ada, wrong=0, wrong_in_row=97)
+        self.model.wrong, self.model.in_row = 0, 97
+        self.a_thief_with_the_password_guesses(node, 5)
+        for _ in range(unlocks):
+            self.is_unlocked(node)
+            self.gives_a_code(node, 0, (0, 0))
+        if helped:
+            self.is_reset(node, 1, 0, 0, "confirm anew", "refuse", newest=True)
+
     @act(2, when=protected, node=on_node, more=st.integers(1, 6))
     def she_adds_one_phone_after_another(self, node: int, more: int) -> None:
         for _ in range(min(more, 6 - len(self.model.phones))):
@@ -89,6 +122,7 @@ class Stories(Changes, Helped, Reset):
 
     @act(
         2,
+        when=lambda life: not life.model.locked,
         node=on_node,
         others=st.integers(1, 2),
         code=st.sampled_from([0, 0, None]),
@@ -106,7 +140,7 @@ class Stories(Changes, Helped, Reset):
         self.at += timedelta(seconds=seconds, milliseconds=-2 * bool(seconds))
         self.confirms(node, 0, 0)
 
-    @act(2, node=on_node, wrong=st.sampled_from([8, 9, 10]))
+    @act(1, when=lambda life: not life.model.locked, node=on_node, wrong=st.sampled_from([8, 9, 10]))
     def she_mistypes_again_and_again(self, node: int, wrong: int) -> None:
         """Ten wrong confirmations void a set-up, and charge nothing else."""
         if not self._waiting(Step.SET_UP):
@@ -161,13 +195,19 @@ class Stories(Changes, Helped, Reset):
         given=mailed_codes,
         seconds=around_ten_minutes,
         and_again=st.sampled_from(["", "at once", "unlocked", "on the next day"]),
+        signed_in=st.booleans(),
     )
     def she_must_set_up(
-        self, node: int, channel: str, letters: int, resends: int, wrong: int, given: str, seconds: int, and_again: str
-    ) -> None:
-        """From the password to the session, where nothing or any of it goes wrong."""
-        self.the_policy_changes(node, "required", None)
+        self, node: int, channel: str, letters: int, resends: int, wrong: int, given: str, seconds: int,
+        and_again: str, *, signed_in: bool,
+    ) -> None:  # fmt: skip
+        """From the password to the session, where nothing or any of it goes wrong, and in two attempts at a time."""
         self.the_licence_changes(node, licensed=True)
+        if signed_in:
+            self.the_policy_changes(node, "optional", None)
+            self._comes_in_anew(node)
+        self.the_policy_changes(node, "required", None)
+        self.gives_the_password(node, channel, 0)
         self.gives_the_password(node, channel, 0)
         if not self._waiting(Step.VERIFY_EMAIL):
             return
@@ -179,6 +219,10 @@ class Stories(Changes, Helped, Reset):
             self.gives_a_mailed_code(node, 0, "wrong")
         self.at += timedelta(seconds=seconds, milliseconds=-2 * bool(seconds))
         self.gives_a_mailed_code(node, 0, given)
+        if and_again and self._waiting(Step.VERIFY_EMAIL):
+            self.asks_for_another_code(node, 0)  # which the closed door does not send
+        if signed_in and wrong and self.held:
+            self.is_stepped_down(node, 0)
         if and_again == "unlocked" and self.model.mailbox.closed(self.at):
             self.is_unlocked(node)
         elif and_again == "on the next day":
@@ -188,6 +232,8 @@ class Stories(Changes, Helped, Reset):
                 self.a_code_is_mailed(node, 0)
         if and_again and self._waiting(Step.VERIFY_EMAIL):
             self.gives_a_mailed_code(node, 0, "right")
+        if self._waiting(Step.VERIFY_EMAIL):
+            self.gives_a_mailed_code(node, 0, "wrong")
         self.she_sets_up_what_is_due(node, channel)
 
     def she_sets_up_what_is_due(self, node: int, channel: str) -> None:
