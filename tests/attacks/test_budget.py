@@ -1,0 +1,320 @@
+"""One budget for all doors: who guesses at every form, page and call at once gets the tries of one.
+
+Each door by itself is tried in `lockouts/test_second_factors.py`, volleys in `attacks/test_parallel.py`, the tries of a
+reset's link in `resets/test_confirm.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness.api import Api
+from tests.harness.clock import NOON, later
+from tests.harness.databases import Backend
+from tests.harness.houses import Hands
+from tests.harness.pages import Visitor
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
+from tests.resets.desk import meanwhile
+from twofold.audit import flow as audit
+from twofold.directory.person import Person
+from twofold.factors import enrolment_flow
+from twofold.factors import flow as factors
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import Changed, Opened
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.budget import LOCK_AFTER
+from twofold.lockouts.flow import Proved, Wait, WrongPassword
+from twofold.lockouts.tables import password_throttles
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning.flow import UserChange
+from twofold.resets import confirm_flow as resets
+from twofold.sessions.tables import sessions
+from twofold.signin.attempt import Expired
+
+WRONG, REFUSED, SHUT, WAITING = "not this one", 401, 423, 429
+CLIENT = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+
+Door = Callable[[str, str], int]  # takes a password and a code, and returns the status of the answer
+
+
+class Thief:
+    """Somebody with Ada's password, her session and sign-ins that wait; each request seems to come from elsewhere."""
+
+    def __init__(self, people: People, http: httpx.Client, ada: Person, factor: Factor) -> None:
+        self.http, self.people = http, people
+        self._addresses = count(1)
+        self.app = self._second_app(ada, factor)
+        self.token = people.token(ada, factor.phone, at=later(minutes=-4), channel="api")
+        self.browser = Visitor(http)
+        self.browser.cookies.set("twofold_session", people.token(ada, factor.phone, at=later(minutes=-2)))
+
+    def sign_ins(self) -> dict[str, Door]:
+        """Begin sign-ins, and return the doors in which each of them goes on: pages and API."""
+        doors: dict[str, Door] = {}
+        for number in range(2):
+            begun = Api(self.http).post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
+            visitor = Visitor(self.http)
+            visitor.sign_in(ADA, PASSWORD)
+            doors |= {
+                f"code, API {number}": self._called("POST", "/sign-ins/code", sign_in=begun),
+                f"backup code, API {number}": self._backup_code_called(begun),
+                f"code, page {number}": self._sent(visitor, "/sign-in/code"),
+                f"backup code, page {number}": self._backup_code_sent(visitor),
+            }
+        return doors
+
+    def profile(self) -> dict[str, Door]:
+        """Return the doors that a session opens: every form and call that takes a password and a code."""
+        app, new = f"/two-factor/authenticators/{self.app}", {"new_password": NEW_PASSWORD}
+        configure, page = "/profile/two-factor/configure", f"/profile{app}/remove"
+        return {
+            "add, API": self._called("POST", "/two-factor/enrolments"),
+            "replace, API": self._called("POST", "/two-factor/enrolments", replaces=self.app),
+            "regenerate, API": self._called("POST", "/two-factor/backup-code"),
+            "remove, API": self._called("POST", "/two-factor/removal"),
+            "remove one, API": self._called("DELETE", app),
+            "password, API": self._called("PUT", "/password", **new),
+            "add, page": self._sent(self.browser, configure),
+            "replace, page": self._sent(self.browser, configure, replaces=self.app),
+            "regenerate, page": self._sent(self.browser, "/profile/two-factor/backup-code"),
+            "remove, page": self._sent(self.browser, "/profile/two-factor/remove"),
+            "remove one, page": self._sent(self.browser, page),
+            "password, page": self._sent(self.browser, "/profile/password", **new),
+        }
+
+    def _called(self, method: str, path: str, **fixed: str) -> Door:
+        def door(password: str, code: str) -> int:
+            asks = {"code": code} if "sign_in" in fixed else {"password": password, "code": code}
+            return Api(self.http, self.token, headers=self._from_elsewhere()).call(method, path, fixed | asks).status
+
+        return door
+
+    def _backup_code_called(self, sign_in: str) -> Door:
+        def door(_password: str, _code: str) -> int:
+            asked = {"sign_in": sign_in, "backup_code": "0000-0000-0000-0000-0000-0000"}
+            return Api(self.http, headers=self._from_elsewhere()).call("POST", "/sign-ins/backup-code", asked).status
+
+        return door
+
+    def _sent(self, visitor: Visitor, path: str, **fixed: str) -> Door:
+        def door(password: str, code: str) -> int:
+            self.http.headers.update(self._from_elsewhere())
+            return visitor.post(path, password=password, code=code, **fixed).status
+
+        return door
+
+    def _backup_code_sent(self, visitor: Visitor) -> Door:
+        def door(_password: str, _code: str) -> int:
+            self.http.headers.update(self._from_elsewhere())
+            return visitor.post("/sign-in/backup-code", backup_code="0000 0000 0000 0000 0000 0000").status
+
+        return door
+
+    def _from_elsewhere(self) -> dict[str, str]:
+        address = f"198.51.100.{next(self._addresses) % 254 + 1}"
+        return {"X-Forwarded-For": f"{address}, 10.0.0.1", "X-Real-IP": address, "Forwarded": f"for={address}"}
+
+    def _second_app(self, ada: Person, factor: Factor) -> str:
+        at = later(minutes=-20)
+        session = self.people.sign_in(ada, factor.phone, at=later(at=at, minutes=-1))
+        asked = SetUp(PASSWORD, factor.phone.code(at), None)
+        opened = enrolment_flow.open_in_session(self.people.house, session, asked, visitor=VISITOR, at=at)
+        assert isinstance(opened, Opened), opened
+        code = phone_of(opened).code(at)
+        done = enrolment_flow.confirm_in_session(
+            self.people.house, session, opened.id, code, visitor=VISITOR, at=at,
+        )  # fmt: skip
+        assert isinstance(done, Changed), done
+        with self.people.house.db.read() as connection:
+            return str(factors.show(connection, ada.id).authenticators[-1].id)
+
+
+@pytest.fixture
+def ada(people: People) -> tuple[Person, Factor]:
+    return people.protected(ADA)
+
+
+@pytest.fixture
+def thief(people: People, http: httpx.Client, hands: Hands, ada: tuple[Person, Factor]) -> Iterator[Thief]:
+    del hands
+    yield Thief(people, http, *ada)
+    http.headers.clear()
+
+
+def evaluated(people: People) -> int:
+    return len(people.events("second_factor_wrong"))
+
+
+def test_guesses_spread_over_all_doors_are_as_many_as_at_one(
+    people: People, thief: Thief, ada: tuple[Person, Factor]
+) -> None:
+    """Stops: a budget of its own for a door, a sign-in, a cookie, an address, the API or the pages."""
+    person, factor = ada
+    doors = thief.sign_ins() | thief.profile()
+    wrong, names = factor.phone.wrong_code(NOON), list(doors)
+    for first in range(0, len(names), 3):
+        people.set_counts(person, wrong=0)
+        before = evaluated(people)
+        round_ = names[first:] + names[:first]
+        came = [doors[name](PASSWORD, wrong) for name in round_]
+        assert came == [REFUSED] * LOCK_AFTER + [SHUT] * (len(names) - LOCK_AFTER), list(zip(round_, came, strict=True))
+        assert evaluated(people) - before == LOCK_AFTER
+    right = factor.phone.code(NOON)
+    assert {name: doors[name](PASSWORD, right) for name in names if "backup" not in name} == {
+        name: SHUT for name in names if "backup" not in name
+    }
+    assert people.look_up(person).has_second_factor
+
+
+def test_the_forms_of_the_profile_share_one_throttle_of_passwords(
+    people: People, thief: Thief, hands: Hands, ada: tuple[Person, Factor]
+) -> None:
+    """Stops: guessing the password of a session that was left open, some tries at each form."""
+    doors = thief.profile()
+    names, code = list(doors), ada[1].phone.code(NOON)
+    for first in range(0, len(names), 3):
+        hands.forward(hours=25)  # what was typed yesterday is forgotten
+        thief.token = people.token(ada[0], ada[1].phone, at=hands.at, channel="api")
+        thief.browser.cookies.set("twofold_session", thief.token)
+        round_ = names[first:] + names[:first]
+        came = [doors[name](WRONG, code) for name in round_]
+        assert came == [REFUSED] * 5 + [WAITING] * (len(names) - 5), list(zip(round_, came, strict=True))
+        assert Api(thief.http).post("/sign-ins", email=ADA, password=WRONG).status == WAITING
+        assert {doors[name](PASSWORD, code) for name in names} == {WAITING}
+    assert evaluated(people) == 0
+    assert people.look_up(ada[0]).has_second_factor
+
+
+# --- ten thousand passwords
+
+
+def test_of_a_strangers_ten_thousand_passwords_few_are_looked_at_and_the_owner_comes_in(
+    people: People, backend: Backend
+) -> None:
+    """Stops: guessing a password from many addresses, and keeping its owner out by guessing.
+
+    A stranger asks every minute of a week (on PostgreSQL, where a try takes longer here, of a day and a half). How
+    many are looked at is what the waits allow, whatever is asked in between; the right one among those that must wait
+    opens nothing. On the browser that she has used before, the owner comes in at any moment.
+    """
+    person = people.person(ADA)
+    with people.house.db.write() as connection:
+        lockouts.remember_client(connection, person, CLIENT, NOON)
+    tries, minute, spent = (10_000 if backend == "sqlite" else 2_000), timedelta(minutes=1), 0
+    for number in range(tries):
+        at = NOON + number * minute
+        password = PASSWORD if number % 97 == 50 and is_waiting(people, at) else WRONG
+        came = lockouts.prove_password(people.house, ADA, password, None, at)
+        assert isinstance(came, Wait if password == PASSWORD else (WrongPassword, Wait)), (number, came)
+        spent += isinstance(came, WrongPassword)
+        if number % 500 == 499:
+            proved = lockouts.prove_password(people.house, ADA, PASSWORD, CLIENT, at)
+            assert isinstance(proved, Proved), proved
+            assert proved.known_client is not None
+            with people.house.db.write() as connection:
+                lockouts.settle(connection, proved)
+    assert spent == most_looks(tries * minute, minute)
+
+
+def is_waiting(people: People, at: datetime) -> bool:
+    """Whether somebody unknown would be told to wait."""
+    return people.count(password_throttles, password_throttles.c.wrong >= 5, password_throttles.c.next_at > at) > 0
+
+
+def most_looks(span: timedelta, every: timedelta) -> int:
+    """How many tries of a stranger who asks at a steady pace are looked at: 1 s to 15 min, doubling."""
+    looks, now, next_at = 0, timedelta(), timedelta()
+    while now < span:
+        if now >= next_at:
+            looks += 1
+            next_at = now + timedelta(seconds=0 if looks < 5 else min(2 ** (looks - 5), 15 * 60))
+        now += every
+    return looks
+
+
+# --- a password that is being hashed while what it is worth changes
+
+CHANGES = ["two-factor switched on", "policy requires", "reset", "frozen", "deactivated", "password"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("channel", ["page", "api", "legacy"])
+def test_what_changes_while_the_password_is_hashed_is_due(
+    people: People, http: httpx.Client, hands: Hands, change: str, channel: str
+) -> None:
+    """Stops: a password that was right a moment ago and goes on as if nothing had happened."""
+    del hands
+    person = people.person(ADA)
+    if change == "reset":
+        people.protect(person)
+
+    def happens() -> None:
+        match change:
+            case "two-factor switched on":
+                people.protect(person)
+            case "policy requires":
+                people.set_account(person.account_id, policy="required", required_from=later(days=-1))
+            case "reset":
+                resets.reset_now(people.house, person, "lost phone, seen in person", NOON)
+            case "frozen":
+                people.set_person(person, frozen_at=NOON)
+            case "deactivated":
+                changed(people, person, active=False)
+            case "password":
+                changed(people, person, password=NEW_PASSWORD)
+            case _:
+                raise AssertionError(change)
+
+    with meanwhile(people.house, happens):
+        if channel == "page":
+            visitor = Visitor(http)
+            visitor.sign_in(ADA, PASSWORD)
+            session = visitor.cookie("twofold_session")
+        else:
+            path = "/sign-ins" if channel == "api" else "/legacy/sign-ins"
+            session = Api(http).post(path, email=ADA, password=PASSWORD).body.get("session_token")
+    if change == "policy requires":  # which ends no session, but leaves nothing open to it but the set-up
+        assert Api(http, session).get("/two-factor").status == 403
+    else:
+        assert session is None
+
+
+def changed(people: People, person: Person, **values: Any) -> None:
+    provisioning.change_user(
+        people.house, actor=audit.CONSOLE, subject_id=person.id, change=UserChange(**values), within=None,
+        visitor=VISITOR, at=NOON,
+    )  # fmt: skip
+
+
+# --- sign-ins that were begun before
+
+
+@pytest.mark.parametrize("change", ["switched on", "reset"])
+def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str) -> None:
+    """Stops: keeping a sign-in for the day on which it needs less, or another proof."""
+    person = people.person(ADA)
+    factor = people.protect(person)
+    begun = [people.attempt(person, channel=channel) for channel in ("page", "api")]
+    resets.reset_now(people.house, person, "lost phone, seen in person", NOON)
+    assert not people.look_up(person).has_second_factor
+    again = people.protect(people.look_up(person), at=NOON) if change == "switched on" else factor
+    at = later(minutes=1)
+    for sign_in, channel in zip(begun, ("page", "api"), strict=True):
+        for typed in (factor.phone.code(at), factor.backup_code, again.phone.code(at), again.backup_code):
+            assert people.give_code(sign_in, typed, at=at, channel=channel) == Expired()
+
+
+def test_the_code_of_one_user_opens_no_sign_in_of_another(people: People) -> None:
+    """Stops: proving the second factor of an account of one's own in somebody else's sign-in."""
+    (ada, factor), (eve, own) = people.protected(ADA), people.protected("eve@acme.example")
+    sign_in = people.attempt(ada)
+    before = people.count(sessions, sessions.c.user_id == ada.id)
+    for typed in (own.phone.code(NOON), own.backup_code):
+        assert type(people.give_code(sign_in, typed)).__name__ == "WrongCode"
+    assert people.count(sessions, sessions.c.user_id == ada.id) == before
+    assert type(people.give_code(sign_in, factor.phone.code(NOON))).__name__ == "SignedIn"
+    assert type(people.give_code(people.attempt(eve), own.backup_code)).__name__ != "SpentBackupCode"
