@@ -3,11 +3,10 @@
 import re
 from datetime import datetime
 
-from tests.harness.clock import NOON
 from tests.harness.people import People
 from tests.resets.desk import Delivered
 from twofold.jobs import COMPOSERS
-from twofold.kit import outbox
+from twofold.kit import clock, outbox
 from twofold.kit.letters import Letters
 
 
@@ -19,9 +18,9 @@ class Postbox:
         self.letters: list[Delivered] = []
         self._letters = Letters(people.house.settings)
 
-    def deliver(self, at: datetime = NOON) -> list[Delivered]:
-        """Deliver every letter that is due; return those that nobody had to drop."""
-        before = len(self.letters)
+    def deliver(self, at: datetime | None = None) -> list[Delivered]:
+        """Deliver every letter that is due, now or at a moment; return those that nobody had to drop."""
+        at, before = at or clock.now(), len(self.letters)
         with self.house.db.write() as connection:
             while entries := outbox.claim(connection, at, most=100):
                 for entry in entries:
@@ -34,13 +33,13 @@ class Postbox:
                         self.letters.append(Delivered(entry.kind, entry.recipient, str(message["Subject"]), text, html))
         return self.letters[before:]
 
-    def token(self, path: str, at: datetime = NOON, *, to: str = "") -> str:
+    def token(self, path: str, at: datetime | None = None, *, to: str = "") -> str:
         """Deliver, and return the token of the newest link to a page, of somebody's if they are named."""
         found = self.find(path, at, to=to)
         assert found is not None, [(letter.kind, letter.to) for letter in self.letters]
         return found
 
-    def find(self, path: str, at: datetime = NOON, *, to: str = "") -> str | None:
+    def find(self, path: str, at: datetime | None = None, *, to: str = "") -> str | None:
         """Deliver, and return the token of the newest link to a page, if any ever came."""
         self.deliver(at)
         for letter in reversed(self.letters):
@@ -48,7 +47,7 @@ class Postbox:
                 return link[1]
         return None
 
-    def code(self, at: datetime = NOON, *, to: str = "") -> str | None:
+    def code(self, at: datetime | None = None, *, to: str = "") -> str | None:
         """Deliver, and return the newest mailed code, if any ever came."""
         self.deliver(at)
         for letter in reversed(self.letters):

@@ -27,23 +27,24 @@ from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 
 REASON = "Lost her phone on the train."
+SOON = later(minutes=30)  # a session of noon is not over then
 MAILED_PASSWORD = "copper violin harbour"
 
 POLICIES: dict[str, dict[str, Any]] = {
     "offered": {"policy": "optional"},
     "required": {"policy": "required", "required_from": EARLIER},
-    "required from a date": {"policy": "required", "required_from": later(days=3)},
+    "required from a date": {"policy": "required", "required_from": SOON},
 }
 
 
 class Town:
     """Ada, with a phone, a session and a program that is known; Grace, her administrator; Linus, another one."""
 
-    def __init__(self, people: People, http: httpx.Client, policy: str) -> None:
-        self.people, self.http, self.policy = people, http, policy
+    def __init__(self, people: People, http: httpx.Client, hands: Hands, policy: str) -> None:
+        self.people, self.http, self.hands, self.policy = people, http, hands, policy
         self.ada, self.factor = people.protected(name="Ada Lovelace")
         self.grace, self.linus = (
-            people.person(f"{name}@acme.example", role="admin", second_factor_since=EARLIER)
+            people.person(f"{name}@acme.example", role="admin", password=None, second_factor_since=EARLIER)
             for name in ("grace", "linus")
         )
         self.mailbox = Postbox(people)
@@ -53,7 +54,7 @@ class Town:
 
     def ask_for_a_reset(self) -> str:
         """Let Grace ask for a reset; return the token of the link in Ada's mailbox."""
-        opened = resets.open_case(self.people.house, self.grace, self.ada, REASON, visitor=VISITOR, at=NOON)
+        opened = resets.open_case(self.people.house, self.grace, self.ada, REASON, visitor=VISITOR, at=self.hands.at)
         assert isinstance(opened, CaseOpened), opened
         self.case = opened.id
         return self.mailbox.token("resets")
@@ -75,9 +76,9 @@ class Town:
 
 
 @pytest.fixture(params=POLICIES)
-def town(request: pytest.FixtureRequest, people: People, http: httpx.Client) -> Town:
+def town(request: pytest.FixtureRequest, people: People, http: httpx.Client, hands: Hands) -> Town:
     """Try it under each policy."""
-    return Town(people, http, request.param)
+    return Town(people, http, hands, request.param)
 
 
 # --- somebody who knows the password, and wants the owner out
@@ -176,11 +177,11 @@ def test_who_knows_the_password_of_somebody_without_a_phone_is_stopped_at_the_ma
         return
     assert thief.sign_in() == "in"
     if town.policy == "required from a date":
-        hands.at = later(days=3)
+        hands.at = SOON
         assert not thief.is_in
         thief.sessions.clear()
         assert thief.sign_in() == "verify_email"
-        thief.go_on_everywhere(hands.at)
+        thief.go_on_everywhere()
         assert (thief.is_in, thief.phone) == (False, None)
         return
     assert thief.set_up() == "in"
@@ -207,6 +208,7 @@ def test_after_a_reset_the_owner_who_comes_first_is_the_only_one_in(town: Town) 
     thief = Thief(town.http, PASSWORD)
     assert thief.sign_in() == "code"
     assert town.confirm(town.ask_for_a_reset()) == 200
+    assert all_over(thief)
     owner = town.owner()
     if owner.sign_in() == "in" and owner.phone is None:
         assert owner.set_up() == "in"
@@ -217,6 +219,13 @@ def test_after_a_reset_the_owner_who_comes_first_is_the_only_one_in(town: Town) 
     assert not thief.is_in
     assert owner.is_in
     assert town.is_protected
+
+
+def all_over(thief: Thief, code: str = "123456") -> bool:
+    """Tell whether every sign-in that a thief has begun is over, whatever it waited for."""
+    doors = ("/sign-ins/code", "/sign-ins/email-code")
+    refusals = {Api(thief.http).post(door, sign_in=one, code=code).refusal for one, _ in thief.begun for door in doors}
+    return refusals == {(401, "sign_in_expired")}
 
 
 def test_after_a_reset_the_thief_who_comes_first_is_stopped_at_the_mailbox_where_a_phone_is_required(
@@ -232,22 +241,19 @@ def test_after_a_reset_the_thief_who_comes_first_is_stopped_at_the_mailbox_where
     thief = Thief(town.http, PASSWORD)
     thief.sign_in()
     assert town.confirm(town.ask_for_a_reset()) == 200
-    thief.go_on_everywhere()
-    assert not thief.is_in
+    assert all_over(thief)
     if town.policy == "required":
         assert thief.sign_in() == "verify_email"
         owner = town.owner()
         mailed_to_the_thief = town.mailbox.code(to=ADA)
         assert owner.sign_in() == "in"
-        for sign_in, _due in thief.begun:
-            api = Api(town.http)
-            assert api.post("/sign-ins/email-code", sign_in=sign_in, code=str(mailed_to_the_thief)).status == 401
-        thief.go_on_everywhere()
+        assert mailed_to_the_thief is not None
+        assert all_over(thief, mailed_to_the_thief)
         assert (thief.is_in, owner.is_in) == (False, True)
         return
     assert thief.sign_in() == "in"
     if town.policy == "required from a date":
-        hands.at = later(days=3)
+        hands.at = SOON
         assert not thief.is_in
         assert thief.sign_in() == "verify_email"
         hands.at = NOON
@@ -294,10 +300,10 @@ def choose(town: Town, thief: Thief) -> None:
 
 def confirm(town: Town, thief: Thief) -> None:
     """Confirm the reset with whatever password is known, or a guess; with a new one as well, should that be asked."""
+    token = town.mailbox.token("resets", to=thief.email)
     for password in thief.known or ["guess"]:
-        for new in ("", NEW_PASSWORD):
-            if town.confirm(town.mailbox.token("resets", to=thief.email), password, new) == 200 and new:
-                thief.known.append(new)
+        if town.confirm(token, password) == 409 and town.confirm(token, password, NEW_PASSWORD) == 200:
+            thief.known.append(NEW_PASSWORD)
 
 
 def refuse(town: Town, thief: Thief) -> None:
@@ -326,7 +332,8 @@ WITH_THE_OWNER = orders(ask, choose, owner_confirms, sign_in)
 
 
 def walk(town: Town, order: tuple[Act, ...], number: int) -> Thief:
-    """Go one way, with somebody of their own; then try everything again that was begun."""
+    """Go one way, a second a step, with somebody of their own; then try everything again that was begun."""
+    town.hands.at = NOON
     email = f"{number}@acme.example"
     made = town.people.person(email, password=None, second_factor_since=EARLIER)
     town.people.set_person(made, password_hash=town.ada.password_hash, password_set_at=town.ada.password_set_at)
@@ -334,6 +341,7 @@ def walk(town: Town, order: tuple[Act, ...], number: int) -> Thief:
     town.ask_for_a_reset()
     thief = Thief(town.http, mailbox=town.mailbox, email=email)
     for act in order:
+        town.hands.forward(seconds=1)
         act(town, thief)
     thief.go_on_everywhere()
     thief.sign_in()
@@ -349,7 +357,9 @@ def test_who_holds_the_mailbox_is_let_in_by_no_order_of_what_is_mailed(
     The mailbox rightly allows to choose a password (not on the day of a reset), to refuse a reset, to freeze the
     account, and to prove the mailbox in a set-up that the policy forces. With a factor, none of it leads past it.
     """
-    for number, order in enumerate(orders if backend == "sqlite" else orders[::6]):
+    # A policy that begins later is none yet, and PostgreSQL knows no other orders: a few of them there.
+    every = 1 if backend == "sqlite" and town.policy != "required from a date" else 12
+    for number, order in enumerate(orders[::every]):
         thief = walk(town, order, number)
         assert not thief.is_in, [act.__name__ for act in order]
         if owner_confirms not in order:
@@ -369,15 +379,14 @@ def test_what_the_mailbox_rightly_allows(town: Town, hands: Hands) -> None:
 
     approved = walk(town, (ask, choose), 1)
     assert not approved.is_in
-    act_flow.approve(town.people.house, town.linus, town.case, at=NOON)
+    act_flow.approve(town.people.house, town.linus, town.case, at=hands.at)
     confirm(town, approved)
     assert approved.sign_in() == "in"
 
     waited = walk(town, (ask, choose, owner_confirms), 2)
     assert not waited.is_in
     owner_reset = walk(town, (owner_confirms, ask), 3)
-    hands.at = later(hours=24)
+    hands.at = later(hours=24, seconds=1)
     ask(town, owner_reset)
-    town.mailbox.deliver(hands.at)
     choose(town, owner_reset)
-    assert owner_reset.sign_in(hands.at) == "in"
+    assert owner_reset.sign_in() == "in"

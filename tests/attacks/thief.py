@@ -1,6 +1,5 @@
 """Somebody who knows a password, or reads a mailbox, or both, and goes every way that is open with that."""
 
-from datetime import datetime
 from typing import Any
 
 import httpx
@@ -8,8 +7,8 @@ import httpx
 from tests.attacks.postbox import Postbox
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
-from tests.harness.clock import NOON
 from tests.harness.people import ADA
+from twofold.kit import clock
 
 
 class Thief:
@@ -24,10 +23,10 @@ class Thief:
 
     @property
     def is_in(self) -> bool:
-        """Tell whether a session of theirs holds."""
-        return any(Api(self.http, token).get("/session").status == 200 for token in self.sessions)
+        """Tell whether a session of theirs holds and is good for something: one that a policy stepped down is not."""
+        return any(Api(self.http, token).get("/sessions").status == 200 for token in self.sessions)
 
-    def sign_in(self, at: datetime = NOON) -> str:
+    def sign_in(self) -> str:
         """Begin a sign-in with each password, and go on as far as it goes; say where the last one stopped."""
         stopped = "no password"
         for password in self.known:
@@ -37,29 +36,29 @@ class Thief:
             elif answer["next"] == "none":
                 stopped = self._enter(answer["session_token"])
             else:
-                stopped = self._go_on(answer["sign_in"], answer["next"], at)
+                stopped = self._go_on(answer["sign_in"], answer["next"])
         return stopped
 
-    def go_on_everywhere(self, at: datetime = NOON) -> None:
+    def go_on_everywhere(self) -> None:
         """Take up every sign-in that stopped: with a code, a set-up and a mailed code, whatever it waited for."""
         for sign_in, _due in self.begun[:]:
             for due in ("code", "verify_email", "set_up"):
-                self._go_on(sign_in, due, at)
+                self._go_on(sign_in, due)
 
-    def set_up(self, at: datetime = NOON) -> str:
+    def set_up(self) -> str:
         """Set up a phone of their own from the newest session, by the password alone."""
         api = Api(self.http, self.sessions[-1])
         opened = api.post("/two-factor/enrolments", password=self.known[-1])
         if opened.status != 201:
             return opened.code
         phone = Authenticator.open(opened["otpauth_uri"])
-        done = api.post(f"/two-factor/enrolments/{opened['enrolment']}/confirmation", code=phone.code(at))
+        done = api.post(f"/two-factor/enrolments/{opened['enrolment']}/confirmation", code=phone.code(clock.now()))
         self.phone = phone
         return self._enter(done["session_token"])
 
-    def _go_on(self, sign_in: str, due: str, at: datetime) -> str:
+    def _go_on(self, sign_in: str, due: str) -> str:
         api = Api(self.http)
-        if due == "verify_email" and self.mailbox is not None and (mailed := self.mailbox.code(at, to=self.email)):
+        if due == "verify_email" and self.mailbox is not None and (mailed := self.mailbox.code(to=self.email)):
             answer = api.post("/sign-ins/email-code", sign_in=sign_in, code=mailed)
             due = answer["next"] if answer.status == 200 else due
         if due == "set_up":
@@ -67,9 +66,11 @@ class Thief:
             if opened.status == 201:
                 self.phone = Authenticator.open(opened["otpauth_uri"])
                 path = f"/sign-ins/enrolments/{opened['enrolment']}/confirmation"
-                return self._finish(api.post(path, sign_in=sign_in, code=self.phone.code(at)), sign_in, due)
+                return self._finish(api.post(path, sign_in=sign_in, code=self.phone.code(clock.now())), sign_in, due)
         if due == "code" and self.phone is not None:
-            return self._finish(api.post("/sign-ins/code", sign_in=sign_in, code=self.phone.code(at)), sign_in, due)
+            return self._finish(
+                api.post("/sign-ins/code", sign_in=sign_in, code=self.phone.code(clock.now())), sign_in, due
+            )
         self.begun.append((sign_in, due))
         return due
 

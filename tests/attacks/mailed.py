@@ -1,0 +1,150 @@
+"""Every kind of link that is mailed: who can be sent one, how it is asked for, and what its button sends."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import httpx
+import sqlalchemy as sa
+
+from tests.attacks.forged import OWN, Headers
+from tests.attacks.postbox import Postbox
+from tests.harness.clock import NOON, later
+from tests.harness.pages import Visitor
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, People
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.person import Person
+from twofold.kit.db import metadata
+from twofold.kit.tokens import new_id
+from twofold.provisioning import key_flow
+from twofold.recovery import flow as recovery
+from twofold.recovery import password_flow
+from twofold.resets import flow as resets
+from twofold.resets.outcomes import CaseOpened
+from twofold.sessions import flow as sessions
+
+BASE = f"https://{OWN}"
+REASON = "Lost her phone on the train."
+
+
+class Stage:
+    """Grace, an administrator, Sam, an agent, the operator's program, and as many others as a test needs."""
+
+    def __init__(self, people: People, http: httpx.Client) -> None:
+        self.people, self.house, self.http = people, people.house, http
+        self.post = Postbox(people)
+        self.grace = people.person("grace@acme.example", role="admin", second_factor_since=later(days=-1))
+        made = key_flow.create_key(self.house.db, "The product", actor=audit.CONSOLE, at=NOON)
+        assert isinstance(made, key_flow.MadeKey)
+        self.key = made.key
+
+    @cached_property
+    def session(self) -> str:
+        """The token of Grace's session."""
+        with self.house.db.write() as connection:
+            started = sessions.start(
+                connection, self.house.settings, self.grace, security_version=self.grace.security_version,
+                methods=("pwd", "otp"), channel="page", visitor=VISITOR, at=NOON,
+            )  # fmt: skip
+        assert started is not None
+        return started.token
+
+    @cached_property
+    def sam(self) -> Person:
+        """An agent, made when one is needed."""
+        return self.people.person("sam@operator.example", role="support", second_factor_since=later(days=-1))
+
+    def other(self, **values: Any) -> Person:
+        """Make somebody whom nobody has met."""
+        return self.people.person(f"{new_id().hex}@acme.example", **values)
+
+    def with_factor(self) -> Person:
+        """Make somebody whose second factor can be reset; nobody will use it."""
+        return self.other(second_factor_since=later(days=-1))
+
+    def form(self, path: str, headers: Headers, *, session: str = "", **fields: str) -> httpx.Response:
+        """Send a form of our own page, with headers that say otherwise."""
+        own = [("Origin", BASE), ("Cookie", f"__Host-twofold_session={session}")] if session else [("Origin", BASE)]
+        return self.http.post(path, data=fields, headers=[*own, *headers])
+
+    def call(self, method: str, path: str, headers: Headers, token: str, **body: Any) -> httpx.Response:
+        own = [("Authorization", f"Bearer {token}")]
+        return self.http.request(method, f"/api/v1{path}", json=body, headers=[*own, *headers])
+
+    def open_case(self, person: Person, by: Person | None = None, at: datetime = NOON) -> UUID:
+        opened = resets.open_case(self.house, by or self.grace, person, REASON, visitor=VISITOR, at=at)
+        assert isinstance(opened, CaseOpened), opened
+        return opened.id
+
+    def link(self, kind: str, person: Person, at: datetime = NOON) -> str:
+        """Let a link of a kind be asked for at noon, and go out at a moment; return its token."""
+        KINDS[kind].ask(self, person)
+        return self.post.token(KINDS[kind].path, at, to=person.email)
+
+    def use(self, kind: str, token: str) -> int:
+        """Press the button of a link; return what is answered."""
+        fields = KINDS[kind].fields
+        return Visitor(self.http).post(f"/{KINDS[kind].path}/{token}", **fields).status
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return everything that rests in the database."""
+        with self.house.db.read() as connection:
+            return {
+                table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+
+class Kind:
+    """A kind of link: how it is asked for, where it leads, what is sent by its button, how long it lives."""
+
+    def __init__(self, ask: Callable[[Stage, Person], object], path: str, life: timedelta, **fields: str) -> None:
+        self.ask, self.path, self.life, self.fields = ask, path, life, fields
+
+
+def ask_forgot(stage: Stage, person: Person) -> None:
+    password_flow.ask(stage.house, person.email, visitor=VISITOR, at=NOON)
+
+
+def ask_invitation(stage: Stage, person: Person) -> None:
+    with stage.house.db.write() as connection:
+        recovery.invite(stage.house, connection, person, NOON, audit.user(stage.grace.id))
+
+
+def ask_unfrozen(stage: Stage, person: Person) -> None:
+    stage.people.set_person(person, frozen_at=NOON)
+    with stage.house.db.write() as connection:
+        recovery.unfreeze(stage.house, connection, person, actor=audit.CONSOLE, reason=REASON, at=NOON)
+
+
+def ask_not_me(stage: Stage, person: Person) -> None:
+    """Be told of a change."""
+    with stage.house.db.write() as connection:
+        directory.tell(stage.house, connection, person, "password_changed", NOON, address="", browser="")
+
+
+def ask_agent(stage: Stage, person: Person) -> None:
+    stage.open_case(person, stage.sam)
+
+
+CHOSEN = {"new_password": NEW_PASSWORD}
+CONFIRMED = {"answer": "confirm", "password": PASSWORD}
+KINDS = {
+    "reset": Kind(Stage.open_case, "resets", timedelta(minutes=15), **CONFIRMED),
+    "reset by an agent": Kind(ask_agent, "resets", timedelta(minutes=15), **CONFIRMED),
+    "forgot": Kind(ask_forgot, "set-password", timedelta(hours=1), **CHOSEN),
+    "invitation": Kind(ask_invitation, "set-password", timedelta(hours=1), **CHOSEN),
+    "unfrozen": Kind(ask_unfrozen, "set-password", timedelta(days=1), **CHOSEN),
+    "not me": Kind(ask_not_me, "not-me", timedelta(days=7)),
+}
+
+SINCE = {"second_factor_since": later(days=-1)}
+HOLDERS: dict[str, dict[str, Any]] = {"reset": SINCE, "reset by an agent": SINCE, "invitation": {"password": None}}
+
+
+def holder(stage: Stage, kind: str, email: str = ADA) -> Person:
+    """Make somebody who can be sent a link of a kind."""
+    return stage.people.person(email, **HOLDERS.get(kind, {}))
