@@ -45,7 +45,7 @@ def live(database_url: str, *, lives: int, acts: int, always_the_same: bool) -> 
 
 def test_whatever_happens_in_a_life_the_rules_hold(database_url: str, backend: Backend) -> None:
     """The same lives each time; fewer on PostgreSQL, where a statement costs more."""
-    live(database_url, lives=80 if backend == "sqlite" else 14, acts=50, always_the_same=True)
+    live(database_url, lives=75 if backend == "sqlite" else 12, acts=50, always_the_same=True)
 
 
 @pytest.mark.soak

@@ -11,13 +11,13 @@ from tests.attacks.life.profile import QUARTER, Profile
 from tests.attacks.life.sign_in import TEN_MINUTES
 from tests.harness.people import VISITOR
 from twofold.factors import enrolment_flow
-from twofold.factors.outcomes import MalformedCode, Opened
+from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.jobs import COMPOSERS
 from twofold.kit.tokens import digest, new_id
 from twofold.signin import flow as signin
 from twofold.signin import records as signin_records
 from twofold.signin import set_up_flow as forced
-from twofold.signin.attempt import Step
+from twofold.signin.attempt import Expired, Step
 from twofold.signin.outcomes import Due, GoesOn, WrongMailedCode
 
 mailed_codes = st.sampled_from(["right", "right", "right", "wrong", "older", "malformed"])
@@ -33,8 +33,10 @@ class Forced(Profile):
     @act(2, when=must_prove_her_mailbox, node=on_node, which=of_some)
     def a_code_is_mailed(self, node: int, which: int) -> None:
         """A letter goes out, maybe not for the first time: the code is made now, in the place of any before it."""
+        self._letter_goes_out(node, self._any_attempt(Step.VERIFY_EMAIL, which))
+
+    def _letter_goes_out(self, node: int, attempt: Begun) -> None:
         at, house = self._tick(), self.nodes[node].house
-        attempt = self._any_attempt(Step.VERIFY_EMAIL, which)
         with house.db.write() as connection:
             row = signin_records.by_token(connection, digest(attempt.token))
             if row is None or not attempt.mailed:
@@ -143,6 +145,7 @@ class Forced(Profile):
         if not isinstance(step, int):
             assert outcome == step, (outcome, step)
             return
+        assert not isinstance(outcome, (Expired, EnrolmentExpired, WrongConfirmation)), outcome
         assert model.confirmed(enrolling, step) == "set_up"
         self.accepted.add((enrolling.phone.secret, step))
         self.enrolling = None

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.attacks.life.model import Asked, Begun, Enrolling, Held, Model, Phone, digits, step_of
+from tests.attacks.life.model import DAY, Asked, Begun, Enrolling, Held, Model, Phone, digits, step_of
 from tests.harness.clock import NOON
 from tests.harness.people import EARLIER, People
 from twofold.audit.tables import audit_events
@@ -232,7 +232,8 @@ class Machine(RuleBasedStateMachine):
         if attempt is not None:
             attempt.finished = True
         self.model.signed_in(outcome.client, at)
-        self._hold(node, outcome.session.token, methods, at, outcome.session.expires_at)
+        assert outcome.session.expires_at == at + DAY
+        self._hold(node, outcome.session.token, methods, at, at + DAY)
 
     def _hold(self, node: int, token: str, methods: tuple[str, ...], at: datetime, expires: datetime) -> None:
         held = Held(token, self.model.version, methods, at, expires)
