@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, Factor, People
+from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import flow as factors
@@ -112,6 +113,24 @@ def test_a_factor_is_asked_for_whatever_edition_licence_and_policy_say_now(peopl
     people.set_account(person.account_id, edition="standard", policy="off")
     people.set_person(person, licensed=False)
     assert isinstance(people.begin(person), Due)
+
+
+def test_a_session_stands_and_falls_with_its_line_in_the_log(
+    people: People, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever breaks between the two, there is neither, and the code still counts."""
+    person, factor = ada
+    attempt, code, before = people.attempt(person), factor.phone.code(NOON), people.count(sessions)
+
+    def breaks(*_: object, **__: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "record", breaks)
+        with pytest.raises(OSError):  # noqa: PT011 - this very one
+            people.give_code(attempt, code)
+    assert people.count(sessions) == before
+    assert isinstance(people.give_code(attempt, code), SignedIn)
 
 
 # --- the code
