@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from nacl.pwhash import argon2id
 
 from tests.harness.clock import NOON
 from tests.harness.people import ADA, PASSWORD, People
+from twofold.kit import argon2id
 
 OWN = {"Origin": "http://127.0.0.1:8000"}
 STATES = ["member", "protected", "locked", "frozen", "deactivated", "invited"]
@@ -174,19 +174,20 @@ class counted:  # noqa: N801 - reads as a word
 
     def __enter__(self) -> list[str]:
         self.patch = pytest.MonkeyPatch()
-        for name in ("verify", "hash"):
-            self.patch.setattr(argon2id, "verify" if name == "verify" else "str", self._noted(name))
+        for library in (argon2id.Libsodium, argon2id.Reference):
+            for name in ("verify", "hash"):
+                self.patch.setattr(library, name, self._noted(library, name))
         sa.event.listen(self.house.db.engine, "before_cursor_execute", self._note)
         sa.event.listen(self.house.db.engine, "commit", self._note_commit)
         return self.work
 
-    def _noted(self, name: str) -> Callable[..., Any]:
-        real = getattr(argon2id, "verify" if name == "verify" else "str")
+    def _noted(self, library: type[Any], name: str) -> Callable[..., Any]:
+        real = getattr(library, name)
 
-        def hash_and_note(*arguments: Any, **options: Any) -> Any:
-            parameters = arguments[0].decode().rpartition("p=1$")[0] if name == "verify" else options
+        def hash_and_note(own: object, *arguments: Any) -> Any:
+            parameters = arguments[0].rpartition("p=1$")[0] if name == "verify" else arguments[1:]
             self.work.append(f"hash: {name} {parameters}")
-            return real(*arguments, **options)
+            return real(own, *arguments)
 
         return hash_and_note
 

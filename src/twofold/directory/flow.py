@@ -250,6 +250,11 @@ def find_person_by_email(connection: sa.Connection, email: str) -> Person | None
     return records.person_by_email(connection, email_key(email))
 
 
+def whose(connection: sa.Connection, email: str) -> tuple[UUID, UUID] | None:
+    """Return the id of the user with an address as somebody typed it, and their account's."""
+    return records.whose(connection, email_key(email))
+
+
 def sso_url(connection: sa.Connection, email: str) -> str | None:
     """Return where somebody with this address signs in when its domain belongs to single sign-on."""
     return records.sso_url_of_domain(connection, domain_of(email))

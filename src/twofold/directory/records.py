@@ -14,6 +14,7 @@ from twofold.kit.statement import Statement
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
 _person_by_email = _people.where(users.c.email_key == sa.bindparam("email_key"))
+_whose = Statement(sa.select(users.c.id, users.c.account_id).where(users.c.email_key == sa.bindparam("email_key")))
 _person_held = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
 _person_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
 _sso_by_domain = Statement(
@@ -68,6 +69,12 @@ _admins_at_work = (
     .limit(200)
 )
 _domains = sa.select(account_domains.c.domain).where(account_domains.c.account_id == sa.bindparam("account_id"))
+
+
+def whose(connection: sa.Connection, email_key: str) -> tuple[UUID, UUID] | None:
+    """Return the id of the user with an address, and their account's: no more, so that nobody takes as long."""
+    row = _whose.row(connection, email_key=email_key)
+    return None if row is None else (row.id, row.account_id)
 
 
 def person_by_email(connection: sa.Connection, email_key: str) -> Person | None:

@@ -4,6 +4,7 @@ Every step finds the attempt, passes the one guard, does its work and moves the 
 """
 
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -92,7 +93,7 @@ def submit_legacy(
     with house.db.write() as connection:
         lockouts.settle(connection, proved)
         if first_step(person, person.eligibility(house.settings.two_factor_editions, at)) is not Step.DONE:
-            _refused(connection, person, "two_factor_needed", visitor, at)
+            _refused(connection, (person.id, person.account_id), "two_factor_needed", visitor, at)
             return TwoFactorNeeded()
         return (
             enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client)
@@ -263,22 +264,24 @@ def _prove_password(
     proved = lockouts.prove_password(house, given.email, given.password, given.client, at)
     if isinstance(proved, lockouts.WrongPassword):
         with house.db.write() as connection:
-            _refused(connection, directory.find_person_by_email(connection, given.email), "password_wrong", visitor, at)
+            _refused(connection, directory.whose(connection, given.email), "password_wrong", visitor, at)
         return proved
     if isinstance(proved, lockouts.Proved) and proved.person.sso:
         return lockouts.WrongPassword()  # an address outside the organisation's domains has no local sign-in either
     if isinstance(proved, lockouts.Proved) and proved.person.frozen_at is not None:
         with house.db.write() as connection:
             lockouts.settle(connection, proved)
-            _refused(connection, proved.person, "frozen", visitor, at)
+            _refused(connection, (proved.person.id, proved.person.account_id), "frozen", visitor, at)
         return Frozen()
     return proved
 
 
-def _refused(connection: sa.Connection, person: Person | None, why: str, visitor: Visitor, at: datetime) -> None:
+def _refused(
+    connection: sa.Connection, whose: tuple[UUID, UUID] | None, why: str, visitor: Visitor, at: datetime
+) -> None:
     """Write a refused sign-in down; an address that nobody has goes, unnamed, to the installation's own log."""
+    user_id, account_id = whose or (None, None)
     audit.record(
-        connection, "sign_in_refused", at=at, account_id=None if person is None else person.account_id,
-        actor=audit.NOBODY, subject_id=None if person is None else person.id, result="refused", visitor=visitor,
-        details={"why": why},
+        connection, "sign_in_refused", at=at, account_id=account_id, actor=audit.NOBODY, subject_id=user_id,
+        result="refused", visitor=visitor, details={"why": why},
     )  # fmt: skip
