@@ -286,7 +286,9 @@ def test_what_changes_while_the_password_is_hashed_is_due(
                 changed(people, person, password=NEW_PASSWORD)
             case _:
                 raise AssertionError(change)
+        before.append(len(people.events("signed_in")))
 
+    before: list[int] = []
     with meanwhile(people.house, happens):
         if channel == "page":
             visitor = Visitor(http)
@@ -299,6 +301,7 @@ def test_what_changes_while_the_password_is_hashed_is_due(
         assert Api(http, session).get("/two-factor").status == 403
     else:
         assert session is None
+        assert len(people.events("signed_in")) == before[0]  # nor was one made that the next page took away again
 
 
 def changed(people: People, person: Person, **values: Any) -> None:
