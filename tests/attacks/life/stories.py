@@ -187,6 +187,17 @@ class Stories(Changes, Helped, Reset):
                 self.changes_her_factors(node, owner, (0, 0), "regenerate")
         self.at = max(self.at, throttle.next_try)
 
+    @act(2, when=protected, node=on_node, guesses=st.integers(4, 6))
+    def she_chooses_a_new_password_after_guesses_at_the_old(self, node: int, guesses: int) -> None:
+        """What was typed wrong before says nothing of the new one."""
+        throttle = self.model.throttle(None, self.at)
+        for _ in range(guesses):
+            self.at = max(self.at, throttle.next_try)
+            self.gives_a_wrong_password(node, 0)
+        self.is_reset(node, 1, 0, 0, "confirm anew", "refuse", newest=True)
+        self.gives_a_wrong_password(node, 0)
+        self.gives_the_password(node, "page", 0)
+
     @act(
         4,
         when=lambda life: not life.model.protected,
