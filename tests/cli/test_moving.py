@@ -228,6 +228,18 @@ def test_what_changes_meanwhile_is_noticed(sqlite_url: str, postgresql_url: str,
     assert contents(target) == before
 
 
+def test_a_target_that_does_not_keep_what_it_is_given_is_noticed(sqlite_url: str, postgresql_url: str) -> None:
+    """Stops: a house that has moved without its sessions, because a trigger or a rule of somebody's took them."""
+    lived_in(sqlite_url)
+    db = Database(postgresql_url)
+    with db.write() as connection:
+        connection.execute(sa.text("CREATE RULE nothing AS ON INSERT TO sessions DO INSTEAD NOTHING"))
+    db.close()
+    before = contents(postgresql_url)
+    assert "The rows of sessions changed" in Program({}).refused("copy-database", sqlite_url, postgresql_url)
+    assert contents(postgresql_url) == before
+
+
 # --- after a restore
 
 
