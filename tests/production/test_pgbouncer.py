@@ -34,6 +34,7 @@ from tests.harness.smtp import SmtpServer
 from twofold import migrate
 from twofold.audit.tables import audit_events
 from twofold.kit import leases
+from twofold.kit.db import Database
 from twofold.lockouts.budget import LOCK_AFTER
 
 PREPARED_AFTER = 5  # executions, by psycopg's default
@@ -127,6 +128,24 @@ def test_jobs_hold_their_leases_and_the_log_is_sealed_and_verifies(pooled: Poole
     done = pooled.server.twofold("audit", "export", "--output", str(exported))
     assert done.returncode == 0, done.stderr
     assert pooled.server.twofold("audit", "verify", str(exported)).returncode == 0
+
+
+def test_what_breaks_off_is_undone_in_the_pooler_as_well(pooled: Pooled) -> None:
+    """Stops: statements that the pooler spreads over its connections, because nothing began a transaction."""
+    db = Database(pooled.pgbouncer.before(pooled.straight))
+
+    def break_off() -> None:
+        with db.write() as connection:
+            assert leases.take(connection, "broken off", "one", now(), timedelta(minutes=1))
+            raise LookupError
+
+    try:
+        with pytest.raises(LookupError):
+            break_off()
+        with db.read() as connection:
+            assert leases.holder_of(connection, "broken off") is None
+    finally:
+        db.close()
 
 
 def test_nothing_of_a_session_is_left_on_the_connections(pooled: Pooled) -> None:
