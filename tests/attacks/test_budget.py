@@ -103,26 +103,6 @@ class Thief:
             "password, page": self._sent(self.browser, "/profile/password", **new),
         }
 
-    def fresh(self) -> dict[str, Door]:
-        """Return the doors of sign-ins that are begun anew for each guess."""
-
-        def called(password: str, code: str) -> int:
-            api = Api(self.http, headers=self._from_elsewhere())
-            begun = api.post("/sign-ins", email=ADA, password=password)
-            return (
-                api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code).status
-                if begun.status == 201
-                else begun.status
-            )
-
-        def sent(password: str, code: str) -> int:
-            self.http.headers.update(self._from_elsewhere())
-            visitor = Visitor(self.http)
-            visitor.sign_in(ADA, password)
-            return visitor.post("/sign-in/code", code=code).status
-
-        return {"fresh, API": called, "fresh, page": sent}
-
     def _called(self, method: str, path: str, **fixed: str) -> Door:
         def door(password: str, code: str) -> int:
             asks = {"code": code} if "sign_in" in fixed else {"password": password, "code": code}
@@ -212,7 +192,7 @@ def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
 ) -> None:
     """Stops: going on at the next door with what an unlock gives, day after day, until one guess is right."""
     person, factor = ada
-    doors = thief.sign_ins() | thief.profile() | thief.fresh()
+    doors = thief.sign_ins() | thief.profile() | thief.fresh_sign_ins()
     wrong, order, spent = factor.phone.wrong_code(NOON), cycle(doors), Counter[str]()
     for unlocks in range(1, FINAL_AFTER // LOCK_AFTER + 1):
         round_ = [next(order) for _ in range(LOCK_AFTER + 2)]
