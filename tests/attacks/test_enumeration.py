@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON
 from tests.harness.people import ADA, PASSWORD, People
-from twofold.kit import argon2id
+from twofold.directory import flow as directory
+from twofold.kit import argon2id, statement
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.flow import Proved, Wait, WrongPassword
 
 OWN = {"Origin": "http://127.0.0.1:8000"}
 STATES = ["member", "protected", "locked", "frozen", "deactivated", "invited"]
@@ -133,6 +136,23 @@ def test_the_same_work_is_done_whoever_it_is(http: httpx.Client, people: People,
     assert works[0] == works[1]
     assert len([done for done in works[0] if done.startswith("hash")]) == (0 if door == "forgot" else 1)
     assert "COMMIT" in works[0]
+    assert any(done.startswith("a row of") for done in works[0])
+
+
+@pytest.mark.parametrize("email", ["a@acme.example", "ada@acme.exampl", "ada@acme.example.", "zoe@acme.example"])
+def test_nobody_is_not_the_neighbour_whose_row_is_read_in_their_place(people: People, email: str) -> None:
+    """What makes the work the same must let nobody in: the neighbour's password, known browser and lock are theirs."""
+    person, client = people.person(ADA), "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+    with people.house.db.write() as connection:
+        lockouts.remember_client(connection, person, client, NOON)
+    for _ in range(5):
+        assert lockouts.prove_password(people.house, email, PASSWORD, client, NOON) == WrongPassword()
+    assert lockouts.prove_password(people.house, email, PASSWORD, client, NOON) == Wait(1)
+    assert isinstance(lockouts.prove_password(people.house, ADA, PASSWORD, client, NOON), Proved)
+    with people.house.db.read() as connection:
+        assert directory.find_person_by_email(connection, email) is None
+        assert directory.whose(connection, email) is None
+        assert directory.find_person_by_email(connection, ADA) == person
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -147,7 +167,9 @@ def test_the_same_work_is_done_for_everybody_of_an_sso_domain(http: httpx.Client
             http.post(path, headers=OWN, **{kind: {"email": email, **given}})  # type: ignore[arg-type]
         works.append(work)
     assert works[0] == works[1]
-    assert len(works[0]) == 1, "one look at the domain, and nothing that could take its time"
+    look, row = works[0]  # one look at the domain, and nothing that could take its time
+    assert look.startswith("SELECT accounts.sso_url")
+    assert row == "a row of 1"
 
 
 def test_the_password_of_somebody_waiting_is_not_hashed_whoever_it_is(http: httpx.Client, people: People) -> None:
@@ -164,7 +186,7 @@ def test_the_password_of_somebody_waiting_is_not_hashed_whoever_it_is(http: http
 
 
 class counted:  # noqa: N801 - reads as a word
-    """Notes the statements, commits and password hashes of a house, in order and with their size.
+    """Notes the statements, rows, commits and password hashes of a house, in order and with their size.
 
     A value more or less, a row more or less, another argon2 parameter: each of them takes another time.
     """
@@ -177,6 +199,7 @@ class counted:  # noqa: N801 - reads as a word
         for library in (argon2id.Libsodium, argon2id.Reference):
             for name in ("verify", "hash"):
                 self.patch.setattr(library, name, self._noted(library, name))
+        self.patch.setattr(statement._Prepared, "row", self._decoded(statement._Prepared.row))
         sa.event.listen(self.house.db.engine, "before_cursor_execute", self._note)
         sa.event.listen(self.house.db.engine, "commit", self._note_commit)
         return self.work
@@ -191,8 +214,15 @@ class counted:  # noqa: N801 - reads as a word
 
         return hash_and_note
 
-    def _note(self, _c: object, _cursor: object, statement: str, values: Any, _context: object, many: object) -> None:
-        self.work.append(f"{statement} with {len(values)} values, {many}")
+    def _decoded(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def decode_and_note(prepared: Any, row: Any) -> Any:
+            self.work.append(f"a row of {len(row)}")
+            return real(prepared, row)
+
+        return decode_and_note
+
+    def _note(self, _c: object, _cursor: object, text: str, values: Any, _context: object, many: object) -> None:
+        self.work.append(f"{text} with {len(values)} values, {many}")
 
     def _note_commit(self, _connection: object) -> None:
         self.work.append("COMMIT")

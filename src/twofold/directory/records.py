@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
-from twofold.directory.tables import PERSON, account_domains, accounts, users
+from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, account_domains, accounts, users
 from twofold.kit.db import INSERTS, AnyRow
 from twofold.kit.statement import Statement
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
-_person_by_email = _people.where(users.c.email_key == sa.bindparam("email_key"))
-_whose = Statement(sa.select(users.c.id, users.c.account_id).where(users.c.email_key == sa.bindparam("email_key")))
+_person_by_email = Statement(_people.where(HAS_NEAREST_ADDRESS))
+_whose = Statement(sa.select(users.c.email_key, users.c.id, users.c.account_id).where(HAS_NEAREST_ADDRESS))
 _person_held = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
 _person_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
 _sso_by_domain = Statement(
@@ -72,15 +72,16 @@ _domains = sa.select(account_domains.c.domain).where(account_domains.c.account_i
 
 
 def whose(connection: sa.Connection, email_key: str) -> tuple[UUID, UUID] | None:
-    """Return the id of the user with an address, and their account's: no more, so that nobody takes as long."""
-    row = _whose.row(connection, email_key=email_key)
-    return None if row is None else (row.id, row.account_id)
+    """Return the id of the user with an address, and their account's."""
+    nearest = _whose.row(connection, email_key=email_key)
+    return (nearest.id, nearest.account_id) if nearest is not None and nearest.email_key == email_key else None
 
 
 def person_by_email(connection: sa.Connection, email_key: str) -> Person | None:
     """Find a user and their account by the compared form of an address."""
-    row = connection.execute(_person_by_email, {"email_key": email_key}).first()
-    return None if row is None else Person(*row)
+    row = _person_by_email.row(connection, email_key=email_key)
+    nearest = None if row is None else Person(*row)
+    return nearest if nearest is not None and nearest.email_key == email_key else None
 
 
 def person_by_id(connection: sa.Connection, user_id: UUID, *, hold: bool = False) -> Person | None:

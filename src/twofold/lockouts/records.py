@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.person import Person
-from twofold.directory.tables import PERSON, accounts, users
+from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, accounts, users
 from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
 from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
@@ -125,7 +125,7 @@ _person_and_client = Statement(
             _budget.user_id == users.c.id,
         ),
     )
-    .where(users.c.email_key == sa.bindparam("email_key"))
+    .where(HAS_NEAREST_ADDRESS)
 )
 _remember = Statement(upsert(known_clients, ["token_hash", "user_id"], ["expires_at"]))
 
@@ -273,8 +273,9 @@ def person_and_client(
     row = _person_and_client.row(connection, email_key=email_key, client=client, at=at)
     if row is None:
         return None, False, Counts(0, 0)
-    known, wrong, wrong_in_row, *person = row
-    return Person(*person), bool(known), Counts(wrong or 0, wrong_in_row or 0)
+    known, wrong, wrong_in_row, *values = row
+    person, counts = Person(*values), Counts(wrong or 0, wrong_in_row or 0)
+    return (person, bool(known), counts) if person.email_key == email_key else (None, False, Counts(0, 0))
 
 
 def remember_client(
