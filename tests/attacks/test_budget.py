@@ -317,7 +317,7 @@ def most_looks(span: timedelta, every: timedelta) -> int:
 
 # --- a password that is being hashed while what it is worth changes
 
-CHANGES = ["two-factor switched on", "policy requires", "reset", "frozen", "deactivated", "password"]
+CHANGES = ["two-factor switched on", "policy requires", "reset", "frozen", "deactivated", "password", "address", "role"]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -345,6 +345,10 @@ def test_what_changes_while_the_password_is_hashed_is_due(
                 changed(people, person, active=False)
             case "password":
                 changed(people, person, password=NEW_PASSWORD)
+            case "address":
+                changed(people, person, email="ada.new@acme.example")
+            case "role":
+                changed(people, person, role="admin")
             case _:
                 raise AssertionError(change)
         before.append(len(people.events("signed_in")))
