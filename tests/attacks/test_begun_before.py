@@ -11,6 +11,7 @@ import pytest
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, VISITOR, People, phone_of
+from tests.resets.desk import meanwhile
 from twofold.directory.person import Person
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import EnrolmentExpired
@@ -49,6 +50,17 @@ def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str)
     for sign_in, channel in zip(begun, ("page", "api"), strict=True):
         for typed in (factor.phone.code(at), factor.backup_code, again.phone.code(at), again.backup_code):
             assert people.give_code(sign_in, typed, at=at, channel=channel) == Expired()
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_sign_in_whose_password_was_hashed_during_a_reset_is_over(people: People, channel: str) -> None:
+    """Stops: coming out of the hash with what was true before, and going on with the factor that is gone."""
+    person, factor = people.protected(ADA)
+    with meanwhile(people.house, lambda: resets.reset_now(people.house, person, "lost phone, seen in person", NOON)):
+        begun = people.attempt(person, channel=channel)
+    for typed in (factor.phone.code(AT), factor.backup_code):
+        assert people.give_code(begun, typed, at=AT, channel=channel) == Expired()
+    assert people.count(sessions) == 0
 
 
 def test_the_code_of_one_user_opens_no_sign_in_of_another(people: People) -> None:
