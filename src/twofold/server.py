@@ -1,6 +1,7 @@
 """Listening: one process or several, on an address that is free, until somebody says stop."""
 
 import errno
+import os
 import signal
 import socket
 from typing import Any
@@ -41,6 +42,8 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
     Requests under way are finished. `X-Forwarded-For` is left to us: uvicorn would believe it of any peer on loopback.
     """
     options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}
+    if workers > 1:  # in a worker it is too late: uvicorn has started a thread there, which has an arena of its own
+        os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # noqa: TID251 - for processes to come; glibc reads it
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _as_told)
     uvicorn.run(

@@ -1,8 +1,10 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import Serve
 from twofold.kit import argon2id
 from twofold.kit.argon2id import Argon2id, Libsodium, Reference
 from twofold.kit.hashing import Hasher
@@ -75,6 +77,7 @@ def test_a_hasher_hashes_and_verifies_with_the_library_that_it_was_given() -> No
 HASH_IN_THREADS = """
 import threading
 from pathlib import Path
+from tests.conftest import Serve
 from twofold.kit import argon2id
 
 def resident_mib():
@@ -105,3 +108,10 @@ def test_memory_is_kept_from_hash_to_hash_until_it_is_given_back() -> None:
     kept, after = (float(word) for word in ran.stdout.split())
     assert kept > 30  # both threads' 19 MiB
     assert after < 8
+
+
+def test_worker_processes_keep_to_one_arena_from_their_first_thread_on(serve: Serve, sqlite_url: str) -> None:
+    server = serve(sqlite_url, workers=2)
+    assert len(server.workers) == 2
+    for pid in server.workers:
+        assert b"MALLOC_ARENA_MAX=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

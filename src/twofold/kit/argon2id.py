@@ -91,7 +91,8 @@ def keep_memory() -> None:
     """Let freed memory stay in this process until it is given back, for all threads together.
 
     By itself glibc would give each thread an arena of its own, of which the upper end is never given back, and one that
-    serves for an hour would hold the memory of every hash that ever ran beside another.
+    serves for an hour would hold the memory of every hash that ever ran beside another. Threads that are there already
+    keep their arenas (`server.serve` sees to those of uvicorn).
     """
     if _glibc is not None:
         _glibc.mallopt(M_ARENA_MAX, 1)
