@@ -113,6 +113,9 @@ def test_a_reset_goes_by_mail_from_the_administrator_to_its_confirmation(pooled:
 
 
 def test_jobs_hold_their_leases_and_the_log_is_sealed_and_verifies(pooled: Pooled, tmp_path: Path) -> None:
+    (member,) = crowd(pooled.straight, 1, "sealed")
+    with Program([pooled.server.url]) as program:
+        assert program.sign_in(member.email, member.factor.phone.code(now())).accepted
     with house_on(pooled.straight) as house:
         waiting = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
 
@@ -183,7 +186,7 @@ def test_nodes_that_migrate_at_once_take_turns(pooled: Pooled) -> None:
             for _ in range(2)
         ]
         try:
-            asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_xact_lock%'"
+            asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory%'"
             processes.wait_until(
                 lambda: connection.execute(asking).fetchone() == (True,), seconds=20, what="a node in line"
             )
@@ -196,6 +199,8 @@ def test_nodes_that_migrate_at_once_take_turns(pooled: Pooled) -> None:
                 node.communicate(timeout=10)
         assert [node.returncode for node in nodes] == [0, 0], said
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrate.newest(),)]
+        left = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND "
+        assert connection.execute(f"{left} datname = current_database()").fetchone() == (0,)
 
 
 def test_a_pooler_whose_database_is_gone_keeps_nobody_waiting(pooled: Pooled) -> None:
