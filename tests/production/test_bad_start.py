@@ -20,6 +20,7 @@ from tests.cli.program import DEFAULTS, Program
 from tests.conftest import Serve
 from tests.faults.crowd import Program as Caller
 from tests.faults.crowd import crowd, now
+from tests.harness import processes
 from tests.harness.houses import CHEAP_SERVER
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
@@ -314,6 +315,32 @@ def test_a_pool_without_a_free_connection_answers_503_and_recovers(postgresql_ur
     with Caller([node.url]) as caller, psycopg.connect(address) as holder:
         holder.execute("LOCK TABLE users, sessions IN ACCESS EXCLUSIVE MODE")
         tries = [caller.sign_in(member.email, "000000") for _ in range(3)]
+        assert {one.status for one in tries} == {503}
+        assert all(int(one.headers["Retry-After"]) >= 1 for one in tries)
+        assert node.status("/healthz") == 200
+        holder.rollback()
+        node.wait_until_ready()
+        assert caller.sign_in(member.email, member.factor.phone.code(now())).accepted
+
+
+def test_a_pool_whose_connections_a_job_holds_answers_503_and_recovers(postgresql_url: str, serve: Serve) -> None:
+    """Stops: a request that waits for a free connection as long as a job may wait for its statement: minutes."""
+    (member,) = crowd(postgresql_url, 1)
+    node = serve(postgresql_url, smtp=None, workers=1, pool_size="1", **CHEAP_SERVER)
+    address = postgresql_url.replace("+psycopg", "")
+    waiting = """
+        SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    with (
+        Caller([node.url]) as caller,
+        psycopg.connect(address) as holder,
+        psycopg.connect(address, autocommit=True) as onlooker,
+    ):
+        holder.execute("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE")  # the log is sealed every few seconds
+        processes.wait_until(
+            lambda: onlooker.execute(waiting).fetchone() == (True,), seconds=15, what="a job with the one connection"
+        )
+        tries = [caller.begin(member.email) for _ in range(2)]
         assert {one.status for one in tries} == {503}
         assert all(int(one.headers["Retry-After"]) >= 1 for one in tries)
         assert node.status("/healthz") == 200
