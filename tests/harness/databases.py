@@ -88,7 +88,7 @@ class PostgresqlDatabases:
 
 @dataclass(frozen=True)
 class _Template:
-    """What a database looks like that was migrated and never used: its relations, its few rows."""
+    """What a database looks like that was migrated and never used: its relations, rules and triggers, its few rows."""
 
     relations: list[str]
     tables: list[str]
@@ -96,7 +96,11 @@ class _Template:
 
     RELATIONS: ClassVar = """
         SELECT relkind::text || ' ' || relname FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'S', 'v') ORDER BY 1
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'S', 'v')
+        UNION ALL SELECT 'rule ' || ev_class::regclass || ' ' || rulename FROM pg_rewrite
+        WHERE ev_class IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+        UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+        ORDER BY 1
     """
     STRANGERS: ClassVar = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from tests.harness.databases import PostgresqlDatabases
@@ -41,13 +42,21 @@ def test_a_postgresql_database_that_comes_back_is_given_out_again_as_if_new(
     postgresql_databases.drop(again)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE more (name text)",
+        "CREATE RULE nothing AS ON INSERT TO sessions DO INSTEAD NOTHING",
+        "DROP TRIGGER audit_events_refuses_update ON audit_events",
+    ],
+)
 def test_a_postgresql_database_that_was_rebuilt_or_is_in_use_is_given_to_nobody_else(
-    postgresql_databases: PostgresqlDatabases,
+    postgresql_databases: PostgresqlDatabases, change: str
 ) -> None:
     rebuilt, in_use = postgresql_databases.fresh(), postgresql_databases.fresh()
     engine = sa.create_engine(rebuilt)
     with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE more (name text)"))
+        connection.execute(sa.text(change))
     engine.dispose()
     with house_on(in_use) as house:
         People(house).person()
