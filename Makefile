@@ -20,6 +20,7 @@ VENV := .venv/pyvenv.cfg
 RUN := .venv/.run
 TEST := .venv/.test
 CHECK := .venv/.check
+NATIVE := .venv/.native
 PACKAGE := .venv/.package
 
 # The peers of the bench have environments of their own, with locks of their own.
@@ -102,23 +103,25 @@ $(VENV):
 $(RUN): requirements/run.txt | $(VENV)
 	@echo 'Installing what Twofold needs to run'
 	@$(INSTALL) -r $<
-	@tools/native-argon2 $(BIN)/python
 	@touch $@
 
 $(TEST): requirements/test.txt | $(VENV)
 	@echo 'Installing what its tests need'
 	@$(INSTALL) -r $<
-	@tools/native-argon2 $(BIN)/python
 	@touch $(RUN) $@
 
 $(CHECK): requirements/check.txt | $(VENV)
 	@echo 'Installing what its checks need'
 	@$(INSTALL) -r $<
-	@tools/native-argon2 $(BIN)/python
 	@touch $(RUN) $(TEST) $@
 
-# The package itself, by reference to src/: once a run-time environment is there, whichever lock brought it.
-$(PACKAGE): pyproject.toml requirements/run.in | $(RUN)
+# Built once a run-time environment is there, whichever lock brought it, and anew when that may have brought its wheel.
+$(NATIVE): requirements/run.txt requirements/native.txt tools/native-argon2 | $(RUN)
+	@tools/native-argon2 $(BIN)/python
+	@touch $@
+
+# The package itself, by reference to src/.
+$(PACKAGE): pyproject.toml requirements/run.in | $(RUN) $(NATIVE)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 

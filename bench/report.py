@@ -196,7 +196,7 @@ def growth_table(grown: Sequence[Grown]) -> str:
     for one in grown:
         smallest = next(other for other in grown if other.store == one.store)
         bare, bare_there = (
-            median(f.cpu_ms for f in grown.floor if f.threads == 2 and f.serves) for grown in (one, smallest)
+            median(f.cpu_ms for f in size.floor if f.threads == 2 and f.serves) for size in (one, smallest)
         )
         for name in ("full_sign_in", "second_factor", "session_check"):
             here, there = _of(one, name), _of(smallest, name)

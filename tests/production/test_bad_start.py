@@ -19,11 +19,12 @@ from psycopg import sql
 from tests.cli.program import DEFAULTS, Program
 from tests.conftest import Serve
 from tests.faults.crowd import Program as Caller
-from tests.faults.crowd import crowd, now
+from tests.faults.crowd import Try, crowd, now
 from tests.harness import processes
 from tests.harness.houses import CHEAP_SERVER
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
+from tests.harness.server import Server
 from twofold import migrate, server
 
 NOBODY = 65534  # the user "nobody", where root runs the tests
@@ -307,6 +308,15 @@ def test_a_sqlite_whose_server_ended_or_was_killed_can_be_served(sqlite_url: str
     assert serve(sqlite_url, smtp=None, workers=1, **CHEAP_SERVER).status("/readyz") == 200
 
 
+def check_refused_and_well_again(tries: list[Try], node: Server, holder: psycopg.Connection) -> None:
+    """Each try was told to come back; the node lives, and is ready once what held it lets go."""
+    assert {one.status for one in tries} == {503}
+    assert all(int(one.headers["Retry-After"]) >= 1 for one in tries)
+    assert node.status("/healthz") == 200
+    holder.rollback()
+    node.wait_until_ready()
+
+
 def test_a_pool_without_a_free_connection_answers_503_and_recovers(postgresql_url: str, serve: Serve) -> None:
     """Stops: everybody who waits behind one slow statement, for as long as that takes."""
     (member,) = crowd(postgresql_url, 1)
@@ -315,11 +325,7 @@ def test_a_pool_without_a_free_connection_answers_503_and_recovers(postgresql_ur
     with Caller([node.url]) as caller, psycopg.connect(address) as holder:
         holder.execute("LOCK TABLE users, sessions IN ACCESS EXCLUSIVE MODE")
         tries = [caller.sign_in(member.email, "000000") for _ in range(3)]
-        assert {one.status for one in tries} == {503}
-        assert all(int(one.headers["Retry-After"]) >= 1 for one in tries)
-        assert node.status("/healthz") == 200
-        holder.rollback()
-        node.wait_until_ready()
+        check_refused_and_well_again(tries, node, holder)
         assert caller.sign_in(member.email, member.factor.phone.code(now())).accepted
 
 
@@ -341,9 +347,5 @@ def test_a_pool_whose_connections_a_job_holds_answers_503_and_recovers(postgresq
             lambda: onlooker.execute(waiting).fetchone() == (True,), seconds=15, what="a job with the one connection"
         )
         tries = [caller.begin(member.email) for _ in range(2)]
-        assert {one.status for one in tries} == {503}
-        assert all(int(one.headers["Retry-After"]) >= 1 for one in tries)
-        assert node.status("/healthz") == 200
-        holder.rollback()
-        node.wait_until_ready()
+        check_refused_and_well_again(tries, node, holder)
         assert caller.sign_in(member.email, member.factor.phone.code(now())).accepted
