@@ -173,6 +173,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         quick_threads=quick_threads,
         password_threads=max(2, cores),
         passwords_at_rest=argon2id.give_memory_back,
+        together=house.db.together if house.settings.on_sqlite else None,
     )
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
     if worker is not None:

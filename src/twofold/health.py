@@ -49,8 +49,8 @@ def show_metrics(request: AnyRequest) -> AnyResponse:
     metrics.mail_oldest_seconds.set(max(0.0, late))
     metrics.sign_ins_in_progress.set(in_progress)
     metrics.connections_in_use.set(house_of(request).db.connections_in_use)
-    for name in ("quick", "password"):
-        metrics.lane_inside.labels(name).set(getattr(request.app.state.lanes, name).inside)
+    for name, inside in request.app.state.lanes.inside.items():
+        metrics.lane_inside.labels(name).set(inside)
     return Response(metrics.exposition(), media_type=MediaType.TEXT)
 
 

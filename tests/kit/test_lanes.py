@@ -2,9 +2,13 @@ import asyncio
 import functools
 import os
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
+from twofold.kit.db import Undone
 from twofold.kit.web import lanes
 from twofold.kit.web.lanes import Lane, Lanes, Overloaded
 
@@ -146,6 +150,115 @@ def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
 
     in_a_thread(run)
     assert done == ["last"]
+
+
+class Ledger:
+    """Stands for a database: what was done in a block counts once the block has ended well."""
+
+    def __init__(self) -> None:
+        self.blocks: list[list[str]] = []
+        self.kept: list[str] = []
+        self.spoilt = False
+        self.fails: Exception | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        block: list[str] = []
+        self.blocks.append(block)
+        self.spoilt = False
+        yield
+        if self.fails:
+            raise self.fails
+        if self.spoilt:
+            raise Undone
+        self.kept += block
+        self.blocks.append([])  # what is done from here on is done alone
+
+    def note(self, name: str) -> str:
+        if name == "bad":
+            self.spoilt = True
+            raise LookupError(name)
+        self.blocks[-1].append(name)
+        return name
+
+
+def do_at_once(ledger: Ledger, names: list[str]) -> list[object]:
+    """Let a first job hold the lane up until all the others wait; return what each of them was told."""
+    gate, told = threading.Event(), list[object]()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 100, together=ledger.together)
+        first = asyncio.create_task(lane.run(lambda: gate.wait(5)))
+        await asyncio.sleep(0.05)
+        waiting = [asyncio.create_task(lane.run(functools.partial(ledger.note, name))) for name in names]
+        await asyncio.sleep(0.05)
+        gate.set()
+        told.extend(await asyncio.gather(*waiting, return_exceptions=True))
+        await asyncio.gather(first, return_exceptions=True)
+        lane.close()
+        assert lane.inside == 0
+
+    in_a_thread(run)
+    return told
+
+
+def test_what_waits_is_done_together_but_not_too_much_of_it() -> None:
+    ledger = Ledger()
+    names = [str(n) for n in range(lanes.MOST_TOGETHER + 3)]
+    assert do_at_once(ledger, names) == names
+    assert ledger.kept == names
+    sizes = [len(block) for block in ledger.blocks if block]
+    assert sizes == [lanes.MOST_TOGETHER, 3]
+
+
+def test_nobody_gets_an_answer_before_all_of_it_is_committed() -> None:
+    committed, answered = threading.Event(), list[bool]()
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        yield
+        time.sleep(0.1)
+        committed.set()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10, together=together)
+        await lane.run(lambda: None)
+        answered.append(committed.is_set())
+        lane.close()
+
+    in_a_thread(run)
+    assert answered == [True]
+
+
+def test_one_that_raises_is_not_the_loss_of_the_others() -> None:
+    ledger = Ledger()
+    first, bad, last = do_at_once(ledger, ["first", "bad", "last"])
+    assert (first, last) == ("first", "last")
+    assert isinstance(bad, LookupError)
+    assert ledger.kept == [], "they were undone together"
+    assert ledger.blocks[-1] == ["first", "last", "first", "last"], "and done again, each alone"
+
+
+def test_a_commit_that_fails_is_told_to_everybody() -> None:
+    ledger = Ledger()
+    ledger.fails = OSError("no space")
+    told = do_at_once(ledger, ["first", "last"])
+    assert [type(one) for one in told] == [OSError, OSError]
+    assert ledger.kept == []
+
+
+def test_second_factors_have_a_lane_of_their_own_where_they_commit_together_and_else_the_quick_one() -> None:
+    async def run() -> None:
+        alone = Lanes(quick_threads=1, password_threads=1)
+        assert alone.second_factor is alone.quick
+        assert alone.inside == {"quick": 0, "password": 0}
+        alone.close()
+        together = Lanes(quick_threads=1, password_threads=1, together=nullcontext)
+        assert together.second_factor is not together.quick
+        assert together.inside == {"quick": 0, "password": 0, "second_factor": 0}
+        together.close()
+
+    in_a_thread(run)
 
 
 def in_a_thread(run: object) -> None:

@@ -87,6 +87,10 @@ class ComesToWrite(Exception):
     """A write was asked for where there is only reading; nothing has been done."""
 
 
+class Undone(Exception):
+    """One of several transactions that were to commit together raised: none of them has happened."""
+
+
 class Database:
     """A pool of connections, with one way to read and one way to write.
 
@@ -99,6 +103,7 @@ class Database:
         seconds = patience.total_seconds()
         self._watch: patiently.Watch | None = None
         self._queue: _WriterQueue | None = None
+        self._shared = _Shared()
         if self.on_sqlite:
             self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
             self._queue = _WriterQueue(url, seconds)
@@ -109,6 +114,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading; every statement sees what was committed before it."""
+        if self._shared.connection is not None:
+            yield self._shared.connection
+            return
         with self._lend() as connection:
             yield connection
 
@@ -130,13 +138,45 @@ class Database:
             ComesToWrite: here is only reading.
 
         """
+        if (shared := self._shared.connection) is not None:
+            with self._shared.part():
+                yield shared
+            return
         with self._writer(lasting=lasting) as connection, connection.begin():
             _begin.count(connection)  # drivers and pools begin nothing by themselves: reads stand alone
             yield connection
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the transactions of this thread commit together, at the end of the block.
+
+        SQLite waits for the disk at each commit while nobody else can write: so many share one wait. Nothing of them
+        has happened before the block has ended, so nobody may be told of it earlier. On PostgreSQL, whose transactions
+        run beside each other, each commits by itself as ever.
+
+        Raises:
+            Undone: one of them raised. Each can be tried alone.
+
+        """
+        if self._queue is None:
+            yield
+            return
+        with self.write() as connection:
+            self._shared.connection, self._shared.spoilt = connection, False
+            try:
+                yield
+            finally:
+                self._shared.connection = None
+            if self._shared.spoilt:
+                raise Undone
+
+    @contextmanager
     def write_one(self) -> Iterator[sa.Connection]:
         """Lend a connection for a single statement that is a transaction of its own, and not a lasting one."""
+        if (shared := self._shared.connection) is not None:
+            with self._shared.part():
+                yield shared
+            return
         with self._writer(lasting=False) as connection:
             yield connection
 
@@ -175,6 +215,27 @@ class Database:
         self.engine.dispose()
         if self._queue is not None:
             self._queue.close()
+
+
+class _Shared(threading.local):
+    """The one transaction that stands for several of this thread, if they are to commit together."""
+
+    connection: sa.Connection | None = None
+    spoilt = False
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Open one of them; where the block raises, they are all undone in the end, and no other one begins.
+
+        SQLite may have undone them by itself, as when the disk is full: another one would be no transaction at all.
+        """
+        if self.spoilt:
+            raise Undone
+        try:
+            yield
+        except BaseException:
+            self.spoilt = True
+            raise
 
 
 class _WriterQueue:

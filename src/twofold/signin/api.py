@@ -16,7 +16,7 @@ from twofold.factors.outcomes import (
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
 from twofold.kit.problems import malformed, problem, write_refusals
-from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow, set_up_flow
@@ -103,7 +103,7 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
     summary="Prove the second factor",
     responses=write_refusals(401, 409, 423),
 )
-@quick
+@proves_second_factor
 def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     """Take the code of the app, or the backup code in its place."""
     if (data.code is None) == (data.backup_code is None):
@@ -118,7 +118,7 @@ def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     summary="Use the backup code",
     responses=write_refusals(401, 409, 423),
 )
-@quick
+@proves_second_factor
 def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[SessionAnswer]:
     """Take the backup code; it is used up, and the answer carries the new one, which nobody can show again."""
     return _prove(request, data.sign_in, data.backup_code)

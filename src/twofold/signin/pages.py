@@ -8,7 +8,7 @@ from twofold.factors import words
 from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import label_of
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
 from twofold.kit.web.render import page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, set_cookie, visitor_of
 from twofold.kit.words import gettext as _
@@ -103,7 +103,7 @@ def show_code(request: AnyRequest) -> AnyResponse:
 
 
 @post("/sign-in/code")
-@quick
+@proves_second_factor
 def submit_code(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the code of the app; somebody who types their backup code here is not sent away."""
     return _take_code(request, form_of(request, body)["code"], "code", "signin/code.html")
@@ -118,7 +118,7 @@ def show_backup_code(request: AnyRequest) -> AnyResponse:
 
 
 @post("/sign-in/backup-code")
-@quick
+@proves_second_factor
 def submit_backup_code(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the backup code, which is replaced."""
     return _take_code(request, form_of(request, body)["backup_code"], "backup_code", "signin/backup_code.html")

@@ -3,19 +3,24 @@
 Handlers that hash a password go to the password lane; everything else to the quick one. A storm of passwords then
 leaves session checks and second factors answering. A lane that has too many waiting refuses at once (503) rather than
 letting everybody wait. Small pools are the fast ones: more threads fight for the interpreter lock.
+
+On SQLite second factors have a lane of their own, which takes all that wait at once and commits them together
+(docs/decisions/0027-committed-together.md).
 """
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from threading import Thread, get_native_id
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from twofold.kit.db import ComesToWrite, only_reading
+from twofold.kit.db import ComesToWrite, Undone, only_reading
 from twofold.kit.patience import hurry
 
 P = ParamSpec("P")
@@ -24,6 +29,7 @@ R = TypeVar("R")
 
 GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
 AT_REST_AFTER = 2.0  # seconds without work
+MOST_TOGETHER = 16  # in one commit: nobody else writes meanwhile
 
 
 class Overloaded(Exception):
@@ -44,14 +50,17 @@ class Lane:
         *,
         gives_way: bool = False,
         at_rest: Callable[[], object] | None = None,
+        together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start the threads.
 
         Where the lane `gives_way`, the system runs other threads first when cores are short. `at_rest` is called in a
-        thread that has had nothing to do for AT_REST_AFTER seconds, if nothing is inside then.
+        thread that has had nothing to do for AT_REST_AFTER seconds, if nothing is inside then. What waits is done
+        `together` (Database.together), and nobody gets an answer before all of it is committed.
         """
         self._gives_way = gives_way
         self._at_rest = at_rest
+        self._together, self._most_together = (nullcontext, 1) if together is None else (together, MOST_TOGETHER)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._most = threads + most_waiting
         self.inside = 0
@@ -89,12 +98,16 @@ class Lane:
         if self._gives_way and sys.platform == "linux":  # elsewhere this would be the whole process
             os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
         while (job := self._next()) is not None:
-            if job.result.cancelled():  # whoever asked has hung up
-                continue
-            try:
-                job.report(job.work(), None)
-            except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
-                job.report(None, error)
+            job.loop.call_soon_threadsafe(_settle, self._do_together([job, *self._waiting()]))
+
+    def _do_together(self, jobs: "list[_Job]") -> "list[_Done]":
+        try:
+            with self._together():
+                return _do(jobs)
+        except Undone:  # by one of them, which must not be the others' loss: now each alone
+            return _do(jobs)
+        except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
+            return [_Done(job.result, None, error) for job in jobs]
 
     def _next(self) -> "_Job | None":
         if self._at_rest is not None:
@@ -105,6 +118,18 @@ class Lane:
                     self._at_rest()
         return self._queue.get()
 
+    def _waiting(self) -> "list[_Job]":
+        """Take what else waits already."""
+        jobs: list[_Job] = []
+        with contextlib.suppress(Empty):
+            while len(jobs) < self._most_together - 1:
+                job = self._queue.get_nowait()
+                if job is None:
+                    self._queue.put(None)  # the end: for the next look
+                    break
+                jobs.append(job)
+        return jobs
+
 
 class _Job(NamedTuple):
     """Work for a lane, and the future in the event loop that waits for its result."""
@@ -113,41 +138,84 @@ class _Job(NamedTuple):
     loop: asyncio.AbstractEventLoop
     result: "asyncio.Future[Any]"
 
-    def report(self, value: object, error: BaseException | None) -> None:
-        self.loop.call_soon_threadsafe(_settle, self.result, value, error)
+
+class _Done(NamedTuple):
+    """What came of a job, for whoever waits for it."""
+
+    result: "asyncio.Future[Any]"
+    value: object
+    error: BaseException | None
 
 
-def _settle(result: "asyncio.Future[Any]", value: object, error: BaseException | None) -> None:
-    if result.cancelled():
-        return
-    if error is None:
-        result.set_result(value)
-    elif isinstance(error, StopIteration):  # no future takes one, and whoever waits would wait for ever
-        broken = RuntimeError("the work raised StopIteration")
-        broken.__cause__ = error
-        result.set_exception(broken)
-    else:
-        result.set_exception(error)
+def _do(jobs: "list[_Job]") -> "list[_Done]":
+    """Do jobs one after the other, but for those whose askers have hung up."""
+    done = []
+    for job in jobs:
+        if job.result.cancelled():
+            continue
+        try:
+            done.append(_Done(job.result, job.work(), None))
+        except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
+            done.append(_Done(job.result, None, error))
+    return done
+
+
+def _settle(done: "list[_Done]") -> None:
+    for result, value, error in done:
+        if result.cancelled():
+            continue
+        if error is None:
+            result.set_result(value)
+        elif isinstance(error, StopIteration):  # no future takes one, and whoever waits would wait for ever
+            broken = RuntimeError("the work raised StopIteration")
+            broken.__cause__ = error
+            result.set_exception(broken)
+        else:
+            result.set_exception(error)
 
 
 class Lanes:
     """The lanes of one server process; `app.state.lanes`."""
 
     def __init__(
-        self, *, quick_threads: int, password_threads: int, passwords_at_rest: Callable[[], object] | None = None
+        self,
+        *,
+        quick_threads: int,
+        password_threads: int,
+        passwords_at_rest: Callable[[], object] | None = None,
+        together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
+        """Start them; second factors are in the quick lane, unless there is a way to do several `together`."""
         self.quick = Lane("quick", quick_threads, 512)
+        self.second_factor = self.quick if together is None else Lane("second-factor", 1, 512, together=together)
         self.password = Lane("password", password_threads, 192, gives_way=True, at_rest=passwords_at_rest)
 
+    @property
+    def inside(self) -> dict[str, int]:
+        """How many requests wait or run in each lane, by its name."""
+        return {name: lane.inside for name, lane in self._each()}
+
     def close(self) -> None:
-        """Stop both."""
-        self.quick.close()
-        self.password.close()
+        """Stop them."""
+        for _name, lane in self._each():
+            lane.close()
+
+    def _each(self) -> "list[tuple[str, Lane]]":
+        lanes = [("quick", self.quick), ("password", self.password)]
+        return lanes if self.second_factor is self.quick else [*lanes, ("second_factor", self.second_factor)]
 
 
 def quick(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     """Run a handler in the quick lane."""
     return _in_lane(handler, "quick")
+
+
+def proves_second_factor(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """Run a handler that proves a second factor, where several of them may commit together.
+
+    What it has written may be undone after it has returned: it tells nobody of it but by its answer, which waits.
+    """
+    return _in_lane(handler, "second_factor")
 
 
 def takes_password(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
