@@ -17,7 +17,9 @@ from tests.faults.crowd import (
     check_nothing_accepted_twice,
     crowd,
     now,
+    truth,
 )
+from tests.faults.volley import fire, post
 from tests.harness.server import Server
 from twofold.lockouts.budget import LOCK_AFTER
 
@@ -75,6 +77,31 @@ def test_a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_room(
     check_nothing_accepted_twice(sqlite_url, everybody, [*tries, *refused])
     check_every_session_was_told(sqlite_url)
     assert is_sound(database)
+    assert "unexpected error" not in server.logged
+
+
+@pytest.mark.parametrize("room", ["no room at all", "room for some"])
+def test_codes_that_come_at_once_are_refused_together_and_none_of_those_is_used_up(
+    cheap: ServeCheaply, sqlite_url: str, room: str
+) -> None:
+    """They commit together: one that finds no room must neither be told as accepted nor take the others with it."""
+    server, database = cheap(sqlite_url), Path(sqlite_url.removeprefix("sqlite:///"))
+    spare, *members = everybody = crowd(sqlite_url, 13)
+    with Program([server.url]) as program:
+        program.sign_in(spare.email, spare.factor.phone.code(now()))
+        begun = [(program.begin(one.email).body["sign_in"], one.factor.backup_code) for one in members]
+        requests = [post("/api/v1/sign-ins/code", {"sign_in": token, "backup_code": code}) for token, code in begun]
+        with full_disk(server, database):
+            if room == "no room at all":
+                fill(program, spare.email)
+            first = [shot.status for shot in fire(server.url, requests)]
+            assert set(first) == {503} if room == "no room at all" else set(first) <= {200, 503}
+            assert is_sound(database)
+        second = [shot.status for shot in fire(server.url, requests)]
+    for before, after in zip(first, second, strict=True):
+        assert (before, after) in {(503, 200), (200, 401)}
+    found = truth(sqlite_url)
+    assert [found.sign_ins_of(one, "backup_code") for one in everybody[1:]] == [1] * 12
     assert "unexpected error" not in server.logged
 
 
