@@ -9,6 +9,8 @@ from typing import Any
 import uvicorn
 from litestar.types import ASGIApp
 
+from twofold.kit.web.joined_writes import JoinedWrites
+
 GRACE = 15  # seconds for requests under way when the server is told to stop
 
 
@@ -50,6 +52,7 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
         application,
         host=host,
         port=port,
+        http=JoinedWrites,
         access_log=False,
         log_config=None,
         proxy_headers=False,
