@@ -70,7 +70,7 @@ def test_no_code_is_taken_twice_and_no_lock_falls_off_when_the_clock_jumps(
     jumpy: Jumpy, database_url: str, sign_in: Callable[[Member, str], int | None]
 ) -> None:
     """Stops: replay by setting the clock (NTP without authentication); locks and sessions that hang on the clock."""
-    ada, bob, eve, kim = crowd(database_url, 4)
+    ada, bob, eve, kim = crowd(database_url, 4, protected_for=timedelta(days=1))
     wrong = [eve.factor.phone.wrong_code(jumpy.now)] * LOCK_AFTER
     used = shown(ada, jumpy.now)
     assert sign_in(ada, used) == 200
@@ -98,7 +98,7 @@ def test_no_code_is_taken_twice_and_no_lock_falls_off_when_the_clock_jumps(
 
 def test_a_session_lives_no_longer_for_a_clock_that_was_set_back(jumpy: Jumpy, database_url: str) -> None:
     """Stops: a session that is kept alive by a clock which is set back again and again."""
-    ada = crowd(database_url, 1)[0]
+    ada = crowd(database_url, 1, protected_for=timedelta(days=1))[0]
     with Program([jumpy.server.url]) as program:
         begun = program.sign_in(ada.email, shown(ada, jumpy.now))
     bearer = {"Authorization": f"Bearer {begun.body['session_token']}"}
@@ -119,7 +119,7 @@ def test_wrong_passwords_given_while_the_clock_was_ahead_keep_nobody_out_afterwa
     jumpy: Jumpy, database_url: str
 ) -> None:
     """Stops: a wait that was counted from a moment that never came, and lasts until it does."""
-    ada = crowd(database_url, 1)[0]
+    ada = crowd(database_url, 1, protected_for=timedelta(days=1))[0]
     jumpy.jump(AN_HOUR_AHEAD)
     with Program([jumpy.server.url]) as program:
         wrong = {"email": ada.email, "password": f"not {PASSWORD}"}
