@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -11,22 +12,25 @@ from twofold.kit.db import Database, Undone
 things = sa.Table("things", sa.MetaData(), sa.Column("name", sa.Text, primary_key=True))
 
 
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    db = Database(database_url)
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    db = Database(url)
     with db.write() as connection:
         things.create(connection)
     yield db
     db.close()
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    with opened(database_url) as db:
+        yield db
 
 
 @pytest.fixture
 def lite(sqlite_url: str) -> Iterator[Database]:
-    db = Database(sqlite_url)
-    with db.write() as connection:
-        things.create(connection)
-    yield db
-    db.close()
+    with opened(sqlite_url) as db:
+        yield db
 
 
 def store(db: Database, name: str) -> None:
