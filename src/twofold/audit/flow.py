@@ -49,7 +49,7 @@ def record(
     details: dict[str, Any] | None = None,
 ) -> None:
     """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain."""
-    _append.count(
+    _append.later(
         connection,
         id=new_id(),
         account_id=account_id,

@@ -124,7 +124,7 @@ class Database:
     def snapshot(self) -> Iterator[sa.Connection]:
         """Lend a connection for reading everything as it was at one moment, for as long as that takes."""
         with self.engine.connect() as connection, connection.begin():
-            _begin_snapshot.count(connection)
+            _begin_snapshot.later(connection)
             yield connection
 
     @contextmanager
@@ -143,7 +143,7 @@ class Database:
                 yield shared
             return
         with self._writer(lasting=lasting) as connection, connection.begin():
-            _begin.count(connection)  # drivers and pools begin nothing by themselves: reads stand alone
+            _begin.later(connection)  # drivers and pools begin nothing by themselves: reads stand alone
             yield connection
 
     @contextmanager

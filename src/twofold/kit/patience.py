@@ -20,6 +20,7 @@ import sqlalchemy as sa
 import structlog
 
 from twofold.kit import clock
+from twofold.kit.wire import Wire
 
 READABLE = 1  # psycopg's word for "something came"
 LOOK_FIRST_AFTER, LOOK_AT_LEAST_EVERY = 0.1, 1.0  # seconds between two looks of the watch, growing
@@ -164,6 +165,7 @@ class _Impatient(psycopg.Connection[Any]):
 
     watch: Watch
     reach: tuple[Any, Any]
+    wire: Wire
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
@@ -171,6 +173,7 @@ class _Impatient(psycopg.Connection[Any]):
         watch: Watch = _this_thread.watch
         connection: Self = yield from _impatiently(super()._connect_gen(conninfo), watch, _this_thread.limit)
         connection.watch, connection.reach = watch, _this_thread.reach
+        connection.wire = Wire(connection, connection.ready)
         return connection
 
     def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
@@ -180,12 +183,52 @@ class _Impatient(psycopg.Connection[Any]):
             Silent: none came. Of a COMMIT nobody knows then whether it was carried out.
 
         """
+        self.wire.send()
         try:
             return super().wait(_impatiently(gen, self.watch, self.watch.limit), *arguments, **options)
         except Silent:
-            self.pgconn.finish()
-            self.watch.fell_silent(self.reach)
+            self._give_up()
             raise
+
+    def ready(self, events: int) -> int:
+        """Wait until the socket is ready for one of some events (POLLIN, POLLOUT), and tell for which.
+
+        Raises:
+            Silent: nothing came.
+
+        """
+        limit = self.watch.limit
+        ready = self._poll(events, limit)
+        if not ready:
+            self._give_up()
+            raise Silent(f"the database has said nothing for {limit} seconds")
+        if ready & POLLIN:
+            self.watch.heard_at = clock.stopwatch()
+        return ready
+
+    def hung_up(self) -> bool:
+        """Tell whether something came that nobody asked for: that is the end of a connection at rest."""
+        return bool(self._poll(POLLIN, 0))
+
+    def commit(self) -> None:
+        """Commit, on the way of what was not sent yet."""
+        self.wire.commit()
+
+    def rollback(self) -> None:
+        """Undo the transaction; what was not sent yet never leaves, and a lost connection has undone it itself."""
+        self.wire.forget()
+        if not self.closed and self.wire.in_transaction:
+            super().rollback()
+
+    def _poll(self, events: int, seconds: float) -> int:
+        line = poll()
+        line.register(self.pgconn.socket, events)
+        found = line.poll(seconds * 1000)
+        return found[0][1] if found else 0
+
+    def _give_up(self) -> None:
+        self.pgconn.finish()
+        self.watch.fell_silent(self.reach)
 
 
 def _impatiently(gen: Generator[Any, Any, Any], watch: Watch, limit: float) -> Generator[Any, Any, Any]:
@@ -225,10 +268,8 @@ def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]
 
     @sa.event.listens_for(made, "checkout")
     def refuse_a_dead_one(connection: Any, _record: Any, _proxy: Any) -> None:
-        """Look whether an idle connection was hung up on: costs no round trip, and spares somebody a refusal."""
-        line = poll()
-        line.register(connection.fileno(), POLLIN)
-        if line.poll(0):
+        """Leave an idle connection that was hung up on: looking costs no round trip, and spares somebody a refusal."""
+        if connection.closed or connection.hung_up():
             raise sa.exc.DisconnectionError
 
     @sa.event.listens_for(made, "handle_error")

@@ -8,13 +8,24 @@ count or to trace, the same text goes through SQLAlchemy.
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from psycopg.adapt import PyFormat
+from psycopg.postgres import types
+
+from twofold.kit.wire import Text, Wire
 
 Turn = Callable[[Any], Any]
 
-CURSOR = "twofold_cursor"  # its key in what SQLAlchemy keeps beside a connection and forgets when that is lost
+# Their keys in what SQLAlchemy keeps beside a connection and forgets when that is lost.
+CURSOR = "twofold_cursor"
+WIRE = "twofold_wire"
+
+# For PostgreSQL: parameters whose types SQLAlchemy does not write into the text, and those that are sent as they are.
+UNTOLD = {sa.LargeBinary: types["bytea"].oid, sa.Boolean: types["bool"].oid}
+IN_BINARY = (sa.LargeBinary, sa.Uuid)
 
 
 class Statement:
@@ -41,6 +52,13 @@ class Statement:
         """Execute, and return how many rows were stored, changed or deleted."""
         return _execute(connection, self._prepared_for(connection.dialect, values), values).changed
 
+    def later(self, connection: sa.Connection, **values: Any) -> None:
+        """Execute before the next statement or the commit, whose way to the database it shares (kit.wire).
+
+        For what is part of a transaction and has no outcome that anybody looks at: its error comes with theirs.
+        """
+        _execute(connection, self._prepared_for(connection.dialect, values), values, at_once=False)
+
     def _prepared_for(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
         prepared = self._prepared.get(dialect.name)
         if prepared is None:
@@ -56,25 +74,50 @@ class _Outcome(NamedTuple):
     changed: int
 
 
-def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Outcome:
-    text, parameters = prepared.text, prepared.parameters(values)
+NOTHING = _Outcome((), 0)
+
+
+def _execute(
+    connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any], *, at_once: bool = True
+) -> _Outcome:
     if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
-        result = connection.exec_driver_sql(text, parameters, {"preserve_rowcount": True})
+        result = connection.exec_driver_sql(prepared.text, prepared.named(values), {"preserve_rowcount": True})
         return _Outcome(result.fetchall() if result.returns_rows else (), result.rowcount)
-    cursor = connection.info.get(CURSOR) or _open_cursor(connection)
+    parameters = prepared.parameters(values)
     try:
-        cursor.execute(text, parameters)
+        if prepared.wired is not None:
+            return _send(connection, prepared, prepared.wired, parameters, at_once=at_once)
+        cursor = connection.info.get(CURSOR) or _open_cursor(connection)
+        cursor.execute(prepared.text, parameters)
         return _Outcome(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
     except Exception as error:
         # Raises SQLAlchemy's own error in the place of the driver's, and takes a lost connection out of the pool.
-        connection._handle_dbapi_exception(error, text, parameters, None, None)  # noqa: SLF001 - the same
+        connection._handle_dbapi_exception(error, prepared.text, parameters, None, None)  # noqa: SLF001 - the same
         raise
+
+
+def _send(
+    connection: sa.Connection, prepared: "_Prepared", text: Text, parameters: Sequence[Any], *, at_once: bool
+) -> _Outcome:
+    wire: Wire = connection.info.get(WIRE) or _find_wire(connection)
+    if not at_once:
+        wire.take(text, parameters)
+        return NOTHING
+    result = wire.ask(text, parameters)
+    return _Outcome(wire.rows_of(result) if prepared.taken else (), result.command_tuples or 0)
 
 
 def _open_cursor(connection: sa.Connection) -> Any:
     """Open the one cursor that a connection needs, since its rows are always fetched at once."""
     cursor = connection.info[CURSOR] = connection.connection.cursor()
     return cursor
+
+
+def _find_wire(connection: sa.Connection) -> Wire:
+    driver: Any = connection.connection.driver_connection
+    wire: Wire = driver.wire
+    connection.info[WIRE] = wire
+    return wire
 
 
 class _Parameter(NamedTuple):
@@ -90,32 +133,53 @@ class _Prepared(NamedTuple):
     """A statement for one kind of database."""
 
     text: str
-    given: Sequence[_Parameter]
-    order: Sequence[str] | None  # of the names, where the driver takes parameters by position
+    order: Sequence[_Parameter]  # as the database counts them
+    by_name: bool  # in the text
     taken: Sequence[Turn | None]
     shape: Callable[[list[Any]], Any]
+    wired: Text | None
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:
-        turned = {}
-        for name, key, default, turn in self.given:
-            value = values.get(key, default)
-            turned[name] = value if turn is None or value is None else turn(value)
-        return turned if self.order is None else tuple([turned[name] for name in self.order])
+    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        given = [(values.get(key, default), turn) for _name, key, default, turn in self.order]
+        return tuple([value if turn is None or value is None else turn(value) for value, turn in given])
+
+    def named(self, values: Mapping[str, Any]) -> Any:
+        parameters = self.parameters(values)
+        names = [parameter.name for parameter in self.order]
+        return dict(zip(names, parameters, strict=True)) if self.by_name else parameters
 
     def row(self, row: Sequence[Any]) -> Any:
         return self.shape([value if turn is None else turn(value) for turn, value in zip(self.taken, row, strict=True)])
 
 
-def _prepare(statement: Any, dialect: sa.Dialect, names: list[str]) -> _Prepared:
-    compiled = statement.compile(dialect=dialect, column_keys=names)
-    given = [
-        _Parameter(name, bound.key, None if bound.required else bound.value, _to_driver(bound.type, dialect))
-        for bound, name in compiled.bind_names.items()
-    ]
+def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> _Prepared:
+    compiled = statement.compile(dialect=dialect, column_keys=columns_stored)
+    counted = compiled if compiled.positional else _counted(statement, dialect, columns_stored)
+    bound = {name: parameter for parameter, name in counted.bind_names.items()}
+    order = [_parameter(name, bound[name], dialect) for name in counted.positiontup or ()]
+    wired = None if compiled is counted else _wired(str(counted).encode(), [bound[p.name].type for p in order])
     columns = list(getattr(statement, "exported_columns", ()))  # a mere text has none
     taken = [_from_driver(column.type, dialect) for column in columns]
     shape: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc] # noqa: PYI024 - known only now
-    return _Prepared(str(compiled), given, compiled.positiontup, taken, shape._make)
+    return _Prepared(str(compiled), order, compiled is not counted, taken, shape._make, wired)
+
+
+def _counted(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> Any:
+    """Compile with `$1` and so on for the parameters, where the driver of SQLAlchemy gives them names."""
+    counting: Any = type(dialect)
+    return statement.compile(dialect=counting(paramstyle="numeric_dollar"), column_keys=columns_stored)
+
+
+def _wired(text: bytes, kinds: Sequence[sa.types.TypeEngine[Any]]) -> Text:
+    name = blake2b(text, digest_size=16).hexdigest().encode()
+    oids = [next((oid for untold, oid in UNTOLD.items() if isinstance(kind, untold)), 0) for kind in kinds]
+    formats = [PyFormat.BINARY if isinstance(kind, IN_BINARY) else PyFormat.TEXT for kind in kinds]
+    return Text(name, text, oids, formats, begins=text.startswith(b"BEGIN"))
+
+
+def _parameter(name: str, bound: Any, dialect: sa.Dialect) -> _Parameter:
+    default = None if bound.required else bound.value
+    return _Parameter(name, bound.key, default, _to_driver(bound.type, dialect))
 
 
 def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Turn | None:

@@ -203,7 +203,7 @@ def give_back(connection: sa.Connection, user_id: UUID) -> None:
 
 def clear(connection: sa.Connection, user_id: UUID) -> None:
     """Forget every wrong try: a right one came."""
-    _clear.count(connection, of_user=user_id)
+    _clear.later(connection, of_user=user_id)
 
 
 def note_lock(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
@@ -249,7 +249,7 @@ def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
 
 def clear_password(connection: sa.Connection, key: bytes) -> None:
     """Forget the wrong passwords of a throttle: a right one came."""
-    _clear_password.count(connection, key=key)
+    _clear_password.later(connection, key=key)
 
 
 def charge_letter(connection: sa.Connection, key: bytes, at: datetime) -> bool:
@@ -287,7 +287,7 @@ def remember_client(
 ) -> None:
     """Note that a client has completed a sign-in of this user."""
     values = {"token_hash": client, "user_id": user_id, "account_id": account_id, "expires_at": until}
-    _remember.count(connection, **values)
+    _remember.later(connection, **values)
 
 
 def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:

@@ -55,7 +55,7 @@ _boxes = sa.select(
 
 def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new attempt."""
-    _insert.count(connection, **values)
+    _insert.later(connection, **values)
 
 
 def by_token(connection: sa.Connection, token_hash: bytes) -> Attempt | None:

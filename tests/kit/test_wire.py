@@ -1,0 +1,209 @@
+"""Statements on their way to PostgreSQL: what goes together, and what becomes of it when something fails."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.postgres import Cluster
+from twofold.kit.db import Database
+from twofold.kit.statement import Statement
+from twofold.kit.wire import Wire
+
+things = sa.Table(
+    "wired_things",
+    sa.MetaData(),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("box", sa.LargeBinary, nullable=False),
+)
+
+insert = Statement(things.insert())
+by_name = Statement(sa.select(things).where(things.c.name == sa.bindparam("wanted")))
+rename = Statement(things.update().where(things.c.name == sa.bindparam("of")).values(name=sa.bindparam("new")))
+everything = sa.select(things.c.name).order_by(things.c.name)
+nonsense = Statement(sa.text("SELECT 1 / 0"))
+
+
+class Trips(list[list[str]]):
+    """The first words of the statements of each round trip."""
+
+    def take(self, waiting: Any) -> None:
+        self.append([one.text.text.split()[0].decode() for one in waiting])
+
+
+@pytest.fixture
+def db(postgresql_url: str) -> Iterator[Database]:
+    db = Database(postgresql_url, pool_size=1)
+    with db.write() as connection:
+        things.create(connection)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def trips(db: Database, monkeypatch: pytest.MonkeyPatch) -> Trips:
+    trips, write = Trips(), Wire._write
+
+    def note(wire: Wire, waiting: Any) -> Any:
+        trips.take(waiting)
+        return write(wire, waiting)
+
+    monkeypatch.setattr(Wire, "_write", note)
+    return trips
+
+
+def a_thing(name: str, box: bytes = b"\0") -> dict[str, Any]:
+    return {"id": uuid.uuid4(), "name": name, "box": box}
+
+
+def names(db: Database) -> list[str]:
+    with db.read() as connection:
+        return list(connection.execute(everything).scalars())
+
+
+def test_what_nobody_waits_for_goes_with_what_somebody_does_and_with_the_commit(db: Database, trips: Trips) -> None:
+    with db.write() as connection:
+        insert.later(connection, **a_thing("a"))
+        insert.later(connection, **a_thing("b"))
+        assert trips == []
+        assert by_name.row(connection, wanted="b").name == "b"
+        assert rename.count(connection, of="a", new="c") == 1
+        insert.later(connection, **a_thing("d"))
+    assert trips == [["BEGIN", "INSERT", "INSERT", "SELECT"], ["UPDATE"], ["INSERT", "COMMIT"]]
+    assert names(db) == ["b", "c", "d"]
+
+
+def test_in_no_transaction_nothing_waits(db: Database, trips: Trips) -> None:
+    with db.write_one() as connection:
+        insert.later(connection, **a_thing("a"))
+        assert trips == [["INSERT"]]
+    assert names(db) == ["a"]
+
+
+def test_sqlalchemys_own_statements_come_after_what_waits(db: Database) -> None:
+    with db.write() as connection:
+        insert.later(connection, **a_thing("a"))
+        assert list(connection.execute(everything).scalars()) == ["a"]
+        with connection.begin_nested() as inner:
+            insert.later(connection, **a_thing("b"))
+            inner.rollback()
+        insert.later(connection, **a_thing("c"))
+    assert names(db) == ["a", "c"]
+
+
+def test_what_was_not_sent_never_leaves_when_the_block_raises(db: Database, trips: Trips) -> None:
+    with pytest.raises(LookupError), db.write() as connection:
+        insert.later(connection, **a_thing("a"))
+        raise LookupError
+    assert trips == []
+    assert names(db) == []
+
+
+def test_an_error_of_what_waited_is_raised_where_it_is_found_out_and_undoes_everything(db: Database) -> None:
+    def twins_then(ask: bool) -> None:
+        with db.write() as connection:
+            insert.later(connection, **a_thing("twin"))
+            insert.later(connection, **a_thing("twin"))
+            if ask:
+                by_name.row(connection, wanted="twin")
+                pytest.fail("it went on")
+
+    for ask in (True, False):
+        with pytest.raises(sa.exc.IntegrityError) as failed:
+            twins_then(ask)
+        assert isinstance(failed.value.orig, psycopg.errors.UniqueViolation)
+        assert names(db) == []
+    with db.write() as connection:
+        assert insert.count(connection, **a_thing("twin")) == 1
+    assert names(db) == ["twin"]
+
+
+def test_after_an_error_nothing_of_the_transaction_counts_even_if_somebody_goes_on(db: Database) -> None:
+    with db.write() as connection:
+        insert.later(connection, **a_thing("before"))
+        with pytest.raises(sa.exc.DataError):
+            nonsense.count(connection)
+        with pytest.raises(sa.exc.InternalError):
+            by_name.row(connection, wanted="before")
+    assert names(db) == []
+
+
+def test_a_statement_that_waits_twice_is_prepared_once_and_is_known_from_then_on(db: Database) -> None:
+    for turn in range(3):
+        with db.write() as connection:
+            insert.later(connection, **a_thing(f"a{turn}"))
+            insert.later(connection, **a_thing(f"b{turn}"))
+    with db.read() as connection:
+        prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars()
+        assert sum(text.startswith("INSERT INTO wired_things") for text in prepared) == 1
+    assert len(names(db)) == 6
+
+
+def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(db: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(sa.exc.DataError), db.write() as connection:
+            nonsense.later(connection)
+            insert.count(connection, **a_thing("never"))
+    with db.write() as connection:
+        insert.count(connection, **a_thing("now"))
+    assert names(db) == ["now"]
+
+
+def test_where_names_are_forgotten_none_are_used(db: Database, trips: Trips) -> None:
+    with db.read() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.prepare_threshold = None  # as kit.patience does behind a pooler
+    with db.write() as connection:
+        insert.later(connection, **a_thing("a", b"\0\xff"))
+        assert by_name.row(connection, wanted="a").box == b"\0\xff"
+        prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars()
+        assert not any("wired_things" in text for text in prepared)
+    assert trips == [["BEGIN", "INSERT", "SELECT"], ["COMMIT"]]
+
+
+def test_more_than_the_socket_takes_at_once_goes_through(db: Database) -> None:
+    big = bytes(4_000_000)
+    with db.write() as connection:
+        for n in range(6):
+            insert.later(connection, **a_thing(str(n), big))
+        assert [row.box for row in by_name.rows(connection, wanted="5")] == [big]
+    assert len(names(db)) == 6
+
+
+def test_a_connection_that_was_left_in_the_middle_is_not_used_again(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.read() as connection:
+        driver: Any = connection.connection.driver_connection
+
+    def interrupted(_events: int) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver.wire, "_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt), db.write() as connection:
+        insert.count(connection, **a_thing("a"))
+    assert driver.closed
+    assert names(db) == []
+
+
+def test_a_connection_that_is_lost_under_what_waits_commits_nothing(fault_postgres: Cluster) -> None:
+    db = Database(fault_postgres.create_database("lost"), pool_size=1)
+    with db.write() as connection:
+        things.create(connection)
+    with pytest.raises(sa.exc.OperationalError), db.write() as connection:
+        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        insert.later(connection, **a_thing("a"))
+        with fault_postgres.connect() as other:
+            other.execute(f"SELECT pg_terminate_backend({own})")
+    assert names(db) == []
+    db.close()
+
+
+def test_a_commit_of_nothing_asks_nothing(db: Database, trips: Trips) -> None:
+    with db.write():
+        pass
+    assert trips == []
