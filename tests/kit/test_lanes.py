@@ -3,8 +3,9 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -183,23 +184,30 @@ class Ledger:
 
 
 def do_at_once(ledger: Ledger, names: list[str]) -> list[object]:
-    """Let a first job hold the lane up until all the others wait; return what each of them was told."""
-    gate, told = threading.Event(), list[object]()
+    """Do some at once, and return what each of them was told."""
+    told = list[object]()
 
     async def run() -> None:
         lane = Lane("test", 1, 100, together=ledger.together)
-        first = asyncio.create_task(lane.run(lambda: gate.wait(5)))
-        await asyncio.sleep(0.05)
-        waiting = [asyncio.create_task(lane.run(functools.partial(ledger.note, name))) for name in names]
-        await asyncio.sleep(0.05)
-        gate.set()
-        told.extend(await asyncio.gather(*waiting, return_exceptions=True))
-        await asyncio.gather(first, return_exceptions=True)
+        told.extend(await held_up(lane, [functools.partial(ledger.note, name) for name in names]))
         lane.close()
         assert lane.inside == 0
 
     in_a_thread(run)
     return told
+
+
+async def held_up(lane: Lane, works: list[Callable[[], str]]) -> list[object]:
+    """Let a job hold a lane up until all the others wait; return what came of those."""
+    gate = threading.Event()
+    first = asyncio.create_task(lane.run(lambda: gate.wait(5)))
+    await asyncio.sleep(0.05)
+    waiting = [asyncio.create_task(lane.run(work)) for work in works]
+    await asyncio.sleep(0.05)
+    gate.set()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(first, return_exceptions=True)
+    return list(told)
 
 
 def test_what_waits_is_done_together_but_not_too_much_of_it() -> None:
@@ -209,6 +217,56 @@ def test_what_waits_is_done_together_but_not_too_much_of_it() -> None:
     assert ledger.kept == names
     sizes = [len(block) for block in ledger.blocks if block]
     assert sizes == [lanes.MOST_TOGETHER, 3]
+
+
+def test_where_there_is_company_the_lane_waits_for_those_who_are_about_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, lingers, came = Ledger(), threading.Event(), threading.Event()
+
+    def linger(_seconds: float) -> None:
+        lingers.set()
+        assert came.wait(5)
+
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(sleep=linger))
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10, together=ledger.together)
+        early = [asyncio.create_task(lane.run(functools.partial(ledger.note, name))) for name in ("first", "second")]
+        await asyncio.to_thread(lingers.wait, 5)
+        late = asyncio.create_task(lane.run(functools.partial(ledger.note, "late")))
+        await asyncio.sleep(0)
+        came.set()
+        await asyncio.gather(*early, late)
+        lane.close()
+
+    in_a_thread(run)
+    assert [block for block in ledger.blocks if block] == [["first", "second", "late"]]
+
+
+def test_who_comes_alone_is_not_kept_waiting_but_for_the_first_after_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, lingered = Ledger(), list[str]()
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(sleep=lambda _seconds: lingered.append("lingered")))
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10, together=ledger.together)
+        for name in ("alone", "alone again"):
+            assert await lane.run(functools.partial(ledger.note, name)) == name
+        assert lingered == []
+        await held_up(lane, [functools.partial(ledger.note, name) for name in ("one", "other")])
+        lingered.clear()
+        assert await lane.run(functools.partial(ledger.note, "after them")) == "after them"
+        assert lingered == ["lingered"]
+        assert await lane.run(functools.partial(ledger.note, "much later")) == "much later"
+        assert lingered == ["lingered"]
+        lane.close()
+
+    in_a_thread(run)
+
+
+def test_a_full_commit_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    lingered = list[str]()
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(sleep=lambda _seconds: lingered.append("lingered")))
+    do_at_once(Ledger(), [str(n) for n in range(lanes.MOST_TOGETHER)])
+    assert lingered == []
 
 
 def test_nobody_gets_an_answer_before_all_of_it_is_committed() -> None:

@@ -14,6 +14,7 @@ import contextvars
 import functools
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
@@ -30,6 +31,7 @@ R = TypeVar("R")
 GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
 AT_REST_AFTER = 2.0  # seconds without work
 MOST_TOGETHER = 16  # in one commit: nobody else writes meanwhile
+LINGERS = 0.0005  # seconds, for those who are about to come
 
 
 class Overloaded(Exception):
@@ -56,11 +58,13 @@ class Lane:
 
         Where the lane `gives_way`, the system runs other threads first when cores are short. `at_rest` is called in a
         thread that has had nothing to do for AT_REST_AFTER seconds, if nothing is inside then. What waits is done
-        `together` (Database.together), and nobody gets an answer before all of it is committed.
+        `together` (Database.together), and nobody gets an answer before all of it is committed; like PostgreSQL with
+        its `commit_delay`, the lane waits LINGERS seconds for more, where there is company.
         """
         self._gives_way = gives_way
         self._at_rest = at_rest
         self._together, self._most_together = (nullcontext, 1) if together is None else (together, MOST_TOGETHER)
+        self._had_company = False
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._most = threads + most_waiting
         self.inside = 0
@@ -98,7 +102,8 @@ class Lane:
         if self._gives_way and sys.platform == "linux":  # elsewhere this would be the whole process
             os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
         while (job := self._next()) is not None:
-            job.loop.call_soon_threadsafe(_settle, self._do_together([job, *self._waiting()]))
+            jobs = [job] if self._most_together == 1 else [job, *self._company()]
+            job.loop.call_soon_threadsafe(_settle, self._do_together(jobs))
 
     def _do_together(self, jobs: "list[_Job]") -> "list[_Done]":
         try:
@@ -118,8 +123,19 @@ class Lane:
                     self._at_rest()
         return self._queue.get()
 
+    def _company(self) -> "list[_Job]":
+        """Take what else waits already, and what comes in a moment, if the last ones had company or this one has.
+
+        Who comes alone is not kept waiting. Elsewhere those who just got their answers would come again while the rest
+        commits, and two halves would commit in turns for ever.
+        """
+        if (self._had_company or self.inside > 1) and self._queue.qsize() < self._most_together - 1:
+            time.sleep(LINGERS)
+        jobs = self._waiting()
+        self._had_company = bool(jobs)
+        return jobs
+
     def _waiting(self) -> "list[_Job]":
-        """Take what else waits already."""
         jobs: list[_Job] = []
         with contextlib.suppress(Empty):
             while len(jobs) < self._most_together - 1:
