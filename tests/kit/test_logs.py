@@ -1,6 +1,12 @@
+import asyncio
+import io
 import json
 import subprocess
 import sys
+import threading
+from typing import Any
+
+from twofold.kit import logs
 
 SCRIPT = """
 import uuid
@@ -29,3 +35,63 @@ def test_the_log_is_one_json_object_a_line_whatever_it_is_told() -> None:
     assert seen["thing"] == "<class 'object'>"
     assert (odd["event"], odd["text"]) == ("odd", "\udc80")
     assert "ValueError" in failed["exception"]
+
+
+AT_ONCE = """
+import asyncio
+import threading
+import structlog
+from twofold.kit import logs
+
+logs.configure()
+log = structlog.get_logger()
+
+
+async def main():
+    log.info("first")
+    log.info("second")
+    await asyncio.to_thread(log.info, "from a thread")
+    log.info("after the last turn")
+
+asyncio.run(main())
+log.info("without a loop")
+"""
+
+
+def test_no_line_is_lost_whether_there_is_an_event_loop_or_not() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, check=True)
+    said = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert sorted(said) == ["after the last turn", "first", "from a thread", "second", "without a loop"]
+    assert said.index("first") < said.index("second")
+
+
+class File(io.BytesIO):
+    """A file that counts how often it is written to."""
+
+    writes = 0
+
+    def write(self, data: Any) -> int:
+        self.writes += 1
+        return super().write(data)
+
+
+def test_the_lines_of_one_turn_of_the_loop_are_written_together_and_those_of_a_thread_at_once() -> None:
+    file, seen = File(), list[tuple[bytes, int]]()
+    lines = logs.JoinedLines(file)
+
+    async def three_then_one() -> None:
+        for line in (b"1", b"2", b"3"):
+            lines.write(line)
+            lines.flush()
+        seen.append((file.getvalue(), file.writes))
+        await asyncio.sleep(0)
+        seen.append((file.getvalue(), file.writes))
+        lines.write(b"4")
+        await asyncio.sleep(0)
+        seen.append((file.getvalue(), file.writes))
+
+    thread = threading.Thread(target=asyncio.run, args=(three_then_one(),))
+    thread.start()
+    thread.join()
+    lines.write(b"5")
+    assert [*seen, (file.getvalue(), file.writes)] == [(b"", 0), (b"123", 1), (b"1234", 2), (b"12345", 3)]

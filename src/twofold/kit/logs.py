@@ -1,8 +1,11 @@
 """Structured logs: one JSON object a line, on standard error; no secret is ever handed to them."""
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
+from typing import BinaryIO, cast
 
 import msgspec
 import structlog
@@ -21,12 +24,44 @@ def configure() -> None:
             structlog.processors.JSONRenderer(_to_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", JoinedLines(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format='{"event": "%(message)s", "level": "%(levelname)s"}'
     )
+
+
+class JoinedLines:
+    """A file to which the lines of one turn of an event loop are written together: each write is a call of the system.
+
+    Lines of other threads, which have no event loop, are written at once.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._held: list[bytes] = []
+        atexit.register(self._write_held)  # those of a loop that was stopped before its next turn
+
+    def write(self, line: bytes) -> None:
+        """Write a line, at the end of this turn."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._file.write(line)
+            return
+        if not self._held:
+            loop.call_soon(self._write_held)
+        self._held.append(line)
+
+    def flush(self) -> None:
+        """Write at once what is not held until the end of a turn."""
+        self._file.flush()
+
+    def _write_held(self) -> None:
+        lines, self._held = self._held, []
+        self._file.write(b"".join(lines))
+        self._file.flush()
 
 
 def _to_json(event: structlog.typing.EventDict, **_: object) -> bytes:
