@@ -159,15 +159,16 @@ def _backup_code(n: int, made: datetime) -> Row:
 
 def _attempt(n: int, at: datetime) -> Row:
     return {
-        "token_hash": digest(crowd.token("signin", n)), "id": crowd.row_id("attempt", n), "user_id": crowd.user_id(n),
-        "account_id": _home(n), "channel": "api", "step": Step.CODE.value, "methods": "pwd", "security_version": 2,
-        "return_to": "", "known_client": None, "mailed": False, "created_at": at, "expires_at": at + LIFE,
+        "token_hash": digest(crowd.token("signin", n)), "id": crowd.recent_id("attempt", n),
+        "user_id": crowd.user_id(n), "account_id": _home(n), "channel": "api", "step": Step.CODE.value,
+        "methods": "pwd", "security_version": 2, "return_to": "", "known_client": None, "mailed": False,
+        "created_at": at, "expires_at": at + LIFE,
     }  # fmt: skip
 
 
 def _session(n: int, at: datetime) -> Row:
     return {
-        "token_hash": digest(crowd.token("session", n)), "id": crowd.row_id("session", n),
+        "token_hash": digest(crowd.token("session", n)), "id": crowd.recent_id("session", n),
         "user_id": crowd.user_id(n), "account_id": _home(n), "security_version": 2, "methods": "pwd otp",
         "channel": "api", "browser": "bench", "address": "127.0.0.1", "authenticated_at": at, "last_seen_at": at,
         "expires_at": at + timedelta(hours=24),

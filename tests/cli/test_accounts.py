@@ -14,7 +14,7 @@ def listed(twofold: Program) -> dict[str, dict[str, object]]:
 def test_what_is_made_is_printed_by_its_id(twofold: Program) -> None:
     made = twofold.done("accounts", "create", "--name", "Acme", "--edition", "standard", "--json").json
     assert list(made) == ["id"]
-    assert UUID(made["id"]).version == 4
+    assert UUID(made["id"]).version == 7
     assert listed(twofold)["Acme"]["edition"] == "standard"
 
 

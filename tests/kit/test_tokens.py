@@ -1,5 +1,7 @@
 import hashlib
 import re
+import time
+import uuid
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +19,14 @@ def test_no_two_tokens_and_ids_are_alike() -> None:
     assert len({tokens.new_id() for _ in range(1000)}) == 1000
 
 
-def test_an_id_is_a_random_uuid() -> None:
-    assert tokens.new_id().version == 4
+def test_an_id_begins_with_its_moment_and_is_random_from_there_on() -> None:
+    before = time.time_ns() // 1_000_000
+    made = [tokens.new_id() for _ in range(200)]
+    after = time.time_ns() // 1_000_000
+    assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert all(before <= one.int >> 80 <= after for one in made)
+    for bit in (*range(62), *range(64, 76)):  # the two between are the variant's
+        assert len({one.int >> bit & 1 for one in made}) == 2
 
 
 @given(st.text(max_size=100))

@@ -50,6 +50,8 @@ def client_address(
     The header counts only when the peer itself is a trusted proxy; whatever stands left of the first stranger was
     written by that stranger.
     """
+    if not forwarded:
+        return peer
     address = peer
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     while hops and _within(address, trusted):
