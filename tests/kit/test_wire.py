@@ -96,25 +96,35 @@ def test_sqlalchemys_own_statements_come_after_what_waits(db: Database) -> None:
 
 
 def test_what_was_not_sent_never_leaves_when_the_block_raises(db: Database, trips: Trips) -> None:
-    with pytest.raises(LookupError), db.write() as connection:
-        insert.later(connection, **a_thing("a"))
-        raise LookupError
+    def give_up() -> None:
+        with db.write() as connection:
+            insert.later(connection, **a_thing("a"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        give_up()
     assert trips == []
     assert names(db) == []
 
 
 def test_an_error_of_what_waited_is_raised_where_it_is_found_out_and_undoes_everything(db: Database) -> None:
-    def twins_then(ask: bool) -> None:
-        with db.write() as connection:
-            insert.later(connection, **a_thing("twin"))
-            insert.later(connection, **a_thing("twin"))
-            if ask:
-                by_name.row(connection, wanted="twin")
-                pytest.fail("it went on")
+    def twins(connection: sa.Connection) -> None:
+        insert.later(connection, **a_thing("twin"))
+        insert.later(connection, **a_thing("twin"))
 
-    for ask in (True, False):
+    def found_by_the_next() -> None:
+        with db.write() as connection:
+            twins(connection)
+            by_name.row(connection, wanted="twin")
+            pytest.fail("it went on")
+
+    def found_by_the_commit() -> None:
+        with db.write() as connection:
+            twins(connection)
+
+    for find_out in (found_by_the_next, found_by_the_commit):
         with pytest.raises(sa.exc.IntegrityError) as failed:
-            twins_then(ask)
+            find_out()
         assert isinstance(failed.value.orig, psycopg.errors.UniqueViolation)
         assert names(db) == []
     with db.write() as connection:
@@ -144,10 +154,14 @@ def test_a_statement_that_waits_twice_is_prepared_once_and_is_known_from_then_on
 
 
 def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(db: Database) -> None:
-    for _ in range(2):
-        with pytest.raises(sa.exc.DataError), db.write() as connection:
+    def fail_before_it() -> None:
+        with db.write() as connection:
             nonsense.later(connection)
             insert.count(connection, **a_thing("never"))
+
+    for _ in range(2):
+        with pytest.raises(sa.exc.DataError):
+            fail_before_it()
     with db.write() as connection:
         insert.count(connection, **a_thing("now"))
     assert names(db) == ["now"]
@@ -194,11 +208,16 @@ def test_a_connection_that_is_lost_under_what_waits_commits_nothing(fault_postgr
     db = Database(fault_postgres.create_database("lost"), pool_size=1)
     with db.write() as connection:
         things.create(connection)
-    with pytest.raises(sa.exc.OperationalError), db.write() as connection:
-        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        insert.later(connection, **a_thing("a"))
-        with fault_postgres.connect() as other:
-            other.execute(f"SELECT pg_terminate_backend({own})")
+
+    def lose_it() -> None:
+        with db.write() as connection:
+            own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            insert.later(connection, **a_thing("a"))
+            with fault_postgres.connect() as other:
+                other.execute(f"SELECT pg_terminate_backend({own})")
+
+    with pytest.raises(sa.exc.OperationalError):
+        lose_it()
     assert names(db) == []
     db.close()
 
