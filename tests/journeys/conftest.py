@@ -15,7 +15,7 @@ from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.server import Server
 from twofold.directory.person import Person
 from twofold.factors.tables import authenticators
-from twofold.kit.tokens import new_id
+from twofold.kit.tokens import random_bytes
 
 
 def now() -> datetime:
@@ -38,7 +38,7 @@ class Town:
         """Make somebody new, in an account of their own."""
         account = self.people.account("Acme", **values.pop("of", {}))
         values.setdefault("name", "Ada Lovelace")
-        email = f"{values.pop('called', 'ada')}-{new_id().hex[:8]}@acme.example"
+        email = f"{values.pop('called', 'ada')}-{random_bytes(4).hex()}@acme.example"
         return self.people.person(email, account=account, **values)
 
     def protected(self, **values: Any) -> tuple[Person, Factor]:

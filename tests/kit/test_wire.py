@@ -167,6 +167,32 @@ def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(db: Da
     assert names(db) == ["now"]
 
 
+def test_what_psycopg_tells_the_database_to_forget_is_prepared_again(db: Database) -> None:
+    def undo(connection: sa.Connection) -> None:
+        with connection.begin_nested() as inner:
+            inner.rollback()
+
+    def drop(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE short_lived ()")
+        connection.exec_driver_sql("DROP TABLE short_lived")
+
+    def fail(connection: sa.Connection) -> None:
+        with pytest.raises(sa.exc.DataError):
+            nonsense.count(connection)
+
+    for turn, forget in enumerate((undo, drop, fail)):
+        with db.read() as connection:
+            driver: Any = connection.connection.driver_connection
+            for _ in range(driver.prepare_threshold + 2):
+                connection.execute(everything)  # psycopg prepares what is often executed
+        with db.write() as connection:
+            forget(connection)
+        with db.write() as connection:
+            connection.execute(everything)
+            assert insert.count(connection, **a_thing(str(turn))) == 1
+    assert names(db) == ["0", "1", "2"]
+
+
 def test_where_names_are_forgotten_none_are_used(db: Database, trips: Trips) -> None:
     with db.read() as connection:
         driver: Any = connection.connection.driver_connection

@@ -220,6 +220,12 @@ class _Impatient(psycopg.Connection[Any]):
         if not self.closed and self.wire.in_transaction:
             super().rollback()
 
+    def _deallocate(self, name: bytes | None) -> Generator[Any, Any, None]:
+        # psycopg deallocates all statements, ours among them, when one that it has prepared may have lost its tables.
+        if name is None:
+            self.wire.forget_names()
+        yield from super()._deallocate(name)
+
     def _poll(self, events: int, seconds: float) -> int:
         line = poll()
         line.register(self.pgconn.socket, events)

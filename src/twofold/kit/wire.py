@@ -94,6 +94,10 @@ class Wire:
         """Drop what was not sent yet: its transaction is undone."""
         self._waiting.clear()
 
+    def forget_names(self) -> None:
+        """Prepare every statement anew: the database is told to forget them."""
+        self._known.clear()
+
     def send(self) -> "list[PGresult]":
         """Send what waits, wait until all of it is answered, and return what came of each.
 
