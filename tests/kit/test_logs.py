@@ -53,7 +53,7 @@ async def main():
     await asyncio.to_thread(log.info, "from a thread")
     log.info("after the last turn")
 
-asyncio.run(main())
+asyncio.new_event_loop().run_until_complete(main())
 log.info("without a loop")
 """
 

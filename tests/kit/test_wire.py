@@ -248,6 +248,18 @@ def test_a_connection_that_is_lost_under_what_waits_commits_nothing(fault_postgr
     db.close()
 
 
+def test_a_connection_that_was_hung_up_on_at_rest_is_left_and_nobody_notices(fault_postgres: Cluster) -> None:
+    db = Database(fault_postgres.create_database("restarted"), pool_size=1)
+    with db.write() as connection:
+        things.create(connection)
+    fault_postgres.stop()
+    fault_postgres.start()
+    with db.write() as connection:
+        insert.later(connection, **a_thing("a"))
+    assert names(db) == ["a"]
+    db.close()
+
+
 def test_a_commit_of_nothing_asks_nothing(db: Database, trips: Trips) -> None:
     with db.write():
         pass
