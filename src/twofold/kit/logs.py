@@ -60,8 +60,9 @@ class JoinedLines:
 
     def _write_held(self) -> None:
         lines, self._held = self._held, []
-        self._file.write(b"".join(lines))
-        self._file.flush()
+        if lines:
+            self._file.write(b"".join(lines))
+            self._file.flush()
 
 
 def _to_json(event: structlog.typing.EventDict, **_: object) -> bytes:

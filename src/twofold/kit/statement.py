@@ -25,7 +25,7 @@ WIRE = "twofold_wire"
 
 # For PostgreSQL: parameters whose types SQLAlchemy does not write into the text, and those that are sent as they are.
 UNTOLD = {sa.LargeBinary: types["bytea"].oid, sa.Boolean: types["bool"].oid}
-IN_BINARY = (sa.LargeBinary, sa.Uuid)
+IN_BINARY = (sa.LargeBinary, sa.Uuid, sa.DateTime)
 
 
 class Statement:
@@ -157,7 +157,8 @@ def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> 
     counted = compiled if compiled.positional else _counted(statement, dialect, columns_stored)
     bound = {name: parameter for parameter, name in counted.bind_names.items()}
     order = [_parameter(name, bound[name], dialect) for name in counted.positiontup or ()]
-    wired = None if compiled is counted else _wired(str(counted).encode(), [bound[p.name].type for p in order])
+    kinds = [_as_stored(bound[parameter.name].type, dialect) for parameter in order]
+    wired = None if compiled is counted else _wired(str(counted).encode(), kinds)
     columns = list(getattr(statement, "exported_columns", ()))  # a mere text has none
     taken = [_from_driver(column.type, dialect) for column in columns]
     shape: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc] # noqa: PYI024 - known only now
@@ -180,6 +181,10 @@ def _wired(text: bytes, kinds: Sequence[sa.types.TypeEngine[Any]]) -> Text:
 def _parameter(name: str, bound: Any, dialect: sa.Dialect) -> _Parameter:
     default = None if bound.required else bound.value
     return _Parameter(name, bound.key, default, _to_driver(bound.type, dialect))
+
+
+def _as_stored(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+    return kind.load_dialect_impl(dialect) if isinstance(kind, sa.types.TypeDecorator) else kind
 
 
 def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Turn | None:
