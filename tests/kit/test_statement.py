@@ -92,6 +92,19 @@ def test_it_may_be_spelled_differently_for_each_database(db: Database, listened:
         assert by_name.row(connection, wanted="new").count == 7
 
 
+def test_what_is_asked_ahead_is_done_before_the_next_and_what_comes_later_before_the_end(
+    db: Database, listened: list[str]
+) -> None:
+    with db.write() as connection:
+        insert.later(connection, **a_thing("one"))
+        raised = raise_count.ahead(connection, of="one", moment=MOMENT)
+        assert by_name.row(connection, wanted="one").count == 1
+        assert raised() == [(1, MOMENT)]
+        insert.later(connection, **a_thing("two"))
+    with db.read() as connection:
+        assert by_name.row(connection, wanted="two").name == "two"
+
+
 def test_errors_are_sqlalchemys_own_and_undo_the_write(db: Database, listened: list[str]) -> None:
     def store_twins() -> None:
         with db.write() as connection:

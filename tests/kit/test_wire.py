@@ -264,3 +264,38 @@ def test_a_commit_of_nothing_asks_nothing(db: Database, trips: Trips) -> None:
     with db.write():
         pass
     assert trips == []
+
+
+def test_what_is_asked_ahead_goes_with_the_next_and_is_there_afterwards(db: Database, trips: Trips) -> None:
+    with db.write() as connection:
+        first = rename.ahead(connection, of="nobody", new="x")
+        insert.later(connection, **a_thing("a"))
+        found = by_name.ahead(connection, wanted="a")
+        assert trips == []
+        assert by_name.rows(connection, wanted="b") == []
+        assert trips == [["BEGIN", "UPDATE", "INSERT", "SELECT", "SELECT"]]
+        assert [row.name for row in found()] == ["a"]
+        assert first() == []
+    assert trips == [["BEGIN", "UPDATE", "INSERT", "SELECT", "SELECT"], ["COMMIT"]]
+
+
+def test_what_is_asked_ahead_and_looked_at_first_goes_by_itself(db: Database, trips: Trips) -> None:
+    with db.read() as connection:
+        found = by_name.ahead(connection, wanted="a")
+        assert trips == []
+        assert found() == found() == []
+    assert trips == [["SELECT"]]
+
+
+def test_an_error_of_what_was_asked_ahead_is_sqlalchemys_own_and_what_came_after_was_not_executed(db: Database) -> None:
+    def ask_ahead(connection: sa.Connection) -> Any:
+        wrong = nonsense.ahead(connection)
+        return wrong, by_name.ahead(connection, wanted="a")
+
+    with db.read() as connection:
+        wrong, after = ask_ahead(connection)
+        with pytest.raises(sa.exc.DataError):
+            wrong()
+        with pytest.raises(sa.exc.OperationalError, match="not executed"):
+            after()
+        assert by_name.rows(connection, wanted="a") == []

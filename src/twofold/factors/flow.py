@@ -3,7 +3,7 @@
 A try is charged before anything is compared, in the same transaction, and the charge is committed with the refusal.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
@@ -74,13 +74,15 @@ def prove(
     The caller commits whatever comes out: a refusal has been charged. Who waited here while the user's factors changed
     was not compared with what they have now: that is no wrong code, and must lock nobody.
     """
-    charged = lockouts.charge(connection, person)
+    charge = lockouts.charge(connection, person)
+    rows = records.authenticators_of(connection, person.id) if isinstance(proof, AppCode) else ()
+    charged = charge()
     if charged is None:
         return Locked(lockouts.counts(connection, person.id).final)
     outcome: Passed | WrongCode | UsedCode | SpentBackupCode
     match proof:
         case AppCode():
-            outcome = _check_app_code(house, connection, person, proof, charged, at)
+            outcome = _check_app_code(house, connection, person, rows, proof, charged, at)
         case BackupCode():
             outcome = _spend_backup_code(connection, person, proof, charged, at)
         case _:
@@ -146,11 +148,11 @@ def _check_app_code(
     house: House,
     connection: sa.Connection,
     person: Person,
+    rows: Sequence[AnyRow],
     proof: AppCode,
     charged: Counts,
     at: datetime,
 ) -> Passed | WrongCode | UsedCode:
-    rows = records.authenticators_of(connection, person.id)
     verdicts = [(row, verdict) for row in rows if (verdict := _judge(house, row, proof.digits, at)) is not None]
     if len(verdicts) < len(rows):
         _note_unreadable(connection, person, {row.id for row in rows} - {row.id for row, _ in verdicts}, at)

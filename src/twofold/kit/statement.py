@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg.adapt import PyFormat
 from psycopg.postgres import types
 
-from twofold.kit.wire import Text, Wire
+from twofold.kit.wire import Answer, Text, Wire
 
 Turn = Callable[[Any], Any]
 
@@ -52,12 +52,20 @@ class Statement:
         """Execute, and return how many rows were stored, changed or deleted."""
         return _execute(connection, self._prepared_for(connection.dialect, values), values).changed
 
-    def later(self, connection: sa.Connection, **values: Any) -> None:
-        """Execute before the next statement or the commit, whose way to the database it shares (kit.wire).
+    def ahead(self, connection: sa.Connection, **values: Any) -> Callable[[], list[Any]]:
+        """Execute before the next statement, whose way it shares (kit.wire), and return how to get the rows.
 
-        For what is part of a transaction and has no outcome that anybody looks at: its error comes with theirs.
+        Its error is raised by whichever finds it out.
         """
-        _execute(connection, self._prepared_for(connection.dialect, values), values, at_once=False)
+        prepared = self._prepared_for(connection.dialect, values)
+        outcome = _execute(connection, prepared, values)
+        return lambda: [prepared.row(row) for row in outcome.rows]
+
+    def later(self, connection: sa.Connection, **values: Any) -> None:
+        """Execute before the next statement or the commit, whose way it shares; nobody looks at the outcome."""
+        outcome = _execute(connection, self._prepared_for(connection.dialect, values), values)
+        if isinstance(outcome, _Asked) and not outcome.answer.wire.in_transaction:
+            outcome.wait()  # no commit would take it along
 
     def _prepared_for(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
         prepared = self._prepared.get(dialect.name)
@@ -67,44 +75,59 @@ class Statement:
         return prepared
 
 
-class _Outcome(NamedTuple):
-    """What comes of a statement."""
+class _Came(NamedTuple):
+    """What came of a statement."""
 
     rows: Sequence[Any]
     changed: int
 
 
-NOTHING = _Outcome((), 0)
+class _Asked(NamedTuple):
+    """A statement on its way to PostgreSQL; whoever looks at what came of it waits for that."""
+
+    connection: sa.Connection
+    prepared: "_Prepared"
+    parameters: Sequence[Any]
+    answer: Answer
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        self.wait()
+        return self.answer.rows if self.prepared.taken else ()
+
+    @property
+    def changed(self) -> int:
+        self.wait()
+        return self.answer.changed
+
+    def wait(self) -> None:
+        try:
+            self.answer.wait()
+        except Exception as error:
+            _raise(error, self.connection, self.prepared, self.parameters)
+            raise
 
 
-def _execute(
-    connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any], *, at_once: bool = True
-) -> _Outcome:
+def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Came | _Asked:
     if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
         result = connection.exec_driver_sql(prepared.text, prepared.named(values), {"preserve_rowcount": True})
-        return _Outcome(result.fetchall() if result.returns_rows else (), result.rowcount)
+        return _Came(result.fetchall() if result.returns_rows else (), result.rowcount)
     parameters = prepared.parameters(values)
     try:
         if prepared.wired is not None:
-            return _send(connection, prepared, prepared.wired, parameters, at_once=at_once)
+            wire: Wire = connection.info.get(WIRE) or _find_wire(connection)
+            return _Asked(connection, prepared, parameters, wire.take(prepared.wired, parameters))
         cursor = connection.info.get(CURSOR) or _open_cursor(connection)
         cursor.execute(prepared.text, parameters)
-        return _Outcome(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
+        return _Came(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
     except Exception as error:
-        # Raises SQLAlchemy's own error in the place of the driver's, and takes a lost connection out of the pool.
-        connection._handle_dbapi_exception(error, prepared.text, parameters, None, None)  # noqa: SLF001 - the same
+        _raise(error, connection, prepared, parameters)
         raise
 
 
-def _send(
-    connection: sa.Connection, prepared: "_Prepared", text: Text, parameters: Sequence[Any], *, at_once: bool
-) -> _Outcome:
-    wire: Wire = connection.info.get(WIRE) or _find_wire(connection)
-    if not at_once:
-        wire.take(text, parameters)
-        return NOTHING
-    result = wire.ask(text, parameters)
-    return _Outcome(wire.rows_of(result) if prepared.taken else (), result.command_tuples or 0)
+def _raise(error: Exception, connection: sa.Connection, prepared: "_Prepared", parameters: Sequence[Any]) -> None:
+    """Raise SQLAlchemy's own error in the place of the driver's, and take a lost connection out of the pool."""
+    connection._handle_dbapi_exception(error, prepared.text, tuple(parameters), None, None)  # noqa: SLF001 - none is public
 
 
 def _open_cursor(connection: sa.Connection) -> Any:

@@ -35,12 +35,49 @@ class Text(NamedTuple):
 COMMIT = Text(b"commit", b"COMMIT")
 
 
+class Answer:
+    """What comes of a statement; it has to be waited for before anybody looks."""
+
+    __slots__ = ("result", "wire")
+
+    def __init__(self, wire: "Wire") -> None:
+        self.wire = wire
+        self.result: PGresult | None = None
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows that came back."""
+        return self.wire.rows_of(self._arrived())
+
+    @property
+    def changed(self) -> int:
+        """How many rows were stored, changed or deleted."""
+        return self._arrived().command_tuples or 0
+
+    def wait(self) -> None:
+        """Wait for it; that sends off what waits.
+
+        Raises:
+            psycopg.Error: this one failed, or one before it, so that it was not executed.
+
+        """
+        if self.result is None:
+            self.wire.send()
+        self._arrived()
+
+    def _arrived(self) -> "PGresult":
+        if self.result is None:
+            raise psycopg.OperationalError("a statement before this one failed: it was not executed")
+        return self.result
+
+
 class _Waiting(NamedTuple):
-    """A statement that was not sent yet, its values as they are sent."""
+    """A statement that was not sent yet, its values as they are sent, and where its answer is to go."""
 
     text: Text
     values: "Sequence[Buffer | None]"
     formats: Sequence[int]
+    answer: Answer
 
 
 class Wire:
@@ -58,24 +95,15 @@ class Wire:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction was begun, even if the database does not know yet."""
-        return bool(self._waiting) or self._pgconn.transaction_status != pq.TransactionStatus.IDLE
+        begun = bool(self._waiting) and self._waiting[0].text.begins
+        return begun or self._pgconn.transaction_status != pq.TransactionStatus.IDLE
 
-    def take(self, text: Text, values: Sequence[Any] = ()) -> None:
-        """Take a statement along when something is sent next; at once, if it is in no transaction."""
-        alone = not (text.begins or self.in_transaction)
-        self._waiting.append(_Waiting(text, self._adapt.dump_sequence(values, text.formats), self._adapt.formats or ()))
-        if alone:
-            self.send()
-
-    def ask(self, text: Text, values: Sequence[Any]) -> "PGresult":
-        """Send a statement, after those that wait, and return what came of it.
-
-        Raises:
-            psycopg.Error: the first of them that failed; those after it were not executed.
-
-        """
-        self._waiting.append(_Waiting(text, self._adapt.dump_sequence(values, text.formats), self._adapt.formats or ()))
-        return self.send()[-1]
+    def take(self, text: Text, values: Sequence[Any] = ()) -> Answer:
+        """Take a statement along when something is sent next."""
+        answer = Answer(self)
+        dumped = self._adapt.dump_sequence(values, text.formats)
+        self._waiting.append(_Waiting(text, dumped, self._adapt.formats or (), answer))
+        return answer
 
     def rows_of(self, result: "PGresult") -> list[tuple[Any, ...]]:
         """Turn the rows of a result into Python's values."""
@@ -98,48 +126,46 @@ class Wire:
         """Prepare every statement anew: the database is told to forget them."""
         self._known.clear()
 
-    def send(self) -> "list[PGresult]":
-        """Send what waits, wait until all of it is answered, and return what came of each.
+    def send(self) -> None:
+        """Send what waits, and wait until all of it is answered.
 
         Raises:
             psycopg.Error: the first that failed; those after it were not executed.
 
         """
         if not self._waiting:
-            return []
+            return
         waiting, self._waiting = self._waiting, []
         try:
             self._pgconn.enter_pipeline_mode()
             sent = self._write(waiting)
-            answers = self._read(len(sent))
+            results = self._read(len(sent))
             self._pgconn.exit_pipeline_mode()
         except BaseException:
             self._pgconn.finish()  # nobody knows how far it came
             raise
-        results = []
-        for prepared, answer in zip(sent, answers, strict=True):
-            if answer.status == pq.ExecStatus.FATAL_ERROR:
-                raise error_from_result(answer, self._connection.info.encoding)
-            if prepared is None:
-                results.append(answer)
+        for (name, answer), result in zip(sent, results, strict=True):
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise error_from_result(result, self._connection.info.encoding)
+            if answer is None:
+                self._known.add(name)
             else:
-                self._known.add(prepared)
-        return results
+                answer.result = result
 
-    def _write(self, waiting: Sequence[_Waiting]) -> list[bytes | None]:
-        """Hand statements to libpq; return what will be answered, in order: the name of one to prepare, or None."""
+    def _write(self, waiting: Sequence[_Waiting]) -> list[tuple[bytes, Answer | None]]:
+        """Hand statements to libpq; return what will be answered, in order: that one was prepared, or what it found."""
         # A pooler that lends its connections by the transaction forgets names: nothing is prepared then (kit.patience).
         by_name = self._connection.prepare_threshold is not None
-        sent: list[bytes | None] = []
-        for text, values, formats in waiting:
+        sent: list[tuple[bytes, Answer | None]] = []
+        for text, values, formats, answer in waiting:
             if not by_name:
                 self._pgconn.send_query_params(text.text, values, text.types, formats)
             else:
-                if text.name not in self._known and text.name not in sent:
+                if text.name not in self._known and (text.name, None) not in sent:
                     self._pgconn.send_prepare(text.name, text.text, text.types)
-                    sent.append(text.name)
+                    sent.append((text.name, None))
                 self._pgconn.send_query_prepared(text.name, values, formats)
-            sent.append(None)
+            sent.append((text.name, answer))
         self._pgconn.pipeline_sync()
         while self._pgconn.flush():  # more than the socket takes: the database may wait for us to listen
             if self._ready(POLLIN | POLLOUT) & POLLIN:
@@ -147,18 +173,18 @@ class Wire:
         return sent
 
     def _read(self, count: int) -> "list[PGresult]":
-        answers = []
+        results = []
         for _ in range(count):
-            answers.append(self._next())
+            results.append(self._next())
             self._pgconn.get_result()  # None: there is one for each
         self._next()  # the mark behind the last
-        return answers
+        return results
 
     def _next(self) -> "PGresult":
         while self._pgconn.is_busy():
             self._ready(POLLIN)
             self._pgconn.consume_input()
-        answer = self._pgconn.get_result()
-        if answer is None:
+        result = self._pgconn.get_result()
+        if result is None:
             raise psycopg.OperationalError("the database ended the conversation")
-        return answer
+        return result

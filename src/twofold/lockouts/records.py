@@ -1,6 +1,6 @@
 """The statements of attempt budgets: each charge is one conditional UPDATE (or upsert), never read-then-write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -190,10 +190,10 @@ _charge_mail = {
 _mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindparam("of_user"))
 
 
-def charge(connection: sa.Connection, user_id: UUID) -> Counts | None:
-    """Charge one try to a user's second factor; None when it is locked (or was never opened)."""
-    row = _charge.row(connection, of_user=user_id)
-    return None if row is None else Counts(*row)
+def charge(connection: sa.Connection, user_id: UUID) -> Callable[[], Counts | None]:
+    """Charge one try to a user's second factor, ahead; what comes of it is None when it is locked (or never opened)."""
+    rows = _charge.ahead(connection, of_user=user_id)
+    return lambda: next((Counts(*row) for row in rows()), None)
 
 
 def give_back(connection: sa.Connection, user_id: UUID) -> None:

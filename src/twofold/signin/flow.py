@@ -258,10 +258,12 @@ def _prove_password(
     at: datetime,
 ) -> lockouts.Proved | BeginRefused:
     with house.db.read() as connection:
-        url = directory.sso_url(connection, given.email)
+        elsewhere = directory.sso_url_ahead(connection, given.email)
+        found = lockouts.find(connection, given.email, given.client, at)
+        url = elsewhere()
     if url is not None:
         return SsoElsewhere(url)
-    proved = lockouts.prove_password(house, given.email, given.password, given.client, at)
+    proved = lockouts.prove_password_of(house, found, given.password, at)
     if isinstance(proved, lockouts.WrongPassword):
         with house.db.write() as connection:
             _refused(connection, directory.whose(connection, given.email), "password_wrong", visitor, at)
