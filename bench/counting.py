@@ -51,7 +51,7 @@ class Counting:
         verb = statement.partition(" ")[0]
         if verb == "BEGIN":
             connection.info[IN_TRANSACTION] = True
-        elif _in_request.get() and verb != "PRAGMA":
+        elif _in_request.get() and verb not in ("PRAGMA", "SET"):
             self._texts[statement] += 1
             self._commits += verb != "SELECT" and IN_TRANSACTION not in connection.info  # a transaction of its own
 

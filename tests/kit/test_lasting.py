@@ -1,4 +1,7 @@
-"""What a power cut may undo and what it may not: SQLite waits for the disk at each commit that is to last."""
+"""What a power cut may undo and what it may not: SQLite waits for the disk at each commit that is to last.
+
+Of PostgreSQL see tests/production/test_silent_replica.py.
+"""
 
 from collections.abc import Iterator
 
@@ -72,5 +75,5 @@ def test_what_need_not_last_is_committed_and_undone_like_anything_else(db: Datab
 def test_a_single_statement_is_there_at_once(db: Database) -> None:
     with db.write_one() as connection:
         connection.execute(things.insert(), {"name": "at once"})
-        assert names(db) == {"at once"}
+    assert names(db) == {"at once"}
     assert names(db) == {"at once"}

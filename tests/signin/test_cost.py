@@ -29,7 +29,7 @@ def counted(db: Database) -> Iterator[list[str]]:
         verb = text.partition(" ")[0]
         if verb == "BEGIN":
             in_transaction = True
-        elif verb != "PRAGMA":
+        elif verb not in ("PRAGMA", "SET"):
             heard.append(verb)
             if verb != "SELECT" and not in_transaction:
                 heard.append("COMMIT")

@@ -37,6 +37,14 @@ _begin_snapshot = Statement(
 SQLITE_CONNECTIONS = 32
 LASTING = "twofold_lasting"  # beside a connection to SQLite: whether it waits for the disk when it commits
 
+# A transaction that need not last is there for everybody at once, but neither disk nor replica is waited for. On SQLite
+# the connection is told before (`write`, `write_one`); on PostgreSQL a statement says so, beside whatever it returns.
+NEED_NOT_LAST: dict[str, list[sa.ColumnElement[str]]] = {
+    "postgresql": [sa.literal_column("set_config('synchronous_commit', 'off', true)").label("need_not_last")],
+    "sqlite": [],
+}
+_need_not_last = Statement({"postgresql": sa.text("SET LOCAL synchronous_commit TO OFF")})
+
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,8 +139,8 @@ class Database:
     def write(self, *, lasting: bool = True) -> Iterator[sa.Connection]:
         """Open a transaction that commits at the end of the block and rolls back when the block raises.
 
-        What is not `lasting` may be gone after a power cut, though never because a process was killed: SQLite then
-        commits without waiting for the disk.
+        What is not `lasting` is committed without waiting for the disk. It may be gone after a power cut, or when a
+        replica takes over, but never because a process of ours was killed.
 
         Raises:
             ComesToWrite: here is only reading.
@@ -144,6 +152,8 @@ class Database:
             return
         with self._writer(lasting=lasting) as connection, connection.begin():
             _begin.later(connection)  # drivers and pools begin nothing by themselves: reads stand alone
+            if not lasting and self._queue is None:
+                _need_not_last.later(connection)
             yield connection
 
     @contextmanager
@@ -172,7 +182,10 @@ class Database:
 
     @contextmanager
     def write_one(self) -> Iterator[sa.Connection]:
-        """Lend a connection for a single statement that is a transaction of its own, and not a lasting one."""
+        """Lend a connection for a single statement that is a transaction of its own, and not a lasting one.
+
+        On PostgreSQL it has to return NEED_NOT_LAST.
+        """
         if (shared := self._shared.connection) is not None:
             with self._shared.part():
                 yield shared

@@ -198,7 +198,7 @@ def _wired(text: bytes, kinds: Sequence[sa.types.TypeEngine[Any]]) -> Text:
     name = blake2b(text, digest_size=16).hexdigest().encode()
     oids = [next((oid for untold, oid in UNTOLD.items() if isinstance(kind, untold)), 0) for kind in kinds]
     formats = [PyFormat.BINARY if isinstance(kind, IN_BINARY) else PyFormat.TEXT for kind in kinds]
-    return Text(name, text, oids, formats, begins=text.startswith(b"BEGIN"))
+    return Text(name, text, oids, formats, begins=text.startswith((b"BEGIN", b"SET LOCAL")))
 
 
 def _parameter(name: str, bound: Any, dialect: sa.Dialect) -> _Parameter:

@@ -29,7 +29,7 @@ class Text(NamedTuple):
     text: bytes
     types: Sequence[int] = ()  # of the parameters: their oids, or 0 where the text tells
     formats: Sequence[PyFormat] = ()
-    begins: bool = False  # a transaction
+    begins: bool = False  # a transaction, or says how it is to be
 
 
 COMMIT = Text(b"commit", b"COMMIT")
@@ -112,7 +112,7 @@ class Wire:
 
     def commit(self) -> None:
         """Commit, and send what waits on the way; where one of it fails, nothing is committed."""
-        if len(self._waiting) == 1 and self._waiting[0].text.begins:
+        if all(waiting.text.begins for waiting in self._waiting):
             self.forget()  # nothing was done in it
         if self.in_transaction:
             self.take(COMMIT)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
+from twofold.kit.db import INSERTS, NEED_NOT_LAST, AnyRow, UtcTime, upsert
 from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
@@ -80,7 +80,7 @@ _charge_password = Statement(
             | (_throttle.forget_at <= _at)
             | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
         )
-        .returning(_throttle.wrong)
+        .returning(_throttle.wrong, *NEED_NOT_LAST[name])
         for name, insert in INSERTS.items()
     }
 )
