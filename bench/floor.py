@@ -40,7 +40,7 @@ def measured(seconds: float) -> list[Floor]:
 
 def measure_all(seconds: float) -> list[Floor]:
     """Measure libsodium, and the library that serves where that is another."""
-    argon2id.keep_memory()  # as the server does
+    argon2id.keep_memory(2)  # as the server does
     serving = argon2id.quickest(MEMORY_KIB, PASSES)
     libraries = {library.name: library for library in (Libsodium(), serving)}
     return [

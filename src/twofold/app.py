@@ -154,7 +154,7 @@ def build_app(
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     logs.configure()
-    argon2id.keep_memory()
+    argon2id.keep_memory(_password_threads())
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()
@@ -166,12 +166,11 @@ def from_environment() -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
-    cores = os.cpu_count() or 1
     quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
     leaving.say_so_first(house.settings.leave_notice)
     app.state.lanes = Lanes(
         quick_threads=quick_threads,
-        password_threads=max(2, cores),
+        password_threads=_password_threads(),
         passwords_at_rest=argon2id.give_memory_back,
         together=house.db.together if house.settings.on_sqlite else None,
     )
@@ -186,6 +185,10 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.lanes.close()
         house.db.close()
         await asyncio.to_thread(tracing.tools(house.settings).end)
+
+
+def _password_threads() -> int:
+    return max(2, os.cpu_count() or 1)
 
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:

@@ -299,3 +299,16 @@ def test_an_error_of_what_was_asked_ahead_is_sqlalchemys_own_and_what_came_after
         with pytest.raises(sa.exc.OperationalError, match="not executed"):
             after()
         assert by_name.rows(connection, wanted="a") == []
+
+
+def test_what_was_never_sent_is_not_sent_on_a_connection_that_is_somebody_elses_by_now(
+    db: Database, trips: Trips
+) -> None:
+    with db.read() as connection:
+        found = by_name.ahead(connection, wanted="a")
+    with db.write() as connection:
+        insert.later(connection, **a_thing("a"))
+        with pytest.raises(sa.exc.OperationalError, match="not executed"):
+            found()
+        assert trips == []
+    assert names(db) == ["a"]

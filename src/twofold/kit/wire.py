@@ -38,10 +38,11 @@ COMMIT = Text(b"commit", b"COMMIT")
 class Answer:
     """What comes of a statement; it has to be waited for before anybody looks."""
 
-    __slots__ = ("result", "wire")
+    __slots__ = ("result", "waits", "wire")
 
     def __init__(self, wire: "Wire") -> None:
         self.wire = wire
+        self.waits = True  # it was neither sent nor dropped
         self.result: PGresult | None = None
 
     @property
@@ -58,16 +59,16 @@ class Answer:
         """Wait for it; that sends off what waits.
 
         Raises:
-            psycopg.Error: this one failed, or one before it, so that it was not executed.
+            psycopg.Error: this one failed, or one before it, or it was dropped: the last two were not executed.
 
         """
-        if self.result is None:
+        if self.waits:  # else the connection may be somebody else's by now
             self.wire.send()
         self._arrived()
 
     def _arrived(self) -> "PGresult":
         if self.result is None:
-            raise psycopg.OperationalError("a statement before this one failed: it was not executed")
+            raise psycopg.OperationalError("not executed: a statement before it failed, or nobody sent it")
         return self.result
 
 
@@ -120,7 +121,7 @@ class Wire:
 
     def forget(self) -> None:
         """Drop what was not sent yet: its transaction is undone."""
-        self._waiting.clear()
+        self._waiting_no_more()
 
     def forget_names(self) -> None:
         """Prepare every statement anew: the database is told to forget them."""
@@ -135,7 +136,7 @@ class Wire:
         """
         if not self._waiting:
             return
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting_no_more()
         try:
             self._pgconn.enter_pipeline_mode()
             sent = self._write(waiting)
@@ -151,6 +152,12 @@ class Wire:
                 self._known.add(name)
             else:
                 answer.result = result
+
+    def _waiting_no_more(self) -> list[_Waiting]:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.answer.waits = False
+        return waiting
 
     def _write(self, waiting: Sequence[_Waiting]) -> list[tuple[bytes, Answer | None]]:
         """Hand statements to libpq; return what will be answered, in order: that one was prepared, or what it found."""
