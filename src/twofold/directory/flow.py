@@ -257,11 +257,6 @@ def whose(connection: sa.Connection, email: str) -> tuple[UUID, UUID] | None:
 
 def sso_url(connection: sa.Connection, email: str) -> str | None:
     """Return where somebody with this address signs in when its domain belongs to single sign-on."""
-    return sso_url_ahead(connection, email)()
-
-
-def sso_url_ahead(connection: sa.Connection, email: str) -> Callable[[], str | None]:
-    """Ask for that ahead of the next statement, and return how to get it afterwards."""
     return records.sso_url_of_domain(connection, domain_of(email))
 
 

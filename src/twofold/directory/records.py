@@ -1,6 +1,6 @@
 """The statements of the directory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -96,10 +96,10 @@ def people_of(connection: sa.Connection, account_id: UUID | None) -> list[Person
     return [Person(*row) for row in connection.execute(query.order_by(users.c.name_key, users.c.id))]
 
 
-def sso_url_of_domain(connection: sa.Connection, domain: str) -> Callable[[], str | None]:
-    """Ask ahead where the users of a domain sign in, when an account with single sign-on owns it."""
-    rows = _sso_by_domain.ahead(connection, domain=domain)
-    return lambda: next((row.sso_url for row in rows()), None)
+def sso_url_of_domain(connection: sa.Connection, domain: str) -> str | None:
+    """Return where the users of a domain sign in, when an account with single sign-on owns it."""
+    row = _sso_by_domain.row(connection, domain=domain)
+    return None if row is None else row.sso_url
 
 
 def account(connection: sa.Connection, account_id: UUID, *, lock: bool = False) -> AnyRow | None:

@@ -50,15 +50,6 @@ class Helper(NamedTuple):
     email: str
 
 
-class Found(NamedTuple):
-    """Whom an address and a client stand for, if anybody, and the wrong codes of theirs."""
-
-    email: str
-    person: Person | None
-    known_client: bytes | None
-    counts: Counts
-
-
 class NotYourself(msgspec.Struct, frozen=True):
     """Nobody unlocks or resets themselves."""
 
@@ -74,27 +65,15 @@ class Unlocked(msgspec.Struct, frozen=True):
 def prove_password(
     house: House, email: str, password: str, client: str | None, at: datetime
 ) -> Proved | WrongPassword | Wait:
-    """Find whom an address stands for, and check their password."""
-    with house.db.read() as connection:
-        found = find(connection, email, client, at)
-    return prove_password_of(house, found, password, at)
-
-
-def find(connection: sa.Connection, email: str, client: str | None, at: datetime) -> Found:
-    """Find whom an address stands for, and whether this client has completed a sign-in of theirs before."""
-    client_hash = digest(client or "")
-    person, known, counts = records.person_and_client(connection, email_key(email), client_hash, at)
-    return Found(email, person, client_hash if known else None, counts)
-
-
-def prove_password_of(house: House, found: Found, password: str, at: datetime) -> Proved | WrongPassword | Wait:
     """Check a password: the only place where one is.
 
     The try is charged and committed before the hash is computed, and somebody who does not exist costs the same work.
     A client that has completed a sign-in of this user before has a count of its own.
     """
-    email, person, known_client, counts = found
-    throttle = _throttle_of(email, known_client, person)
+    client_hash = digest(client or "")
+    with house.db.read() as connection:
+        person, known, counts = records.person_and_client(connection, email_key(email), client_hash, at)
+    throttle = _throttle_of(email, client_hash if known else None, person)
     with house.db.write_one() as connection:
         if not records.charge_password(connection, throttle, at):
             due = records.next_password_try(connection, throttle) or at
@@ -105,7 +84,7 @@ def prove_password_of(house: House, found: Found, password: str, at: datetime) -
         return WrongPassword()
     outdated = stored is not None and house.hasher.outdated(stored)
     stronger = house.hasher.hash(password) if outdated else None
-    return Proved(person, throttle, stronger, known_client, counts)
+    return Proved(person, throttle, stronger, client_hash if known else None, counts)
 
 
 def verify_password_for_link(house: House, person: Person, password: str) -> bool:

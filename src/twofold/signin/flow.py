@@ -258,12 +258,10 @@ def _prove_password(
     at: datetime,
 ) -> lockouts.Proved | BeginRefused:
     with house.db.read() as connection:
-        elsewhere = directory.sso_url_ahead(connection, given.email)
-        found = lockouts.find(connection, given.email, given.client, at)
-        url = elsewhere()
+        url = directory.sso_url(connection, given.email)
     if url is not None:
         return SsoElsewhere(url)
-    proved = lockouts.prove_password_of(house, found, given.password, at)
+    proved = lockouts.prove_password(house, given.email, given.password, given.client, at)
     if isinstance(proved, lockouts.WrongPassword):
         with house.db.write() as connection:
             _refused(connection, directory.whose(connection, given.email), "password_wrong", visitor, at)
