@@ -1,6 +1,6 @@
 """The way of the hot path's statements to PostgreSQL: by their names, and several of them in one round trip.
 
-psycopg's cursors take a round trip for each statement, and let go of the interpreter lock some six times in each, where
+psycopg's cursors take a round trip for each statement, and let go of the interpreter lock several times in each, where
 another thread may take it. What is sent from here is prepared once for each connection; and a statement whose outcome
 nobody needs waits for the next one whose outcome somebody does, or for the commit (libpq calls that pipeline mode).
 Where the database is half a millisecond away, that is what a request waits for most.

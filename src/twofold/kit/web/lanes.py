@@ -126,7 +126,7 @@ class Lane:
     def _company(self) -> "list[_Job]":
         """Take what else waits already, and what comes in a moment, if the last ones had company or this one has.
 
-        Who comes alone is not kept waiting. Elsewhere those who just got their answers would come again while the rest
+        Who comes alone is not kept waiting. Otherwise those who just got their answers would come again while the rest
         commits, and two halves would commit in turns for ever.
         """
         if (self._had_company or self.inside > 1) and self._queue.qsize() < self._most_together - 1:
