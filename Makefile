@@ -115,8 +115,8 @@ $(CHECK): requirements/check.txt | $(VENV)
 	@$(INSTALL) -r $<
 	@touch $(RUN) $(TEST) $@
 
-# Built once a run-time environment is there, whichever lock brought it, and anew when that may have brought its wheel.
-$(NATIVE): requirements/run.txt requirements/native.txt tools/native-argon2 | $(RUN)
+# Compiled into the environment; without a compiler the tool says so, and libsodium hashes.
+$(NATIVE): src/twofold/kit/argon2id_fill.c tools/native-argon2 | $(VENV)
 	@tools/native-argon2 $(BIN)/python
 	@touch $@
 

@@ -3,7 +3,8 @@
     python -m bench.floor SECONDS
 
 It runs in a process of its own, with one thread and with two, each for so many seconds, and prints JSON. Beside it
-stands the same through the library that serves, which is the quicker one on this machine (twofold/kit/argon2id.py).
+stands the same in the way that serves, which is the quicker one on this machine (twofold/kit/argon2id.py). Where that
+is two in turns, threads only ask, and two of them keep one core busy.
 """
 
 import subprocess
@@ -15,7 +16,8 @@ import msgspec
 
 from bench import crowd
 from twofold.kit import argon2id
-from twofold.kit.argon2id import Argon2id, Libsodium
+from twofold.kit.argon2id import Argon2id
+from twofold.kit.libsodium import Libsodium
 
 MEMORY_KIB, PASSES = 19456, 2
 LIBSODIUM = Libsodium().name
@@ -28,7 +30,7 @@ class Floor(msgspec.Struct, frozen=True):
     cpu_ms: float
     per_second: float
     library: str = LIBSODIUM
-    serves: bool = False  # whether it is the library that the server uses
+    serves: bool = False  # whether it is the way that the server uses
 
 
 def measured(seconds: float) -> list[Floor]:
@@ -39,27 +41,24 @@ def measured(seconds: float) -> list[Floor]:
 
 
 def measure_all(seconds: float) -> list[Floor]:
-    """Measure libsodium, and the library that serves where that is another."""
-    argon2id.keep_memory(2)  # as the server does
+    """Measure libsodium, and the way that serves where that is another."""
     serving = argon2id.quickest(MEMORY_KIB, PASSES)
-    libraries = {library.name: library for library in (Libsodium(), serving)}
+    ways = {way.name: way for way in (Libsodium(), serving)}
     return [
-        measure(library, threads, seconds, serves=library.name == serving.name)
-        for library in libraries.values()
-        for threads in (1, 2)
+        measure(way, threads, seconds, serves=way.name == serving.name) for way in ways.values() for threads in (1, 2)
     ]
 
 
-def measure(library: Argon2id, threads: int, seconds: float, *, serves: bool) -> Floor:
+def measure(way: Argon2id, threads: int, seconds: float, *, serves: bool) -> Floor:
     """Verify with so many threads for so many seconds."""
-    stored = library.hash(crowd.PASSWORD.encode(), MEMORY_KIB, PASSES)
+    stored = way.hash(crowd.PASSWORD.encode(), MEMORY_KIB, PASSES)
     secret, done = crowd.PASSWORD.encode(), [0] * threads
     cpu, began = time.process_time(), time.perf_counter()
     until = began + seconds
 
     def verify(own: int) -> None:
         while time.perf_counter() < until:
-            library.verify(stored, secret)
+            way.verify(stored, secret)
             done[own] += 1
 
     running = [threading.Thread(target=verify, args=(own,)) for own in range(threads)]
@@ -69,7 +68,7 @@ def measure(library: Argon2id, threads: int, seconds: float, *, serves: bool) ->
         thread.join()
     took = time.perf_counter() - began
     cpu_ms = (time.process_time() - cpu) / sum(done) * 1000
-    return Floor(threads, cpu_ms, sum(done) / took, library.name, serves)
+    return Floor(threads, cpu_ms, sum(done) / took, way.name, serves)
 
 
 if __name__ == "__main__":

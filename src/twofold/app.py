@@ -36,7 +36,7 @@ from twofold.admin import users_api as admin_users_api
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import argon2id, keyring, logs, metrics, tracing
+from twofold.kit import keyring, logs, metrics, tracing
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
@@ -154,7 +154,6 @@ def build_app(
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     logs.configure()
-    argon2id.keep_memory(_password_threads())
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()
@@ -170,8 +169,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     leaving.say_so_first(house.settings.leave_notice)
     app.state.lanes = Lanes(
         quick_threads=quick_threads,
-        password_threads=_password_threads(),
-        passwords_at_rest=argon2id.give_memory_back,
+        password_threads=house.hasher.callers,
         together=house.db.together if house.settings.on_sqlite else None,
     )
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
@@ -185,10 +183,6 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.lanes.close()
         house.db.close()
         await asyncio.to_thread(tracing.tools(house.settings).end)
-
-
-def _password_threads() -> int:
-    return max(2, os.cpu_count() or 1)
 
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.directory import flow as directory
-from twofold.kit import argon2id, statement
+from twofold.kit import statement
+from twofold.kit.argon2id_turns import InTurns
+from twofold.kit.libsodium import Libsodium
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 
@@ -196,16 +198,16 @@ class counted:  # noqa: N801 - reads as a word
 
     def __enter__(self) -> list[str]:
         self.patch = pytest.MonkeyPatch()
-        for library in (argon2id.Libsodium, argon2id.Reference):
+        for way in (Libsodium, InTurns):
             for name in ("verify", "hash"):
-                self.patch.setattr(library, name, self._noted(library, name))
+                self.patch.setattr(way, name, self._noted(way, name))
         self.patch.setattr(statement._Prepared, "row", self._decoded(statement._Prepared.row))
         sa.event.listen(self.house.db.engine, "before_cursor_execute", self._note)
         sa.event.listen(self.house.db.engine, "commit", self._note_commit)
         return self.work
 
-    def _noted(self, library: type[Any], name: str) -> Callable[..., Any]:
-        real = getattr(library, name)
+    def _noted(self, way: type[Any], name: str) -> Callable[..., Any]:
+        real = getattr(way, name)
 
         def hash_and_note(own: object, *arguments: Any) -> Any:
             parameters = arguments[0].rpartition("p=1$")[0] if name == "verify" else arguments[1:]

@@ -18,6 +18,7 @@ from twofold.commands import checks
 from twofold.factors.tables import authenticators
 from twofold.kit import argon2id, clock
 from twofold.kit.house import House
+from twofold.kit.libsodium import Libsodium
 
 
 def doctor(twofold: Program) -> dict[str, list[dict[str, Any]]]:
@@ -59,14 +60,15 @@ def test_people_read_what_to_do(twofold: Program) -> None:
     assert "1 to see to." in ran.out
 
 
-@pytest.mark.parametrize("library", [argon2id.Libsodium(), argon2id.Reference()], ids=lambda one: one.name)
+@pytest.mark.parametrize("way", [Libsodium(), argon2id.quickest(7168, 1)], ids=lambda one: one.name)
 def test_what_a_password_costs_and_what_would_be_less(
-    well: Program, monkeypatch: pytest.MonkeyPatch, library: argon2id.Argon2id
+    well: Program, monkeypatch: pytest.MonkeyPatch, way: argon2id.Argon2id
 ) -> None:
-    monkeypatch.setattr(argon2id, "quickest", lambda *_: library)
+    monkeypatch.setattr(argon2id, "quickest", lambda *_: way)
     (said,) = doctor(well)["passwords"]
-    assert f"ms of CPU to check, by {library.name}." in said["says"]
-    assert said["health"] == ("ok" if library.name == "argon2-cffi" else "note")
+    assert f"ms of CPU to check, by {way.name}." in said["says"]
+    assert said["health"] == ("note" if way.name == "libsodium" else "ok")
+    assert ("tools/native-argon2" in str(said)) == (way.name == "libsodium")
 
 
 def test_a_setting_that_is_none_is_named(well: Program) -> None:

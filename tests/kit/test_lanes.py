@@ -99,26 +99,6 @@ def test_the_threads_of_a_lane_that_gives_way_come_after_others_and_nobody_else_
     in_a_thread(run)
 
 
-def test_a_lane_says_once_that_it_is_at_rest_and_not_while_work_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "AT_REST_AFTER", 0.05)
-    gate, rested = threading.Event(), threading.Semaphore(0)
-
-    async def run() -> None:
-        lane = Lane("test", 2, 10, at_rest=rested.release)
-        for _ in range(2):  # each thread for itself: both have nothing to do
-            assert await asyncio.to_thread(rested.acquire, timeout=5)
-        working = asyncio.create_task(lane.run(lambda: gate.wait(5)))
-        assert await lane.run(lambda: "done") == "done"
-        assert not await asyncio.to_thread(rested.acquire, timeout=0.3)
-        gate.set()
-        await working
-        assert await asyncio.to_thread(rested.acquire, timeout=5)
-        assert not await asyncio.to_thread(rested.acquire, timeout=0.3)
-        lane.close()
-
-    in_a_thread(run)
-
-
 def test_a_lane_that_is_closed_has_done_what_waited() -> None:
     done: list[int] = []
 

@@ -21,6 +21,7 @@ from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
 from twofold.kit import argon2id, keyring, outbox
 from twofold.kit.db import Database
+from twofold.kit.libsodium import Libsodium
 from twofold.kit.smtp import SmtpTransport
 from twofold.kit.vault import Vault
 from twofold.settings import Settings, SettingsError
@@ -274,12 +275,12 @@ def _support(settings: Settings) -> Iterator[Checked]:
 
 
 def _passwords(settings: Settings) -> Checked:
-    """Say what a password costs here, and with which of the two libraries (docs/decisions/0025-two-argon2id.md)."""
+    """Say what a password costs here, and in which of the two ways (docs/decisions/0029-two-in-turns.md)."""
     memory_kib, passes = settings.argon2_memory_kib, settings.argon2_passes
-    library = argon2id.quickest(memory_kib, passes)
-    cost = argon2id.cpu_of(library, memory_kib, passes, times=3) * 1000
-    says = f"One takes {cost:.0f} ms of CPU to check, by {library.name}."
-    if isinstance(library, argon2id.Reference):
+    way = argon2id.quickest(memory_kib, passes)
+    cost = argon2id.cpu_of(way, memory_kib, passes, times=3) * 1000
+    says = f"One by itself takes {cost:.0f} ms of CPU to check, by {way.name}."
+    if not isinstance(way, Libsodium):
         return Checked("passwords", Health.OK, says)
-    remedy = "argon2-cffi built for this processor takes a third less: tools/native-argon2 (docs/performance.md)."
+    remedy = "On most processors half of it is enough: run tools/native-argon2 (docs/performance.md)."
     return Checked("passwords", Health.NOTE, says, remedy)

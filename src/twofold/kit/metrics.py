@@ -34,7 +34,7 @@ second_factors = Counter(
 )
 password_hash_seconds = Histogram(
     "twofold_password_hash_seconds",
-    "Seconds that verifying a password hash took.",
+    "Seconds that verifying a password hash took, with the wait for a thread that hashes.",
     buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 1),
     registry=registry,
 )

@@ -12,24 +12,21 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
-from threading import Thread, get_native_id
+from threading import Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from twofold.kit.db import ComesToWrite, Undone, only_reading
 from twofold.kit.patience import hurry
+from twofold.kit.threads import give_way
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
-AT_REST_AFTER = 2.0  # seconds without work
 MOST_TOGETHER = 16  # in one commit: nobody else writes meanwhile
 LINGERS = 0.0005  # seconds, for those who are about to come
 
@@ -51,18 +48,15 @@ class Lane:
         most_waiting: int,
         *,
         gives_way: bool = False,
-        at_rest: Callable[[], object] | None = None,
         together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start the threads.
 
-        Where the lane `gives_way`, the system runs other threads first when cores are short. `at_rest` is called in a
-        thread that has had nothing to do for AT_REST_AFTER seconds, if nothing is inside then. What waits is done
+        Where the lane `gives_way`, the system runs other threads first when cores are short. What waits is done
         `together` (Database.together), and nobody gets an answer before all of it is committed; like PostgreSQL with
         its `commit_delay`, the lane waits LINGERS seconds for more, where there is company.
         """
         self._gives_way = gives_way
-        self._at_rest = at_rest
         self._together, self._most_together = (nullcontext, 1) if together is None else (together, MOST_TOGETHER)
         self._had_company = False
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -99,9 +93,9 @@ class Lane:
 
     def _work(self) -> None:
         hurry()
-        if self._gives_way and sys.platform == "linux":  # elsewhere this would be the whole process
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
-        while (job := self._next()) is not None:
+        if self._gives_way:
+            give_way()
+        while (job := self._queue.get()) is not None:
             jobs = [job] if self._most_together == 1 else [job, *self._company()]
             job.loop.call_soon_threadsafe(_settle, self._do_together(jobs))
 
@@ -113,15 +107,6 @@ class Lane:
             return _do(jobs)
         except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
             return [_Done(job.result, None, error) for job in jobs]
-
-    def _next(self) -> "_Job | None":
-        if self._at_rest is not None:
-            try:
-                return self._queue.get(timeout=AT_REST_AFTER)
-            except Empty:
-                if self.inside == 0:
-                    self._at_rest()
-        return self._queue.get()
 
     def _company(self) -> "list[_Job]":
         """Take what else waits already, and what comes in a moment, if the last ones had company or this one has.
@@ -198,13 +183,12 @@ class Lanes:
         *,
         quick_threads: int,
         password_threads: int,
-        passwords_at_rest: Callable[[], object] | None = None,
         together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start them; second factors are in the quick lane, unless there is a way to do several `together`."""
         self.quick = Lane("quick", quick_threads, 512)
         self.second_factor = self.quick if together is None else Lane("second-factor", 1, 512, together=together)
-        self.password = Lane("password", password_threads, 192, gives_way=True, at_rest=passwords_at_rest)
+        self.password = Lane("password", password_threads, 192, gives_way=True)
 
     @property
     def inside(self) -> dict[str, int]:
