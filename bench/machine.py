@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-PACKAGES = ("litestar", "uvicorn", "uvloop", "sqlalchemy", "psycopg", "pynacl", "argon2-cffi-bindings", "cryptography")
+PACKAGES = ("litestar", "uvicorn", "uvloop", "sqlalchemy", "psycopg", "pynacl", "cryptography")
 
 
 class Machine(msgspec.Struct, frozen=True):
