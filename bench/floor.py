@@ -4,7 +4,7 @@
 
 It runs in a process of its own, with one thread and with two, each for so many seconds, and prints JSON. Beside it
 stands the same in the way that serves, which is the quicker one on this machine (twofold/kit/argon2id.py). Where that
-is two in turns, threads only ask, and two of them keep one core busy.
+is two in turns, threads only ask; instead of two there are as many as keep it busy.
 """
 
 import subprocess
@@ -43,13 +43,14 @@ def measured(seconds: float) -> list[Floor]:
 def measure_all(seconds: float) -> list[Floor]:
     """Measure libsodium, and the way that serves where that is another."""
     serving = argon2id.quickest(MEMORY_KIB, PASSES)
-    ways = {way.name: way for way in (Libsodium(), serving)}
-    return [
-        measure(way, threads, seconds, serves=way.name == serving.name) for way in ways.values() for threads in (1, 2)
-    ]
+    floors = [measure(Libsodium(), threads, seconds) for threads in (1, 2)]
+    if serving.name == LIBSODIUM:
+        return [msgspec.structs.replace(one, serves=True) for one in floors]
+    own = (measure(serving, 1, seconds), msgspec.structs.replace(measure(serving, serving.callers, seconds), threads=2))
+    return floors + [msgspec.structs.replace(one, serves=True) for one in own]
 
 
-def measure(way: Argon2id, threads: int, seconds: float, *, serves: bool) -> Floor:
+def measure(way: Argon2id, threads: int, seconds: float) -> Floor:
     """Verify with so many threads for so many seconds."""
     stored = way.hash(crowd.PASSWORD.encode(), MEMORY_KIB, PASSES)
     secret, done = crowd.PASSWORD.encode(), [0] * threads
@@ -68,7 +69,7 @@ def measure(way: Argon2id, threads: int, seconds: float, *, serves: bool) -> Flo
         thread.join()
     took = time.perf_counter() - began
     cpu_ms = (time.process_time() - cpu) / sum(done) * 1000
-    return Floor(threads, cpu_ms, sum(done) / took, way.name, serves)
+    return Floor(threads, cpu_ms, sum(done) / took, way.name)
 
 
 if __name__ == "__main__":

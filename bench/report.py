@@ -131,7 +131,7 @@ def floor_table(results: Results) -> str:
             ", ".join(f"{mib:.0f}" for mib in served.memory_mib), f"{served.idle_cpu_percent:.1f} %",
         ))  # fmt: skip
     head = (
-        "database", "workers", "libsodium, 1 thread", "2 threads", "what serves, 1 thread", "2 threads",
+        "database", "workers", "libsodium, 1 thread", "2 threads", "what serves, one at a time", "kept busy",
         "MiB a worker (PSS)", "CPU when idle",
     )  # fmt: skip
     return _table(head, rows)

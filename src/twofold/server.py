@@ -44,9 +44,7 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
     Requests under way are finished. `X-Forwarded-For` is left to us: uvicorn would believe it of any peer on loopback.
     """
     options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}
-    if (
-        workers > 1
-    ):  # by itself glibc gives each thread an arena of its own, which keeps what it needed once: 4 MiB a worker
+    if workers > 1:  # in a worker it is too late for share_one_arena: uvicorn has started a thread before
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # noqa: TID251 - for processes to come; glibc reads it
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _as_told)

@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2id
 
-from tests.conftest import Serve
 from twofold.kit import argon2id, argon2id_fill
 from twofold.kit.argon2id import Argon2id
 from twofold.kit.argon2id_turns import InTurns
@@ -121,10 +120,3 @@ def test_a_hasher_hashes_and_verifies_in_the_way_that_it_was_given() -> None:
     assert hasher.verify(hasher.hash("orchard"), "orchard")
     assert asked == ["hash", "hash", "verify"]  # the first is nobody's
     assert hasher.callers == 5
-
-
-def test_worker_processes_keep_to_one_arena_from_their_first_thread_on(serve: Serve, sqlite_url: str) -> None:
-    server = serve(sqlite_url, workers=2)
-    assert len(server.workers) == 2
-    for pid in server.workers:
-        assert b"MALLOC_ARENA_MAX=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

@@ -17,6 +17,7 @@ from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_lo
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
 from twofold.kit import logs, metrics, tracing
+from twofold.kit.threads import share_one_arena
 from twofold.settings import Settings
 
 APPLICATION = "twofold.app:from_environment"
@@ -33,6 +34,7 @@ port_option = click.option("--port", type=click.IntRange(1, 65535), default=8000
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes.")
 def serve(*, host: str, port: int, workers: int) -> None:
     """Serve pages and API."""
+    share_one_arena()
     logs.configure()
     chosen = settings()
     demand_owner(chosen)

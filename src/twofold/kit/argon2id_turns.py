@@ -21,8 +21,7 @@ AT_REST_AFTER = 2.0  # seconds without work, after which a thread ends and its m
 class InTurns:
     """Argon2id under one set of parameters, computed by threads that are there while there is work.
 
-    New hashes, and old ones under other parameters, are rare: libsodium computes them, as many at once as there are
-    threads.
+    New hashes, and old ones under other parameters, are rare: libsodium computes them, as many at once as keep it busy.
     """
 
     name = "two in turns"
@@ -35,7 +34,8 @@ class InTurns:
         self._changed = Condition()
         self._waiting: list[_Password] = []
         self._threads = self._idle = 0
-        self._libsodium, self._rare = Libsodium(), BoundedSemaphore(self._most_threads)
+        self._libsodium = Libsodium()
+        self._rare = BoundedSemaphore(self._libsodium.callers)
 
     def hash(self, secret: bytes, memory_kib: int, passes: int) -> str:
         with self._rare:

@@ -1,0 +1,25 @@
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Serve
+
+ARENA = 64 * 2**20  # glibc reserves as much for each beside the first, at a multiple of it
+
+
+def arenas(pid: int) -> int:
+    """Count the arenas that a process has beside the first: what is used of one, and after it what is only reserved."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw-p .*\n\2-([0-9a-f]+) ---p", maps, re.MULTILINE)
+    return sum(int(begin, 16) % ARENA == 0 and int(end, 16) - int(begin, 16) == ARENA for begin, _, end in found)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, workers: int) -> None:
+    server = serve(sqlite_url, workers=workers)
+    wrong = {"email": "nobody@acme.example", "password": "orchard kettle lantern"}
+    for _ in range(4):
+        httpx.post(f"{server.url}/api/v1/sign-in/password", json=wrong)
+    assert [arenas(pid) for pid in server.workers] == [0] * workers
