@@ -109,6 +109,23 @@ def test_there_is_a_thread_for_every_two_cores_and_enough_callers_to_feed_them(
     assert len(set(watched.memories)) == threads
 
 
+def test_two_that_come_while_one_thread_rests_and_another_may_start_are_computed_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, watched: Watched
+) -> None:
+    way = in_turns(monkeypatch, cores=4)
+    assert way.verify(STORED[0], SECRETS[0])
+    assert soon(lambda: way._idle == 1)
+    start = argon2id_fill.first_blocks(SECRETS[0], bytes(16), MEMORY_KIB, PASSES)
+    both = [argon2id_turns._Password(start) for _ in range(2)]
+    with way._changed:  # the thread that rests cannot wake up between the two
+        for password in both:
+            way._line_up(password)
+        assert way._threads == 2
+    for password in both:
+        password.wait()
+    assert both[0].last_block == both[1].last_block != b""
+
+
 def test_a_machine_whose_cores_nobody_knows_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     way = in_turns(monkeypatch)
     monkeypatch.setattr(os, "cpu_count", lambda: None)

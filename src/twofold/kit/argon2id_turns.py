@@ -48,17 +48,17 @@ class InTurns:
             with self._rare:
                 return self._libsodium.verify(stored, secret)
         password = _Password(argon2id_fill.first_blocks(secret, known.salt, *parameters))
-        self._wait_for(password)
+        self._line_up(password)
+        password.wait()
         return hmac.compare_digest(argon2id_fill.tag_of(password.last_block), known.tag)
 
-    def _wait_for(self, password: "_Password") -> None:
+    def _line_up(self, password: "_Password") -> None:
         with self._changed:
             if len(self._waiting) >= self._idle and self._threads < self._most_threads:
                 Thread(target=self._work, name="argon2id", daemon=True).start()
                 self._threads += 1
             self._waiting.append(password)
             self._changed.notify()
-        password.wait()
 
     def _work(self) -> None:
         give_way()
