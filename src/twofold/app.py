@@ -41,6 +41,7 @@ from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import problem
 from twofold.kit.smtp import Transport
+from twofold.kit.threads import PROCESSES
 from twofold.kit.vault import Vault
 from twofold.kit.web import leaving
 from twofold.kit.web.edge import SAFE_METHODS, Edge
@@ -103,8 +104,10 @@ API = [
 log = structlog.get_logger()
 
 
-def build_house(settings: Settings) -> House:
+def build_house(settings: Settings, processes: int = 1) -> House:
     """Open the database and put the tools together; the keys are checked against what rests in the database.
+
+    So many processes that serve share the cores of this machine.
 
     Raises:
         SettingsError: a key is missing or wrong.
@@ -118,7 +121,7 @@ def build_house(settings: Settings) -> House:
     except BaseException:
         db.close()
         raise
-    hasher = tools.hasher(settings.argon2_memory_kib, settings.argon2_passes)
+    hasher = tools.hasher(settings.argon2_memory_kib, settings.argon2_passes, processes=processes)
     return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
 
 
@@ -157,7 +160,8 @@ def from_environment() -> ASGIApp:
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()
-    app = tools.application(build_app(build_house(settings)))
+    processes = int(os.environ.get(PROCESSES, "1"))
+    app = tools.application(build_app(build_house(settings, processes)))
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     return app
 

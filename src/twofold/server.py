@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 from litestar.types import ASGIApp
 
+from twofold.kit.threads import PROCESSES
 from twofold.kit.web.joined_writes import JoinedWrites
 
 GRACE = 15  # seconds for requests under way when the server is told to stop
@@ -46,6 +47,7 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
     options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}
     if workers > 1:  # in a worker it is too late for share_one_arena: uvicorn has started a thread before
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # noqa: TID251 - for processes to come; glibc reads it
+        os.environ[PROCESSES] = str(workers)  # noqa: TID251 - the same; app.from_environment reads it
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _as_told)
     uvicorn.run(

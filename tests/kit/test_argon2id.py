@@ -1,19 +1,23 @@
+import os
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2id
 
-from twofold.kit import argon2id, argon2id_fill
+from tests.conftest import Serve
+from twofold import app
+from twofold.kit import argon2id, argon2id_fill, logs
 from twofold.kit.argon2id import Argon2id
 from twofold.kit.argon2id_turns import InTurns
 from twofold.kit.hashing import Hasher
 from twofold.kit.libsodium import Libsodium
+from twofold.kit.threads import PROCESSES
 
 
 def in_turns(memory_kib: int, passes: int) -> InTurns:
     fill = argon2id_fill.load()
     assert fill is not None, "tools/native-argon2 has compiled nothing for this processor"
-    return InTurns(fill, memory_kib, passes)
+    return InTurns(fill, memory_kib, passes, cores=2)
 
 
 WAYS: list[Argon2id] = [Libsodium(), in_turns(8192, 2)]
@@ -91,6 +95,41 @@ def test_where_nothing_was_compiled_libsodium_does_it(monkeypatch: pytest.Monkey
         assert argon2id.quickest(7168, 1).name == "libsodium"
     finally:
         argon2id.quickest.cache_clear()
+
+
+@pytest.mark.parametrize(("cores", "processes", "callers"), [(16, 1, 36), (16, 4, 12), (2, 4, 8), (None, 1, 8)])
+def test_processes_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, processes: int, callers: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(argon2id, "cpu_of", lambda way, *_, **__: way.name == "libsodium")
+    argon2id.quickest.cache_clear()
+    try:
+        assert Hasher(7168, 1, processes=processes).callers == callers
+    finally:
+        argon2id.quickest.cache_clear()
+
+
+def test_a_server_tells_its_processes_how_many_they_are(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, sqlite_url: str
+) -> None:
+    server = serve(sqlite_url, workers=2)
+    for pid in server.workers:
+        told = dict(line.split(b"=", 1) for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if line)
+        assert told[PROCESSES.encode()] == b"2"
+
+    asked = list[int]()
+
+    def stop(_settings: object, processes: int) -> None:
+        asked.append(processes)
+        raise InterruptedError
+
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    monkeypatch.setattr(app, "build_house", stop)
+    monkeypatch.setenv(PROCESSES, "2")
+    with pytest.raises(InterruptedError):
+        app.from_environment()
+    assert asked == [2]
 
 
 def test_what_a_verify_costs_is_the_cpu_of_whichever_thread_computes_it() -> None:

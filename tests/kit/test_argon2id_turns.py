@@ -55,10 +55,9 @@ def many() -> Iterator[ThreadPoolExecutor]:
 
 
 def in_turns(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, rest: float = 30.0) -> InTurns:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     monkeypatch.setattr(argon2id_turns, "AT_REST_AFTER", rest)
     assert FILL is not None
-    return InTurns(FILL, MEMORY_KIB, PASSES)
+    return InTurns(FILL, MEMORY_KIB, PASSES, cores)
 
 
 def soon(so: Callable[[], bool]) -> bool:
@@ -126,12 +125,6 @@ def test_two_that_come_while_one_thread_rests_and_another_may_start_are_computed
     assert both[0].last_block == both[1].last_block != b""
 
 
-def test_a_machine_whose_cores_nobody_knows_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    way = in_turns(monkeypatch)
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert InTurns(way._fill, MEMORY_KIB, PASSES)._most_threads == 1
-
-
 def test_a_thread_that_has_nothing_to_do_ends_and_gives_its_memory_back_and_another_comes(
     monkeypatch: pytest.MonkeyPatch, watched: Watched
 ) -> None:
@@ -147,7 +140,7 @@ def test_the_memory_of_the_last_password_is_gone_from_the_process(monkeypatch: p
         return int(Path("/proc/self/statm").read_text().split()[1]) / 256
 
     way = in_turns(monkeypatch, rest=0.3)
-    big = InTurns(way._fill, 65536, 1)
+    big = InTurns(way._fill, 65536, 1, cores=2)
     stored = big.hash(b"x", 65536, 1)
     before = resident_mib()
     assert big.verify(stored, b"x")

@@ -5,6 +5,7 @@ half of the CPU (docs/decisions/0029-two-in-turns.md). Both read the same standa
 """
 
 import functools
+import os
 import threading
 import time
 from typing import Protocol
@@ -50,9 +51,13 @@ def _cpu_of_one(way: Argon2id, stored: str, secret: bytes) -> float:
 
 
 @functools.cache
-def quickest(memory_kib: int, passes: int) -> Argon2id:
-    """Return the way that is quicker here under these parameters, found out once in a process."""
+def quickest(memory_kib: int, passes: int, processes: int = 1) -> Argon2id:
+    """Return the way that is quicker here under these parameters, found out once in a process.
+
+    So many `processes` that serve share the cores of this machine.
+    """
+    cores = max(1, (os.cpu_count() or 1) // processes)
     ways: list[Argon2id] = [Libsodium()]
     if (fill := argon2id_fill.load()) is not None:
-        ways.append(InTurns(fill, memory_kib, passes))
+        ways.append(InTurns(fill, memory_kib, passes, cores))
     return min(ways, key=lambda way: cpu_of(way, memory_kib, passes, times=2))

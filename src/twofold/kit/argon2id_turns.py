@@ -6,7 +6,6 @@ two wait. The other cores keep in their caches what they need for everything els
 """
 
 import hmac
-import os
 from threading import BoundedSemaphore, Condition, Lock, Thread
 
 from twofold.kit import argon2id_fill
@@ -26,9 +25,9 @@ class InTurns:
 
     name = "two in turns"
 
-    def __init__(self, fill: Fill, memory_kib: int, passes: int) -> None:
+    def __init__(self, fill: Fill, memory_kib: int, passes: int, cores: int) -> None:
         self._fill, self._memory_kib, self._passes = fill, memory_kib, passes
-        self._most_threads = max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
+        self._most_threads = max(1, min(MOST_THREADS, cores // 2))
         # For each thread two that it computes and two that come next, and some who have not come that far.
         self.callers = 2 * MOST_AT_ONCE * self._most_threads + 4
         self._changed = Condition()

@@ -10,8 +10,11 @@ from twofold.kit.tokens import random_bytes
 class Hasher:
     """Hashes and verifies passwords under one set of argon2id parameters (memory in KiB, passes; one lane)."""
 
-    def __init__(self, memory_kib: int, passes: int, way: argon2id.Argon2id | None = None) -> None:
-        self._way = way or argon2id.quickest(memory_kib, passes)
+    def __init__(
+        self, memory_kib: int, passes: int, way: argon2id.Argon2id | None = None, *, processes: int = 1
+    ) -> None:
+        """Hash in the quicker way, if none is given; so many processes that serve share the cores."""
+        self._way = way or argon2id.quickest(memory_kib, passes, processes)
         self._memory_kib = memory_kib
         self._passes = passes
         self._parameters = f"$argon2id$v=19$m={memory_kib},t={passes},p=1$"

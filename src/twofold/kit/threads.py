@@ -5,6 +5,7 @@ import os
 import sys
 from threading import get_native_id
 
+PROCESSES = "TWOFOLD_SERVING_PROCESSES"  # no setting: told to processes that serve, since they share the cores
 M_ARENA_MAX = -8  # mallopt(3)
 GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
 
