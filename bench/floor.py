@@ -29,7 +29,7 @@ class Floor(msgspec.Struct, frozen=True):
     threads: int
     cpu_ms: float
     per_second: float
-    library: str = LIBSODIUM
+    way: str = msgspec.field(default=LIBSODIUM, name="library")  # by the name that kept results have for it
     serves: bool = False  # whether it is the way that the server uses
 
 

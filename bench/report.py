@@ -105,7 +105,7 @@ def goals_table(results: Results) -> str:
             rows.append((f"full sign-ins a second, of what libsodium's bare hash allows, {name}", share, "≥ 90 %"))
             allowed = results.machine.cores * 1000 / own.cpu_ms
             over, share = f"{one.cpu - own.cpu_ms:+.2f} ms", f"{most / allowed:.0%}"
-            rows.append((f"full sign-in above the hash that serves ({own.library}), {name}", over, ""))
+            rows.append((f"full sign-in above the hash that serves ({own.way}), {name}", over, ""))
             rows.append((f"full sign-ins a second, of what that one allows on all cores, {name}", share, ""))
         for operation, goal in (("second_factor", SECOND_FACTOR), ("session_check", SESSION_CHECK)):
             found = group(results, operation, store, 1, 8)
@@ -254,8 +254,8 @@ def write_plots(results: Results, folder: Path) -> None:
     rows: list[Bar | None] = []
     for store in results.plan.stores:
         bare, own = _bare(results, store, 2), _bare(results, store, 2, serving=True)
-        rows.append(Bar(f"bare hash, {bare.library}, {STORES[store]}", (0.0, 0.0, bare.cpu_ms)))
-        rows.append(Bar(f"bare hash, {own.library}, {STORES[store]}", (0.0, 0.0, own.cpu_ms)))
+        rows.append(Bar(f"bare hash, {bare.way}, {STORES[store]}", (0.0, 0.0, bare.cpu_ms)))
+        rows.append(Bar(f"bare hash, {own.way}, {STORES[store]}", (0.0, 0.0, own.cpu_ms)))
         rows.extend(
             _stacked(found, f"{NAMES[operation].partition(' (')[0]}, {STORES[store]}", own.cpu_ms)
             for operation in ("full_sign_in", "backup_code_sign_in")
@@ -291,7 +291,7 @@ def _groups(results: Results, operation: str, store: str) -> list[Group]:
 class _Bare(NamedTuple):
     """What a bare verify takes: the medians of a database's minutes."""
 
-    library: str
+    way: str
     cpu_ms: float
     per_second: float
 
@@ -300,8 +300,8 @@ def _bare(results: Results, store: str, threads: int, *, serving: bool = False) 
     """Return what a bare verify took through libsodium, or in the way that the server uses."""
     floors = [f for served in results.served if served.store == store for f in served.floor if f.threads == threads]
     chosen = [f for f in floors if f.serves] if serving else []
-    chosen = chosen or [f for f in floors if f.library == LIBSODIUM]  # which alone is there in older results
-    return _Bare(chosen[0].library, median(f.cpu_ms for f in chosen), median(f.per_second for f in chosen))
+    chosen = chosen or [f for f in floors if f.way == LIBSODIUM]  # which alone is there in older results
+    return _Bare(chosen[0].way, median(f.cpu_ms for f in chosen), median(f.per_second for f in chosen))
 
 
 def _machine(results: Results) -> str:

@@ -22,7 +22,6 @@ from nacl.pwhash import argon2id
 INTERFACE = 1  # of argon2id_fill.c
 UNITS = ("avx512f", "avx2")  # as Linux calls them, the widest first
 BLOCK_BYTES = 1024
-FEWEST_BLOCKS = 8
 MOST_AT_ONCE = 2
 VERSION, ARGON2ID = 0x13, 2  # RFC 9106 section 3.2: the version and the type y
 SALT_BYTES, TAG_BYTES = 16, 32  # as libsodium has them
