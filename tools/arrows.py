@@ -16,6 +16,7 @@ ROOMS = (
     ("settings",),
     ("kit",),
     ("audit",),
+    ("abuse",),
     ("directory",),
     ("sessions",),
     ("lockouts",),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from twofold.abuse import flow as abuse
 from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
@@ -51,6 +52,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     recovery.forget_over,
     reminders.forget_over,
     outbox.forget_settled,
+    abuse.forget_old,
 )
 
 

@@ -43,6 +43,7 @@ KEPT: Mapping[str, str] = {
     "outbox": "a letter may come twice, under the same Message-ID; one whose link or code is void is dropped",
     "password_throttles": "waits go back to the backup's",
     "policy_reminders": "a reminder may come twice",
+    "refusal_counts": "the last hours are counted too low: a report, which decides nothing",
     "reset_events": "the history of a case, with its end",
     "reset_links": "a link is worth what its case is",
     "second_factor_budgets": "counts go back to the backup's: at most five tries more, once a restore",

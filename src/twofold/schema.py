@@ -1,5 +1,6 @@
 """Every table of every room, gathered for migrations and checks."""
 
+from twofold.abuse import tables as abuse
 from twofold.admin import tables as admin
 from twofold.audit import tables as audit
 from twofold.directory import tables as directory
@@ -14,8 +15,8 @@ from twofold.sessions import tables as sessions
 from twofold.signin import tables as signin
 
 ROOMS = (
-    admin, audit, directory, factors, keyring, leases, lockouts, outbox, provisioning, recovery, resets, sessions,
-    signin,
+    abuse, admin, audit, directory, factors, keyring, leases, lockouts, outbox, provisioning, recovery, resets,
+    sessions, signin,
 )  # fmt: skip
 
 __all__ = ["ROOMS", "metadata"]

@@ -26,6 +26,7 @@ WITHOUT_ACCOUNT = {
     "leases": "one row a job",
     "operator_keys": "one row a program of the operator",
     "password_throttles": "an address that nobody has belongs to no account; kept for a day after the last wrong try",
+    "refusal_counts": "counted before anybody is known; a row an hour and network, kept for 30 days",
 }
 # The installation's own events belong to nobody.
 MAY_BE_NULL = {"audit_events"}

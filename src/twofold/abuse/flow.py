@@ -1,0 +1,25 @@
+"""Who is refused, from where, how often: by the hour, so that a flood costs a row an hour and not a row each."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from twofold.abuse import records
+from twofold.kit.network import network_of
+
+KEPT = timedelta(days=30)
+
+
+def count_refusal(connection: sa.Connection, kind: str, address: str, at: datetime, *, times: int = 1) -> None:
+    """Count a refusal of a kind for the network of an address, in the caller's transaction."""
+    records.count(connection, hour_of(at), network_of(address), kind, times)
+
+
+def hour_of(at: datetime) -> datetime:
+    """Return the beginning of the hour that a moment lies in."""
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def forget_old(connection: sa.Connection, at: datetime) -> int:
+    """Delete counts that are older than 30 days; for the clean-up."""
+    return records.forget_before(connection, hour_of(at - KEPT))

@@ -1,0 +1,24 @@
+"""Which network an address belongs to, for whatever counts by network."""
+
+import ipaddress
+
+# What one subscriber commonly has: whoever owns one address of it can use all of them.
+IPV4_PREFIX = 24
+IPV6_PREFIX = 56
+
+UNKNOWN = "unknown"
+
+
+def network_of(address: str) -> str:
+    """Return the network of an address in CIDR form: IPv4 /24, IPv6 /56; what is no address is `unknown`.
+
+    An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) counts as the IPv4 address.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return UNKNOWN
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX  # noqa: PLR2004 - the version of IP
+    return str(ipaddress.ip_network((parsed, prefix), strict=False))
