@@ -16,8 +16,8 @@ ROOMS = (
     ("settings",),
     ("kit",),
     ("audit",),
-    ("abuse",),
     ("directory",),
+    ("abuse",),
     ("sessions",),
     ("lockouts",),
     ("factors",),
@@ -68,7 +68,9 @@ HTTP_ROLES = {"guard", "views", "forms", "pages", "api"}
 HTTP_MODULES = ("litestar", "starlette", "uvicorn", "twofold.kit.web")
 
 # A thing may import other things, the standard library but for its doors to the outside, and what is listed here.
-PURE_MODULES = ("cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.words")
+PURE_MODULES = (
+    "cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.words",
+)  # fmt: skip
 IMPURE_STANDARD_LIBRARY = {
     "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select",
     "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading",

@@ -39,19 +39,21 @@ from twofold.factors import pages as factors_pages
 from twofold.kit import keyring, logs, metrics, tracing
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
-from twofold.kit.problems import problem
+from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.smtp import Transport
 from twofold.kit.threads import PROCESSES
 from twofold.kit.vault import Vault
 from twofold.kit.web import leaving
-from twofold.kit.web.edge import SAFE_METHODS, Edge
+from twofold.kit.web.edge import SAFE_METHODS, Edge, Refusal, Refusals
 from twofold.kit.web.forms import BadForm
+from twofold.kit.web.gate import Gate
 from twofold.kit.web.lanes import Lanes, Overloaded
 from twofold.kit.web.render import environment, problem_page
 from twofold.kit.web.requests import Turned
 from twofold.kit.words import gettext as _
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
+from twofold.provisioning import abuse_api
 from twofold.provisioning import api as provisioning_api
 from twofold.recovery import pages as recovery_pages
 from twofold.resets import api as resets_api
@@ -64,6 +66,7 @@ from twofold.signin import set_up_pages
 from twofold.support import act_pages as support_act_pages
 from twofold.support import audit_api, audit_pages
 from twofold.support import pages as support_pages
+from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
 RETRY_AFTER = 2  # seconds after which somebody who was told 503 may try again
@@ -94,6 +97,7 @@ API = [
     *factors_api.handlers,
     *profile_api.handlers,
     *provisioning_api.handlers,
+    *abuse_api.handlers,
     *resets_api.handlers,
     *admin_users_api.handlers,
     *admin_acts_api.handlers,
@@ -126,10 +130,19 @@ def build_house(settings: Settings, processes: int = 1) -> House:
 
 
 def build_app(
-    house: House, *, demo: Sequence[Any] = (), demo_people: Any = None, transport: Transport | None = None
+    house: House,
+    *,
+    demo: Sequence[Any] = (),
+    demo_people: Any = None,
+    transport: Transport | None = None,
+    serves: bool = False,
 ) -> ASGIApp:
-    """Build the ASGI application of a house; letters go to `transport`, else to the mail server of the settings."""
+    """Build the ASGI application of a house; letters go to `transport`, else to the mail server of the settings.
+
+    One that `serves` strangers does what every node has to, such as obeying the block list.
+    """
     settings = house.settings
+    gate = Gate(settings.trusted_proxies)
     app = Litestar(
         route_handlers=[
             Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
@@ -148,10 +161,17 @@ def build_app(
         openapi_config=_openapi(),
         request_max_body_size=LARGEST_BODY,
         state=State(
-            {"house": house, "pages": environment(settings), "demo_people": demo_people, "transport": transport}
+            {
+                "house": house,
+                "pages": environment(settings),
+                "demo_people": demo_people,
+                "transport": transport,
+                "gate": gate,
+                "serves": serves,
+            }
         ),
     )
-    return Edge(app, settings, metrics.observe_request, _foreign_form_page(app.state.pages))
+    return Edge(app, settings, metrics.observe_request, _refusals(app.state.pages), gate)
 
 
 def from_environment() -> ASGIApp:
@@ -161,7 +181,7 @@ def from_environment() -> ASGIApp:
     tools = tracing.tools(settings)
     tools.begin()
     processes = int(os.environ.get(PROCESSES, "1"))
-    app = tools.application(build_app(build_house(settings, processes)))
+    app = tools.application(build_app(build_house(settings, processes), serves=True))
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     return app
 
@@ -177,13 +197,16 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         together=house.db.together if house.settings.on_sqlite else None,
     )
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
-    if worker is not None:
-        worker.start()
+    workers = [] if worker is None else [worker]
+    if app.state.serves:
+        workers.append(Worker(house, jobs.of_every_node(app.state.gate)))
+    for each in workers:
+        each.start()
     try:
         yield
     finally:
-        if worker is not None:
-            await asyncio.to_thread(worker.stop)
+        for each in workers:
+            await asyncio.to_thread(each.stop)
         app.state.lanes.close()
         house.db.close()
         await asyncio.to_thread(tracing.tools(house.settings).end)
@@ -251,16 +274,31 @@ def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Respo
     return response
 
 
-def _foreign_form_page(pages: jinja2.Environment) -> str:
-    """Render what a form from another site is answered with."""
-    return pages.get_template("errors/problem.html").render(
-        heading=_("This form came from somewhere else"),
-        what=_("It was not sent from our own page, so nothing was done."),
-        todo=_("Open the page here and send the form again."),
-        link=("/profile", _("Go to your profile")),
-        errors={},
-        viewer=None,
+def _refusals(pages: jinja2.Environment) -> Refusals:
+    """Render what the edge itself answers with."""
+    foreign = _refusal_page(
+        pages,
+        _("This form came from somewhere else"),
+        _("It was not sent from our own page, so nothing was done."),
+        _("Open the page here and send the form again."),
+        ("/profile", _("Go to your profile")),
     )
+    blocked = _refusal_page(
+        pages,
+        _("Your network is blocked"),
+        _("The people who run this service have blocked the network that you are in, so nobody can sign in from it."),
+        _("Use another network. If you think that this is a mistake, ask them to look at it."),
+    )
+    return Refusals(foreign, blocked, Refusal(MEDIA_TYPE, problem_body(403, "network_blocked")))
+
+
+def _refusal_page(
+    pages: jinja2.Environment, heading: str, what: str, todo: str, link: tuple[str, str] | None = None
+) -> Refusal:
+    html = pages.get_template("errors/problem.html").render(
+        heading=heading, what=what, todo=todo, link=link, errors={}, viewer=None
+    )
+    return Refusal("text/html; charset=utf-8", html.encode())
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:

@@ -4,6 +4,7 @@ from importlib import metadata
 
 import click
 
+from twofold.commands.abuse import abuse
 from twofold.commands.accounts import accounts
 from twofold.commands.audit_log import audit
 from twofold.commands.break_glass import reset, unfreeze, unlock
@@ -31,6 +32,6 @@ def main() -> None:
 
 for command in (
     demo, serve, worker, migrate_, accounts, users, operator_keys, keys, audit, doctor, show_settings, unlock, unfreeze,
-    reset, locked, reset_cases, copy, restored,
+    reset, locked, reset_cases, abuse, copy, restored,
 ):  # fmt: skip
     main.add_command(command)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
 from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
@@ -16,6 +17,7 @@ from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
 from twofold.kit.letters import Composer
 from twofold.kit.smtp import SmtpTransport, Transport
+from twofold.kit.web.gate import Gate
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.recovery import letters as recovery_letters
@@ -73,6 +75,15 @@ def jobs_of(house: House, transport: Transport | None) -> list[Job]:
         jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE + 1)]
         jobs.append(Job("letters-urgent", second, delivery.run_urgent))
     return jobs
+
+
+def of_every_node(gate: Gate) -> list[Job]:
+    """List what each process that serves has to do for itself, wherever letters and reminders are worked off."""
+
+    def obey_blocks(house: House, at: datetime) -> None:
+        gate.obey(block_flow.in_force(house.db, at))
+
+    return [Job("obey-blocks", timedelta(seconds=2), obey_blocks)]
 
 
 def _mail_server(settings: Settings) -> Transport | None:

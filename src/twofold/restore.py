@@ -35,6 +35,7 @@ KEPT: Mapping[str, str] = {
     "audit_chains": "the chain goes on from where the backup left it; an export signed later shows the gap",
     "audit_events": "append-only; the restore is an event of its own",
     "audit_signing_keys": "the same key goes on signing",
+    "blocked_networks": "as the backup has it: the command says to look through the list",
     "encryption_keys": "a key that is missing from the ring is named at the start",
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",

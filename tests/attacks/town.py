@@ -15,6 +15,8 @@ from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.houses import Hands
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, People
+from twofold.abuse import block_flow
+from twofold.abuse.block_flow import Block
 from twofold.audit import flow as audit
 from twofold.directory.person import Person
 from twofold.jobs import COMPOSERS
@@ -54,6 +56,11 @@ class Town:
         self.spare = people.account("Spare")
         made = key_flow.create_key(people.house.db, "Shop", actor=audit.CONSOLE, at=NOON)
         assert isinstance(made, MadeKey)
+        blocked = block_flow.block(
+            people.house, "203.0.113.0/24", reason=REASON, life=None, actor=audit.CONSOLE, at=NOON,
+        )  # fmt: skip
+        assert isinstance(blocked, Block)
+        self.block = str(blocked.id)
         self.tablet = self._second_app()
         self.tokens = {
             "nobody": "", "operator": made.key, "member": self._session(self.ada), "other": self._session(self.ada),
@@ -149,6 +156,10 @@ class Town:
             "GET /account/policy": Seed("admin"),
             "PUT /account/policy": Seed("admin", body={"policy": "required", "dry_run": True}),
             "GET /audit-events": Seed("support", query={"account": acme, "user": ada, "limit": 3}),
+            "GET /abuse": Seed("operator", query={"hours": 2}),
+            "GET /abuse/blocks": Seed("operator"),
+            "POST /abuse/blocks": Seed("operator", body=reason | {"network": "198.51.100.0/24", "hours": 2}),
+            "POST /abuse/blocks/{block}/lift": Seed("operator", {"block": self.block}, body=reason),
         }
 
     # --- making it

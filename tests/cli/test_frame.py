@@ -22,6 +22,8 @@ OTHERS = {
     "worker",
 }  # fmt: skip
 ARGUMENTS = {
+    "abuse block": ["198.51.100.7", "--reason", "It guesses."],
+    "abuse unblock": ["nonsense", "--reason", "A mistake."],
     "accounts create": ["--name", "Acme"],
     "accounts set": ["nonsense", "--edition", "standard"],
     "operator-keys create": ["--name", "Shop"],
@@ -40,7 +42,7 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> list[tupl
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             found += commands(command, (*path, name))
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             found.append((" ".join((*path, name)), command))
     return found
 

@@ -22,6 +22,7 @@ WITHOUT_ACCOUNT = {
     "accounts": "its own id is the account",
     "audit_chains": "one row an account, and its key is the account",
     "audit_signing_keys": "one row, of the installation",
+    "blocked_networks": "a handful, of the installation",
     "encryption_keys": "one row a key of the ring",
     "leases": "one row a job",
     "operator_keys": "one row a program of the operator",

@@ -97,7 +97,7 @@ def test_it_runs_where_there_is_nothing_but_what_the_lock_names(environment: Pat
     assert run(twofold, "--version", **settings) == f"twofold, version {metadata.version('twofold')}\n"
     where = run(environment / "bin" / "python", "-c", "import twofold; print(twofold.__file__)", **settings)
     assert Path(where.strip()).is_relative_to(environment)
-    assert "0001" in run(twofold, "migrate", **settings)
+    assert "0002" in run(twofold, "migrate", **settings)
     with Server(tmp_path / "server", settings=settings, command=(str(twofold), "serve")) as server:
         for path in ("/sign-in", "/static/twofold.css", "/help/authenticator-apps", "/api/openapi.json"):
             assert server.status(path) == 200

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from twofold.abuse import records
+from twofold.kit import metrics
 from twofold.kit.network import network_of
 
 KEPT = timedelta(days=30)
@@ -13,6 +14,7 @@ KEPT = timedelta(days=30)
 def count_refusal(connection: sa.Connection, kind: str, address: str, at: datetime, *, times: int = 1) -> None:
     """Count a refusal of a kind for the network of an address, in the caller's transaction."""
     records.count(connection, hour_of(at), network_of(address), kind, times)
+    metrics.refusals.labels(kind).inc(times)
 
 
 def hour_of(at: datetime) -> datetime:
@@ -21,5 +23,5 @@ def hour_of(at: datetime) -> datetime:
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
-    """Delete counts that are older than 30 days; for the clean-up."""
-    return records.forget_before(connection, hour_of(at - KEPT))
+    """Delete counts that are older than 30 days, and blocks whose time is over; for the clean-up."""
+    return records.forget_before(connection, hour_of(at - KEPT)) + records.forget_blocks_over(connection, at)

@@ -1,11 +1,15 @@
-"""The statements of refusals counted by hour and network."""
+"""The statements of refusals counted by hour and network, and of blocked networks."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.abuse.tables import refusal_counts
-from twofold.kit.db import INSERTS, UtcTime
+from twofold.abuse.tables import blocked_networks, refusal_counts
+from twofold.audit.tables import audit_events
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
 from twofold.kit.statement import Statement
 
 _count = Statement(
@@ -24,6 +28,33 @@ _count = Statement(
         for name, insert in INSERTS.items()
     }
 )
+_counts_since = (
+    sa.select(refusal_counts.c.network, refusal_counts.c.kind, sa.func.sum(refusal_counts.c.refused))
+    .where(refusal_counts.c.hour >= sa.bindparam("since", type_=UtcTime))
+    .group_by(refusal_counts.c.network, refusal_counts.c.kind)
+)
+
+# The log is read from its end by its primary key, so the look costs what it shows and not what the log holds.
+_newest_events = (
+    sa.select(
+        audit_events.c.number,
+        audit_events.c.at,
+        audit_events.c.kind,
+        audit_events.c.account_id,
+        audit_events.c.subject_id,
+        audit_events.c.address,
+    )
+    .order_by(audit_events.c.number.desc())
+    .limit(sa.bindparam("most"))
+)
+_events_before = _newest_events.where(audit_events.c.number < sa.bindparam("before"))
+
+_blocks = sa.select(blocked_networks).order_by(blocked_networks.c.blocked_at, blocked_networks.c.network)
+_in_force = sa.select(blocked_networks.c.network).where(
+    blocked_networks.c.until.is_(None) | (blocked_networks.c.until > sa.bindparam("at", type_=UtcTime))
+)
+_block = upsert(blocked_networks, ["network"], ["reason", "blocked_at", "until"])
+_by_network = sa.select(blocked_networks).where(blocked_networks.c.network == sa.bindparam("network"))
 
 
 def count(connection: sa.Connection, hour: datetime, network: str, kind: str, times: int) -> None:
@@ -31,6 +62,46 @@ def count(connection: sa.Connection, hour: datetime, network: str, kind: str, ti
     _count.later(connection, hour=hour, network=network, kind=kind, times=times)
 
 
+def counts_since(connection: sa.Connection, since: datetime) -> list[tuple[str, str, int]]:
+    """Return network, kind and number of what was refused since the beginning of an hour."""
+    rows = connection.execute(_counts_since, {"since": since}).all()
+    return [(network, kind, int(refused)) for network, kind, refused in rows]
+
+
 def forget_before(connection: sa.Connection, hour: datetime) -> int:
     """Delete the counts of the hours before one."""
     return connection.execute(refusal_counts.delete().where(refusal_counts.c.hour < hour)).rowcount
+
+
+def newest_events(connection: sa.Connection, before: int | None, most: int) -> Sequence[AnyRow]:
+    """List events of all logs, the newest first, from before a number on."""
+    if before is None:
+        return connection.execute(_newest_events, {"most": most}).all()
+    return connection.execute(_events_before, {"most": most, "before": before}).all()
+
+
+def block(connection: sa.Connection, values: dict[str, Any]) -> AnyRow:
+    """Store a block, in the place of one of the same network; return it."""
+    connection.execute(_block[connection.dialect.name], values)
+    return connection.execute(_by_network, {"network": values["network"]}).one()
+
+
+def unblock(connection: sa.Connection, block_id: UUID) -> AnyRow | None:
+    """Delete a block, and return it."""
+    gone = blocked_networks.delete().where(blocked_networks.c.id == block_id).returning(*blocked_networks.c)
+    return connection.execute(gone).first()
+
+
+def blocks(connection: sa.Connection) -> Sequence[AnyRow]:
+    """List every block, the oldest first, also those whose time is over."""
+    return connection.execute(_blocks).all()
+
+
+def networks_in_force(connection: sa.Connection, at: datetime) -> list[str]:
+    """List the networks that are blocked at a moment."""
+    return list(connection.execute(_in_force, {"at": at}).scalars())
+
+
+def forget_blocks_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete blocks whose time is over."""
+    return connection.execute(blocked_networks.delete().where(blocked_networks.c.until <= at)).rowcount

@@ -26,6 +26,12 @@ events = Counter(
     ["kind", "result"],
     registry=registry,
 )
+refusals = Counter(
+    "twofold_refusals_total",
+    "Refusals that stand in no log, because nobody is known: unknown addresses, limited networks.",
+    ["kind"],
+    registry=registry,
+)
 second_factors = Counter(
     "twofold_second_factors_total",
     "Second factors that were tried, by door, method and outcome.",

@@ -1,6 +1,9 @@
 """Which network an address belongs to, for whatever counts by network."""
 
 import ipaddress
+from typing import TypeAlias
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # What one subscriber commonly has: whoever owns one address of it can use all of them.
 IPV4_PREFIX = 24

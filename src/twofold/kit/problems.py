@@ -47,6 +47,7 @@ TITLES = {
     "new_password_required": "Choose a new password: somebody else may know the old one.",
     "approval_required": "An administrator or support agent must approve this reset first.",
     "would_lock_out_last_admin": "No active administrator has a second factor yet.",
+    "network_blocked": "The operator has blocked the network that this call comes from.",
     "wrong_state": "The case is not in a state that allows this.",
 }  # fmt: skip
 
@@ -83,6 +84,11 @@ def problem(
     if status == 401:  # noqa: PLR2004 - RFC 9110 section 15.5.2
         headers["WWW-Authenticate"] = "Bearer"
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem_body(status: int, code: str) -> bytes:
+    """Return a refusal as it is sent, for whoever answers without a request at hand."""
+    return msgspec.json.encode(Problem(type=f"/api/docs#{code}", title=TITLES[code], status=status, code=code))
 
 
 def malformed(field: str) -> Response[Any]:

@@ -167,6 +167,8 @@ def _of_accounts() -> dict[str, Said]:
         "audit_exported": Said(_("Audit log exported"), _("%(who)s took a copy of the audit log")),
         "operator_key_created": Said(_("Operator key created"), _("%(who)s created an operator key")),
         "operator_key_revoked": Said(_("Operator key revoked"), _("%(who)s revoked an operator key")),
+        "network_blocked": Said(_("Network blocked"), _("%(who)s blocked a network")),
+        "network_unblocked": Said(_("Network let in again"), _("%(who)s let a network in again")),
         "keys_rotated": Said(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
         "restored": Said(_("Backup brought back"), _("%(who)s brought a backup back: whatever was under way is void")),
     }
@@ -273,4 +275,6 @@ MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "policy_changed": _policy,
     "audit_exported": _export,
     "operator_key_created": _quoted("name"),
+    "network_blocked": _quoted("network"),
+    "network_unblocked": _quoted("network"),
 }

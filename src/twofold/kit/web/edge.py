@@ -1,7 +1,7 @@
 """The outermost layer: the id of a request, the headers of its answer, and where an unsafe one may come from."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from litestar.enums import ScopeType
@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from twofold.kit import clock
 from twofold.kit.tokens import random_bytes
+from twofold.kit.web.gate import Gate
 from twofold.kit.web.leaving import is_leaving
 from twofold.settings import Settings
 
@@ -33,6 +34,21 @@ CLOSE = (b"connection", b"close")  # a proxy must not send its next request into
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
+class Refusal(NamedTuple):
+    """An answer that is the same for everybody, made once."""
+
+    media_type: str
+    body: bytes
+
+
+class Refusals(NamedTuple):
+    """What the edge itself answers with, always 403: a form of another site, and whoever is shut out."""
+
+    foreign_form: Refusal
+    blocked_page: Refusal
+    blocked_call: Refusal
+
+
 class Edge:
     """ASGI middleware around the whole application."""
 
@@ -41,11 +57,13 @@ class Edge:
         app: ASGIApp,
         settings: Settings,
         observe: Callable[[str, int, float], None],
-        foreign_form: str,
+        refusals: "Refusals",
+        gate: Gate,
     ) -> None:
-        """Wrap an application. `foreign_form` is the page that answers a form which came from another site."""
+        """Wrap an application; whom the gate shuts out does not come as far."""
         self._app = app
-        self._foreign_form = foreign_form.encode()
+        self._refusals = refusals
+        self._gate = gate
         self._origin = settings.base_url
         self._observe = observe
         self._headers = [*HEADERS, STRICT_TRANSPORT] if settings.secure else HEADERS
@@ -76,8 +94,11 @@ class Edge:
                 cast("dict[str, Any]", message)["body"] = b""
             await send(message)
 
-        if method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):
-            await _refuse(send_with_headers, self._foreign_form)
+        if self._gate.shuts_out(scope):
+            api = path.startswith("/api/")
+            await _refuse(send_with_headers, self._refusals.blocked_call if api else self._refusals.blocked_page)
+        elif method not in SAFE_METHODS and not path.startswith("/api/") and not self._own_origin(scope):
+            await _refuse(send_with_headers, self._refusals.foreign_form)
         else:
             await self._app(scope, receive, send_with_headers)
         taken = clock.stopwatch() - started
@@ -95,7 +116,10 @@ class Edge:
         return headers.get(b"origin", b"").decode("latin-1") == self._origin
 
 
-async def _refuse(send: Callable[[Message], Awaitable[None]], page: bytes) -> None:
-    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(page)).encode())]
+async def _refuse(send: Callable[[Message], Awaitable[None]], refusal: Refusal) -> None:
+    headers = [
+        (b"content-type", refusal.media_type.encode()),
+        (b"content-length", str(len(refusal.body)).encode()),
+    ]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": page, "more_body": False})
+    await send({"type": "http.response.body", "body": refusal.body, "more_body": False})

@@ -17,9 +17,11 @@ depends_on = None
 
 def upgrade() -> None:
     _count_refusals()
+    _block_networks()
 
 
 def downgrade() -> None:
+    op.drop_table("blocked_networks", if_exists=True)
     op.drop_table("refusal_counts", if_exists=True)
 
 
@@ -31,5 +33,19 @@ def _count_refusals() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("refused", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hour", "network", "kind", name=op.f("pk_refusal_counts")),
+        if_not_exists=True,
+    )
+
+
+def _block_networks() -> None:
+    op.create_table(
+        "blocked_networks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("blocked_at", UtcTime(), nullable=False),
+        sa.Column("until", UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_blocked_networks")),
+        sa.UniqueConstraint("network", name=op.f("uq_blocked_networks_network")),
         if_not_exists=True,
     )

@@ -1,0 +1,85 @@
+"""Shutting a network out: written down once, obeyed by every node within seconds."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.abuse import records
+from twofold.abuse.blocklist import Blocklist, WrongNetwork, network_to_block
+from twofold.audit import flow as audit
+from twofold.kit.db import AnyRow, Database
+from twofold.kit.house import House
+from twofold.kit.tokens import new_id
+from twofold.kit.visitor import Visitor
+
+
+class Block(NamedTuple):
+    """A network that is shut out."""
+
+    id: UUID
+    network: str
+    reason: str
+    blocked_at: datetime
+    until: datetime | None
+
+
+def block(
+    house: House,
+    network: str,
+    *,
+    reason: str,
+    life: timedelta | None,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor = audit.HERE,
+) -> Block | WrongNetwork:
+    """Shut a network out for some time, or until it is let in again; a second time replaces the first."""
+    wanted = network_to_block(network, house.settings.trusted_proxies)
+    if isinstance(wanted, WrongNetwork):
+        return wanted
+    until = None if life is None else at + life
+    values = {"id": new_id(), "network": wanted, "reason": reason.strip(), "blocked_at": at, "until": until}
+    with house.db.write() as connection:
+        made = _block(records.block(connection, values))
+        audit.record(
+            connection, "network_blocked", at=at, account_id=None, actor=actor, reason=reason, visitor=visitor,
+            details={"network": wanted, "until": None if until is None else until.isoformat()},
+        )  # fmt: skip
+    return made
+
+
+def unblock(
+    db: Database,
+    block_id: UUID,
+    *,
+    reason: str,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor = audit.HERE,
+) -> Block | None:
+    """Let a network in again; None when there is no such block."""
+    with db.write() as connection:
+        gone = records.unblock(connection, block_id)
+        if gone is None:
+            return None
+        audit.record(
+            connection, "network_unblocked", at=at, account_id=None, actor=actor, reason=reason, visitor=visitor,
+            details={"network": gone.network},
+        )  # fmt: skip
+    return _block(gone)
+
+
+def list_blocks(db: Database) -> list[Block]:
+    """List every block that was not lifted, the oldest first."""
+    with db.read() as connection:
+        return [_block(row) for row in records.blocks(connection)]
+
+
+def in_force(db: Database, at: datetime) -> Blocklist:
+    """Return what a node obeys at a moment."""
+    with db.read() as connection:
+        return Blocklist(records.networks_in_force(connection, at))
+
+
+def _block(row: AnyRow) -> Block:
+    return Block(row.id, row.network, row.reason, row.blocked_at, row.until)
