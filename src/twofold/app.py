@@ -276,29 +276,53 @@ def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Respo
 
 def _refusals(pages: jinja2.Environment) -> Refusals:
     """Render what the edge itself answers with."""
-    foreign = _refusal_page(
-        pages,
-        _("This form came from somewhere else"),
-        _("It was not sent from our own page, so nothing was done."),
-        _("Open the page here and send the form again."),
-        ("/profile", _("Go to your profile")),
+    return Refusals(
+        foreign_form=_refusal_page(
+            pages,
+            403,
+            _("This form came from somewhere else"),
+            _("It was not sent from our own page, so nothing was done."),
+            _("Open the page here and send the form again."),
+            ("/profile", _("Go to your profile")),
+        ),
+        blocked_page=_refusal_page(
+            pages,
+            403,
+            _("Your network is blocked"),
+            _(
+                "The people who run this service have blocked the network that you are in, so nobody can sign in from it."
+            ),
+            _("Use another network. If you think that this is a mistake, ask them to look at it."),
+        ),
+        blocked_call=_refused_call(403, "network_blocked"),
+        not_found_page=_refusal_page(pages, 404, *_not_found()),
+        not_found_call=_refused_call(404, "not_found"),
+        misdirected_page=_refusal_page(
+            pages,
+            421,
+            _("This is not the right address"),
+            _("The address that you came by is not the one by which people sign in here."),
+            _("Open the address that your organisation gave you."),
+        ),
+        misdirected_call=_refused_call(421, "misdirected_request"),
     )
-    blocked = _refusal_page(
-        pages,
-        _("Your network is blocked"),
-        _("The people who run this service have blocked the network that you are in, so nobody can sign in from it."),
-        _("Use another network. If you think that this is a mistake, ask them to look at it."),
-    )
-    return Refusals(foreign, blocked, Refusal(MEDIA_TYPE, problem_body(403, "network_blocked")))
 
 
 def _refusal_page(
-    pages: jinja2.Environment, heading: str, what: str, todo: str, link: tuple[str, str] | None = None
+    pages: jinja2.Environment, status: int, heading: str, what: str, todo: str, link: tuple[str, str] | None = None
 ) -> Refusal:
     html = pages.get_template("errors/problem.html").render(
         heading=heading, what=what, todo=todo, link=link, errors={}, viewer=None
     )
-    return Refusal("text/html; charset=utf-8", html.encode())
+    return Refusal(status, "text/html; charset=utf-8", html.encode())
+
+
+def _refused_call(status: int, code: str) -> Refusal:
+    return Refusal(status, MEDIA_TYPE, problem_body(status, code))
+
+
+def _not_found() -> tuple[str, str, str, tuple[str, str]]:
+    return _("Not found"), _("There is no page at this address."), "", ("/profile", _("Go to your profile"))
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
@@ -327,8 +351,7 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
             return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
         return problem(status, CODES.get(status, "invalid_request"))
     if status == HTTP_404_NOT_FOUND:
-        what = _("There is no page at this address.")
-        return problem_page(request, 404, _("Not found"), what, "", ("/profile", _("Go to your profile")))
+        return problem_page(request, 404, *_not_found())
     return problem_page(
         request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again.")
     )

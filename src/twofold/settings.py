@@ -199,13 +199,14 @@ def _base_url(text: str) -> str:
     if parts.path.strip("/"):
         msg = "TWOFOLD_BASE_URL must have no path: its cookies belong to a whole host, so it needs one of its own."
         raise SettingsError(msg)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         msg = f"TWOFOLD_BASE_URL may use http only on this machine (127.0.0.1, localhost); for {host} use https."
         raise SettingsError(msg)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or an address of a host leads to this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -143,7 +143,7 @@ def test_every_answer_forbids_frames_scripts_of_others_and_keeping(http: httpx.C
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert headers["cache-control"] == "no-store"
-    assert headers["referrer-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "strict-origin"
     assert headers["x-content-type-options"] == "nosniff"
 
 

@@ -24,6 +24,7 @@ TITLES = {
     "not_signed_in": "Sign in, and send the session token as a bearer token.",
     "not_allowed": "You may not do this.",
     "not_found": "There is nothing here by that id.",
+    "misdirected_request": "Twofold has another name here. Call it by the host of its base URL.",
     "not_offered": "Two-factor authentication is not offered to this user.",
     "enrolment_expired": "This set-up is over. Start it again.",
     "too_many_authenticators": "Five authenticators are the most.",
