@@ -103,6 +103,7 @@ class Kind:
 
     def __init__(self, ask: Callable[[Stage, Person], object], path: str, life: timedelta, **fields: str) -> None:
         self.ask, self.path, self.life, self.fields = ask, path, life, fields
+        self.page = {"resets": "/resets/link"}.get(path, f"/{path}")
 
 
 def ask_forgot(stage: Stage, person: Person) -> None:

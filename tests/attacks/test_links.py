@@ -48,14 +48,33 @@ def test_whoever_only_opens_a_link_spends_nothing(stage: Stage, kind: str) -> No
     for _ in range(2):
         for headers in SCANNERS:
             opened = [stage.http.request(method, path, headers=headers) for method in ("GET", "HEAD", "OPTIONS")]
-            assert [answer.status_code for answer in opened][:2] == [200, 200]
-            assert "set-cookie" not in opened[0].headers
+            assert [answer.status_code for answer in opened][:2] == [303, 303]
+            assert session_cookies(opened[0]) == []
+            carried = cookie_of(opened[0])
+            followed = [
+                stage.http.request(method, KINDS[kind].page, headers=[*headers, carried])
+                for method in ("GET", "HEAD", "OPTIONS")
+            ]
+            assert [answer.status_code for answer in followed][:2] == [200, 200]
+            assert "set-cookie" not in followed[0].headers
+    carried = cookie_of(stage.http.get(path))
     for query in ("?utm_source=mail", "?answer=confirm&password=x", "?new_password=x", "?confirm=1", "?_method=POST"):
-        assert stage.http.get(path + query).status_code == 200
+        assert stage.http.get(path + query).status_code == 303
+        assert stage.http.get(KINDS[kind].page + query, headers=[carried]).status_code == 200
     for method in ("GET", "HEAD", "POST"):  # a click that was sent on by another site, or by a program
         stage.http.request(method, path, headers={"X-HTTP-Method-Override": "POST", "Sec-Fetch-Site": "cross-site"})
     assert stage.rows() == before
     assert stage.use(kind, path.rpartition("/")[2]) == 200
+
+
+def cookie_of(answer: httpx.Response) -> tuple[str, str]:
+    """Return the header by which a browser that got this answer goes on; TestClient keeps no cookies here."""
+    return "Cookie", answer.headers["set-cookie"].partition(";")[0]
+
+
+def session_cookies(answer: httpx.Response) -> list[str]:
+    names = [line.partition("=")[0] for line in answer.headers.get_list("set-cookie")]
+    return [name for name in names if not name.endswith("_link")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,13 +3,16 @@
 from typing import assert_never
 
 from litestar import get, post
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
 
 from twofold.directory.email_address import usable
 from twofold.directory.password import Weakness
 from twofold.factors import words as factor_words
 from twofold.kit import clock
-from twofold.kit.web.forms import parse_form
+from twofold.kit.tokens import fingerprint
+from twofold.kit.web.forms import Form, parse_form
 from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.links import Link
 from twofold.kit.web.render import moment, page, problem_page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
 from twofold.kit.words import gettext as _
@@ -20,6 +23,8 @@ from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NoMail, Not
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 
 LONGEST_EMAIL = 254
+SET_PASSWORD = Link("password", "/set-password")
+NOT_ME = Link("notme", "/not-me")
 
 
 @get("/forgot-password")
@@ -55,48 +60,73 @@ def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
             assert_never(outcome)
 
 
-@get("/set-password/{token:str}")
+@get("/set-password/{token:str}", sync_to_thread=False)
+def open_set_password(request: AnyRequest, token: str) -> AnyResponse:
+    """Lead on to the page, with the token in a cookie."""
+    return SET_PASSWORD.trade(request, token) if SET_PASSWORD.is_token(token) else _no_link(request, Over())
+
+
+@get("/set-password")
 @quick
-def show_set_password(request: AnyRequest, token: str) -> AnyResponse:
-    """Ask for the new password; opening the link changes nothing."""
+def show_set_password(request: AnyRequest) -> AnyResponse:
+    """Ask for the new password."""
+    token = SET_PASSWORD.token(request)
     found = password_flow.look(house_of(request), token, clock.now())
-    if not isinstance(found, MayChoose):
-        return _no_link(request, found)
-    return _choose_page(request, found)
+    return _choose_page(request, token, found) if isinstance(found, MayChoose) else _no_link(request, found)
+
+
+@post("/set-password")
+@takes_password
+def submit_set_password(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the new password, once; signing in with it is up to its owner."""
+    form = parse_form(body, request.headers.get("content-type", ""))
+    answer = _set_password(request, SET_PASSWORD.token_of_form(request, form), form)
+    return SET_PASSWORD.spent(request, answer) if answer.status_code == HTTP_303_SEE_OTHER else answer
 
 
 @post("/set-password/{token:str}")
 @takes_password
-def submit_set_password(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
-    """Take the new password, once; signing in with it is up to its owner."""
-    at, form, house = clock.now(), parse_form(body, request.headers.get("content-type", "")), house_of(request)
+def submit_set_password_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Take the password of somebody who has no cookie: a program, or a page that was opened before there was one."""
+    return _set_password(request, token, parse_form(body, request.headers.get("content-type", "")))
+
+
+def _set_password(request: AnyRequest, token: str, form: Form) -> AnyResponse:
+    at, house = clock.now(), house_of(request)
     found = password_flow.look(house, token, at)
     if not isinstance(found, MayChoose):
         return _no_link(request, found)
     if not form["new_password"]:
-        return _choose_page(request, found, 400, _("Enter a new password."))
+        return _choose_page(request, token, found, 400, _("Enter a new password."))
     outcome = password_flow.choose(house, token, form["new_password"], visitor=visitor_of(request), at=at)
     match outcome:
         case PasswordSaved():
             return see_other("/sign-in?password_saved=1")
         case Weakness():
-            return _choose_page(request, found, 422, factor_words.weak_password(outcome))
+            return _choose_page(request, token, found, 422, factor_words.weak_password(outcome))
         case Over() | TooSoon():
             return _no_link(request, outcome)
         case _:
             assert_never(outcome)
 
 
-@get("/not-me/{token:str}")
+@get("/not-me/{token:str}", sync_to_thread=False)
+def open_not_me(request: AnyRequest, token: str) -> AnyResponse:
+    """Lead on to the page, with the token in a cookie."""
+    return NOT_ME.trade(request, token) if NOT_ME.is_token(token) else _gone(request, frozen=False)
+
+
+@get("/not-me")
 @quick
-def show_not_me(request: AnyRequest, token: str) -> AnyResponse:
+def show_not_me(request: AnyRequest) -> AnyResponse:
     """Ask whether the account is to be frozen; mail scanners open links, so opening this one changes nothing."""
+    token = NOT_ME.token(request)
     found = not_me_flow.look(house_of(request), token, clock.now())
     match found:
         case NotMe(person, about, happened_at):
             return page(
                 request, "recovery/not_me.html", email=person.email, about=words.happened(about),
-                happened_at=happened_at,
+                happened_at=happened_at, fingerprint=fingerprint(token),
             )  # fmt: skip
         case Gone(frozen):
             return _gone(request, frozen=frozen)
@@ -104,11 +134,24 @@ def show_not_me(request: AnyRequest, token: str) -> AnyResponse:
             assert_never(found)
 
 
+@post("/not-me")
+@quick
+def submit_not_me(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Freeze the account, once."""
+    form = parse_form(body, request.headers.get("content-type", ""))
+    answer = _freeze(request, NOT_ME.token_of_form(request, form))
+    return NOT_ME.spent(request, answer) if answer.status_code == HTTP_200_OK else answer
+
+
 @post("/not-me/{token:str}")
 @quick
-def submit_not_me(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
-    """Freeze the account, once."""
+def submit_not_me_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Freeze for somebody who has no cookie: a program, or a page that was opened before there was one."""
     parse_form(body, request.headers.get("content-type", ""))
+    return _freeze(request, token)
+
+
+def _freeze(request: AnyRequest, token: str) -> AnyResponse:
     house = house_of(request)
     outcome = not_me_flow.freeze(house, token, visitor=visitor_of(request), at=clock.now())
     match outcome:
@@ -125,10 +168,16 @@ def _forgot_page(request: AnyRequest, status: int = 200, email: str = "", error:
     return page(request, "recovery/forgot.html", status, email=email[:LONGEST_EMAIL], errors=errors)
 
 
-def _choose_page(request: AnyRequest, found: MayChoose, status: int = 200, error: str | None = None) -> AnyResponse:
+def _choose_page(
+    request: AnyRequest,
+    token: str,
+    found: MayChoose,
+    status: int = 200,
+    error: str | None = None,
+) -> AnyResponse:
     return page(
         request, "recovery/set_password.html", status, person=found.person, invited=found.invited,
-        valid_until=found.expires_at, errors={"new_password": error} if error else {},
+        valid_until=found.expires_at, errors={"new_password": error} if error else {}, fingerprint=fingerprint(token),
     )  # fmt: skip
 
 
@@ -184,4 +233,15 @@ def _gone(request: AnyRequest, *, frozen: bool) -> AnyResponse:
     return problem_page(request, 410, _("This link no longer works"), what, todo, link)
 
 
-handlers = [show_forgot, submit_forgot, show_set_password, submit_set_password, show_not_me, submit_not_me]
+handlers = [
+    show_forgot,
+    submit_forgot,
+    open_set_password,
+    show_set_password,
+    submit_set_password,
+    submit_set_password_by_token,
+    open_not_me,
+    show_not_me,
+    submit_not_me,
+    submit_not_me_by_token,
+]

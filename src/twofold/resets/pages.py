@@ -3,12 +3,15 @@
 from typing import assert_never
 
 from litestar import get, post
+from litestar.status_codes import HTTP_200_OK
 
 from twofold.directory.password import Weakness
 from twofold.factors import words as factor_words
 from twofold.kit import clock
+from twofold.kit.tokens import fingerprint
 from twofold.kit.web.forms import Form, parse_form
 from twofold.kit.web.lanes import quick, takes_password
+from twofold.kit.web.links import Link
 from twofold.kit.web.render import page, problem_page
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
 from twofold.kit.words import gettext as _
@@ -28,24 +31,42 @@ from twofold.resets.outcomes import (
 )
 from twofold.resets.views import over_page
 
-KIND = "tf_reset_"
+LINK = Link("reset", "/resets/link")
 WARN_FROM = 2
 
 
-@get("/resets/{token:str}")
+@get("/resets/{token:str}", sync_to_thread=False)
+def open_link(request: AnyRequest, token: str) -> AnyResponse:
+    """Lead on to the page, with the token in a cookie."""
+    return LINK.trade(request, token) if LINK.is_token(token) else _no_such_page(request)
+
+
+@get("/resets/link")
 @quick
-def show_link(request: AnyRequest, token: str) -> AnyResponse:
+def show_link(request: AnyRequest) -> AnyResponse:
     """Show who asked for the reset, when and why, and ask for the password."""
-    return _link_page(request, token) if token.startswith(KIND) else _no_such_page(request)
+    return _link_page(request, LINK.token(request))
+
+
+@post("/resets/link")
+@takes_password
+def answer_link(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the answer: confirmed with the password, or refused."""
+    form = parse_form(body, request.headers.get("content-type", ""))
+    token = LINK.token_of_form(request, form)
+    given = _answer(request, token, form)
+    return LINK.spent(request, given) if given.status_code == HTTP_200_OK else given
 
 
 @post("/resets/{token:str}")
 @takes_password
-def answer(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
-    """Take the answer: confirmed with the password, or refused."""
+def answer_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Take the answer of somebody who has no cookie: a program, or a page that was opened before there was one."""
     form = parse_form(body, request.headers.get("content-type", ""))
-    if not token.startswith(KIND):
-        return _no_such_page(request)
+    return _answer(request, token, form) if LINK.is_token(token) else _no_such_page(request)
+
+
+def _answer(request: AnyRequest, token: str, form: Form) -> AnyResponse:
     return _refuse(request, token) if form["answer"] == "refuse" else _confirm(request, token, form)
 
 
@@ -109,7 +130,7 @@ def _link_page(
         request, "resets/confirm.html", status, case=case, asked_by=words.requester(case, house.settings.issuer),
         role=words.role(case.requester_kind), valid_until=link.verdict.valid_until, errors=errors or {},
         needs_new_password=link.needs_new_password or "new_password" in (errors or {}),
-        needs_approval=link.needs_approval, approvers=link.approvers,
+        needs_approval=link.needs_approval, approvers=link.approvers, fingerprint=fingerprint(token),
     )  # fmt: skip
 
 
@@ -129,4 +150,4 @@ def _no_such_page(request: AnyRequest) -> AnyResponse:
     return problem_page(request, 404, _("Not found"), _("There is no page at this address."), "")
 
 
-handlers = [show_link, answer]
+handlers = [open_link, show_link, answer_link, answer_by_token]

@@ -15,7 +15,7 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600
-_TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
+TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
 
@@ -37,8 +37,12 @@ class Cookies(NamedTuple):
 
 def cookies_of(settings: Settings) -> Cookies:
     """Return the names of the cookies under these settings."""
-    prefix = "__Host-" if settings.secure else ""
-    return Cookies(f"{prefix}twofold_session", f"{prefix}twofold_sign_in", f"{prefix}twofold_browser")
+    return Cookies(*(cookie_name(settings, name) for name in ("session", "sign_in", "browser")))
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """Return the whole name of a cookie of ours."""
+    return f"{'__Host-' if settings.secure else ''}twofold_{name}"
 
 
 def house_of(request: AnyRequest) -> House:
@@ -57,25 +61,30 @@ def visitor_of(request: AnyRequest) -> Visitor:
 def cookie(request: AnyRequest, name: str) -> str | None:
     """Return a token from one of our cookies (`session`, `attempt`, `browser`), if it looks like one."""
     value = request.cookies.get(getattr(cookies_of(house_of(request).settings), name))
-    return value if value is not None and _TOKEN.fullmatch(value) else None
+    return value if value is not None and TOKEN.fullmatch(value) else None
 
 
 def bearer(request: AnyRequest) -> str | None:
     """Return the bearer token of an API call, if it carries one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" and _TOKEN.fullmatch(token) else None
+    return token if scheme.lower() == "bearer" and TOKEN.fullmatch(token) else None
 
 
 def client_token(request: AnyRequest) -> str | None:
     """Return the token by which an API client shows that it has signed this user in before."""
     token = request.headers.get("twofold-client", "")
-    return token if _TOKEN.fullmatch(token) else None
+    return token if TOKEN.fullmatch(token) else None
 
 
 def set_cookie(settings: Settings, name: str, value: str, *, max_age: int | None = None) -> Cookie:
     """Make one of our cookies: for the whole host, out of reach of scripts, not sent along from other sites."""
+    return make_cookie(settings, getattr(cookies_of(settings), name), value, max_age=max_age)
+
+
+def make_cookie(settings: Settings, key: str, value: str, *, max_age: int | None = None) -> Cookie:
+    """Make a cookie of ours by its whole name."""
     return Cookie(
-        key=getattr(cookies_of(settings), name),
+        key=key,
         value=value,
         path="/",
         httponly=True,
