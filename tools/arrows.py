@@ -30,7 +30,7 @@ ROOMS = (
     ("schema",),
     ("migrations",),
     ("migrate",),
-    ("health", "help_pages", "worker"),
+    ("health", "help_pages", "metrics_endpoint", "worker"),
     ("jobs",),
     ("app",),
     ("copy_database", "restore", "server"),
@@ -42,8 +42,8 @@ ROOMS = (
 
 # Rooms without features of their own: they may import any file of the rooms below them.
 MEETING_PLACES = {
-    "schema", "migrations", "migrate", "health", "help_pages", "worker", "jobs", "app", "copy_database", "restore",
-    "server", "demo", "commands", "cli", "__main__",
+    "schema", "migrations", "migrate", "health", "help_pages", "metrics_endpoint", "worker", "jobs", "app",
+    "copy_database", "restore", "server", "demo", "commands", "cli", "__main__",
 }  # fmt: skip
 
 # Rooms that know no feature: no roles and no things inside them.

@@ -24,7 +24,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
-from twofold import health, help_pages, jobs
+from twofold import health, help_pages, jobs, metrics_endpoint
 from twofold.admin import act_pages as admin_act_pages
 from twofold.admin import acts_api as admin_acts_api
 from twofold.admin import adoption_pages as admin_adoption_pages
@@ -202,9 +202,11 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         workers.append(Worker(house, jobs.of_every_node(app.state.gate)))
     for each in workers:
         each.start()
+    sampling = asyncio.create_task(metrics_endpoint.sample(house.db, app.state.lanes))
     try:
         yield
     finally:
+        sampling.cancel()
         for each in workers:
             await asyncio.to_thread(each.stop)
         app.state.lanes.close()

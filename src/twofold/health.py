@@ -1,19 +1,17 @@
-"""Whether this node is alive and ready, and its numbers."""
+"""Whether this node is alive and ready."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from litestar import Response, get
-from litestar.enums import MediaType
 
 from twofold import migrate
-from twofold.kit import clock, metrics, outbox
+from twofold.kit import clock
 from twofold.kit.db import Database
 from twofold.kit.web.lanes import quick
 from twofold.kit.web.leaving import is_leaving
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
-from twofold.signin import flow as signin
 
 MOST_CLOCK_DIFFERENCE = timedelta(seconds=1)
 
@@ -34,24 +32,6 @@ def readyz(request: AnyRequest) -> AnyResponse:
         findings.append("this node is stopping")
     body = {"status": "not ready" if findings else "ready", "findings": findings, "mail": house.outbox.configured}
     return Response(body, status_code=503 if findings else 200, headers={"Retry-After": "2"} if findings else {})
-
-
-@get("/metrics")
-@quick
-def show_metrics(request: AnyRequest) -> AnyResponse:
-    """Give Prometheus its numbers."""
-    at = clock.now()
-    with house_of(request).db.read() as connection:
-        count, oldest = outbox.waiting(connection)
-        in_progress = signin.in_progress(connection, at)
-    metrics.mail_waiting.set(count)
-    late = (at - oldest).total_seconds() if oldest else 0.0  # below 0: it was put off, and is not due yet
-    metrics.mail_oldest_seconds.set(max(0.0, late))
-    metrics.sign_ins_in_progress.set(in_progress)
-    metrics.connections_in_use.set(house_of(request).db.connections_in_use)
-    for name, inside in request.app.state.lanes.inside.items():
-        metrics.lane_inside.labels(name).set(inside)
-    return Response(metrics.exposition(), media_type=MediaType.TEXT)
 
 
 def _findings(db: Database) -> list[str]:
@@ -82,4 +62,4 @@ def _database_clock(connection: sa.Connection) -> datetime:
     return moment.astimezone(UTC) if isinstance(moment, datetime) else clock.now()
 
 
-handlers = [healthz, readyz, show_metrics]
+handlers = [healthz, readyz]

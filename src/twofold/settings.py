@@ -37,6 +37,21 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key({self.id!r})"
 
 
+class Listen(msgspec.Struct, frozen=True):
+    """An address to listen on; `chosen` says that somebody wrote it down, so that it must be free."""
+
+    host: str
+    port: int
+    chosen: bool = True
+
+    def __str__(self) -> str:
+        """Write it as it is set."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+METRICS_LISTEN = Listen("127.0.0.1", 9464, chosen=False)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the operator can choose, as one frozen object."""
 
@@ -61,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     worker: bool = True
     traces: bool = False
+    metrics_listen: Listen | None = METRICS_LISTEN
 
     @property
     def on_sqlite(self) -> bool:
@@ -103,6 +119,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),
         worker=read.switch("WORKER", default=True),
         traces=read.switch("TRACES", default=False),
+        metrics_listen=_listen("TWOFOLD_METRICS_LISTEN", read.text("METRICS_LISTEN", "")),
     )
     if not settings.on_sqlite and not settings.keys:
         msg = (
@@ -211,6 +228,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _listen(variable: str, text: str) -> Listen | None:
+    if text in {"", "off"}:
+        return None if text else METRICS_LISTEN
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or not port or text not in {f"{host}:{port}", f"[{host}]:{port}"}:
+        msg = f"{variable} must be off or look like 127.0.0.1:9464 (host and port), not {text!r}."
+        raise SettingsError(msg)
+    return Listen(host, port)
 
 
 def _issuer(text: str) -> str:

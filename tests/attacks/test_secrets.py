@@ -21,6 +21,7 @@ from tests.attacks.whole_life import Life, collect_tokens
 from tests.harness import processes
 from tests.harness.databases import Backend
 from tests.harness.houses import CHEAP_SERVER, KEYS
+from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
 from twofold.kit.tokens import digest
@@ -105,6 +106,7 @@ def life(backend: Backend, database_url: str, tmp_path: Path) -> Iterator[Life]:
         mail.write_text(smtp.url)
         settings = {
             "TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_KEYS": KEYS, "TWOFOLD_SMTP_URL_FILE": str(mail),
+            "TWOFOLD_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
             **{f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()},
         }  # fmt: skip
         command = (sys.executable, talkative.__file__, "serve")
@@ -123,8 +125,8 @@ def test_no_secret_is_found_where_it_does_not_belong(life: Life, backend: Backen
     refused = provoke(life)
     assert {303, 400, 401, 403, 404, 405, 410, 413} <= refused, refused
     assert {422, 423, 500} <= {exchange.status for exchange in life.wire.exchanges}
-    for path in ("/metrics", "/api/openapi.json"):
-        assert life.http.get(path).status_code == 200
+    for address in (f"http://{life.server.settings['TWOFOLD_METRICS_LISTEN']}/metrics", "/api/openapi.json"):
+        assert life.http.get(address).status_code == 200
     processes.wait_until(lambda: "unexpected error" in life.server.logged, seconds=10, what="the log of an error")
     kinds = {canary.kind for canary in life.canaries.values()}
     assert kinds >= {

@@ -274,7 +274,7 @@ class Life:
         """Look at everything that tells of all this."""
         for path in (
             "/people", "/people?q=ada", "/resets", "/account/audit", "/account/adoption", "/account/adoption.csv",
-            "/account/policy", "/profile", "/profile/sessions", "/metrics", "/healthz", "/readyz", "/api/openapi.json",
+            "/account/policy", "/profile", "/profile/sessions", "/healthz", "/readyz", "/api/openapi.json",
         ):  # fmt: skip
             assert boss.get(path).status == 200, path
         for path in ("/account/audit.csv", "/account/audit.jsonl"):

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from tests.harness.houses import CHEAP_SERVER, KEYS
 from twofold.cli import main
 
-DEFAULTS = {"TWOFOLD_KEYS": KEYS} | {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
+DEFAULTS = {"TWOFOLD_KEYS": KEYS, "TWOFOLD_METRICS_LISTEN": "off"} | {
+    f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()
+}
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec.yaml
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
+from tests.harness.clock import NOON
+from twofold import migrate
 from twofold.kit import metrics
+from twofold.kit.db import Database
+from twofold.metrics_endpoint import DatabaseGauges
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SOURCE = DEPLOY.parent / "src" / "twofold"
@@ -28,9 +34,21 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield panel["title"], target["expr"]
 
 
+@cache
+def of_the_database() -> frozenset[str]:
+    """Return the names of the numbers that the database is asked for."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/new.db"
+        migrate.upgrade(url)
+        gauges, db = DatabaseGauges(), Database(url)
+        gauges.refresh(db, NOON)
+        db.close()
+        return frozenset(family.name for family in gauges.collect())
+
+
 def numbers() -> dict[str, set[str]]:
     """Return every number by name, with its labels."""
-    found = {"up": {"job"}}
+    found: dict[str, set[str]] = {"up": {"job"}} | {name: set() for name in of_the_database()}
     for made in vars(metrics).values():
         if isinstance(made, Counter | Gauge | Histogram):
             name, labels = made._name, set(made._labelnames)

@@ -1,32 +1,33 @@
-"""/metrics counts what matters to whoever watches: each number moves when what it counts happens."""
+"""The metrics count what matters to whoever watches: each number moves when what it counts happens."""
 
 import re
 import threading
-
-import httpx
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.houses import Hands
 from tests.harness.people import ADA, PASSWORD, People
 from tests.resets.desk import Desk
-from twofold.kit import metrics
+from twofold.kit import clock, metrics
 from twofold.kit.db import Database
+from twofold.kit.house import House
+from twofold.metrics_endpoint import DatabaseGauges
 from twofold.resets import act_flow
 
 Numbers = dict[str, float]
 
 
-def numbers(http: httpx.Client) -> Numbers:
-    """Read what Prometheus reads: `name{label="value"}` to number."""
-    answer = http.get("/metrics")
-    assert answer.status_code == 200
-    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", answer.text, re.MULTILINE)}
+def numbers(house: House) -> Numbers:
+    """Read what Prometheus reads, once the database was asked: `name{label="value"}` to number."""
+    gauges = DatabaseGauges()
+    gauges.refresh(house.db, clock.now())
+    text = metrics.exposition(gauges).decode()
+    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", text, re.MULTILINE)}
 
 
-def gained(http: httpx.Client, before: Numbers) -> Numbers:
+def gained(house: House, before: Numbers) -> Numbers:
     """Return what has grown since."""
-    return {name: value - before.get(name, 0) for name, value in numbers(http).items() if value > before.get(name, 0)}
+    return {name: value - before.get(name, 0) for name, value in numbers(house).items() if value > before.get(name, 0)}
 
 
 def event(kind: str, result: str = "done") -> str:
@@ -37,14 +38,12 @@ def second_factor(method: str, outcome: str) -> str:
     return f'twofold_second_factors_total{{door="sign_in",method="{method}",outcome="{outcome}"}}'
 
 
-def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(
-    people: People, api: Api, http: httpx.Client, hands: Hands
-) -> None:
+def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(house: House, people: People, api: Api) -> None:
     _, factor = people.protected()
-    before = numbers(http)
+    before = numbers(house)
     assert api.post("/sign-ins", email=ADA, password="wrong").status == 401
     begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
-    assert gained(http, before)["twofold_sign_ins_in_progress"] == 1
+    assert gained(house, before)["twofold_sign_ins_in_progress"] == 1
     api.post("/sign-ins/code", sign_in=begun["sign_in"], code=factor.phone.wrong_code(NOON))
     code = factor.phone.code(NOON)
     assert api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code).status == 200
@@ -52,7 +51,7 @@ def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(
     api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code)
     done = api.post("/sign-ins/backup-code", sign_in=begun["sign_in"], backup_code=factor.backup_code)
     assert done.status == 200
-    grown = gained(http, before)
+    grown = gained(house, before)
     assert grown[event("signed_in")] == 2
     assert grown[event("sign_in_refused", "refused")] == 1
     assert grown[second_factor("otp", "WrongCode")] == 1
@@ -64,8 +63,8 @@ def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(
     assert "twofold_sign_ins_in_progress" not in grown
 
 
-def test_resets_are_counted_by_the_state_that_they_come_to(desk: Desk, http: httpx.Client) -> None:
-    before = numbers(http)
+def test_resets_are_counted_by_the_state_that_they_come_to(desk: Desk, house: House) -> None:
+    before = numbers(house)
     desk.sent()
     desk.refuse(desk.sent())  # it takes the place of the one before
     act_flow.cancel(desk.house, desk.grace, desk.ask(), at=NOON)
@@ -73,16 +72,16 @@ def test_resets_are_counted_by_the_state_that_they_come_to(desk: Desk, http: htt
     for _ in range(5):
         desk.confirm(token, "wrong password")
     desk.confirm(desk.sent())
-    grown = gained(http, before)
+    grown = gained(house, before)
     states = {"asked": 5, "sent": 4, "superseded": 1, "refused": 1, "cancelled": 1, "closed": 1, "confirmed": 1}
     assert {state: grown[event(f"reset_{state}")] for state in states} == states
 
 
-def test_locks_are_counted_and_mail_that_waits_has_an_age(desk: Desk, http: httpx.Client, hands: Hands) -> None:
-    before = numbers(http)
+def test_locks_are_counted_and_mail_that_waits_has_an_age(desk: Desk, house: House, hands: Hands) -> None:
+    before = numbers(house)
     desk.lock_ada(NOON)
     hands.forward(minutes=10)
-    after = numbers(http)
+    after = numbers(house)
     assert after[event("locked")] - before.get(event("locked"), 0) == 1
     assert after["twofold_mail_waiting"] > before["twofold_mail_waiting"]
     assert after["twofold_mail_oldest_seconds"] >= 600

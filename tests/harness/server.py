@@ -40,7 +40,10 @@ class Server:
         self.port = port or free_port()
         self.url = f"http://{self.host}:{self.port}"
         self.log = folder / "server.log"
-        self.settings = {"TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, **(settings or {})}
+        implied = {
+            "TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, "TWOFOLD_METRICS_LISTEN": "off",
+        }  # fmt: skip
+        self.settings = implied | dict(settings or {})
         self._command = [*command, "--host", self.host, "--port", str(self.port), "--workers", str(workers)]
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -135,7 +135,7 @@ def test_a_callers_trace_is_linked_to_and_not_continued(http: httpx.Client, kept
 def test_watching_makes_no_spans_and_neither_does_looking_for_work(
     http: httpx.Client, traced: House, kept: InMemorySpanExporter
 ) -> None:
-    for path in ("/healthz", "/readyz", "/metrics"):
+    for path in ("/healthz", "/readyz"):
         assert http.get(path).status_code == 200
     with traced.db.read() as connection:
         connection.execute(sa.text("SELECT 1"))

@@ -5,7 +5,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import click
@@ -18,6 +18,8 @@ from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
 from twofold.kit import logs, metrics, tracing
 from twofold.kit.threads import share_one_arena
+from twofold.kit.web.metrics_listener import CannotListen
+from twofold.metrics_endpoint import metrics_endpoint
 from twofold.settings import Settings
 
 APPLICATION = "twofold.app:from_environment"
@@ -52,7 +54,7 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     _warn(chosen, port, workers)
     log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
     try:
-        with _numbers_together(workers):
+        with _numbers_together(workers), _metrics(chosen, port):
             server.serve(APPLICATION, host=host, port=port, workers=workers)
     except SystemExit as ended:
         if ended.code:
@@ -74,7 +76,8 @@ def worker() -> None:
         tools = tracing.tools(house.settings)
         tools.begin()
         log.info("twofold works", mail=house.outbox.configured)
-        jobs.worker_of(house).run_until(told)
+        with _metrics(house.settings):
+            jobs.worker_of(house).run_until(told)
         tools.end()
 
 
@@ -127,12 +130,22 @@ def bring_schema(chosen: Settings) -> None:
 
 @contextmanager
 def _numbers_together(workers: int) -> Iterator[None]:
-    """Give several worker processes one folder for their numbers, so that /metrics speaks for all of them."""
+    """Give several worker processes one folder for their numbers, so that the metrics speak for all of them."""
     if workers == 1:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="twofold-metrics-") as folder:
         os.environ[metrics.FOLDER] = folder  # read by the library in each worker when it starts
+        yield
+
+
+@contextmanager
+def _metrics(chosen: Settings, own_port: int | None = None) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(metrics_endpoint(chosen, own_port=own_port))
+        except CannotListen as error:
+            raise Stop(str(error)) from error
         yield
 
 

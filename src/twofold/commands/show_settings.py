@@ -75,6 +75,8 @@ def value_of(settings: Settings, name: str) -> Any:
             return sa.make_url(value).render_as_string(hide_password=True)
         case "SMTP_URL":
             return value and _without_password(value)
+        case "METRICS_LISTEN":
+            return str(value or "off")
         case "KEYS":
             return [f"{key.id}:{HIDDEN}" for key in value] or None
         case _:

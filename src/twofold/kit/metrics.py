@@ -1,13 +1,15 @@
 """The numbers that Prometheus collects; labels are few and never hold anything of a person.
 
 With several worker processes each writes its numbers into files of one folder (PROMETHEUS_MULTIPROC_DIR, which `serve`
-sets), and whichever process is asked adds them up.
+sets), and their parent adds them up.
 """
 
 import os
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -45,17 +47,6 @@ password_hash_seconds = Histogram(
     registry=registry,
 )
 letters = Counter("twofold_letters_total", "Letters by what became of them.", ["outcome"], registry=registry)
-mail_waiting = Gauge(
-    "twofold_mail_waiting", "Letters that wait in the outbox.", registry=registry, multiprocess_mode="mostrecent",
-)  # fmt: skip
-mail_oldest_seconds = Gauge(
-    "twofold_mail_oldest_seconds", "Age of the oldest letter that waits.", registry=registry,
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
-sign_ins_in_progress = Gauge(
-    "twofold_sign_ins_in_progress", "Sign-ins between their first and last step.", registry=registry,
-    multiprocess_mode="mostrecent",
-)  # fmt: skip
 lane_inside = Gauge(
     "twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry,
     multiprocess_mode="livesum",
@@ -79,10 +70,31 @@ def observe_request(route: str, status: int, seconds: float) -> None:
     request_seconds.observe(seconds)
 
 
-def exposition() -> bytes:
-    """Return all numbers as Prometheus reads them."""
-    if FOLDER not in os.environ:  # the library itself looks there when it is imported
-        return generate_latest(registry)
+def exposition(*more: Collector) -> bytes:
+    """Return all numbers as Prometheus reads them, with those of further collectors."""
+    others = CollectorRegistry()
+    for collector in more:
+        others.register(collector)
+    return generate_latest(_together()) + generate_latest(others)
+
+
+def _together() -> CollectorRegistry:
+    folder = os.environ.get(FOLDER)  # where the library itself looks when it is imported
+    if folder is None:
+        return registry
+    for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
+        if not _is_alive(pid):  # a worker that was killed took nothing back
+            mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # theirs has no types
     together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # theirs has no types
-    return generate_latest(together)
+    MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # the same
+    return together
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's by now, and cannot be told from ours
+    return True

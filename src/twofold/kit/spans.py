@@ -27,7 +27,7 @@ from twofold.kit.tokens import random_bytes
 from twofold.kit.tracing import Tools
 
 LAST_SPANS = 3.0  # seconds for what is left when a process ends: a collector that is away must not hold it up
-WATCHERS = {"/healthz", "/readyz", "/metrics"}  # asked every few seconds, and nothing to look at
+WATCHERS = {"/healthz", "/readyz"}  # asked every few seconds, and nothing to look at
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _headers = TraceContextTextMapPropagator()
