@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from tests.attacks.canaries import TOKEN, Canary, Recorder
+from tests.attacks.canaries import TOKEN, Canary, Exchange, Recorder
 from tests.cli.program import Program
 from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator, code
@@ -289,14 +289,25 @@ class Life:
 def collect_tokens(life: Life) -> list[str]:
     """Write down every token that an answer or a letter has handed over; return those handed over twice.
 
-    Only the cookie by which a browser is known is set anew at each sign-in, to last another 90 days.
+    Only the cookie by which a browser is known is set anew at each sign-in, to last another 90 days; and the token of a
+    link goes back to whoever opens it, in a cookie and nowhere else.
     """
     twice = []
     for exchange in life.wire.exchanges:
         for token in set(TOKEN.findall(exchange.answer.decode("latin-1"))):
             known = life.canaries.setdefault(token, Canary(token.split("_")[1], token))
+            if known.mailed and trades(exchange, token):
+                known.told_in.add(exchange.number)
+                continue
             if known.told_in and f"set-cookie: twofold_browser={token}".encode() not in exchange.answer:
                 twice.append(f"{exchange}: {known.kind}")
             elif not known.mailed:
                 known.told_in.add(exchange.number)
     return twice
+
+
+def trades(exchange: Exchange, token: str) -> bool:
+    """Tell whether an answer gives a cookie for the token in the address, and has the token nowhere else."""
+    cookie = f"set-cookie: twofold_{token.split('_')[1]}_link={token};".encode()
+    asked = (exchange.method, exchange.status) == ("GET", 303) and exchange.path.endswith(f"/{token}")
+    return asked and cookie in exchange.answer and exchange.answer.count(token.encode()) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from twofold.settings import Key, Settings, SettingsError, load
+from twofold.settings import Key, Listen, Settings, SettingsError, load
 
 SECRET = base64.b64encode(bytes(32)).decode()
 
@@ -47,6 +47,7 @@ def test_every_setting_is_read() -> None:
         ARGON2_MEMORY_KIB="65536",
         ARGON2_PASSES="3",
         POOL_SIZE="20",
+        METRICS_LISTEN="[::1]:9000",
     )
     assert settings.data_dir == Path("/srv/twofold")
     assert settings.database_url == "postgresql+psycopg://twofold@db.example/twofold"
@@ -58,6 +59,8 @@ def test_every_setting_is_read() -> None:
     assert settings.two_factor_editions == {"enterprise", "plus"}
     assert settings.trusted_proxies == tuple(map(ip_network, ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")))
     assert (settings.session_idle, settings.session_life) == (timedelta(minutes=15), timedelta(hours=8))
+    assert settings.metrics_listen == Listen("::1", 9000)
+    assert str(settings.metrics_listen) == "[::1]:9000"
     assert (settings.argon2_memory_kib, settings.argon2_passes, settings.pool_size) == (65536, 3, 20)
     assert (settings.on_sqlite, settings.secure) == (False, True)
 
@@ -122,6 +125,18 @@ WRONG = {
     "ARGON2_PASSES": ["0", "21"],
     "POOL_SIZE": ["0", "201"],
     "LEAVE_NOTICE_SECONDS": ["-1", "301", "soon"],
+    "METRICS_LISTEN": [
+        "on",
+        "9464",
+        ":9464",
+        "host:",
+        "host:0",
+        "host:65536",
+        "::1:9464",
+        "http://host:1",
+        "u@h:1",
+        "h:1/x",
+    ],
 }
 
 
