@@ -292,7 +292,8 @@ def _refusals(pages: jinja2.Environment) -> Refusals:
             403,
             _("Your network is blocked"),
             _(
-                "The people who run this service have blocked the network that you are in, so nobody can sign in from it."
+                "The people who run this service have blocked the network that you are in, so nobody can sign in from "
+                "it."
             ),
             _("Use another network. If you think that this is a mistake, ask them to look at it."),
         ),
