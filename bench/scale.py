@@ -93,7 +93,7 @@ def _fill_audit_log(subject: Store, size: Size) -> None:
         for index in audit_events.indexes:
             tell(f"{subject.kind}:   index {index.name}")
             index.create(connection)
-        connection.execute(sa.text(sql.chains), {"reach": size.events + 1})
+        connection.execute(sa.text(sql.chains))
         connection.detach()  # its settings are not those of a server
 
 
@@ -130,8 +130,11 @@ SQL = {
         INSERT INTO audit_chains (chain, position, hash, sealed_at)
         SELECT
             substr(id, 1, 8) || '-' || substr(id, 9, 4) || '-' || substr(id, 13, 4) || '-' || substr(id, 17, 4) || '-'
-            || substr(id, 21), :reach, randomblob(32), 1767603600000000
-        FROM accounts WHERE NOT is_operator
+            || substr(id, 21), position, hash, 1767603600000000
+        FROM (
+            SELECT account_id AS id, max(position) AS position, hash FROM audit_events WHERE position IS NOT NULL
+            GROUP BY account_id
+        )
         """,
     ),
     "postgresql": Sql(
@@ -151,8 +154,8 @@ SQL = {
         """,
         """
         INSERT INTO audit_chains (chain, position, hash, sealed_at)
-        SELECT CAST(id AS text), :reach, sha256(CAST(CAST(id AS text) AS bytea)), now()
-        FROM accounts WHERE NOT is_operator
+        SELECT DISTINCT ON (account_id) CAST(account_id AS text), position, hash, now()
+        FROM audit_events WHERE position IS NOT NULL ORDER BY account_id, position DESC
         """,
     ),
 }

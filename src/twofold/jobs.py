@@ -12,7 +12,7 @@ from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
 from twofold.factors import flow as factors
-from twofold.kit import outbox, tracing
+from twofold.kit import nodes, outbox, tracing
 from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
 from twofold.kit.letters import Composer
@@ -55,6 +55,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     reminders.forget_over,
     outbox.forget_settled,
     abuse.forget_old,
+    nodes.forget_gone,
 )
 
 

@@ -28,7 +28,7 @@ from twofold.sessions import flow as sessions
 REASON = "asked on the telephone"
 BYSTANDER = "bystander@globex.example"
 # What is only ever added to, and whose turn it is: neither is put back.
-STAYS = {"audit_events", "audit_chains", "audit_signing_keys", "leases"}
+STAYS = {"audit_events", "audit_chains", "audit_signing_keys", "leases", "reset_events"}
 
 
 class Seed(NamedTuple):

@@ -1,10 +1,15 @@
+import json
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from tests.cli.program import Program
 from tests.harness.people import People
+from twofold.audit.chain import Event, Head, append
+from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
+from twofold.kit.db import Database
 
 
 @pytest.fixture
@@ -90,3 +95,96 @@ def test_what_is_not_there_is_named(twofold: Program, tmp_path: Path) -> None:
 def test_a_file_that_is_no_export_is_said_to_be_none(twofold: Program, tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"\xff\xfe not an export")
     assert "not say that this is an audit export" in twofold.refused("audit", "verify", str(tmp_path / "other"))
+
+
+# --- heads that are kept elsewhere
+
+
+@pytest.fixture
+def heads(people: People, twofold: Program, export: Path, tmp_path: Path) -> Path:
+    """Keep two heads, as a timer does; something happens between them and afterwards."""
+    file = tmp_path / "heads.jsonl"
+    for address in ("bob@acme.example", "eve@acme.example"):
+        with file.open("a") as kept:
+            kept.write(twofold.done("audit", "head").out)
+        people.person(address)
+    return file
+
+
+def write_anew(database_url: str) -> None:
+    """Rewrite the operator's log as the owner of the database can: triggers away, an event and its chain anew."""
+    db = Database(database_url)
+    with db.write() as connection:
+        on = " ON {0}" if connection.dialect.name == "postgresql" else ""
+        for trigger in ("audit_events_refuses_update", "audit_chains_refuses_update"):
+            table = trigger.removesuffix("_refuses_update")
+            connection.execute(sa.text(f"DROP TRIGGER {trigger}{on.format(table)}"))
+        head = Head("installation", 0, bytes(32))
+        fields = [audit_events.c[name] for name in Event._fields]
+        own = sa.select(audit_events.c.number, *fields).where(
+            audit_events.c.account_id.is_(None), audit_events.c.position.is_not(None)
+        )
+        for number, *values in connection.execute(own.order_by(audit_events.c.position)).all():
+            event = Event(*values)._replace(reason="nothing to see")
+            head = append(head, event)
+            connection.execute(
+                audit_events.update()
+                .where(audit_events.c.number == number)
+                .values(reason=event.reason, hash=head.hash),
+            )
+        assert head.position > 0
+        chain = audit_chains.update().where(audit_chains.c.chain == head.chain)
+        connection.execute(chain.values(hash=head.hash))
+    db.close()
+
+
+def test_export_and_database_run_through_what_was_kept(twofold: Program, heads: Path, tmp_path: Path) -> None:
+    key = json.loads(heads.read_text().splitlines()[0])["public_key"]
+    export = tmp_path / "later.jsonl"
+    twofold.done("audit", "export", "--output", str(export))
+    for of in ([str(export)], []):
+        told = twofold.done("audit", "verify", *of, "--head", str(heads), "--key", key, "--json").json
+        assert (told["verified"], told["heads"]) == (True, 6), "three chains, twice"
+        assert "runs through 6 kept heads" in twofold.done("audit", "verify", *of, "--head", str(heads)).out
+    assert "as they were sealed" in twofold.done("audit", "verify").out
+    piped = twofold.done("audit", "verify", str(export), "--head", "-", stdin=heads.read_text())
+    assert "6 kept heads" in piped.out
+
+
+def test_a_chain_that_its_owner_wrote_anew_is_found(
+    twofold: Program, database_url: str, heads: Path, tmp_path: Path
+) -> None:
+    """Stops: the owner of the database, who can drop triggers and have the next export signed."""
+    write_anew(database_url)
+    export = tmp_path / "anew.jsonl"
+    twofold.done("audit", "export", "--output", str(export))
+    assert "as they were sealed" in twofold.done("audit", "verify", str(export)).out, "all else says yes"
+    for of in ([str(export)], []):
+        ran = twofold("audit", "verify", *of, "--head", str(heads), "--json")
+        assert (ran.code, ran.json["verified"]) == (1, False)
+        assert "installation" in ran.json["why"]
+        said = twofold.refused("audit", "verify", *of, "--head", str(heads))
+        assert "The log was tampered with" in said
+        assert "the chain was written anew since" in said
+
+
+def test_a_head_of_one_account_is_of_that_one_alone(people: People, twofold: Program) -> None:
+    said = twofold.done("audit", "head", "--account", str(people.acme), "--json").json
+    assert [one["chain"] for one in said["head"]["chains"]] == [str(people.acme)]
+    assert "no account with the id" in twofold.refused("audit", "head", "--account", str(uuid4()))
+    wrong = twofold.called_wrongly("audit", "head", "--account", str(people.acme), "--installation")
+    assert "two different logs" in wrong
+
+
+def test_a_head_that_was_forged_is_said_to_be(twofold: Program, heads: Path) -> None:
+    heads.write_text(heads.read_text().replace('"position":1', '"position":2', 1))
+    assert "signature of the kept head in line 1" in twofold.refused("audit", "verify", "--head", str(heads))
+
+
+def test_a_signing_key_that_somebody_changed_is_a_sentence(twofold: Program, export: Path, database_url: str) -> None:
+    db = Database(database_url)
+    with db.write() as connection:
+        connection.execute(audit_signing_keys.update().values(box=b"another"))
+    db.close()
+    for command in (["head"], ["verify"], ["export"]):
+        assert "does not open" in twofold.refused("audit", *command)

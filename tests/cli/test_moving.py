@@ -3,6 +3,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ import pytest
 import sqlalchemy as sa
 
 from tests.cli.program import Program
+from tests.conftest import Serve
 from tests.harness.clock import NOON, later
 from tests.harness.databases import SqliteDatabases
-from tests.harness.houses import house_on
+from tests.harness.houses import CHEAP_SERVER, house_on
 from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.ports import free_port
-from twofold import copy_database
+from tests.harness.processes import wait_until
+from tests.harness.server import Server
+from twofold import copy_database, migrate
 from twofold.copy_database import CannotCopy
 from twofold.directory.person import Person
+from twofold.directory.tables import users
 from twofold.factors.outcomes import SpentBackupCode, UsedCode
+from twofold.kit import clock, leases, nodes
 from twofold.kit.db import Database
 from twofold.kit.house import House
 from twofold.lockouts import flow as lockouts
@@ -146,7 +152,7 @@ def test_another_schema_is_named_with_its_side(
     assert said.startswith(f"Error: {side}: ")
     assert says in said
     with pytest.raises(CannotCopy, match="twofold migrate"):  # whoever calls it without the command
-        copy_database.copy(sqlite_url, postgresql_url, lambda *_: None)
+        copy_database.copy(sqlite_url, postgresql_url, lambda *_: None, NOON)
 
 
 def test_what_cannot_be_copied_is_said(twofold: Program, sqlite_url: str, tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def test_progress_is_told_batch_by_batch(sqlite_url: str, postgresql_url: str, m
     monkeypatch.setattr(copy_database, "BATCH", 2)
     lived_in(sqlite_url)
     told: list[tuple[str, int, int]] = []
-    copied = copy_database.copy(sqlite_url, postgresql_url, lambda *said: told.append(said))
+    copied = copy_database.copy(sqlite_url, postgresql_url, lambda *said: told.append(said), NOON)
     events = next(one.rows for one in copied if one.table == "audit_events")
     assert events > 2
     steps = [rows for table, rows, in_all in told if table == "audit_events" and in_all == events]
@@ -204,7 +210,7 @@ def test_a_copy_that_breaks_off_leaves_the_target_as_it_was(
             raise interrupted_by
 
     with pytest.raises(interrupted_by):
-        copy_database.copy(sqlite_url, postgresql_url, break_off)
+        copy_database.copy(sqlite_url, postgresql_url, break_off, NOON)
     assert contents(postgresql_url) == before
     Program({}).done("copy-database", sqlite_url, postgresql_url)
 
@@ -224,7 +230,46 @@ def test_what_changes_meanwhile_is_noticed(sqlite_url: str, postgresql_url: str,
         told.append(table)
 
     with pytest.raises(CannotCopy, match="Stop every node"):
-        copy_database.copy(source, target, go_on)
+        copy_database.copy(source, target, go_on, NOON)
+    assert contents(target) == before
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_a_change_of_a_row_meanwhile_is_noticed(sqlite_url: str, postgresql_url: str, way: str) -> None:
+    """Stops: an UPDATE that is lost in the move, such as a new password: there are as many rows as before."""
+    source, target = (sqlite_url, postgresql_url) if way == "there" else (postgresql_url, sqlite_url)
+    lived_in(source)
+    before = contents(target)
+
+    def go_on(table: str, rows: int, in_all: int) -> None:
+        if table == "sessions" and rows == in_all:  # when users are copied already
+            with closing(Database(source)) as db, db.write() as connection:
+                connection.execute(users.update().values(name="Late"))
+
+    with pytest.raises(CannotCopy, match="The rows of users changed in the source"):
+        copy_database.copy(source, target, go_on, NOON)
+    assert contents(target) == before
+
+
+CHANGERS = {
+    "there": (
+        "CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name = 'x'; RETURN NEW; END $$",
+        "CREATE TRIGGER change BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION change()",
+    ),
+    "back": ("CREATE TRIGGER change AFTER INSERT ON users BEGIN UPDATE users SET name = 'x'; END",),
+}
+
+
+@pytest.mark.parametrize("way", CHANGERS)
+def test_a_row_that_differs_in_the_target_is_noticed(sqlite_url: str, postgresql_url: str, way: str) -> None:
+    """Stops: a house that has moved with other contents, because a trigger of somebody's changed them."""
+    source, target = (sqlite_url, postgresql_url) if way == "there" else (postgresql_url, sqlite_url)
+    lived_in(source)
+    with closing(Database(target)) as db, db.write() as connection:
+        for statement in CHANGERS[way]:
+            connection.exec_driver_sql(statement)
+    before = contents(target)
+    assert "The rows of users are not in the target" in Program({}).refused("copy-database", source, target)
     assert contents(target) == before
 
 
@@ -236,8 +281,86 @@ def test_a_target_that_does_not_keep_what_it_is_given_is_noticed(sqlite_url: str
         connection.execute(sa.text("CREATE RULE nothing AS ON INSERT TO sessions DO INSTEAD NOTHING"))
     db.close()
     before = contents(postgresql_url)
-    assert "The rows of sessions changed" in Program({}).refused("copy-database", sqlite_url, postgresql_url)
+    assert "The rows of sessions are not in the target" in Program({}).refused(
+        "copy-database", sqlite_url, postgresql_url
+    )
     assert contents(postgresql_url) == before
+
+
+# --- beside a server
+
+
+def test_a_database_that_is_served_is_not_copied(sqlite_url: str, postgresql_url: str, serve: Serve) -> None:
+    """Stops: a move beside a live server, which goes on writing into the house that is left."""
+    embedded = serve(sqlite_url, smtp=None, workers=1, **CHEAP_SERVER)
+    production = serve(postgresql_url, smtp=None, workers=2, **CHEAP_SERVER)
+    both = (sqlite_url, postgresql_url), (postgresql_url, sqlite_url)
+    for source, target in both:
+        assert "is served by a `twofold serve`" in Program({}).refused("copy-database", source, target)
+    embedded.stop()
+    for (source, target), side in zip(both, ("target", "source"), strict=True):
+        assert f"uses the {side}" in Program({}).refused("copy-database", source, target)
+    production.stop()
+    Program({}).done("copy-database", sqlite_url, postgresql_url)
+
+
+def test_a_database_that_a_worker_works_on_is_not_copied(sqlite_url: str, postgresql_url: str, tmp_path: Path) -> None:
+    for source, target in ((sqlite_url, postgresql_url), (postgresql_url, sqlite_url)):
+        worker = Server(tmp_path / "worker", settings=dict(Program({"TWOFOLD_DATABASE_URL": source}).settings))
+        environment = worker.environment
+        with subprocess.Popen(
+            [sys.executable, "-m", "twofold", "worker"], env=environment, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            wait_until(lambda: bool(alive(source)), seconds=20, what="a worker that is seen")  # noqa: B023 - at once
+            assert "uses the source" in Program({}).refused("copy-database", source, target)
+            process.terminate()
+            process.communicate(timeout=20)
+        assert alive(source) == []
+
+
+def alive(database_url: str) -> list[str]:
+    with closing(Database(database_url)) as db, db.read() as connection:
+        return nodes.alive(connection, clock.now())
+
+
+def test_a_node_that_starts_meanwhile_is_noticed(sqlite_url: str, postgresql_url: str) -> None:
+    lived_in(postgresql_url)
+
+    def go_on(table: str, *_: int) -> None:
+        if table == "users":
+            with closing(Database(postgresql_url)) as db:
+                nodes.show(db, "late", migrate.newest(), NOON)
+
+    with pytest.raises(CannotCopy, match="uses the source"):
+        copy_database.copy(postgresql_url, sqlite_url, go_on, NOON)
+
+
+def test_a_node_that_was_killed_counts_for_less_than_a_minute(database_url: str) -> None:
+    """Stops: an operator who waits for a node that will never come back."""
+    with closing(Database(database_url)) as db:
+        nodes.show(db, "killed", migrate.newest(), NOON)
+        with db.write() as connection:
+            assert nodes.alive(connection, later(seconds=44)) == [migrate.newest()]
+            assert nodes.alive(connection, later(seconds=45)) == []
+            assert nodes.forget_gone(connection, later(hours=24)) == 0
+            assert nodes.forget_gone(connection, later(hours=25)) == 1
+
+
+def test_the_schema_does_not_go_back_under_a_node_that_needs_it(
+    twofold: Program, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops: a roll-back of the schema before that of the nodes, who find their tables gone."""
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    with closing(Database(database_url)) as db:
+        nodes.show(db, "running", migrate.newest(), NOON)
+        assert "runs, or was killed" in twofold.refused("migrate", "--to", "0001")
+        with db.read() as connection:
+            assert migrate.current(connection) == migrate.newest()
+        with db.write() as connection:
+            leases.give_up(connection, "node:running", migrate.newest())
+        nodes.show(db, "older", "0001", NOON)
+    twofold.done("migrate", "--to", "0001")
 
 
 # --- after a restore
@@ -252,3 +375,10 @@ def test_after_a_restore_nothing_used_works_again(people: People, house: House, 
     assert not isinstance(people.begin(people.look_up(ada), password=PASSWORD), lockouts.WrongPassword)
     assert {event.reason for event in people.events("restored")} == {"The disk broke."}
     assert "operator-keys list" in twofold.done("restored", "--reason", "Again.").out
+
+
+def test_a_restore_that_comes_late_is_done_and_said_to_be_late(twofold: Program, database_url: str) -> None:
+    assert twofold.done("restored", "--reason", "In time.").err == ""
+    with closing(Database(database_url)) as db:
+        nodes.show(db, "early", migrate.newest(), clock.now())
+    assert "could be used a second time" in twofold.done("restored", "--reason", "Late.").err

@@ -99,7 +99,8 @@ class _Template:
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'S', 'v')
         UNION ALL SELECT 'rule ' || ev_class::regclass || ' ' || rulename FROM pg_rewrite
         WHERE ev_class IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
-        UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text FROM pg_trigger
+        WHERE NOT tgisinternal
         ORDER BY 1
     """
     STRANGERS: ClassVar = (

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from twofold.audit import records, seal_flow
 from twofold.audit.chain import Event, Head, content, empty, moment
-from twofold.audit.signed_head import Signer, contents, key_text, signed_line, signer_of
+from twofold.audit.signed_head import Signer, contents, kept_line, key_text, signed_line, signer_of
 from twofold.audit.verify import EVERY_CHAIN, NAME, VERSION, digested
 from twofold.kit.db import Database
 from twofold.kit.tokens import random_bytes
@@ -58,6 +58,15 @@ def complete_lines(
     yield json_line(signed_line(key, contents(at, heads, count - 1, digest.digest())))
 
 
+def head_line(db: Database, vault: Vault, chain: str | None, at: datetime) -> str:
+    """Return a head to keep elsewhere, of one chain or of all of them (None): how far they reach, signed, as a line.
+
+    What waits is sealed first.
+    """
+    seal_flow.seal_everything(db, at)
+    return json_line(kept_line(signer(db, vault, at), at, _heads(db, chain)))
+
+
 def signer(db: Database, vault: Vault, at: datetime) -> Signer:
     """Return the key that signs exports; it is made when it is first needed, once, also by nodes that start together.
 
@@ -72,8 +81,11 @@ def signer(db: Database, vault: Vault, at: datetime) -> Signer:
         sealed = vault.seal(made.private, identity(FIRST_KEY))
         values = {"number": FIRST_KEY, "public_key": made.public, "created_at": at, **sealed._asdict()}
         with db.write() as connection:
-            records.keep_key(connection, values)
+            # SQLite's trigger refuses a key that is there before ON CONFLICT is asked; nobody else writes meanwhile.
             row = records.newest_key(connection)
+            if row is None:
+                records.keep_key(connection, values)
+                row = records.newest_key(connection)
     if row is None:
         msg = "the key that signs audit exports could not be stored"
         raise RuntimeError(msg)

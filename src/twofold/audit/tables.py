@@ -1,7 +1,7 @@
 """The audit log, the heads of its chains, and the key that signs exports.
 
 `position` and `hash` are empty until the sealer, a few seconds later, links the event to the one before it. Nothing
-else of an event ever changes and none is deleted: triggers of the first migration refuse both.
+else of an event ever changes and none is deleted or replaced: triggers refuse it (migrations/append_only.py).
 """
 
 import sqlalchemy as sa

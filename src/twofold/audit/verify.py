@@ -6,9 +6,9 @@ that was cut off; a head that was forged, also with a key of the forger's own wh
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,14 @@ class Verified:
     """Every event is as it was sealed: how many, how far the chains reach, and the key that signed it.
 
     `key_given` is False where the key came from the file itself: then whoever made the file may have made the key.
+    `kept` is how many ends of chains, of those that were kept elsewhere, the chains were seen to run through.
     """
 
     count: int
     head: tuple[Head, ...]
     public_key: str
     key_given: bool
+    kept: int = 0
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -40,11 +42,24 @@ class Broken(msgspec.Struct, frozen=True):
     why: str
 
 
-def verify_lines(lines: Iterable[str], public_key: str | None, earlier: Sequence[Head] = ()) -> Verified | Broken:
+class KeptHeads(NamedTuple):
+    """Heads that were kept elsewhere, and the public keys that they were signed with."""
+
+    heads: tuple[signed_head.Kept, ...]
+    public_keys: frozenset[str]
+
+
+NO_HEADS = KeptHeads((), frozenset())
+
+
+def verify_lines(
+    lines: Iterable[str], public_key: str | None, earlier: Sequence[Head] = (), kept: KeptHeads = NO_HEADS
+) -> Verified | Broken:
     """Verify an export. `public_key` is the installation's, as `twofold audit export` and the audit page show it.
 
-    `earlier` are heads that an export of before ended in (`heads_of`): the chains must still run through them, so that
-    not even somebody with the signing key can rewrite what had been exported.
+    `earlier` are heads that an export of before ended in (`heads_of`), `kept` those that were kept by themselves
+    (`kept_heads`): the chains must still run through them, so that not even somebody with the signing key can rewrite
+    what had been exported, or what a head stands for.
     """
     numbered = enumerate(lines, start=1)
     _number, first = next(numbered, (1, ""))
@@ -53,7 +68,7 @@ def verify_lines(lines: Iterable[str], public_key: str | None, earlier: Sequence
         return Broken(0, "Line 1 does not say that this is an audit export.")
     if header.get("complete") is not True:
         return Broken(0, "This export is filtered, so it cannot be verified: nobody can tell what it leaves out.")
-    walk = _Walk(earlier)
+    walk = _Walk(earlier, kept)
     walk.add(first)
     for number, line in numbered:
         record = _parse(line)
@@ -78,19 +93,65 @@ def heads_of(lines: Iterable[str]) -> tuple[Head, ...]:
     return () if read is None else read[0].heads
 
 
+def kept_heads(lines: Iterable[str], public_key: str | None) -> KeptHeads | Broken:
+    """Read heads that were kept, a line each, and check their signatures: with the key given, else with their own."""
+    given = None if public_key is None else signed_head.read_key(public_key)
+    if public_key is not None and given is None:
+        return Broken(0, NO_KEY)
+    heads: list[signed_head.Kept] = []
+    keys: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        parsed = _parse(line) or {}
+        read = signed_head.read_kept(parsed)
+        if read is None:
+            return Broken(0, f"Line {number} of the kept heads is no head, as `twofold audit head` prints it.")
+        kept, own = read
+        if not signed_head.signed_by(given or own, parsed, signed_head.PURPOSE_OF_KEPT):
+            return Broken(0, f"The signature of the kept head in line {number} is not right: forged, or another key's.")
+        heads.append(kept)
+        keys.add(signed_head.key_text(given or own))
+    return KeptHeads(tuple(heads), frozenset(keys)) if heads else Broken(0, "There is no kept head in the file.")
+
+
 def digested(line: str) -> bytes:
     """Return the bytes of a line as they enter the digest, whatever its end was turned into on the way."""
     return line.rstrip("\r\n").encode("utf-8", "surrogatepass") + b"\n"
 
 
+NO_KEY = "The public key that you gave is none: it has 44 letters and digits and ends in =."
+
+
+class _Mark(NamedTuple):
+    """The hash that a chain had at a position, and who remembers it: `is_not` and `had` end the sentences."""
+
+    hash: bytes
+    is_not: str
+    had: str
+
+
+def _marks(earlier: Sequence[Head], kept: KeptHeads) -> Iterator[tuple[Head, _Mark]]:
+    for head in earlier:
+        yield head, _Mark(head.hash, "what an earlier export ended in", "which an earlier export had")
+    for at, heads in kept.heads:
+        for head in heads:
+            is_not = f"the one that the head kept at {at} stands for: the chain was written anew since"
+            yield head, _Mark(head.hash, is_not, f"which the head kept at {at} stands for")
+
+
 class _Walk:
     """How far the lines have been followed: the head of each chain, the number of events, the digest of the lines."""
 
-    def __init__(self, earlier: Sequence[Head]) -> None:
+    def __init__(self, earlier: Sequence[Head], kept: KeptHeads) -> None:
         self._heads: dict[str, Head] = {}
         self._records = 0
         self._digest = hashlib.sha256()
-        self._earlier = {(head.chain, head.position): head.hash for head in earlier if head.position}
+        self._kept = kept
+        self._marks: dict[tuple[str, int], list[_Mark]] = {}
+        for head, mark in _marks(earlier, kept):
+            if head.position:
+                self._marks.setdefault((head.chain, head.position), []).append(mark)
 
     def add(self, line: str) -> None:
         self._digest.update(digested(line))
@@ -104,8 +165,9 @@ class _Walk:
         reached = follow(self._heads.get(chain) or empty(chain), event, stored)
         if isinstance(reached, Break):
             return reached
-        if self._earlier.pop((chain, reached.position), reached.hash) != reached.hash:
-            return Break(chain, reached.position, f"event {reached.position} is not what an earlier export ended in.")
+        for mark in self._marks.pop((chain, reached.position), ()):
+            if mark.hash != reached.hash:
+                return Break(chain, reached.position, f"event {reached.position} is not {mark.is_not}.")
         self._heads[chain] = reached
         self._records += 1
         return None
@@ -116,7 +178,7 @@ class _Walk:
         if read is None:
             return Broken(0, "The signed end is malformed.")
         if public_key is not None and given is None:
-            return Broken(0, "The public key that you gave is none: it has 44 letters and digits and ends in =.")
+            return Broken(0, NO_KEY)
         stated, own = read
         if not signed_head.signed_by(given or own, line):
             return Broken(0, "The signature of the end is not right: the head was forged, or signed with another key.")
@@ -128,10 +190,17 @@ class _Walk:
             return Broken(0, f"The end states {stated.records} events, but there are {self._records}.")
         if stated.digest != self._digest.digest():
             return Broken(0, "Every event is as it was sealed, but its names, or the first line, were changed.")
-        for chain, position in self._earlier:
-            if everything or chain in self._heads:
-                return Broken(position, f"Chain {chain} ends before event {position}, which an earlier export had.")
-        return Verified(stated.records, stated.heads, signed_head.key_text(given or own), given is not None)
+        held = {head.chain for head in stated.heads}
+        for (chain, position), (mark, *_) in self._marks.items():
+            if everything or chain in held:
+                return Broken(position, f"Chain {chain} ends before event {position}, {mark.had}.")
+        key = signed_head.key_text(given or own)
+        if self._kept.public_keys - {key}:
+            return Broken(0, "The kept heads were signed with another key than this: the log is another one's, or new.")
+        through = [head for _at, heads in self._kept.heads for head in heads if everything or head.chain in held]
+        if self._kept.heads and not through:
+            return Broken(0, "None of the kept heads is of a chain that is here: they say nothing about it.")
+        return Verified(stated.records, stated.heads, key, given is not None, len(through))
 
 
 def _short_of(head: Head, reached: Head) -> str:

@@ -1,4 +1,7 @@
-"""`twofold audit`: a complete export of the log, and its verification, which needs nothing but the file."""
+"""`twofold audit`: a complete export of the log, heads of it to keep elsewhere, and their verification.
+
+Of an export that needs nothing but the files.
+"""
 
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -12,7 +15,7 @@ import sqlalchemy as sa
 
 from twofold.audit import export_flow
 from twofold.audit.chain import INSTALLATION
-from twofold.audit.verify import Broken, Verified, heads_of, verify_lines
+from twofold.audit.verify import NO_HEADS, Broken, KeptHeads, Verified, heads_of, kept_heads, verify_lines
 from twofold.commands.frame import Stop, as_json, id_of, missing, opened, print_json, show
 from twofold.directory import flow as directory
 from twofold.directory.tables import users
@@ -20,6 +23,8 @@ from twofold.kit import clock
 from twofold.kit.house import House
 
 T = TypeVar("T")
+
+TWO_LOGS = "--account and --installation are two different logs."
 
 
 @click.group()
@@ -35,7 +40,7 @@ def audit() -> None:
 def export(*, account: str | None, installation: bool, output: Path | None, as_json: bool) -> None:
     """Write the whole log, chain by chain, as lines of JSON; the last line is signed."""
     if account is not None and installation:
-        raise click.UsageError("--account and --installation are two different logs.")
+        raise click.UsageError(TWO_LOGS)
     if as_json and output is None:
         raise click.UsageError("The export itself goes to standard output; --json needs --output.")
     with opened() as house:
@@ -53,32 +58,74 @@ def export(*, account: str | None, installation: bool, output: Path | None, as_j
         click.echo(f"{count - 2} events. Signed with the key {key}: keep it elsewhere, to verify with.", err=True)
 
 
+@audit.command("head")
+@click.option("--account", help="Only the log of this account, by its id.")
+@click.option("--installation", is_flag=True, help="Only the log of the installation itself.")
+@as_json
+def head(*, account: str | None, installation: bool, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyhow
+    """Print how far the log reaches, as a signed line of JSON. To keep away from this server.
+
+    A log that is written anew, by whomever, no longer runs through it: see `twofold audit verify --head`.
+    """
+    if account is not None and installation:
+        raise click.UsageError(TWO_LOGS)
+    with opened() as house:
+        chain = INSTALLATION if installation else account and _chain_of(house, account)
+        click.echo(export_flow.head_line(house.db, house.vault, chain, clock.now()), nl=False)
+
+
 @audit.command("verify")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--key", "public_key", help="The public key of the installation, as an export showed it.")
 @click.option("--earlier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="An export of before: its events must still be there.")  # fmt: skip
+@click.option("--head", "kept", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+              help="Heads that were kept elsewhere, a line each: the log must run through them.")  # fmt: skip
 @as_json
-def verify(*, file: Path, public_key: str | None, earlier: Path | None, as_json: bool) -> None:
-    """Verify an export, offline: no event was changed, removed, added or put in another place."""
-    before = () if earlier is None else _reading(earlier, heads_of)
-    outcome = _reading(file, lambda lines: verify_lines(lines, public_key, before))
+def verify(
+    *, file: Path | None, public_key: str | None, earlier: Path | None, kept: Path | None, as_json: bool
+) -> None:
+    """Verify an export, offline; without FILE, the log as the database holds it.
+
+    No event was changed, removed, added or put in another place.
+    """
+    outcome = _verified(file, public_key, earlier, kept)
     match outcome:
         case Verified():
-            _say_verified(outcome, as_json=as_json)
+            _say_verified(outcome, as_json=as_json, with_heads=kept is not None)
         case Broken(position, why):
             if as_json:
                 print_json({"verified": False, "position": position, "why": why})
-            raise Stop(f"The log was tampered with, or the file was: {why}" if position else why)
+            what = "The log was tampered with." if file is None else "The log was tampered with, or the file was:"
+            raise Stop(f"{what} {why}" if position else why)
 
 
-def _say_verified(outcome: Verified, *, as_json: bool) -> None:
+def _verified(file: Path | None, public_key: str | None, earlier: Path | None, kept: Path | None) -> Verified | Broken:
+    before = () if earlier is None else _reading(earlier, heads_of)
+    heads: KeptHeads | Broken = (
+        NO_HEADS if kept is None else _reading(kept, lambda lines: kept_heads(lines, public_key))
+    )
+    if isinstance(heads, Broken):
+        return heads
+    known = heads  # as it is from here on
+    if file is not None:
+        return _reading(file, lambda lines: verify_lines(lines, public_key, before, known))
+    with opened() as house:
+        lines = export_flow.complete_lines(house.db, house.vault, None, clock.now())
+        return verify_lines(lines, public_key, before, known)
+
+
+def _say_verified(outcome: Verified, *, as_json: bool, with_heads: bool) -> None:
     told = {"verified": True, "events": outcome.count, "public_key": outcome.public_key, "key_given": outcome.key_given}
-    show(told, as_json=as_json, said=f"All {outcome.count} events are as they were sealed.")
+    said = f"All {outcome.count} events are as they were sealed."
+    if with_heads:
+        told |= {"heads": outcome.kept}
+        said += f" The log runs through {outcome.kept} kept heads."
+    show(told, as_json=as_json, said=said)
     if not outcome.key_given:
         note = (
-            f"The file says that it was signed with {outcome.public_key}. Whoever made the file may have made that "
-            "key: give the one you know with --key."
+            f"It says that it was signed with {outcome.public_key}. Whoever made it may have made that key: give the "
+            "one you know with --key."
         )
         click.echo(note, err=True)
 

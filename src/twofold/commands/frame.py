@@ -31,6 +31,7 @@ from twofold.directory.flow import Refused
 from twofold.directory.person import Person
 from twofold.kit import logs
 from twofold.kit.house import House
+from twofold.kit.vault import VaultError
 from twofold.kit.visitor import Visitor
 from twofold.kit.web.requests import row_id
 from twofold.settings import Settings, SettingsError, load
@@ -69,6 +70,8 @@ class Program(click.Group):
             raise WrongSettings(str(error)) from error
         except schema_state.NotCurrent as error:
             raise Stop(str(error)) from error
+        except VaultError as error:
+            raise Stop(f"{str(error)[:1].upper()}{str(error)[1:]}. Run `twofold doctor`.") from error
         except DATABASE_AWAY as error:
             raise Stop(database_away.sentence(error)) from error
         except OSError as error:

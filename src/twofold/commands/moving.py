@@ -1,15 +1,19 @@
 """`twofold copy-database` and `twofold restored`: moving house, and coming back from a backup."""
 
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 import click
+import sqlalchemy as sa
 
 from twofold import copy_database, restore
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.commands.frame import CONSOLE, Stop, as_json, demand_owner, opened, quiet_logs, reason, show
-from twofold.kit import clock, keyring
-from twofold.settings import SettingsError, load
+from twofold.commands.only_server import server_lock
+from twofold.kit import clock, keyring, nodes
+from twofold.settings import Settings, SettingsError, load
 
 
 @click.command("copy-database")
@@ -19,12 +23,14 @@ from twofold.settings import SettingsError, load
 def copy(*, source: str, target: str, as_json: bool) -> None:
     """Copy one database into another.
 
-    Every row of FROM goes into TO, an empty database that was just migrated: the way from SQLite to PostgreSQL.
+    Every row of FROM goes into TO, an empty database that was just migrated: the way from SQLite to PostgreSQL. Stop
+    every server and worker first. What both hold is compared at the end.
     """
     quiet_logs()
-    source_url, target_url = (_ready(*said) for said in (("FROM", source), ("TO", target)))
+    old, new = (_ready(*said) for said in (("FROM", source), ("TO", target)))
     try:
-        copied = copy_database.copy(source_url, target_url, _progress)
+        with server_lock(old, SERVED), server_lock(new, SERVED) if _apart(old, new) else nullcontext():
+            copied = copy_database.copy(old.database_url, new.database_url, _progress, clock.now())
     except copy_database.CannotCopy as error:
         raise Stop(str(error)) from error
     finally:
@@ -45,6 +51,9 @@ def restored(*, reason: str, as_json: bool) -> None:
     used since it was made.
     """
     with opened() as house:
+        with house.db.read() as connection:
+            if nodes.alive(connection, clock.now()):
+                click.echo(SERVED_ALREADY, err=True)
         done = restore.after_restore(house.db, reason=reason, at=clock.now(), visitor=CONSOLE)
     said = (
         f"{done.people} people sign in anew, {done.authenticators} authenticators wait for their next code, "
@@ -55,7 +64,22 @@ def restored(*, reason: str, as_json: bool) -> None:
     show(done._asdict(), as_json=as_json, said=said)
 
 
-def _ready(name: str, url: str) -> str:
+# No refusal: whoever has started a node too early is better off with this done at once than later.
+SERVED_ALREADY = (
+    "A server or worker uses this database already, or did less than a minute before the backup. What was used before "
+    "this could be used a second time until now: look through the audit log since the backup was brought back."
+)
+
+SERVED = "{path} is served by a `twofold serve`: what it changes meanwhile would be lost. Stop it, then try again."
+
+
+def _apart(old: Settings, new: Settings) -> bool:
+    """Tell whether two SQLite databases are two: of one, a second lock would never be had."""
+    paths = [Path(sa.make_url(one.database_url).database or "").resolve() for one in (old, new) if one.on_sqlite]
+    return len(set(paths)) == len(paths)
+
+
+def _ready(name: str, url: str) -> Settings:
     """Read a database URL as the settings do; it must lead to a database that can be reached and has this schema."""
     try:
         chosen = load({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": keyring.new_key()})
@@ -68,7 +92,7 @@ def _ready(name: str, url: str) -> str:
         raise Stop(f"{name}: {database_away.sentence(error, name)}") from error
     if why:
         raise Stop(f"{name}: {why}")
-    return chosen.database_url
+    return chosen
 
 
 def _progress(table: str, rows: int, in_all: int) -> None:

@@ -16,10 +16,24 @@ def only_server(chosen: Settings) -> Iterator[None]:
     """Be the only server of a SQLite database while the block runs; PostgreSQL may have as many as it likes.
 
     The lock is the kernel's, on a file beside the database: nothing is left of it when a server is killed. Commands and
-    `twofold worker` do not ask for it, and work beside the server.
+    `twofold worker` do not ask for it, and work beside the server; but for `twofold copy-database`, which must not.
 
     Raises:
         Stop: another server has it.
+
+    """
+    what = "{path} is served by another `twofold serve` already, and a SQLite file takes one server. "
+    todo = "Stop that one first; for several, move to PostgreSQL with `twofold copy-database`."
+    with server_lock(chosen, what + todo):
+        yield
+
+
+@contextmanager
+def server_lock(chosen: Settings, otherwise: str) -> Iterator[None]:
+    """Hold the lock that the server of a SQLite database holds, or say what is `otherwise` of its {path}.
+
+    Raises:
+        Stop: somebody else has it.
 
     """
     if not chosen.on_sqlite:
@@ -31,8 +45,5 @@ def only_server(chosen: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f"{path} is served by another `twofold serve` already, and a SQLite file takes one server. "
-            raise Stop(
-                what + "Stop that one first; for several, move to PostgreSQL with `twofold copy-database`."
-            ) from None
+            raise Stop(otherwise.format(path=path)) from None
         yield

@@ -5,7 +5,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from urllib.parse import urlsplit
 
 import click
@@ -16,8 +16,10 @@ from twofold.commands import schema_state
 from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_logs, settings, show
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
-from twofold.kit import logs, metrics, tracing
+from twofold.kit import clock, logs, metrics, nodes, tracing
+from twofold.kit.db import Database
 from twofold.kit.threads import share_one_arena
+from twofold.kit.tokens import random_bytes
 from twofold.kit.web.metrics_listener import CannotListen
 from twofold.metrics_endpoint import metrics_endpoint
 from twofold.settings import Settings
@@ -54,7 +56,7 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     _warn(chosen, port, workers)
     log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
     try:
-        with _numbers_together(workers), _metrics(chosen, port):
+        with _numbers_together(workers), _metrics(chosen, port), _seen(chosen):
             server.serve(APPLICATION, host=host, port=port, workers=workers)
     except SystemExit as ended:
         if ended.code:
@@ -76,7 +78,7 @@ def worker() -> None:
         tools = tracing.tools(house.settings)
         tools.begin()
         log.info("twofold works", mail=house.outbox.configured)
-        with _metrics(house.settings):
+        with _metrics(house.settings), _seen(house.settings):
             jobs.worker_of(house).run_until(told)
         tools.end()
 
@@ -97,6 +99,8 @@ def migrate_(*, revision: str, as_json: bool) -> None:
     ahead = schema_state.state_of(before) is State.AHEAD
     if ahead and revision != "head":
         raise Stop(f"The schema ({before}) was made by a newer version. Run the newer version to bring it back.")
+    if revision != "head" and before is not None and revision < before:
+        _nobody_needs_more_than(chosen, revision)
     try:
         _migrate(chosen, before, revision, ahead=ahead)
     except migrate.InTheWay as held:
@@ -116,6 +120,17 @@ def _migrate(chosen: Settings, before: str | None, revision: str, *, ahead: bool
         migrate.upgrade(chosen.database_url, revision)
     else:
         migrate.downgrade(chosen.database_url, revision)
+
+
+def _nobody_needs_more_than(chosen: Settings, revision: str) -> None:
+    """Let the schema go back only where every node that runs works with it: nodes first, then the schema."""
+    with closing(Database(chosen.database_url)) as db, db.read() as connection:
+        running = nodes.alive(connection, clock.now())
+    if any(revision < known for known in running):
+        what = (
+            f"A server or worker of a version that needs more than {revision} runs, or was killed less than a minute "
+        )
+        raise Stop(what + "ago. Put the nodes of the older version in their place first.")
 
 
 def bring_schema(chosen: Settings) -> None:
@@ -146,6 +161,16 @@ def _metrics(chosen: Settings, own_port: int | None = None) -> Iterator[None]:
             stack.enter_context(metrics_endpoint(chosen, own_port=own_port))
         except CannotListen as error:
             raise Stop(str(error)) from error
+        yield
+
+
+@contextmanager
+def _seen(chosen: Settings) -> Iterator[None]:
+    """Let commands that must not run beside a server or worker know of this one."""
+    with (
+        closing(Database(chosen.database_url, pool_size=1)) as db,
+        nodes.seen(db, random_bytes(8).hex(), migrate.newest(), clock.now),
+    ):
         yield
 
 

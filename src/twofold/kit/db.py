@@ -35,6 +35,13 @@ _begin_snapshot = Statement(
 )
 
 SQLITE_CONNECTIONS = 32
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "wal_autocheckpoint=4000",  # 16 MB before they are copied into the file: what changes often is copied less often
+    "recursive_triggers=ON",  # without it REPLACE deletes rows and fires no trigger of a DELETE
+)
 LASTING = "twofold_lasting"  # beside a connection to SQLite: whether it waits for the disk when it commits
 
 # A transaction that need not last is there for everybody at once, but neither disk nor replica is waited for. On SQLite
@@ -351,8 +358,7 @@ def _sqlite_engine(url: str, patience: float) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-        # 16 MB in the log before it is copied into the file: what changes with every sign-in is copied less often.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from twofold.kit.db import UtcTime
+from twofold.migrations import append_only
 
 revision = "0002"
 down_revision = "0001"
@@ -18,9 +19,11 @@ depends_on = None
 def upgrade() -> None:
     _count_refusals()
     _block_networks()
+    append_only.guard()
 
 
 def downgrade() -> None:
+    append_only.release()
     op.drop_table("blocked_networks", if_exists=True)
     op.drop_table("refusal_counts", if_exists=True)
 
