@@ -24,7 +24,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
-from twofold import health, help_pages, jobs, metrics_endpoint
+from twofold import health, help_pages, jobs, metrics_endpoint, redaction
 from twofold.admin import act_pages as admin_act_pages
 from twofold.admin import acts_api as admin_acts_api
 from twofold.admin import adoption_pages as admin_adoption_pages
@@ -36,7 +36,7 @@ from twofold.admin import users_api as admin_users_api
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import keyring, logs, metrics, tracing
+from twofold.kit import keyring, logs, metrics, private_memory, tracing
 from twofold.kit.house import House
 from twofold.kit.outbox import Outbox
 from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
@@ -176,7 +176,9 @@ def build_app(
 
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
+    private_memory.keep()
     logs.configure()
+    redaction.guard_tracebacks()
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()

@@ -25,8 +25,8 @@ from twofold.commands.users import users
 def main() -> None:
     """Twofold: a sign-in service with two-factor authentication.
 
-    Commands work beside a running server, print JSON with --json, and exit 0 when they are done, 1 when they are
-    refused, 2 when they were called wrongly or a setting is wrong.
+    Commands work beside a running server (but for copy-database), print JSON with --json, and exit 0 when they are
+    done, 1 when they are refused, 2 when they were called wrongly or a setting is wrong.
     """
 
 

@@ -11,15 +11,27 @@ import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from twofold import redaction
+
 KEY_BYTES = 32
 ISSUER_LENGTH = 40
 HIGHEST_PORT = 65535
+
+# Memory in KiB and passes of argon2id with one lane that cost a guesser about the same: the least that OWASP's Password
+# Storage Cheat Sheet names.
+LEAST_ARGON2 = ((47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5))
+
+
+# Settings that may hold a password, and those whose whole value is a secret.
+ADDRESSES = ("database_url", "smtp_url")
+SECRETS = ("TWOFOLD_KEYS", "TWOFOLD_DATABASE_URL", "TWOFOLD_SMTP_URL")
 
 
 class SettingsError(Exception):
@@ -35,6 +47,10 @@ class Key(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Show the id alone, so that a printed settings object gives nothing away."""
         return f"Key({self.id!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the id alone where tracebacks show variables."""
+        return [("id", self.id)]
 
 
 class Listen(msgspec.Struct, frozen=True):
@@ -78,10 +94,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     traces: bool = False
     metrics_listen: Listen | None = METRICS_LISTEN
 
+    def __repr__(self) -> str:
+        """Show everything but the passwords."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Show the same where tracebacks show variables."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return [(name, redaction.address(of) if name in ADDRESSES and of else of) for name, of in values.items()]
+
     @property
     def on_sqlite(self) -> bool:
         """Whether the embedded database is in use."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def slow_to_guess(self) -> bool:
+        """Whether a password hash costs a guesser what OWASP asks for: both numbers reach those of one of its pairs."""
+        return any(self.argon2_memory_kib >= memory and self.argon2_passes >= passes for memory, passes in LEAST_ARGON2)
 
     @property
     def secure(self) -> bool:
@@ -96,6 +126,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         SettingsError: a value is missing, malformed or contradicts another; the message names the setting.
 
     """
+    redaction.remember(environ)
     read = _Reader(environ)
     data_dir = Path(read.text("DATA_DIR", "./var"))
     settings = Settings(
@@ -127,7 +158,19 @@ def load(environ: Mapping[str, str]) -> Settings:
             "`twofold keys new`, and set TWOFOLD_KEYS to what it prints (id:base64)."
         )
         raise SettingsError(msg)
+    if settings.secure and not settings.slow_to_guess:
+        msg = (
+            "TWOFOLD_ARGON2_MEMORY_KIB and TWOFOLD_ARGON2_PASSES are too low: who has a copy of the database could "
+            f"guess passwords quickly. The least are {_listed(LEAST_ARGON2)}; more of either is fine. Less is taken "
+            "only for trying out, where TWOFOLD_BASE_URL is an http address of this machine."
+        )
+        raise SettingsError(msg)
     return settings
+
+
+def _listed(least: tuple[tuple[int, int], ...]) -> str:
+    *pairs, last = (f"{memory} KiB with {passes}" for memory, passes in least)
+    return f"{', '.join(pairs)} or {last}"
 
 
 class _Reader:
@@ -146,7 +189,8 @@ class _Reader:
             try:
                 return Path(file).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                msg = f"{variable}_FILE names a file that cannot be read: {file}."
+                shown = redaction.HIDDEN if variable in SECRETS and not _looks_like_a_path(file) else file
+                msg = f"{variable}_FILE names a file that cannot be read: {shown}."
                 raise SettingsError(msg) from error
         return default if value is None or not value.strip() else value.strip()
 
@@ -165,13 +209,20 @@ class _Reader:
         return text == "on"
 
 
+def _looks_like_a_path(text: str) -> bool:
+    """Tell a path from a secret that stands where one belongs."""
+    return text.startswith(("/", "./", "../")) and "://" not in text
+
+
 def _database_url(text: str) -> str:
     """Return the address as SQLAlchemy takes it; of several hosts it wants the list behind the question mark."""
+    redaction.learn_address(text)
     scheme, _, rest = text.partition(":")
     if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
         return _postgresql_url(rest)
     if scheme != "sqlite":
-        msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme!r}."
+        found = f", not {scheme!r}" if rest.startswith("//") and "=" not in scheme else ""
+        msg = f"TWOFOLD_DATABASE_URL must begin with sqlite:/// or postgresql://{found}."
         raise SettingsError(msg)
     if text in {"sqlite://", "sqlite:///"} or ":memory:" in text or "mode=memory" in text:
         msg = "TWOFOLD_DATABASE_URL names a database in memory, which loses everything: name a file, sqlite:///path."
@@ -187,6 +238,10 @@ def _postgresql_url(rest: str) -> str:
         "TWOFOLD_DATABASE_URL is no address of a PostgreSQL database: write postgresql://user:password@host:5432/"
         "database?sslmode=verify-full, with %40 for an @ in the password; several hosts are host1:5432,host2:5432."
     )
+    authority, slash, after = rest.removeprefix("//").partition("/")
+    # libpq and SQLAlchemy part such an address at different places: half of the password would be shown as a host.
+    if authority.count("@") > 1 or "@" in after.partition("?")[0] or "?" in authority.rpartition("@")[0]:
+        raise SettingsError(msg)
     try:
         read = conninfo_to_dict(f"postgresql:{rest}")
         ports = [int(port) for port in str(read.get("port") or "").split(",") if port]
@@ -194,7 +249,6 @@ def _postgresql_url(rest: str) -> str:
         raise SettingsError(msg) from None
     if not all(1 <= port <= HIGHEST_PORT for port in ports):
         raise SettingsError(msg)
-    authority, slash, after = rest.removeprefix("//").partition("/")
     user, at, hosts = authority.rpartition("@")
     if "," not in hosts:
         return f"postgresql+psycopg:{rest}"
@@ -208,10 +262,12 @@ def _base_url(text: str) -> str:
         parts = urlsplit(text)
         host, _port = parts.hostname or "", parts.port
     except ValueError as error:
-        msg = f"TWOFOLD_BASE_URL is not an address: {text!r}. Write it like https://login.example.com."
+        shown = redaction.address(text)
+        msg = f"TWOFOLD_BASE_URL is not an address: {shown!r}. Write it like https://login.example.com."
         raise SettingsError(msg) from error
     if parts.scheme not in {"http", "https"} or not host or parts.username or parts.query or parts.fragment:
-        msg = f"TWOFOLD_BASE_URL must look like https://login.example.com, not {text!r}."
+        shown = redaction.address(text) if "@" in text or "?" in text else text
+        msg = f"TWOFOLD_BASE_URL must look like https://login.example.com, not {shown!r}."
         raise SettingsError(msg)
     if parts.path.strip("/"):
         msg = "TWOFOLD_BASE_URL must have no path: its cookies belong to a whole host, so it needs one of its own."
@@ -267,13 +323,14 @@ def parse_keys(text: str, source: str = "TWOFOLD_KEYS") -> tuple[Key, ...]:
 
 def _key(text: str, source: str) -> Key:
     name, _, encoded = text.partition(":")
+    redaction.learn_key(encoded)
     try:
         secret = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         secret = b""
     usable = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     if not usable or len(secret) != KEY_BYTES:
-        shown = name if usable else "(unreadable)"
+        shown = name if usable and encoded else "(unreadable)"  # without a colon the name may be the key
         msg = f"{source} must be id:base64 of {KEY_BYTES} bytes, several separated by commas; the key {shown} is not."
         raise SettingsError(msg)
     return Key(name, secret)
@@ -282,6 +339,7 @@ def _key(text: str, source: str) -> Key:
 def _smtp_url(text: str) -> str | None:
     if not text:
         return None
+    redaction.learn_address(text)
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"smtp", "smtps", "smtp+starttls"} and bool(parts.hostname) and parts.port != 0

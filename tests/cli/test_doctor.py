@@ -60,15 +60,26 @@ def test_people_read_what_to_do(twofold: Program) -> None:
     assert "1 to see to." in ran.out
 
 
+DEAR = {"argon2_memory_kib": "19456", "argon2_passes": "2"}  # as it is by default
+
+
 @pytest.mark.parametrize("way", [Libsodium(), argon2id.quickest(7168, 1)], ids=lambda one: one.name)
 def test_what_a_password_costs_and_what_would_be_less(
     well: Program, monkeypatch: pytest.MonkeyPatch, way: argon2id.Argon2id
 ) -> None:
     monkeypatch.setattr(argon2id, "quickest", lambda *_: way)
-    (said,) = doctor(well)["passwords"]
+    (said,) = doctor(well.with_settings(**DEAR))["passwords"]
     assert f"ms of CPU to check, by {way.name}." in said["says"]
     assert said["health"] == ("note" if way.name == "libsodium" else "ok")
     assert ("tools/native-argon2" in str(said)) == (way.name == "libsodium")
+
+
+def test_a_password_that_is_quickly_guessed_is_noted(well: Program) -> None:
+    """The settings refuse it where others than this machine can come."""
+    (said,) = doctor(well)["passwords"]
+    assert said["health"] == "note"
+    assert "7168 KiB with 1 is less than OWASP's least" in said["says"]
+    assert "TWOFOLD_ARGON2_MEMORY_KIB" in well.with_settings(base_url="https://x.example").called_wrongly("doctor")
 
 
 def test_a_setting_that_is_none_is_named(well: Program) -> None:
@@ -189,7 +200,7 @@ def test_letters_that_wait_for_long_are_a_finding(people: People, well: Program,
 
 
 def test_an_https_address_wants_a_proxy_and_a_sender(well: Program) -> None:
-    public = well.with_settings(base_url=f"https://localhost:{free_port()}")
+    public = well.with_settings(base_url=f"https://localhost:{free_port()}", **DEAR)
     assert "TWOFOLD_TRUSTED_PROXIES" in finding(public, "proxies")
     assert "TWOFOLD_MAIL_FROM" in finding(public, "mail")
     behind = public.with_settings(trusted_proxies="10.0.0.5", mail_from="login@example.com")

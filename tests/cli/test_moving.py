@@ -170,6 +170,16 @@ def test_what_cannot_be_copied_is_said(twofold: Program, sqlite_url: str, tmp_pa
     assert not (tmp_path / "none.db").exists()
 
 
+def test_an_address_can_be_read_from_a_file(sqlite_url: str, postgresql_url: str, tmp_path: Path) -> None:
+    """Stops: a password in the list of processes, which everybody on the machine can read."""
+    lived_in(sqlite_url)
+    file = tmp_path / "to"
+    file.write_text(f"{postgresql_url}\n")
+    Program({}).done("copy-database", sqlite_url, f"@{file}")
+    assert contents(postgresql_url) == contents(sqlite_url)
+    assert "TO names a file that cannot be read" in Program({}).called_wrongly("copy-database", sqlite_url, "@nowhere")
+
+
 # --- while it runs
 
 

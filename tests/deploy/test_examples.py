@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,7 +181,8 @@ def test_units_shut_the_system_out(unit: Path) -> None:
     text = unit.read_text()
     for line in (
         "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "CapabilityBoundingSet=",
-        "UMask=0077", "StateDirectoryMode=0700", "User=twofold", "SystemCallErrorNumber=EPERM",
+        "UMask=0077", "StateDirectoryMode=0700", "User=twofold", "SystemCallErrorNumber=EPERM", "LimitCORE=0",
+        "MemorySwapMax=0",
     ):  # fmt: skip
         assert re.search(rf"^{line}$", text, re.MULTILINE), line
 
@@ -192,6 +195,22 @@ def test_a_server_and_a_worker_on_one_machine_have_metrics_of_their_own() -> Non
     assert (listen.host, listen.port) == (METRICS_LISTEN.host, METRICS_LISTEN.port + 1)
     for unit in UNITS:  # systemd.exec(5): what the file says goes over it, wherever it stands
         assert list(lines(unit, "EnvironmentFile"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_understands_every_line_of_the_units(unit: Path, tmp_path: Path) -> None:
+    """Stops: a directive that is misspelt, which systemd ignores, and with it what it was to hold."""
+    text = unit.read_text()
+    for program in set(re.findall(r"^Exec\w+=-?(/\S+)", text, re.MULTILINE)):
+        text = text.replace(program, sys.executable)
+    copy = tmp_path / unit.name
+    copy.write_text(re.sub(r"^Documentation=.*$", "", text, flags=re.MULTILINE))
+    for line, ok in (("", True), ("LimitKERN=0", False)):
+        copy.write_text(copy.read_text().replace("LimitCORE=0", f"LimitCORE=0\n{line}"))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
+        )
+        assert (unit.name not in done.stderr and done.returncode == 0) is ok, done.stderr
 
 
 # --- proxies

@@ -84,6 +84,9 @@ WRONG = {
         "postgresql://db.example/twofold?sslmod=require",
         "postgresql://[::1/twofold",
         "postgresql://twofold:100%sure@db.example/twofold",
+        "postgresql://twofold:one@two@db.example/twofold",
+        "postgresql://twofold:12/34@db.example/twofold",
+        "postgresql://twofold:12?34@db.example/twofold",
     ],
     "BASE_URL": [
         "login.example.com",
@@ -230,3 +233,31 @@ def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path: Path) -> None
     file.write_text("Acme")
     with pytest.raises(SettingsError, match="TWOFOLD_ISSUER and TWOFOLD_ISSUER_FILE are both set"):
         read(ISSUER="Acme", ISSUER_FILE=str(file))
+
+
+ENOUGH = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5), (65536, 3), (20000, 2), (19456, 3), (7168, 20)]
+TOO_LITTLE = [(7168, 1), (47103, 1), (19455, 2), (12287, 3), (9215, 4), (7168, 4), (19456, 1)]
+HTTPS = {"BASE_URL": "https://login.example.com"}
+
+
+def costing(memory: int, passes: int, **chosen: str) -> Settings:
+    return read(ARGON2_MEMORY_KIB=str(memory), ARGON2_PASSES=str(passes), **chosen)
+
+
+@pytest.mark.parametrize(("memory", "passes"), ENOUGH)
+def test_a_password_hash_may_cost_what_owasp_asks_for_or_more(memory: int, passes: int) -> None:
+    assert costing(memory, passes, **HTTPS).slow_to_guess
+
+
+@pytest.mark.parametrize(("memory", "passes"), TOO_LITTLE)
+def test_a_password_hash_that_costs_less_is_refused(memory: int, passes: int) -> None:
+    """Stops: settings of somebody's tests that reach people, whose passwords then cost a guesser nothing."""
+    with pytest.raises(SettingsError, match=r"TWOFOLD_ARGON2_MEMORY_KIB and TWOFOLD_ARGON2_PASSES are too low"):
+        costing(memory, passes, **HTTPS)
+
+
+def test_for_trying_out_on_this_machine_it_may_cost_less() -> None:
+    for address in ("http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000"):
+        assert not costing(7168, 1, BASE_URL=address).slow_to_guess
+    with pytest.raises(SettingsError, match="TWOFOLD_ARGON2"):
+        costing(7168, 1, BASE_URL="https://localhost")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from twofold import health, migrate
+from twofold import health, migrate, redaction
 from twofold.commands import database_away, rotation, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
@@ -99,7 +99,7 @@ def _schema(revision: str | None) -> str:
 
 
 def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
-    shown = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    shown = redaction.address(settings.database_url)
     if settings.on_sqlite and (cannot := _cannot_write(Path(sa.make_url(settings.database_url).database or ""))):
         yield Checked("database", Health.FINDING, f"{cannot} cannot be written.", "Run as the user who owns it.")
         return
@@ -280,6 +280,12 @@ def _passwords(settings: Settings) -> Checked:
     way = argon2id.quickest(memory_kib, passes)
     cost = argon2id.cpu_of(way, memory_kib, passes, times=3) * 1000
     says = f"One by itself takes {cost:.0f} ms of CPU to check, by {way.name}."
+    if not settings.slow_to_guess:
+        says = (
+            f"{memory_kib} KiB with {passes} is less than OWASP's least: quickly guessed from a copy of the database."
+        )
+        remedy = "Take TWOFOLD_ARGON2_MEMORY_KIB and TWOFOLD_ARGON2_PASSES away before anybody is to rely on it."
+        return Checked("passwords", Health.NOTE, says, remedy)
     if not isinstance(way, Libsodium):
         return Checked("passwords", Health.OK, says)
     remedy = "On most processors half of it is enough: run tools/native-argon2 (docs/performance.md)."

@@ -2,6 +2,7 @@
 
 import click
 
+from twofold import redaction
 from twofold.commands.checks import Checked, Health, all_checks
 from twofold.commands.frame import as_json, environment, print_json, quiet_logs, settings
 from twofold.kit import clock
@@ -19,7 +20,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     something must be seen to.
     """
     quiet_logs()
-    checked = list(all_checks(settings(), environment(), clock.now()))
+    checked = [_without_secrets(one) for one in all_checks(settings(), environment(), clock.now())]
     findings = sum(one.health is Health.FINDING for one in checked)
     if as_json:
         print_json({"ok": findings == 0, "checks": [one._asdict() for one in checked]})
@@ -28,6 +29,11 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
             _print(one)
         click.echo("All is well." if findings == 0 else f"{findings} to see to.")
     context.exit(1 if findings else 0)
+
+
+def _without_secrets(one: Checked) -> Checked:
+    """Mail servers and databases say what they like, and somebody will paste it into a ticket."""
+    return one._replace(says=redaction.text(one.says), remedy=one.remedy and redaction.text(one.remedy))
 
 
 def _print(one: Checked) -> None:

@@ -23,13 +23,13 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from twofold import app
+from twofold import app, redaction
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
 from twofold.directory.flow import Refused
 from twofold.directory.person import Person
-from twofold.kit import logs
+from twofold.kit import logs, private_memory
 from twofold.kit.house import House
 from twofold.kit.vault import VaultError
 from twofold.kit.visitor import Visitor
@@ -62,18 +62,28 @@ class WrongSettings(click.ClickException):
 class Program(click.Group):
     """The `twofold` command: what can be expected to go wrong is answered with a sentence, never with a traceback."""
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        """Run; as a program of its own (without arguments given) its tracebacks and its memory are its own as well."""
+        if args is None:
+            private_memory.keep()
+            redaction.guard_tracebacks()
+        return super().main(args, *rest, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:  # also of the arguments themselves, which may be addresses
+            vars(error)["message"] = redaction.text(error.message)
+            raise
         except SettingsError as error:
-            raise WrongSettings(str(error)) from error
+            raise WrongSettings(redaction.text(str(error))) from error
         except schema_state.NotCurrent as error:
             raise Stop(str(error)) from error
         except VaultError as error:
             raise Stop(f"{str(error)[:1].upper()}{str(error)[1:]}. Run `twofold doctor`.") from error
         except DATABASE_AWAY as error:
-            raise Stop(database_away.sentence(error)) from error
+            raise Stop(redaction.text(database_away.sentence(error))) from error
         except OSError as error:
             if error.filename is None:  # no file: nothing that could be expected
                 raise

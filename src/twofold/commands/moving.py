@@ -24,10 +24,11 @@ def copy(*, source: str, target: str, as_json: bool) -> None:
     """Copy one database into another.
 
     Every row of FROM goes into TO, an empty database that was just migrated: the way from SQLite to PostgreSQL. Stop
-    every server and worker first. What both hold is compared at the end.
+    every server and worker first. What both hold is compared at the end. An argument is seen by everybody on this
+    machine in the list of processes: write @FILE to have an address with a password read from a file.
     """
     quiet_logs()
-    old, new = (_ready(*said) for said in (("FROM", source), ("TO", target)))
+    old, new = (_ready(name, _address(name, said)) for name, said in (("FROM", source), ("TO", target)))
     try:
         with server_lock(old, SERVED), server_lock(new, SERVED) if _apart(old, new) else nullcontext():
             copied = copy_database.copy(old.database_url, new.database_url, _progress, clock.now())
@@ -77,6 +78,16 @@ def _apart(old: Settings, new: Settings) -> bool:
     """Tell whether two SQLite databases are two: of one, a second lock would never be had."""
     paths = [Path(sa.make_url(one.database_url).database or "").resolve() for one in (old, new) if one.on_sqlite]
     return len(set(paths)) == len(paths)
+
+
+def _address(name: str, said: str) -> str:
+    """Read an address from the argument itself, or from the file that it names behind an @."""
+    if not said.startswith("@"):
+        return said
+    try:
+        return Path(said[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{name} names a file that cannot be read: {said[1:]}.") from error
 
 
 def _ready(name: str, url: str) -> Settings:

@@ -179,6 +179,8 @@ def _warn(chosen: Settings, port: int, workers: int) -> None:
         log.warning("SQLite serves best with one worker: for more processes use PostgreSQL", workers=workers)
     if chosen.smtp_url is None:
         log.warning("no mail server is set (TWOFOLD_SMTP_URL): what needs mail is refused, notices are skipped")
+    if not chosen.slow_to_guess:
+        log.warning("password hashes are weak (TWOFOLD_ARGON2_MEMORY_KIB, TWOFOLD_ARGON2_PASSES): for trying out only")
     own = urlsplit(chosen.base_url).port
     if not chosen.secure and own != port:
         log.warning("links lead elsewhere: TWOFOLD_BASE_URL names another port", base_url=chosen.base_url, port=port)

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
-import sqlalchemy as sa
 
+from twofold import redaction
 from twofold.commands.frame import as_json, environment, show_rows
 from twofold.kit import keyring
 from twofold.settings import Settings, load
@@ -21,7 +20,6 @@ SPANS = {
     "SESSION_HOURS": ("session_life", timedelta(hours=1)),
     "SESSION_IDLE_MINUTES": ("session_idle", timedelta(minutes=1)),
 }
-HIDDEN = "***"
 
 
 class Reads(Mapping[str, str]):
@@ -32,7 +30,7 @@ class Reads(Mapping[str, str]):
         self.names: list[str] = []
 
     def __getitem__(self, name: str) -> str:
-        if name not in self.names and not name.endswith("_FILE"):
+        if name.startswith(PREFIX) and name not in self.names and not name.endswith("_FILE"):
             self.names.append(name)
         return self._environ[name]
 
@@ -72,13 +70,13 @@ def value_of(settings: Settings, name: str) -> Any:
     value = getattr(settings, short.lower())
     match short:
         case "DATABASE_URL":
-            return sa.make_url(value).render_as_string(hide_password=True)
+            return redaction.address(value)
         case "SMTP_URL":
-            return value and _without_password(value)
+            return value and redaction.address(value)
         case "METRICS_LISTEN":
             return str(value or "off")
         case "KEYS":
-            return [f"{key.id}:{HIDDEN}" for key in value] or None
+            return [f"{key.id}:{redaction.HIDDEN}" for key in value] or None
         case _:
             return _plain(value)
 
@@ -90,13 +88,6 @@ def origin_of(environ: Mapping[str, str], settings: Settings, name: str) -> str:
     if name == "TWOFOLD_KEYS" and not settings.keys:
         return f"file {keyring.path_of(settings)}, made at the first start"
     return "environment" if environ.get(name, "").strip() else "default"
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return parts._replace(netloc=f"{parts.username}:{HIDDEN}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def _plain(value: Any) -> Any:

@@ -347,6 +347,7 @@ def _sqlite_engine(url: str, patience: float) -> sa.Engine:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = sa.create_engine(
         url,
+        hide_parameters=True,  # what an error says of a statement ends in a log
         connect_args={"check_same_thread": False, "timeout": patience},
         poolclass=sa.QueuePool,
         pool_size=SQLITE_CONNECTIONS // 2,

@@ -10,6 +10,10 @@ from typing import BinaryIO, cast
 import msgspec
 import structlog
 
+from twofold import redaction
+
+UNUSUAL = frozenset({"warning", "error", "exception", "critical"})
+
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
@@ -21,15 +25,33 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             structlog.processors.JSONRenderer(_to_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", JoinedLines(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format='{"event": "%(message)s", "level": "%(levelname)s"}'
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutSecrets('{"event": "%(message)s", "level": "%(levelname)s"}'))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _without_secrets(_log: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Take secrets out of what went wrong: what others say of it may hold an address with its password.
+
+    What goes well is ours alone, and there is a line of it for each request: that is left as it is.
+    """
+    if level not in UNUSUAL:
+        return event
+    return {name: redaction.text(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+class _WithoutSecrets(logging.Formatter):
+    """Takes secrets out of what libraries say, which is only asked for where something is wrong."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redaction.text(super().format(record))
 
 
 class JoinedLines:

@@ -261,6 +261,7 @@ def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]
     watch = Watch(patience)
     made = sa.create_engine(
         url,
+        hide_parameters=True,  # what an error says of a statement ends in a log
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=patience,
