@@ -23,6 +23,7 @@ NAMES = {
     "sign_in_page": "sign-in page",
     "sign_in": "sign-in",
     "forgot_password": "forgot password",
+    "email_link": "email me a link",
 }
 STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 

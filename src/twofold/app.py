@@ -55,6 +55,7 @@ from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
 from twofold.provisioning import abuse_api
 from twofold.provisioning import api as provisioning_api
+from twofold.recovery import browser_pages
 from twofold.recovery import pages as recovery_pages
 from twofold.resets import api as resets_api
 from twofold.resets import case_pages as resets_case_pages
@@ -81,6 +82,7 @@ PAGES = [
     *resets_case_pages.handlers,
     *resets_pages.handlers,
     *recovery_pages.handlers,
+    *browser_pages.handlers,
     *admin_people_pages.handlers,
     *admin_act_pages.handlers,
     *admin_invite_pages.handlers,

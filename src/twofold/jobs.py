@@ -42,7 +42,7 @@ _COMPOSERS: Mapping[str, Composer] = {
 COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COMPOSERS.items()}
 
 # Somebody waits for these before a page: they do not queue behind ten thousand reminders.
-URGENT = frozenset({"sign_in_code", "password_link", "reset_confirm"})
+URGENT = frozenset({"sign_in_code", "password_link", "browser_link", "reset_confirm"})
 LETTERS_AT_ONCE = 3
 
 FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (

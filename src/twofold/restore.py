@@ -16,7 +16,7 @@ from twofold.factors import totp
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
 from twofold.kit.db import Database
 from twofold.kit.visitor import Visitor
-from twofold.recovery.tables import not_me_links, password_links
+from twofold.recovery.tables import browser_links, not_me_links, password_links
 from twofold.resets.case import OPEN_STATES, State
 from twofold.resets.tables import reset_cases, reset_events
 from twofold.sessions.tables import sessions
@@ -48,6 +48,7 @@ KEPT: Mapping[str, str] = {
     "reset_events": "the history of a case, with its end",
     "reset_links": "a link is worth what its case is",
     "second_factor_budgets": "counts go back to the backup's: at most five tries more, once a restore",
+    "unknown_wrong_codes": "the same: at most ten tries more, once a restore",
 }
 
 
@@ -116,7 +117,8 @@ def _cancel_reset_cases(connection: sa.Connection, at: datetime) -> int:
 
 
 def _void_links(connection: sa.Connection, at: datetime) -> int:
-    """Make void what was mailed: passwords to set, invitations, "this wasn't me"."""
+    """Make void what was mailed: passwords to set, invitations, browsers to make known, "this wasn't me"."""
     is_open = not_me_links.c.used_at.is_(None)
     used = connection.execute(not_me_links.update().where(is_open).values(used_at=at)).rowcount
-    return used + connection.execute(password_links.delete()).rowcount
+    mailed = sum(connection.execute(table.delete()).rowcount for table in (password_links, browser_links))
+    return used + mailed

@@ -19,9 +19,10 @@ from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.kit.db import metadata
 from twofold.kit.tokens import new_id
+from twofold.lockouts.tables import password_throttles
 from twofold.provisioning import key_flow
+from twofold.recovery import browser_flow, password_flow
 from twofold.recovery import flow as recovery
-from twofold.recovery import password_flow
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
@@ -127,6 +128,13 @@ def ask_not_me(stage: Stage, person: Person) -> None:
         directory.tell(stage.house, connection, person, "password_changed", NOON, address="", browser="")
 
 
+def ask_browser(stage: Stage, person: Person) -> None:
+    """Ask as if the one before had been asked for long ago."""
+    with stage.house.db.write() as connection:
+        connection.execute(password_throttles.delete())
+    browser_flow.ask(stage.house, person.email, visitor=VISITOR, at=NOON)
+
+
 def ask_agent(stage: Stage, person: Person) -> None:
     stage.open_case(person, stage.sam)
 
@@ -139,6 +147,7 @@ KINDS = {
     "forgot": Kind(ask_forgot, "set-password", timedelta(hours=1), **CHOSEN),
     "invitation": Kind(ask_invitation, "set-password", timedelta(hours=1), **CHOSEN),
     "unfrozen": Kind(ask_unfrozen, "set-password", timedelta(days=1), **CHOSEN),
+    "browser": Kind(ask_browser, "known-browser", timedelta(minutes=15)),
     "not me": Kind(ask_not_me, "not-me", timedelta(days=7)),
 }
 

@@ -286,11 +286,11 @@ def test_of_a_strangers_ten_thousand_passwords_few_are_looked_at_and_the_owner_c
     for number in range(tries):
         at = NOON + number * minute
         password = PASSWORD if number % 97 == 50 and is_waiting(people, at) else WRONG
-        came = lockouts.prove_password(people.house, ADA, password, None, at)
+        came = lockouts.prove_password(people.house, ADA, password, client=None, address=VISITOR.address, at=at)
         assert isinstance(came, Wait if password == PASSWORD else (WrongPassword, Wait)), (number, came)
         spent += isinstance(came, WrongPassword)
         if number % 500 == 499:
-            proved = lockouts.prove_password(people.house, ADA, PASSWORD, CLIENT, at)
+            proved = lockouts.prove_password(people.house, ADA, PASSWORD, client=CLIENT, address=VISITOR.address, at=at)
             assert isinstance(proved, Proved), proved
             assert proved.known_client is not None
             with people.house.db.write() as connection:

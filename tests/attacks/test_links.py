@@ -102,6 +102,7 @@ def test_a_link_lives_to_the_second_counted_from_when_its_letter_went_out(
         ("invitation", "forgot"),
         ("forgot", "unfrozen"),
         ("unfrozen", "forgot"),
+        ("browser", "browser"),
     ],
 )
 def test_a_newer_link_is_the_only_one_that_counts(stage: Stage, older: str, newer: str) -> None:
@@ -182,6 +183,9 @@ DEATHS: list[tuple[str, str, Happens]] = [
     ("invitation", "a new address", patched("owner", **ADDRESS)),
     ("invitation", "its owner was away", away_and_back),
     ("unfrozen", "a new address", patched("owner", **ADDRESS)),
+    ("browser", "a new address", patched("owner", **ADDRESS)),
+    ("browser", "its owner was away", away_and_back),
+    ("browser", "single sign-on", sso),
 ]
 LIVES: list[tuple[str, str, Happens]] = [
     # Whom an account invited it goes on inviting, whoever sent the letter.
@@ -192,6 +196,7 @@ LIVES: list[tuple[str, str, Happens]] = [
     ("not me", "a new phone", new_phone),
     # Nothing that a link to choose a password is bound to: the second factor is asked for all the same.
     ("forgot", "a new phone", new_phone),
+    ("browser", "a new phone", new_phone),
 ]
 
 

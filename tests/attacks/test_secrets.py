@@ -31,8 +31,9 @@ MAIL_LOGIN = "canary-of-the-mail-server"
 # Where the SHA-256 of a token or backup code rests: these have random bits enough for it, and nothing else has.
 HASHED = {
     "sessions.token_hash", "sign_in_attempts.token_hash", "sign_in_attempts.known_client", "known_clients.token_hash",
-    "password_links.token_hash", "not_me_links.token_hash", "reset_cases.token_hash", "reset_links.token_hash",
-    "removals.token_hash", "operator_keys.key_hash", "backup_codes.code_hash", "backup_codes.spent_hash",
+    "password_links.token_hash", "browser_links.token_hash", "not_me_links.token_hash", "reset_cases.token_hash",
+    "reset_links.token_hash", "unknown_wrong_codes.browser", "removals.token_hash", "operator_keys.key_hash",
+    "backup_codes.code_hash", "backup_codes.spent_hash",
 }  # fmt: skip
 
 

@@ -246,7 +246,7 @@ def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, visitor:
         assert refused.title.startswith("Error: ")
     locked = send(PASSWORD, phone.code(NOON))
     assert (locked.status, list(locked.errors)) == (423, ["code"])
-    assert "Locked after five wrong codes" in visitor.get("/profile").text
+    assert "Locked after too many wrong codes" in visitor.get("/profile").text
 
 
 def test_too_many_wrong_passwords_wait_there_too(ada: Ada, visitor: Visitor) -> None:

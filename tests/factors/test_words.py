@@ -36,7 +36,7 @@ NONE_LEFT = " Your account is now locked."
         (SpentBackupCode(5), "That backup code has been used. A new one was shown to you when you used it."),
         (
             Locked(final=False),
-            "Your account is locked after five wrong codes. Nothing here can be changed until it is unlocked.",
+            "Your account is locked after too many wrong codes. Nothing here can be changed until it is unlocked.",
         ),
     ],
 )

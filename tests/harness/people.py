@@ -171,11 +171,12 @@ class People:
         *,
         at: datetime = NOON,
         channel: str = "page",
+        client: str | None = None,
         visitor: Visitor = VISITOR,
     ) -> Any:
         """Give the second factor of a sign-in; return what comes of it."""
         return signin.submit_code(
-            self.house, sign_in, typed, channel=channel, client=None, visitor=visitor, at=at,
+            self.house, sign_in, typed, channel=channel, client=client, visitor=visitor, at=at,
         )  # fmt: skip
 
     def sign_in(

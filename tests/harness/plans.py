@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from twofold.kit.db import Database
 
-READ_THROUGH = re.compile(r"Seq Scan on (?P<postgresql>\w+)|^SCAN (?P<sqlite>\w+)\b(?! USING)")
+READ_THROUGH = re.compile(r"Seq Scan on (?P<postgresql>\w+)|^SCAN (?!CONSTANT ROW)(?P<sqlite>\w+)\b(?! USING)")
 
 
 class Plan(NamedTuple):

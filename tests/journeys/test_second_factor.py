@@ -162,7 +162,7 @@ def test_five_wrong_codes_lock_and_the_lock_page_says_who_helps(town: Town, page
     page.locator("#code").fill(factor.phone.code(now()))
     press(page, "Verify")
     heading(page, "Your account is locked")
-    expect(page.get_by_text("Your account is locked after five wrong codes.")).to_contain_text("Grace Hopper")
+    expect(page.get_by_text("Your account is locked after too many wrong codes.")).to_contain_text("Grace Hopper")
     expect(page.get_by_text("Nobody available?")).to_contain_text("support@operator.example")
     page.goto(f"{town.url}/profile")
     heading(page, "Sign in")

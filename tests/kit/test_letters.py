@@ -100,7 +100,7 @@ def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
 def test_nothing_invisible_stands_in_a_subject(mark: str) -> None:
     facts = {"name": f"Ada{mark}x", "email": "a@b.example"}
     message = write("member_locked", facts=facts, person_url="x")
-    assert str(message["Subject"]) == "Adax is locked after five wrong codes"
+    assert str(message["Subject"]) == "Adax is locked after too many wrong codes"
 
 
 def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.people import ADA, PASSWORD, VISITOR, People
 from twofold.directory.person import Person
 from twofold.kit.hashing import Hasher
 from twofold.kit.house import House
@@ -21,9 +21,20 @@ CLIENT = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
 def prove(
-    people: People, password: str, at: datetime = NOON, *, email: str = ADA, client: str | None = None
+    people: People,
+    password: str,
+    at: datetime = NOON,
+    *,
+    email: str = ADA,
+    client: str | None = None,
+    address: str = VISITOR.address,
 ) -> Proved | WrongPassword | Wait:
-    return lockouts.prove_password(people.house, email, password, client, at)
+    return lockouts.prove_password(people.house, email, password, client=client, address=address, at=at)
+
+
+def network(number: int) -> str:
+    """Return an address of a network of its own."""
+    return f"10.{number // 256}.{number % 256}.7"
 
 
 def remember(people: People, person: Person, client: str = CLIENT, at: datetime = NOON) -> None:
@@ -168,6 +179,139 @@ def test_wrong_passwords_never_lock_anybody_out(people: People) -> None:
     assert isinstance(prove(people, PASSWORD, later(at=at, minutes=15)), Proved)
 
 
+# --- a network makes itself wait, many together the address
+
+
+@pytest.mark.parametrize("neighbour", ["192.0.2.8", "::ffff:192.0.2.9"])
+def test_the_addresses_of_one_network_wait_together(people: People, neighbour: str) -> None:
+    people.person()
+    for last in range(5):
+        assert prove(people, WRONG, address=f"192.0.2.{last}") == WrongPassword()
+    assert prove(people, PASSWORD, address=neighbour) == Wait(1)
+
+
+@pytest.mark.parametrize("elsewhere", ["192.0.3.7", "2001:db8:0:100::7", "no address"])
+def test_another_network_does_not_wait(people: People, elsewhere: str) -> None:
+    people.person()
+    for second in range(100):
+        prove(people, WRONG, later(seconds=second))
+    at = later(seconds=100)
+    assert isinstance(prove(people, PASSWORD, at), Wait)
+    assert isinstance(prove(people, PASSWORD, at, address=elsewhere), Proved)
+
+
+@pytest.mark.parametrize("email", [ADA, NOBODY])
+def test_an_address_takes_fifty_tries_from_everywhere_and_one_more_every_three_minutes(
+    people: People, email: str
+) -> None:
+    people.person()
+    for number in range(50):
+        assert prove(people, WRONG, address=network(number), email=email) == WrongPassword()
+    assert prove(people, PASSWORD, address=network(50), email=email) == Wait(180)
+    assert prove(people, PASSWORD, later(seconds=179), address=network(51), email=email) == Wait(1)
+    assert prove(people, WRONG, later(minutes=3), address=network(52), email=email) == WrongPassword()
+    assert prove(people, PASSWORD, later(minutes=3), address=network(53), email=email) == Wait(180)
+    hour = later(hours=1)
+    looks = [prove(people, WRONG, hour, address=network(100 + number), email=email) for number in range(30)]
+    assert looks.count(WrongPassword()) == 19
+    assert set(looks[19:]) == {Wait(180)}
+
+
+def test_a_network_that_is_told_to_wait_takes_nothing_of_what_the_address_takes(people: People) -> None:
+    people.person()
+    for _ in range(200):
+        prove(people, WRONG)
+    looks = [prove(people, WRONG, address=network(number)) for number in range(50)]
+    assert looks.count(WrongPassword()) == 45
+
+
+def test_a_try_that_the_address_does_not_take_is_not_charged_to_its_network(people: People) -> None:
+    people.person()
+    for number in range(50):
+        prove(people, WRONG, address=network(number))
+    for _ in range(20):
+        assert prove(people, WRONG) == Wait(180)
+    for minutes in range(3, 18, 3):
+        assert prove(people, WRONG, later(minutes=minutes)) == WrongPassword()
+    assert people.count(password_throttles, password_throttles.c.wrong == 5) == 1
+
+
+def test_right_passwords_cost_the_address_nothing_and_leave_the_wrong_ones_of_others(people: People) -> None:
+    people.person()
+    for number in range(48):
+        prove(people, WRONG, address=network(number))
+    for _ in range(100):
+        settle(people, prove(people, PASSWORD))
+    looks = [prove(people, WRONG, address=network(100 + number)) for number in range(5)]
+    assert looks == [WrongPassword(), WrongPassword(), Wait(180), Wait(180), Wait(180)]
+    hours = later(hours=2)
+    for _ in range(4):
+        prove(people, WRONG, hours, address="198.51.100.1")
+    settle(people, prove(people, PASSWORD, hours))
+    assert prove(people, WRONG, hours, address="198.51.100.2") == WrongPassword()
+    assert prove(people, WRONG, hours, address="198.51.100.3") == Wait(1)
+
+
+def test_a_known_client_neither_waits_for_the_address_nor_takes_of_it(people: People) -> None:
+    remember(people, people.person())
+    for number in range(50):
+        prove(people, WRONG, address=network(number))
+    assert prove(people, PASSWORD) == Wait(180)
+    assert prove(people, WRONG, client=CLIENT) == WrongPassword()
+    settle(people, prove(people, PASSWORD, client=CLIENT))
+    assert prove(people, PASSWORD) == Wait(180)
+
+
+def test_a_budget_that_a_wrong_clock_has_spent_is_full_once_it_is_set_right(people: People) -> None:
+    people.person()
+    for number in range(50):
+        prove(people, WRONG, later(days=300), address=network(number))
+    assert isinstance(prove(people, PASSWORD), Proved)
+
+
+def test_parallel_tries_of_many_networks_get_what_the_address_takes_and_no_more(people: People) -> None:
+    people.person()
+    for number in range(40):
+        prove(people, WRONG, address=network(number))
+    outcomes: list[object] = []
+
+    def guess(number: int) -> None:
+        outcomes.append(prove(people, WRONG, address=network(100 + number)))
+
+    threads = [threading.Thread(target=guess, args=[number]) for number in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert outcomes.count(WrongPassword()) == 10
+    assert outcomes.count(Wait(180)) == 14
+
+
+def test_parallel_tries_of_one_network_take_no_more_of_the_address_than_are_looked_at(people: People) -> None:
+    people.person()
+    threads = [threading.Thread(target=lambda: prove(people, WRONG)) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    looks = [prove(people, WRONG, address=network(number)) for number in range(50)]
+    assert looks.count(WrongPassword()) == 45
+
+
+def test_a_new_password_ends_the_waits_of_every_network_and_of_the_address(people: People) -> None:
+    person = people.person()
+    for _ in range(6):
+        prove(people, WRONG)
+    for number in range(45):
+        prove(people, WRONG, address=network(number))
+    assert isinstance(prove(people, WRONG, address=network(50)), Wait)
+    people.set_person(person, password_set_at=NOON)
+    for address in (VISITOR.address, network(1)):
+        for _ in range(5):
+            assert prove(people, WRONG, address=address) == WrongPassword()
+        assert prove(people, WRONG, address=address) == Wait(1)
+
+
 # --- charged before the hash is computed
 
 
@@ -180,7 +324,7 @@ class Spy(Hasher):
         self.charged: list[int] = []
 
     def verify(self, stored: str | None, password: str) -> bool:
-        self.charged.append(self.people.count(password_throttles, password_throttles.c.wrong > 0))
+        self.charged.append(self.people.count(password_throttles, password_throttles.c.forget_at > NOON))
         return super().verify(stored, password)
 
 
@@ -193,9 +337,9 @@ def test_a_try_is_charged_and_committed_before_hashing_and_one_that_must_wait_is
     spied = People(House(house.settings, house.db, house.vault, spy, house.outbox))
     for _ in range(5):
         prove(spied, WRONG, email=email)
-    assert spy.charged == [1] * 5
+    assert spy.charged == [2] * 5  # to the network and to the address
     assert prove(spied, PASSWORD, email=email) == Wait(1)
-    assert spy.charged == [1] * 5
+    assert spy.charged == [2] * 5
 
 
 def test_parallel_tries_get_no_more_than_five_looks(people: People) -> None:
@@ -305,6 +449,8 @@ def test_the_clean_up_forgets_throttles_and_clients_whose_time_is_over(people: P
     remember(people, people.person())
     prove(people, WRONG)
     with people.house.db.write() as connection:
+        assert lockouts.forget_old(connection, later(seconds=179)) == 0
+        assert lockouts.forget_old(connection, later(minutes=3)) == 1  # the address, whose budget is full again
         assert lockouts.forget_old(connection, later(hours=23)) == 0
         assert lockouts.forget_old(connection, later(hours=24)) == 1
         assert lockouts.forget_old(connection, later(days=90)) == 1

@@ -65,7 +65,7 @@ def test_who_is_locked_learns_who_can_help(house: House, people: People, post_of
     assert "- Grace Boss, boss@acme.example" in locked.text
     assert "frozen@" not in locked.text
     (told,) = post_office.smtp.sent_to("boss@acme.example")
-    assert told.subject == "Ada is locked after five wrong codes"
+    assert told.subject == "Ada is locked after too many wrong codes"
     assert told.link("/people/").endswith(str(ada.id))
     assert not told.text.count("not-me")
 

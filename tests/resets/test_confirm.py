@@ -356,7 +356,7 @@ def test_what_happens_while_the_password_is_hashed_counts(desk: Desk, what: str)
 def test_the_throttled_address_does_not_stop_the_owner_at_their_link(desk: Desk) -> None:
     token = desk.sent()
     for _ in range(20):
-        lockouts.prove_password(desk.house, desk.ada.email, WRONG, None, NOON)
+        lockouts.prove_password(desk.house, desk.ada.email, WRONG, client=None, address=VISITOR.address, at=NOON)
     assert isinstance(desk.confirm(token), ResetDone)
 
 
@@ -387,7 +387,7 @@ def test_whoever_guessed_at_the_old_password_slows_the_new_one_down_no_more(desk
     desk.lock_ada(NOON)
     token = desk.sent()
     for _ in range(20):
-        lockouts.prove_password(desk.house, desk.ada.email, WRONG, None, NOON)
+        lockouts.prove_password(desk.house, desk.ada.email, WRONG, client=None, address=VISITOR.address, at=NOON)
     assert isinstance(desk.people.begin(desk.ada), lockouts.Wait)
     desk.confirm(token, PASSWORD, NEW_PASSWORD)
     assert isinstance(desk.people.begin(desk.ada_now(), password=NEW_PASSWORD), SignedIn)

@@ -1,10 +1,11 @@
 """The calls of a sign-in, as a program makes them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
@@ -12,6 +13,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.houses import Hands, client_of, house_on
 from tests.harness.people import ADA, PASSWORD, Factor, People
 from twofold.directory.person import Person
+from twofold.lockouts.tables import known_clients
 from twofold.signin import set_up_flow
 
 WRONG = "a wrong password"
@@ -290,10 +292,44 @@ def test_without_mail_it_is_refused_with_that_reason(database_url: str, hands: H
 def test_a_legacy_program(people: People, api: Api) -> None:
     people.person()
     answer = api.post("/legacy/sign-ins", email=ADA, password=PASSWORD)
-    assert (answer.status, list(answer.body)) == (201, ["session_token"])
+    assert (answer.status, list(answer.body)) == (201, ["session_token", "client"])
     api.keep(answer)
     assert api.get("/session")["methods"] == ["pwd"]
     assert api.post("/legacy/sign-ins", email=ADA, password=WRONG).refusal == (401, "invalid_credentials")
+
+
+def test_a_legacy_program_becomes_known_and_waits_for_no_stranger(people: People, api: Api) -> None:
+    people.person()
+    api.keep(api.post("/legacy/sign-ins", email=ADA, password=PASSWORD))
+    stranger = Api(api.http)
+    answers = [stranger.post("/legacy/sign-ins", email=ADA, password=WRONG) for _ in range(6)]
+    assert answers[-1].refusal == (429, "too_many_attempts")
+    again = api.post("/legacy/sign-ins", email=ADA, password=PASSWORD)
+    assert (again.status, again["client"]) == (201, api.client)
+
+
+@pytest.mark.parametrize("door", ["legacy", "api", "api, with a code"])
+def test_a_program_that_signs_in_daily_stays_known(people: People, api: Api, hands: Hands, door: str) -> None:
+    """Stops: who uses one browser every day, and is a stranger there on the ninety-first."""
+    person = people.person()
+    phone = people.protect(person).phone if "code" in door else None
+    path = "/legacy/sign-ins" if door == "legacy" else "/sign-ins"
+    written = set()
+    for _ in range(6):
+        for _ in range(2):  # twice a day, and written down once
+            answer = api.post(path, email=ADA, password=PASSWORD)
+            if phone is not None:
+                answer = api.post("/sign-ins/code", sign_in=answer["sign_in"], code=phone.code(hands.at))
+            api.keep(answer)
+            with people.house.db.read() as connection:
+                written.add(connection.execute(sa.select(sa.func.max(known_clients.c.expires_at))).scalar_one())
+            hands.forward(minutes=1)
+        hands.forward(days=40)
+    assert len(written) == 6
+    hands.at -= timedelta(days=1)
+    answers = [Api(api.http).post("/sign-ins", email=ADA, password=WRONG) for _ in range(6)]
+    assert answers[-1].status == 429
+    assert api.post(path, email=ADA, password=PASSWORD).status == 201
 
 
 def test_a_legacy_program_is_told_that_it_cannot_show_the_second_step(ada: Ada, api: Api) -> None:

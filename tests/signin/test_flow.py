@@ -221,7 +221,7 @@ def test_an_attempt_does_not_outlive_a_change_of_its_user(people: People, ada: A
 def test_a_password_that_changed_while_it_was_being_proved_makes_no_session(people: People) -> None:
     """Between the proof and the door: the door itself compares the version."""
     person = people.person()
-    proved = lockouts.prove_password(people.house, ADA, PASSWORD, None, NOON)
+    proved = lockouts.prove_password(people.house, ADA, PASSWORD, client=None, address=VISITOR.address, at=NOON)
     assert isinstance(proved, Proved)
     with people.house.db.write() as connection:
         directory.set_password(connection, person.id, people.house.hasher.hash(NEW_PASSWORD), NOON, by_mail=False)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
+from tests.harness.houses import Hands, client_of, house_on
 from tests.harness.pages import Page, Visitor
 from tests.harness.people import ADA, PASSWORD, Factor, People
 from tests.kit.test_requests import ELSEWHERE
@@ -150,7 +150,10 @@ def test_wrong_codes_count_down_to_the_lock_page(people: People, ada: Ada, at_co
     assert said[4].endswith("Your account is now locked.")
     page = visitor.submit(page, "Verify", code=ada[1].phone.code(NOON))
     assert (page.status, page.path, page.heading) == (423, "/sign-in/locked", "Your account is locked")
-    assert "Your account is locked after five wrong codes. Grace Hopper (grace@acme.example) can unlock it" in page.text
+    assert (
+        "Your account is locked after too many wrong codes. Grace Hopper (grace@acme.example) can unlock it"
+        in page.text
+    )
     assert visitor.cookie(SESSION) is None
 
 
@@ -421,3 +424,37 @@ def test_no_other_method_takes_a_code(
     assert answer.status_code in (200, 404, 405)
     assert "set-cookie" not in answer.headers
     assert visitor.submit(at_code, "Verify", code=ada[1].phone.code(NOON)).heading == "Profile"
+
+
+# --- who has to wait
+
+
+def test_who_has_to_wait_can_have_a_link_mailed_and_nobody_else(people: People, http: httpx.Client) -> None:
+    people.person()
+    visitor = Visitor(http)
+    for _ in range(5):
+        page = visitor.sign_in(ADA, "a wrong password")
+        assert (page.status, "Email me a link" in page.buttons) == (401, False)
+    page = visitor.sign_in(ADA, PASSWORD)
+    assert (page.status, page.form("Email me a link").fields) == (429, {"email": ADA})
+    page = visitor.submit(page, "Email me a link")
+    assert (page.status, page.path) == (200, "/sign-in")
+    page = visitor.post("/sign-in/email-link", email=ADA)
+    assert (page.status, page.heading) == (429, "Look in your mailbox first")
+    assert "in 20 minutes" in page.text
+    assert [letter.kind for letter in people.letters()] == ["browser_link"]
+
+
+def test_without_mail_no_link_is_offered(database_url: str, hands: Hands) -> None:
+    with house_on(database_url, mail=False) as house, client_of(house) as http:
+        People(house).person()
+        visitor = Visitor(http)
+        page = [visitor.sign_in(ADA, "a wrong password") for _ in range(6)][-1]
+        assert (page.status, page.buttons.count("Email me a link")) == (429, 0)
+        assert visitor.post("/sign-in/email-link", email=ADA).status == 503
+
+
+@pytest.mark.parametrize("typed", ["", "ada", "ada@acme.example\r\nBcc: all@acme.example"])
+def test_no_link_is_mailed_to_what_is_no_address(people: People, http: httpx.Client, typed: str) -> None:
+    assert Visitor(http).post("/sign-in/email-link", email=typed).status == 400
+    assert people.letters() == []

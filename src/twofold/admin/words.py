@@ -86,7 +86,7 @@ def _lock_explained(listed: Listed) -> str:
     if listed.lock_is_final:
         return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
     if listed.person.has_second_factor:
-        return _("Five wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
+        return _("Too many wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
     return _(
         "Five wrong codes from the e-mail closed the way to the set-up for 24 hours, or until somebody unlocks them."
     )

@@ -211,7 +211,9 @@ def with_proofs(
     proof = proofs.parse(given.code)
     if isinstance(proof, proofs.Malformed):
         return MalformedCode()
-    proved = lockouts.prove_password(house, session.person.email, given.password, given.client, at)
+    proved = lockouts.prove_password(
+        house, session.person.email, given.password, client=given.client, address=visitor.address, at=at,
+    )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
     with house.db.write() as connection:

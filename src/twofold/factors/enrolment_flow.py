@@ -79,7 +79,9 @@ def open_in_session(
     proof = proofs.parse(asked.code)
     if person.has_second_factor and isinstance(proof, proofs.Malformed):
         return MalformedCode()
-    proved = lockouts.prove_password(house, person.email, asked.password, asked.client, at)
+    proved = lockouts.prove_password(
+        house, person.email, asked.password, client=asked.client, address=visitor.address, at=at,
+    )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
     with house.db.write() as connection:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, assert_never
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -32,7 +33,7 @@ from twofold.kit.tokens import digest, random_bytes
 from twofold.kit.vault import Sealed, VaultError
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts.budget import Counts
+from twofold.lockouts.budget import Charged
 
 log = structlog.get_logger()
 
@@ -68,9 +69,12 @@ def prove(
     door: str,
     visitor: Visitor,
     at: datetime,
+    unknown_browser: bytes | None = None,
 ) -> Passed | ProofRefused | SessionOver:
     """Prove the second factor of a user at a door (sign_in, remove, …), in the caller's transaction.
 
+    `unknown_browser` names a browser or program that has not signed in with this factor before: its wrong tries have a
+    count of their own beside that of all.
     The caller commits whatever comes out: a refusal has been charged. Who waited here while the user's factors changed
     was not compared with what they have now: that is no wrong code, and must lock nobody.
     """
@@ -79,18 +83,21 @@ def prove(
     charged = charge()
     if charged is None:
         return Locked(lockouts.counts(connection, person.id).final)
+    left = charged.left if unknown_browser is None else charged.left_to_unknown
     outcome: Passed | WrongCode | UsedCode | SpentBackupCode
     match proof:
         case AppCode():
-            outcome = _check_app_code(house, connection, person, rows, proof, charged, at)
+            outcome = _check_app_code(house, connection, person, rows, proof, left, at)
         case BackupCode():
-            outcome = _spend_backup_code(connection, person, proof, charged, at)
+            outcome = _spend_backup_code(connection, person, proof, left, at)
         case _:
             assert_never(proof)
     if isinstance(outcome, WrongCode) and not directory.is_as_before(connection, person):
         lockouts.give_back(connection, person)
         return SessionOver()
-    _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at)
+    if unknown_browser is not None:
+        outcome = _count_unknown(connection, person, outcome, charged, unknown_browser, at)
+    _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at, known=unknown_browser is None)
     method = "otp" if isinstance(proof, AppCode) else "backup_code"
     metrics.second_factors.labels(door, method, type(outcome).__name__).inc()
     return outcome
@@ -150,25 +157,25 @@ def _check_app_code(
     person: Person,
     rows: Sequence[AnyRow],
     proof: AppCode,
-    charged: Counts,
+    left: int,
     at: datetime,
 ) -> Passed | WrongCode | UsedCode:
     verdicts = [(row, verdict) for row in rows if (verdict := _judge(house, row, proof.digits, at)) is not None]
     if len(verdicts) < len(rows):
         _note_unreadable(connection, person, {row.id for row in rows} - {row.id for row, _ in verdicts}, at)
         if not verdicts:  # nothing was compared, so nothing is charged
-            return WrongCode(charged.left + 1, unreadable=True)
+            return WrongCode(left + 1, unreadable=True)
     for row, verdict in verdicts:
         if isinstance(verdict, totp.Accepted):
             fresh = records.accept_step(connection, row.id, verdict.step, at)
-            return Passed("otp") if fresh else UsedCode(charged.left + 1)
+            return Passed("otp") if fresh else UsedCode(left + 1)
     if any(isinstance(verdict, totp.Used) for _, verdict in verdicts):
-        return UsedCode(charged.left + 1)
+        return UsedCode(left + 1)
     for row, verdict in verdicts:
         if isinstance(verdict, totp.Drift):
             may_tell = _remember_hint(connection, row, verdict.step, at)
-            return WrongCode(charged.left, verdict.seconds if may_tell else None)
-    return WrongCode(charged.left)
+            return WrongCode(left, verdict.seconds if may_tell else None)
+    return WrongCode(left)
 
 
 def _judge(
@@ -218,15 +225,35 @@ def _spend_backup_code(
     connection: sa.Connection,
     person: Person,
     proof: BackupCode,
-    charged: Counts,
+    left: int,
     at: datetime,
 ) -> Passed | WrongCode | SpentBackupCode:
     typed, successor = digest(proof.code), backup_code.from_bytes(random_bytes(backup_code.BYTES))
     if records.spend_backup_code(connection, person.id, typed, digest(successor), at):
         return Passed("backup_code", backup_code.shown(successor))
     if records.was_spent(connection, person.id, typed):
-        return SpentBackupCode(charged.left + 1)
-    return WrongCode(charged.left, backup=True)
+        return SpentBackupCode(left + 1)
+    return WrongCode(left, backup=True)
+
+
+def _count_unknown(
+    connection: sa.Connection,
+    person: Person,
+    outcome: Passed | WrongCode | UsedCode | SpentBackupCode,
+    charged: Charged,
+    browser: bytes,
+    at: datetime,
+) -> Passed | WrongCode | UsedCode | SpentBackupCode:
+    """Count a wrong try by the browser that it came from; a right one takes back those of the same browser alone."""
+    match outcome:
+        case WrongCode(unreadable=False):
+            left = lockouts.charge_unknown_browser(connection, person, browser, at)
+            return msgspec.structs.replace(outcome, left=min(charged.left, left))
+        case Passed() if charged.unknown:
+            lockouts.browser_proved(connection, person, browser, at)
+        case _:
+            pass
+    return outcome
 
 
 def _settle(
@@ -238,6 +265,7 @@ def _settle(
     door: str,
     visitor: Visitor,
     at: datetime,
+    known: bool,
 ) -> None:
     match outcome:
         case Passed(method):
@@ -250,6 +278,8 @@ def _settle(
             _tell(house, connection, person, "second_factor_wrong", visitor, at, door=door, mail=False)
             if left == 0:
                 lockouts.lock_fell(house, connection, person, visitor, at)
+            elif not known:
+                lockouts.warn(house, connection, person, visitor, at)
         case _:
             assert_never(outcome)
 

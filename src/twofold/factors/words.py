@@ -37,7 +37,9 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label
         case SpentBackupCode():
             return _("That backup code has been used. A new one was shown to you when you used it.")
         case Locked():
-            return _("Your account is locked after five wrong codes. Nothing here can be changed until it is unlocked.")
+            return _(
+                "Your account is locked after too many wrong codes. Nothing here can be changed until it is unlocked."
+            )
         case _:
             assert_never(outcome)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,21 +15,22 @@ from twofold.directory.email_address import email_key
 from twofold.directory.password import LONGEST, normalise
 from twofold.directory.person import Person
 from twofold.kit.house import House
+from twofold.kit.network import network_of
 from twofold.kit.tokens import digest
 from twofold.kit.visitor import Visitor
-from twofold.lockouts import records
-from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, Counts
-
-CLIENT_REMEMBERED = timedelta(days=90)
+from twofold.lockouts import password_records, records, unknown_records
+from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, UNKNOWN_LOCK_AFTER, Charged, Counts
+from twofold.lockouts.known_client import BY_LINK, REMEMBERED, KnownClient
+from twofold.lockouts.password_records import Throttle
 
 
 class Proved(msgspec.Struct, frozen=True):
     """The password is right. `settle` it in the next transaction, which forgets the wrong ones before it."""
 
     person: Person
-    throttle: bytes
+    throttle: Throttle
     stronger_hash: str | None
-    known_client: bytes | None
+    known_client: KnownClient | None
     counts: Counts
 
 
@@ -63,28 +64,28 @@ class Unlocked(msgspec.Struct, frozen=True):
 
 
 def prove_password(
-    house: House, email: str, password: str, client: str | None, at: datetime
+    house: House, email: str, password: str, *, client: str | None, address: str, at: datetime
 ) -> Proved | WrongPassword | Wait:
     """Check a password: the only place where one is.
 
     The try is charged and committed before the hash is computed, and somebody who does not exist costs the same work.
-    A client that has completed a sign-in of this user before has a count of its own.
+    A client that has completed a sign-in of this user before has a count of its own; others share that of the network
+    of their internet address, and the budget of the address that they typed.
     """
     client_hash = digest(client or "")
     with house.db.read() as connection:
         person, known, counts = records.person_and_client(connection, email_key(email), client_hash, at)
-    throttle = _throttle_of(email, client_hash if known else None, person)
+    throttle = _throttle_of(email, network_of(address), person) if known is None else _throttle_of_client(known, person)
     with house.db.write_one() as connection:
-        if not records.charge_password(connection, throttle, at):
-            due = records.next_password_try(connection, throttle) or at
-            return Wait(max(1, math.ceil((due - at).total_seconds())))
+        if not password_records.charge(connection, throttle, at):
+            return _wait(password_records.next_try(connection, throttle, at), at)
     password = normalise(password)[: LONGEST + 1]
     stored = person.password_hash if person is not None and person.active else None
     if not house.hasher.verify(stored, password) or person is None:
         return WrongPassword()
     outdated = stored is not None and house.hasher.outdated(stored)
     stronger = house.hasher.hash(password) if outdated else None
-    return Proved(person, throttle, stronger, client_hash if known else None, counts)
+    return Proved(person, throttle, stronger, known, counts)
 
 
 def verify_password_for_link(house: House, person: Person, password: str) -> bool:
@@ -94,18 +95,26 @@ def verify_password_for_link(house: House, person: Person, password: str) -> boo
 
 def settle(connection: sa.Connection, proved: Proved) -> None:
     """Forget the wrong passwords before a right one, and keep a stronger hash of it where parameters rose."""
-    records.clear_password(connection, proved.throttle)
+    password_records.clear(connection, proved.throttle)
     person = proved.person
     if proved.stronger_hash is not None and person.password_hash is not None:
         directory.strengthen_password(connection, person.id, person.password_hash, proved.stronger_hash)
 
 
-def remember_client(connection: sa.Connection, person: Person, client: str, at: datetime) -> None:
-    """Give a client that completed a sign-in a password count of its own for 90 days."""
-    records.remember_client(connection, digest(client), person.id, person.account_id, at + CLIENT_REMEMBERED)
+def remember_client(
+    connection: sa.Connection, person: Person, client: str, at: datetime, *, second_factor: bool = False
+) -> None:
+    """Give a client that completed a sign-in, maybe with a second factor, a password count of its own for 90 days."""
+    known = KnownClient(digest(client), at + REMEMBERED, at if second_factor else None)
+    records.remember_client(connection, known, person.id, person.account_id)
 
 
-def charge(connection: sa.Connection, person: Person) -> Callable[[], Counts | None]:
+def remember_client_for_now(connection: sa.Connection, person: Person, client: str, at: datetime) -> None:
+    """Give a client whose user's mailbox was proved a password count of its own for a day."""
+    records.remember_client_for_now(connection, KnownClient(digest(client), at + BY_LINK), person.id, person.account_id)
+
+
+def charge(connection: sa.Connection, person: Person) -> Callable[[], Charged | None]:
     """Charge one try to the budget that every door shares, and return how to see it: None when it is locked.
 
     It is charged before whatever the connection is asked next. The row stays held to the end of the transaction, so
@@ -122,6 +131,30 @@ def give_back(connection: sa.Connection, person: Person) -> None:
 def clear(connection: sa.Connection, person: Person) -> None:
     """Forget every wrong try: a right one came."""
     records.clear(connection, person.id)
+
+
+def charge_unknown_browser(connection: sa.Connection, person: Person, browser: bytes, at: datetime) -> int:
+    """Count a wrong try from a browser that is not known, beside the charge; return how many it leaves.
+
+    The tenth within 30 days locks. Only a sign-in by that browser takes its own ones back, so that nobody who knows the
+    password can guess a few times a day for ever, between two sign-ins of the owner.
+    """
+    count = unknown_records.note_wrong(connection, person.id, person.account_id, browser, at)
+    return max(0, UNKNOWN_LOCK_AFTER - count)
+
+
+def browser_proved(connection: sa.Connection, person: Person, browser: bytes, at: datetime) -> None:
+    """Forget the wrong tries of a browser that was not known: a right one came from it."""
+    unknown_records.forget_browser(connection, person.id, browser, at)
+
+
+def warn(house: House, connection: sa.Connection, person: Person, visitor: Visitor, at: datetime) -> None:
+    """Tell a user, once a day at most, that somebody who knows their password gave a wrong code."""
+    if unknown_records.warn(connection, person.id, at):
+        directory.tell(
+            house, connection, person, "unknown_browser_wrong_code", at, address=visitor.address,
+            browser=visitor.browser,
+        )  # fmt: skip
 
 
 def lock_fell(house: House, connection: sa.Connection, person: Person, visitor: Visitor, at: datetime) -> None:
@@ -141,6 +174,7 @@ def lock_fell(house: House, connection: sa.Connection, person: Person, visitor: 
 def open_budget(connection: sa.Connection, person: Person) -> None:
     """Give a user with a new first factor a full budget."""
     records.open_budget(connection, person.id, person.account_id)
+    unknown_records.forget_all(connection, person.id)
 
 
 def counts(connection: sa.Connection, user_id: UUID) -> Counts:
@@ -170,6 +204,7 @@ def unlock(
     if records.counts(connection, person.id).final:
         return LockIsFinal()
     records.unlock(connection, person.id)
+    unknown_records.forget_all(connection, person.id)
     records.clear_mailbox(connection, person.id)
     audit.record(
         connection, "unlocked", at=at, account_id=person.account_id, actor=actor, subject_id=person.id, reason=reason,
@@ -182,6 +217,7 @@ def unlock(
 def lift_after_reset(connection: sa.Connection, person: Person) -> None:
     """Forget the lock, final or not: the factor that was guessed at is gone."""
     records.clear(connection, person.id)
+    unknown_records.forget_all(connection, person.id)
     records.clear_mailbox(connection, person.id)
 
 
@@ -194,15 +230,21 @@ def who_can_help(connection: sa.Connection, person: Person) -> list[Helper]:
 def charge_letter(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
     """Charge one letter that anybody can ask for to the address they typed, known or not; three an hour go out."""
     key = digest(f"letter:{email_key(email)}")
-    if records.charge_letter(connection, key, at):
+    if password_records.charge_letter(connection, key, at):
         return None
-    until = records.letters_until(connection, key) or at
-    return Wait(max(1, math.ceil((until - at).total_seconds())))
+    return _wait(password_records.letters_until(connection, key), at)
 
 
-def forget_wrong_passwords(connection: sa.Connection, email: str) -> None:
-    """Forget the wrong passwords typed for an address: its user chose a new one, and the guesses were at the old."""
-    records.clear_password(connection, _throttle_of(email, None, None))
+def charge_browser_link(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
+    """Charge one letter with a link for a browser to the address that was typed; one in 20 minutes goes out.
+
+    Three an hour, but not at once: whoever asks for all of them leaves the owner a link that works most of the time,
+    and a new one within five minutes.
+    """
+    key = digest(f"browser-link:{email_key(email)}")
+    if password_records.charge_browser_link(connection, key, at):
+        return None
+    return _wait(password_records.letters_until(connection, key), at)
 
 
 def charge_mail(connection: sa.Connection, person: Person, at: datetime) -> Wait | None:
@@ -238,11 +280,21 @@ def mailed_code_right(connection: sa.Connection, person: Person) -> None:
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
-    """Delete throttles and known clients whose time is over; for the clean-up."""
-    return records.forget_old(connection, at)
+    """Delete throttles, known clients and wrong codes whose time is over; for the clean-up."""
+    over = (password_records.forget_old, records.forget_old, unknown_records.forget_old)
+    return sum(forget(connection, at) for forget in over)
 
 
-def _throttle_of(email: str, client_hash: bytes | None, person: Person | None) -> bytes:
-    if client_hash is not None and person is not None:
-        return digest(f"client:{client_hash.hex()}:{person.id}")
-    return digest(f"address:{email_key(email)}")
+def _throttle_of(email: str, network: str, person: Person | None) -> Throttle:
+    """Name what a stranger's try is charged to. A new password begins all counts anew: the guesses were at the old."""
+    since = "" if person is None or person.password_set_at is None else person.password_set_at.isoformat()
+    guessed = f"{email_key(email)}:{since}"
+    return Throttle(digest(f"network:{network}:{guessed}"), digest(f"address:{guessed}"))
+
+
+def _throttle_of_client(known: KnownClient, person: Person | None) -> Throttle:
+    return Throttle(digest(f"client:{known.token_hash.hex()}:{person.id if person else None}"))
+
+
+def _wait(until: datetime | None, at: datetime) -> Wait:
+    return Wait(max(1, math.ceil(((until or at) - at).total_seconds())))

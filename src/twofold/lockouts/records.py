@@ -1,29 +1,27 @@
 """The statements of attempt budgets: each charge is one conditional UPDATE (or upsert), never read-then-write."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, accounts, users
-from twofold.kit.db import INSERTS, NEED_NOT_LAST, AnyRow, UtcTime, upsert
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
 from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
-    FORGET_PASSWORD_TRIES,
-    FREE_PASSWORD_TRIES,
     LOCK_AFTER,
-    LONGEST_WAIT,
     MAIL_WINDOW,
     MAILBOX_CLOSED,
     MAILBOX_TRIES,
     MAILS_AN_HOUR,
-    PASSWORD_WAITS,
+    Charged,
     Counts,
 )
-from twofold.lockouts.tables import known_clients, mailbox_budgets, password_throttles, second_factor_budgets
+from twofold.lockouts.known_client import KnownClient
+from twofold.lockouts.tables import known_clients, mailbox_budgets, second_factor_budgets
 
 _at = sa.bindparam("at", type_=UtcTime)
 _budget = second_factor_budgets.c
@@ -33,7 +31,7 @@ _charge = Statement(
     second_factor_budgets.update()
     .where(_of_user, _budget.wrong < LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
     .values(wrong=_budget.wrong + 1, wrong_in_row=_budget.wrong_in_row + 1)
-    .returning(_budget.wrong, _budget.wrong_in_row)
+    .returning(_budget.wrong, _budget.wrong_in_row, _budget.unknown_wrong)
 )
 _give_back = (
     second_factor_budgets.update()
@@ -49,85 +47,49 @@ _unlock = (
 )
 _counts = sa.select(_budget.wrong, _budget.wrong_in_row).where(_of_user)
 _last_lock = sa.select(_budget.last_locked_at).where(_of_user)
-_open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row"])
+_open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row", "unknown_wrong"])
 
-_throttle = password_throttles.c
-_next_wrong = sa.case((_throttle.forget_at <= _at, 1), else_=_throttle.wrong + 1)
-# Each different wait, and the last of the wrong passwords in a row that it follows; the longest follows all the others.
-_last_of_wait = {wait: tries for tries, wait in enumerate(PASSWORD_WAITS, start=1)}
-_moments = {tries: sa.bindparam(f"after_{tries}", type_=UtcTime) for tries in _last_of_wait.values()}
-_next_moment = sa.case(
-    (_throttle.forget_at <= _at, _at),
-    *((_throttle.wrong < sa.literal_column(str(tries)), moment) for tries, moment in list(_moments.items())[:-1]),
-    else_=_moments[len(PASSWORD_WAITS)],
-)
-_charge_password = Statement(
-    {
-        name: insert(password_throttles)
-        .values(
-            key=sa.bindparam("key", type_=sa.LargeBinary),
-            wrong=1,
-            next_at=_at,
-            forget_at=sa.bindparam("forget", type_=UtcTime),
-        )
-        .on_conflict_do_update(
-            index_elements=["key"],
-            set_={"wrong": _next_wrong, "next_at": _next_moment, "forget_at": sa.bindparam("forget", type_=UtcTime)},
-            # The first ones cost no wait, so no moment is compared: the clocks of two nodes, or of two threads, need
-            # not be read in the order in which their tries are charged.
-            where=(_throttle.wrong < FREE_PASSWORD_TRIES)
-            | (_throttle.next_at <= _at)
-            | (_throttle.forget_at <= _at)
-            | (_throttle.next_at > sa.bindparam("never", type_=UtcTime)),
-        )
-        .returning(_throttle.wrong, *NEED_NOT_LAST[name])
-        for name, insert in INSERTS.items()
-    }
-)
-_next_try = sa.select(_throttle.next_at).where(_throttle.key == sa.bindparam("key"))
-_hour_over = _throttle.forget_at <= _at
-_charge_letter = {
-    name: insert(password_throttles)
-    .values(
-        key=sa.bindparam("key", type_=sa.LargeBinary),
-        wrong=1,
-        next_at=_at,
-        forget_at=sa.bindparam("forget", type_=UtcTime),
-    )
-    .on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            "wrong": sa.case((_hour_over, 1), else_=_throttle.wrong + 1),
-            "forget_at": sa.case((_hour_over, sa.bindparam("forget", type_=UtcTime)), else_=_throttle.forget_at),
-        },
-        where=_hour_over | (_throttle.wrong < MAILS_AN_HOUR),
-    )
-    .returning(_throttle.wrong)
-    for name, insert in INSERTS.items()
-}
-_letters_until = sa.select(_throttle.forget_at).where(_throttle.key == sa.bindparam("key"))
-_clear_password = Statement(password_throttles.delete().where(_throttle.key == sa.bindparam("key")))
-
-_known = (
-    sa.exists()
-    .where(
-        known_clients.c.token_hash == sa.bindparam("client", type_=sa.LargeBinary),
-        known_clients.c.user_id == users.c.id,
-        known_clients.c.expires_at > _at,
-    )
-    .correlate(users)
-)
+_client = known_clients.c
 _person_and_client = Statement(
-    sa.select(_known.label("known"), _budget.wrong, _budget.wrong_in_row, *PERSON)
+    sa.select(_client.expires_at, _client.second_factor_at, _budget.wrong, _budget.wrong_in_row, *PERSON)
     .select_from(
-        users.join(accounts, accounts.c.id == users.c.account_id).outerjoin(
-            second_factor_budgets,
-            _budget.user_id == users.c.id,
+        users.join(accounts, accounts.c.id == users.c.account_id)
+        .outerjoin(second_factor_budgets, _budget.user_id == users.c.id)
+        .outerjoin(
+            known_clients,
+            (_client.token_hash == sa.bindparam("client", type_=sa.LargeBinary))
+            & (_client.user_id == users.c.id)
+            & (_client.expires_at > _at),
         ),
     )
     .where(HAS_NEAREST_ADDRESS)
 )
-_remember = Statement(upsert(known_clients, ["token_hash", "user_id"], ["expires_at"]))
+_remember = Statement(
+    {
+        name: insert(known_clients)
+        .values({column.key: sa.bindparam(column.key, type_=column.type) for column in known_clients.c})
+        .on_conflict_do_update(
+            index_elements=["token_hash", "user_id"],
+            set_={
+                "expires_at": sa.bindparam("expires_at", type_=UtcTime),
+                "second_factor_at": sa.func.coalesce(
+                    sa.bindparam("second_factor_at", type_=UtcTime), _client.second_factor_at
+                ),
+            },
+        )
+        for name, insert in INSERTS.items()
+    }
+)
+_remember_for_now = {
+    name: insert(known_clients)
+    .values({column.key: sa.bindparam(column.key, type_=column.type) for column in known_clients.c})
+    .on_conflict_do_update(
+        index_elements=["token_hash", "user_id"],
+        set_={"expires_at": sa.bindparam("expires_at", type_=UtcTime)},
+        where=_client.expires_at < sa.bindparam("expires_at", type_=UtcTime),
+    )
+    for name, insert in INSERTS.items()
+}
 
 _helpers = (
     sa.select(users.c.name, users.c.email)
@@ -190,10 +152,10 @@ _charge_mail = {
 _mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindparam("of_user"))
 
 
-def charge(connection: sa.Connection, user_id: UUID) -> Callable[[], Counts | None]:
+def charge(connection: sa.Connection, user_id: UUID) -> Callable[[], Charged | None]:
     """Charge one try to a user's second factor, ahead; what comes of it is None when it is locked (or never opened)."""
     rows = _charge.ahead(connection, of_user=user_id)
-    return lambda: next((Counts(*row) for row in rows()), None)
+    return lambda: next((Charged(Counts(*row[:2]), row[2]) for row in rows()), None)
 
 
 def give_back(connection: sa.Connection, user_id: UUID) -> None:
@@ -229,38 +191,8 @@ def last_locked_at(connection: sa.Connection, user_id: UUID) -> datetime | None:
 
 def open_budget(connection: sa.Connection, user_id: UUID, account_id: UUID) -> None:
     """Give a user with a new first factor a full budget."""
-    values = {"user_id": user_id, "account_id": account_id, "wrong": 0, "wrong_in_row": 0}
+    values = {"user_id": user_id, "account_id": account_id, "wrong": 0, "wrong_in_row": 0, "unknown_wrong": 0}
     connection.execute(_open_budget[connection.dialect.name], values)
-
-
-def charge_password(connection: sa.Connection, key: bytes, at: datetime) -> bool:
-    """Charge one password try to a throttle; False when its next try is not due yet."""
-    moments = {f"after_{tries}": at + timedelta(seconds=wait) for wait, tries in _last_of_wait.items()}
-    # No wait is that long: it was counted from a clock that was ahead and has been set right since.
-    never = at + 2 * timedelta(seconds=LONGEST_WAIT)
-    forget = at + FORGET_PASSWORD_TRIES
-    return _charge_password.row(connection, key=key, at=at, forget=forget, never=never, **moments) is not None
-
-
-def next_password_try(connection: sa.Connection, key: bytes) -> datetime | None:
-    """Return when a throttle lets the next password through."""
-    return connection.execute(_next_try, {"key": key}).scalar()
-
-
-def clear_password(connection: sa.Connection, key: bytes) -> None:
-    """Forget the wrong passwords of a throttle: a right one came."""
-    _clear_password.later(connection, key=key)
-
-
-def charge_letter(connection: sa.Connection, key: bytes, at: datetime) -> bool:
-    """Charge one letter to what was typed as an address; False when three were asked for within the hour."""
-    values = {"key": key, "at": at, "forget": at + MAIL_WINDOW}
-    return connection.execute(_charge_letter[connection.dialect.name], values).first() is not None
-
-
-def letters_until(connection: sa.Connection, key: bytes) -> datetime | None:
-    """Return when the hour of a letter throttle is over."""
-    return connection.execute(_letters_until, {"key": key}).scalar()
 
 
 def person_and_client(
@@ -268,26 +200,33 @@ def person_and_client(
     email_key: str,
     client: bytes,
     at: datetime,
-) -> tuple[Person | None, bool, Counts]:
-    """Find a user by address, whether this client has completed a sign-in of theirs before, and their wrong codes."""
+) -> tuple[Person | None, KnownClient | None, Counts]:
+    """Find a user by address, what is known of this client for them, and their wrong codes."""
     row = _person_and_client.row(connection, email_key=email_key, client=client, at=at)
     if row is None:
-        return None, False, Counts(0, 0)
-    known, wrong, wrong_in_row, *values = row
+        return None, None, Counts(0, 0)
+    until, second_factor_at, wrong, wrong_in_row, *values = row
     person, counts = Person(*values), Counts(wrong or 0, wrong_in_row or 0)
-    return (person, bool(known), counts) if person.email_key == email_key else (None, False, Counts(0, 0))
+    if person.email_key != email_key:
+        return None, None, Counts(0, 0)
+    return person, None if until is None else KnownClient(client, until, second_factor_at), counts
 
 
-def remember_client(
-    connection: sa.Connection,
-    client: bytes,
-    user_id: UUID,
-    account_id: UUID,
-    until: datetime,
-) -> None:
-    """Note that a client has completed a sign-in of this user."""
-    values = {"token_hash": client, "user_id": user_id, "account_id": account_id, "expires_at": until}
-    _remember.later(connection, **values)
+def remember_client(connection: sa.Connection, client: KnownClient, user_id: UUID, account_id: UUID) -> None:
+    """Note that a client has completed a sign-in of this user; what it once proved of the second factor stays noted."""
+    token_hash, until, second_factor_at = client
+    _remember.later(
+        connection, token_hash=token_hash, user_id=user_id, account_id=account_id, expires_at=until,
+        second_factor_at=second_factor_at,
+    )  # fmt: skip
+
+
+def remember_client_for_now(connection: sa.Connection, client: KnownClient, user_id: UUID, account_id: UUID) -> None:
+    """Note a client that has not signed in; one that has stays known for as long as it is."""
+    token_hash, until, _ = client
+    values = {"token_hash": token_hash, "user_id": user_id, "account_id": account_id, "expires_at": until}
+    values |= {"second_factor_at": None}
+    connection.execute(_remember_for_now[connection.dialect.name], values)
 
 
 def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:
@@ -319,6 +258,5 @@ def mailbox_state(connection: sa.Connection, user_id: UUID) -> AnyRow | None:
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
-    """Delete throttles and known clients whose time is over."""
-    gone = connection.execute(password_throttles.delete().where(_throttle.forget_at <= at)).rowcount
-    return gone + connection.execute(known_clients.delete().where(known_clients.c.expires_at <= at)).rowcount
+    """Delete known clients whose time is over."""
+    return connection.execute(known_clients.delete().where(_client.expires_at <= at)).rowcount

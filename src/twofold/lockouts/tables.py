@@ -12,6 +12,9 @@ second_factor_budgets = sa.Table(
     sa.Column("wrong", sa.Integer, nullable=False),
     sa.Column("wrong_in_row", sa.Integer, nullable=False),
     sa.Column("last_locked_at", UtcTime, nullable=True),
+    # How many rows of `unknown_wrong_codes` count, as of the last one; and when the user was last mailed about one.
+    sa.Column("unknown_wrong", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("warned_at", UtcTime, nullable=True),
     # Whoever has ever been locked, by account. Not by the counts: every try writes those, and must touch no index.
     sa.Index(
         "ix_second_factor_budgets_ever_locked",
@@ -21,8 +24,20 @@ second_factor_budgets = sa.Table(
     ),
 )
 
-# The key is the hash of what is throttled: a typed address, a known browser together with its user, or an address that
-# letters are asked for (then `wrong` counts letters, and `forget_at` ends their hour).
+# Wrong second factors from browsers that have not signed in with one, a row each; at most ten count before they lock.
+unknown_wrong_codes = sa.Table(
+    "unknown_wrong_codes",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("browser", sa.LargeBinary(32), nullable=False),  # the hash of its token or, without one, of its sign-in
+    sa.Column("at", UtcTime, nullable=False, index=True),
+)
+
+# The key is the hash of what is throttled: a typed address together with a network; a typed address over all networks
+# (then `wrong` is 0, and `next_at` and `forget_at` are when its budget is full again); a known browser together with
+# its user; or an address that letters are asked for (then `wrong` counts them, and `forget_at` lets the next ones out).
 password_throttles = sa.Table(
     "password_throttles",
     metadata,
@@ -40,6 +55,9 @@ known_clients = sa.Table(
     sa.Column("user_id", sa.Uuid, primary_key=True),
     sa.Column("account_id", sa.Uuid, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    # When it last completed a sign-in with a second factor. A password makes it known, and so does a link for a day;
+    # but its wrong codes count as an unknown browser's until the factor that protects its user has come from it.
+    sa.Column("second_factor_at", UtcTime, nullable=True),
 )
 
 mailbox_budgets = sa.Table(

@@ -61,7 +61,9 @@ def change_password(
     proof = proofs.parse(asked.code)
     if session.person.has_second_factor and isinstance(proof, proofs.Malformed):
         return MalformedCode()
-    proved = lockouts.prove_password(house, session.person.email, asked.password, asked.client, at)
+    proved = lockouts.prove_password(
+        house, session.person.email, asked.password, client=asked.client, address=visitor.address, at=at,
+    )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
     hashed = house.hasher.hash(new)

@@ -11,7 +11,7 @@ from twofold.directory.authority import oversees
 from twofold.directory.person import Person
 from twofold.kit.house import House
 from twofold.kit.visitor import Visitor
-from twofold.recovery import records
+from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, NotYourself, Unfrozen
 from twofold.recovery.password_flow import ask_link
 from twofold.recovery.password_link import Purpose, quiet_until
@@ -76,18 +76,20 @@ def unfreeze(
 
 
 def void_links(connection: sa.Connection, user_id: UUID) -> None:
-    """Make open password links and invitations of a user worthless; for whoever changes address, password or active."""
+    """Make every open link of a user worthless, invitations too; for whoever changes address, password or active."""
     records.void(connection, user_id)
+    browser_records.void(connection, user_id)
 
 
 def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
-    """Make open password links and invitations of a whole account worthless; for whoever switches it to SSO."""
+    """Make every open link of a whole account worthless, invitations too; for whoever switches it to SSO."""
     records.void_of_account(connection, account_id)
+    browser_records.void_of_account(connection, account_id)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete links whose time is over; for the clean-up."""
-    return records.forget_over(connection, at)
+    return records.forget_over(connection, at) + browser_records.forget_over(connection, at)
 
 
 def _why_not_invited(person: Person) -> str | None:

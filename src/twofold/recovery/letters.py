@@ -13,7 +13,7 @@ from twofold.kit.house import House
 from twofold.kit.letters import Composer
 from twofold.kit.outbox import Entry
 from twofold.lockouts import flow as lockouts
-from twofold.recovery import not_me_flow, password_flow, words
+from twofold.recovery import browser_flow, not_me_flow, password_flow, words
 from twofold.recovery.password_link import quiet_until
 
 
@@ -75,6 +75,17 @@ def password_link(house: House, connection: sa.Connection, entry: Entry, at: dat
     if until is not None:
         return told | {"why": "too_soon", "until": until}
     return _with_link(house, connection, entry, person, at, told | {"why": ""})
+
+
+def browser_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Bring the link that makes a browser known; None for nobody, or when it is out of date."""
+    person = directory.find_person(connection, entry.user_id)
+    minted = None if person is None else browser_flow.mint(connection, entry, person, at)
+    if person is None or minted is None:
+        return None
+    token, until = minted
+    url = f"{house.settings.base_url}/known-browser/{token}"
+    return _told(entry, person) | {"url": url, "valid_until": until}
 
 
 def invitation(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
@@ -140,7 +151,7 @@ def _helpers(connection: sa.Connection, person: Person) -> dict[str, Any]:
     return {"helpers": lockouts.who_can_help(connection, person)}
 
 
-# Letters about a change of a user's own, each with the link "this wasn't me".
+# Letters about a change of a user's own, or what threatens them, each with the link "this wasn't me".
 CHANGES = (
     "two_factor_set_up",
     "two_factor_added",
@@ -149,6 +160,7 @@ CHANGES = (
     "authenticator_removed",
     "backup_code_used",
     "backup_code_regenerated",
+    "unknown_browser_wrong_code",
     "unlocked",
     "password_changed",
     "address_changed",
@@ -159,6 +171,7 @@ COMPOSERS: dict[str, Composer] = {
     "locked": with_not_me(locked),
     "frozen": frozen,
     "password_link": password_link,
+    "browser_link": browser_link,
     "invitation": invitation,
     "unfrozen": unfrozen,
     "member_locked": to_admin,

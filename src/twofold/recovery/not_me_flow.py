@@ -16,7 +16,7 @@ from twofold.kit.outbox import Entry
 from twofold.kit.tokens import digest, new_token
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
-from twofold.recovery import records
+from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Froze, Gone, NotMe
 from twofold.resets import flow as resets
 from twofold.sessions import flow as sessions
@@ -61,6 +61,7 @@ def freeze(house: House, token: str, *, visitor: Visitor, at: datetime) -> Froze
         sessions.forget_ended(connection, person.id)
         records.use_up_not_me(connection, person.id, at)
         records.void(connection, person.id)
+        browser_records.void(connection, person.id)
         resets.close_cases_of(connection, person.id, at, why="frozen")
         _tell(house, connection, person, found, visitor=visitor, at=at)
     return Froze(person)

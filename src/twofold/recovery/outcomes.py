@@ -37,6 +37,19 @@ class PasswordSaved(msgspec.Struct, frozen=True):
     """The password is set and every session ended; signing in with it, and the second factor, is up to the user."""
 
 
+class MayKnow(msgspec.Struct, frozen=True):
+    """The link works: the browser in which it is pressed becomes known for this user."""
+
+    person: Person
+    expires_at: datetime
+
+
+class KnownHere(msgspec.Struct, frozen=True):
+    """The browser that holds this token is known for its user."""
+
+    client: str
+
+
 class NotMe(msgspec.Struct, frozen=True):
     """The link works: what its letter told of, and when that was."""
 

@@ -140,8 +140,6 @@ def choose(
         return weak
     hashed = house.hasher.hash(new)
     with house.db.write() as connection:
-        # Before the user is held, as wherever a password is settled: one order, so no deadlock.
-        lockouts.forget_wrong_passwords(connection, found.person.email)
         person = directory.hold_person(connection, found.person.id)
         link = records.take(connection, digest(token), at)
         why = refused(link, person, at)

@@ -20,6 +20,18 @@ password_links = sa.Table(
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )
 
+# One a user: a newer one takes the place of an older. The token is minted when the letter is delivered.
+browser_links = sa.Table(
+    "browser_links",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("letter", sa.Uuid, nullable=False),  # the one that may mint it
+    sa.Column("email_key", sa.Text, nullable=False),  # whose address it was asked for; with another one it is dead
+    sa.Column("token_hash", sa.LargeBinary(32), nullable=True, unique=True),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+)
+
 # One a letter: the same letter, sent again after a crash, brings another link, and the one before it is dead.
 not_me_links = sa.Table(
     "not_me_links",

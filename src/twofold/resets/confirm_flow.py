@@ -167,7 +167,6 @@ def _switch_off(
     lockouts.lift_after_reset(connection, person)
     if hashed is not None:
         directory.set_password(connection, person.id, hashed, at, by_mail=False)
-        lockouts.forget_wrong_passwords(connection, person.email)
     directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
     sessions.forget_ended(connection, person.id)
     directory.tell(

@@ -86,8 +86,8 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
         house_of(request), _credentials(request, data, "legacy"), visitor=visitor_of(request), at=clock.now(),
     )  # fmt: skip
     match outcome:
-        case SignedIn(session):
-            return Response(LegacyAnswer(session.token), status_code=201)
+        case SignedIn(session, client):
+            return Response(LegacyAnswer(session.token, client), status_code=201)
         case TwoFactorNeeded():
             return problem(403, "two_factor_not_supported_by_client")
         case WrongPassword() | Wait() | SsoElsewhere() | Frozen():

@@ -12,6 +12,7 @@ import msgspec
 
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.person import Person
+from twofold.lockouts.known_client import KnownClient
 
 LIFE = timedelta(minutes=10)  # from the last completed step
 MAILED_CODE_LIFE = timedelta(minutes=10)
@@ -37,7 +38,7 @@ class Attempt(NamedTuple):
     methods: tuple[str, ...]
     security_version: int
     return_to: str
-    known_client: bytes | None
+    known_client: KnownClient | None
     mailed: bool
     expires_at: datetime
     person: Person

@@ -68,9 +68,10 @@ class SessionAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class LegacyAnswer(msgspec.Struct):
-    """A session for a program that knows no second step."""
+    """A session for a program that knows no second step, and the token by which it is known from now on."""
 
     session_token: str
+    client: str
 
 
 class NextAnswer(msgspec.Struct):

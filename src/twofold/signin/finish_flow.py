@@ -13,6 +13,7 @@ from twofold.kit.house import House
 from twofold.kit.tokens import digest, new_token
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import flow as sessions
 from twofold.signin import records
 from twofold.signin.attempt import Attempt, Expired
@@ -64,7 +65,7 @@ def enter(
     visitor: Visitor,
     at: datetime,
     security_version: int | None = None,
-    known_client: bytes | None = None,
+    known_client: KnownClient | None = None,
 ) -> SignedIn | None:
     """Go through the one door that makes sessions; None when the user changed meanwhile and must begin again."""
     version = person.security_version if security_version is None else security_version
@@ -75,8 +76,8 @@ def enter(
     if started is None:
         return None
     client = given.client or new_token("client")
-    if digest(client) != known_client:
-        lockouts.remember_client(connection, person, client, at)
+    if known_client is None or known_client.token_hash != digest(client) or not known_client.is_current(at):
+        lockouts.remember_client(connection, person, client, at, second_factor=methods != ("pwd",))
     audit.record(
         connection, "signed_in", at=at, account_id=person.account_id, actor=audit.user(person.id), subject_id=person.id,
         visitor=visitor, details={"methods": list(methods), "channel": given.channel, "session": str(started.id)},

@@ -18,6 +18,7 @@ from twofold.kit.house import House
 from twofold.kit.tokens import digest, new_id, new_token
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import records
@@ -65,7 +66,7 @@ def submit_password(
             return NoMail()
         token = new_token("signin")
         attempt = begin(
-            connection, person, token, step, given.channel, known_client=proved.known_client,
+            connection, person, token, step, given.channel, known_client=_known_by_factor(proved),
             return_to=given.return_to, at=at,
         )  # fmt: skip
         if step is Step.CODE and proved.counts.locked:
@@ -125,7 +126,10 @@ def submit_code(
         person = attempt.person
         if person.password_unproven:
             directory.hold_person(connection, person.id)  # before the budget, because the user is written below
-        passed = factors.prove(house, connection, person, proof, door="sign_in", visitor=visitor, at=at)
+        passed = factors.prove(
+            house, connection, person, proof, door="sign_in", visitor=visitor, at=at,
+            unknown_browser=_unknown_browser(attempt, client),
+        )  # fmt: skip
         if isinstance(passed, SessionOver):
             return Expired()
         if not isinstance(passed, Passed):
@@ -210,7 +214,7 @@ def begin(
     step: Step,
     channel: str,
     *,
-    known_client: bytes | None,
+    known_client: KnownClient | None,
     return_to: str,
     at: datetime,
 ) -> Attempt:
@@ -231,7 +235,8 @@ def begin(
             "methods": "pwd",
             "security_version": person.security_version,
             "return_to": return_to,
-            "known_client": known_client,
+            "known_client": None if known_client is None else known_client.token_hash,
+            "known_until": None if known_client is None else known_client.until,
             "mailed": False,
             "created_at": at,
             "expires_at": attempt.expires_at,
@@ -261,7 +266,9 @@ def _prove_password(
         url = directory.sso_url(connection, given.email)
     if url is not None:
         return SsoElsewhere(url)
-    proved = lockouts.prove_password(house, given.email, given.password, given.client, at)
+    proved = lockouts.prove_password(
+        house, given.email, given.password, client=given.client, address=visitor.address, at=at,
+    )  # fmt: skip
     if isinstance(proved, lockouts.WrongPassword):
         with house.db.write() as connection:
             _refused(connection, directory.whose(connection, given.email), "password_wrong", visitor, at)
@@ -274,6 +281,18 @@ def _prove_password(
             _refused(connection, (proved.person.id, proved.person.account_id), "frozen", visitor, at)
         return Frozen()
     return proved
+
+
+def _known_by_factor(proved: lockouts.Proved) -> KnownClient | None:
+    known = proved.known_client
+    return known if known is not None and known.knows_factor_of(proved.person) else None
+
+
+def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:
+    """Name a browser that has not signed in with this second factor: by its token or, without one, its sign-in."""
+    if attempt.known_client is not None:
+        return None
+    return digest(client or f"attempt:{attempt.id}")
 
 
 def _refused(

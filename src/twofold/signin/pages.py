@@ -10,7 +10,7 @@ from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
 from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, set_cookie, visitor_of
+from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, visitor_of
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow
@@ -22,6 +22,7 @@ from twofold.signin.views import (
     attempt_of,
     enter_page,
     form_of,
+    go_on_page,
     mailbox_closed,
     new_backup_code_page,
     no_mail,
@@ -47,6 +48,13 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
         notice = _("Your password is saved. Sign in with it.")
     if request.query_params.get("signed_out"):
         notice = _("You are signed out.")
+    if request.query_params.get("link_sent"):
+        notice = _(
+            "If there is an account with that email address, a link is on its way. Open it in this browser. It works "
+            "once, for 15 minutes."
+        )
+    if request.query_params.get("known_browser"):
+        notice = _("You do not have to wait in this browser any more. Sign in as always.")
     return sign_in_page(request, return_to=local_path(request.query_params.get("return_to", "")), notice=notice)
 
 
@@ -70,16 +78,16 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
         case SignedIn():
             return enter_page(request, outcome)
         case Due(sign_in, due):
-            return see_other(PATHS[Step(due)], [set_cookie(house_of(request).settings, "attempt", sign_in)])
+            return go_on_page(request, PATHS[Step(due)], sign_in)
         case LockedOut():
-            return see_other("/sign-in/locked", [set_cookie(house_of(request).settings, "attempt", outcome.sign_in)])
+            return go_on_page(request, "/sign-in/locked", outcome.sign_in)
         case SsoElsewhere(url):
             return page(request, "signin/sso.html", sso_url=url)
         case WrongPassword():
             wrong = _("That e-mail address and password do not match.")
             return sign_in_page(request, 401, form=form, errors={"": wrong})
         case Wait(seconds):
-            return sign_in_page(request, 429, form=form, errors={"": words.wait(seconds)})
+            return sign_in_page(request, 429, form=form, errors={"": words.wait(seconds)}, waits=True)
         case Frozen():
             frozen = _(
                 "Your account is frozen, because somebody said that a change to it was not theirs. Your administrator "

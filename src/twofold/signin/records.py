@@ -11,6 +11,7 @@ from twofold.directory.tables import PERSON, accounts, users
 from twofold.kit.db import AnyRow, UtcTime
 from twofold.kit.statement import Statement
 from twofold.kit.vault import Sealed
+from twofold.lockouts.known_client import KnownClient
 from twofold.signin.attempt import Attempt, Step
 from twofold.signin.tables import sign_in_attempts
 
@@ -23,6 +24,7 @@ _columns = (
     sign_in_attempts.c.security_version,
     sign_in_attempts.c.return_to,
     sign_in_attempts.c.known_client,
+    sign_in_attempts.c.known_until,
     sign_in_attempts.c.mailed,
     sign_in_attempts.c.expires_at,
 )
@@ -124,7 +126,7 @@ def _read(row: AnyRow | None) -> Attempt | None:
     if row is None:
         return None
     own = len(_columns)
-    id_, token_hash, channel, step, methods, version, return_to, known_client, mailed, expires_at = row[:own]
+    id_, token_hash, channel, step, methods, version, return_to, client, known_until, mailed, expires_at = row[:own]
     return Attempt(
         id_,
         token_hash,
@@ -133,7 +135,7 @@ def _read(row: AnyRow | None) -> Attempt | None:
         tuple(methods.split()),
         version,
         return_to,
-        known_client,
+        None if client is None else KnownClient(client, known_until),
         mailed,
         expires_at,
         Person(*row[own:]),

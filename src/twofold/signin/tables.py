@@ -16,7 +16,9 @@ sign_in_attempts = sa.Table(
     sa.Column("methods", sa.Text, nullable=False),  # what has been proved: "pwd", "pwd otp", …
     sa.Column("security_version", sa.Integer, nullable=False),
     sa.Column("return_to", sa.Text, nullable=False),
-    sa.Column("known_client", sa.LargeBinary(32), nullable=True),  # who began, if they have signed in before
+    # Who began, if they have signed in with this second factor before, and until when that was known.
+    sa.Column("known_client", sa.LargeBinary(32), nullable=True),
+    sa.Column("known_until", UtcTime, nullable=True),
     sa.Column("mailed", sa.Boolean, nullable=False),  # a letter with a code waits or has gone out
     # The code that was mailed for a forced set-up, sealed: six digits are too few to rest as a hash.
     sa.Column("mail_key_id", sa.Text, nullable=True),

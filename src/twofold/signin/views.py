@@ -4,6 +4,7 @@ from litestar.datastructures import Cookie
 
 from twofold.directory.email_address import masked
 from twofold.kit import clock
+from twofold.kit.tokens import new_token
 from twofold.kit.web.forms import Form, parse_form
 from twofold.kit.web.render import page, see_other
 from twofold.kit.web.requests import (
@@ -64,6 +65,20 @@ def enter_page(request: AnyRequest, signed_in: SignedIn) -> AnyResponse:
     return see_other(signed_in.return_to or "/profile", cookies)
 
 
+def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:
+    """Lead on from a right password: the browser holds the attempt, and a token by which it is told from others.
+
+    The token makes it known once a sign-in is complete; until then wrong codes are counted by it. A thief who drops it
+    is counted all the same.
+    """
+    settings = house_of(request).settings
+    cookies = [
+        set_cookie(settings, "attempt", sign_in),
+        set_cookie(settings, "browser", cookie(request, "browser") or new_token("client"), max_age=BROWSER_LIFE),
+    ]
+    return see_other(path, cookies)
+
+
 def sign_in_page(
     request: AnyRequest,
     status: int = 200,
@@ -72,12 +87,13 @@ def sign_in_page(
     return_to: str = "",
     notice: str | None = None,
     errors: dict[str, str] | None = None,
+    waits: bool = False,
 ) -> AnyResponse:
-    """Show the first step, with what was typed."""
+    """Show the first step, with what was typed; who has to wait may have a link mailed instead."""
     return page(
         request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
         return_to=local_path(form["return_to"]) if form else return_to, notice=notice, errors=errors or {},
-        demo=request.app.state.demo_people,
+        demo=request.app.state.demo_people, offer_link=waits and house_of(request).outbox.configured,
     )  # fmt: skip
 
 

@@ -91,6 +91,12 @@ def _of_sign_ins() -> dict[str, Said]:
         "mailbox_proved": Said(_("Code by e-mail right"), _("%(who)s gave the code from the e-mail")),
         "mailed_code_wrong": Said(_("Code by e-mail wrong"), _("A wrong code from an e-mail was given for %(whom)s")),
         "stepped_down": Said(_("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")),
+        "browser_link_asked": Said(
+            _("Browser link asked for"), _("Somebody asked for a link that lets %(whom)s sign in without waiting")
+        ),
+        "browser_known_by_mail": Said(
+            _("Browser known from an email"), _("%(who)s made a browser known with the link from an email")
+        ),
         "frozen": Said(_("Frozen"), _('"This was not me": %(who)s froze their own account')),
         "unfrozen": Said(_("Unfrozen"), _("%(who)s unfroze %(whom)s")),
     }

@@ -146,7 +146,7 @@ class Forced(Profile):
             assert outcome == step, (outcome, step)
             return
         assert not isinstance(outcome, (Expired, EnrolmentExpired, WrongConfirmation)), outcome
-        assert model.confirmed(enrolling, step) == "set_up"
+        assert model.confirmed(enrolling, step, at) == "set_up"
         self.accepted.add((enrolling.phone.secret, step))
         self.enrolling = None
         self._factors_changed()

@@ -32,6 +32,7 @@ class Helped(Machine):
         else:
             assert outcome == Unlocked(), outcome
             model.wrong = 0 if model.locked else model.wrong
+            model.forget_unknown()
             model.mailbox.open()
             model.events.append("unlocked")
 

@@ -231,7 +231,7 @@ class Machine(RuleBasedStateMachine):
         assert len(methods) == 2 if self.model.protected else not self.model.required(at)
         if attempt is not None:
             attempt.finished = True
-        self.model.signed_in(outcome.client, at)
+        self.model.signed_in(outcome.client, methods, at)
         assert outcome.session.expires_at == at + DAY
         self._hold(node, outcome.session.token, methods, at, at + DAY)
 

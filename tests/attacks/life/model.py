@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from tests.harness.people import EARLIER, PASSWORD
 from twofold.factors.outcomes import (
     EnrolmentExpired,
@@ -26,7 +28,8 @@ from twofold.signin.outcomes import MailedCodeClosed
 
 WAITS = (0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # seconds after so many wrong passwords, then 900
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
-REMEMBERED = timedelta(days=90)
+REMEMBERED, MONTH = timedelta(days=90), timedelta(days=30)
+BURST, REFILL = 50, timedelta(minutes=3)  # what an address takes of all who are not known
 
 
 def digits(secret: bytes, step: int) -> str:
@@ -107,6 +110,7 @@ class Begun:
     expires: datetime
     methods: tuple[str, ...] = ("pwd",)
     finished: bool = False
+    known: bool = False  # begun by a client that has signed in with this second factor
     mailed: bool = False  # a letter with a code is under way, or has come
     codes: list[str] = field(default_factory=list)
     code_until: datetime = EARLIER
@@ -158,15 +162,17 @@ class Throttle:
     next_try: datetime = EARLIER
     forgotten: datetime = EARLIER
 
-    def charge(self, at: datetime) -> Wait | None:
-        """Count a password; None lets it be looked at."""
+    def due(self, at: datetime) -> datetime:
+        """Return when a password is looked at again."""
+        waits = self.forgotten > at and self.wrong >= 5 and self.next_try <= at + timedelta(seconds=1800)
+        return max(at, self.next_try) if waits else at
+
+    def charge(self, at: datetime) -> None:
+        """Count a password that is due."""
         over = self.forgotten <= at
-        if not over and self.wrong >= 5 and at < self.next_try <= at + timedelta(seconds=1800):
-            return Wait(seconds_until(self.next_try, at))
         self.wrong = 1 if over else self.wrong + 1
         wait = WAITS[self.wrong - 1] if self.wrong <= len(WAITS) else 900
         self.next_try, self.forgotten = at + timedelta(seconds=wait), at + DAY
-        return None
 
 
 @dataclass
@@ -227,7 +233,12 @@ class Model:
         self.locked_at: datetime | None = None
         self.password, self.password_set_at = PASSWORD, EARLIER
         self.throttles: dict[str, Throttle] = {}
+        self.full_at = EARLIER  # when the address takes as many passwords as it ever does
         self.clients: dict[str, datetime] = {}  # those that have completed a sign-in, and until when that is remembered
+        self.proved: dict[str, datetime] = {}  # when each of them last did so with a second factor
+        self.protected_since: datetime | None = None
+        self.unknown: list[tuple[datetime, str]] = []  # wrong codes, and of which sign-in in an unknown browser
+        self.counted = 0  # how many of them counted when that was last looked at
         self.mailbox = Mailbox()
         self.version = self.stamp = 0
         self.policy: tuple[str, datetime | None] = ("optional", None)
@@ -273,23 +284,72 @@ class Model:
 
     def type_password(self, at: datetime, client: str | None, *, right: bool) -> Wait | WrongPassword | None:
         """Judge a password; None lets it through."""
-        throttle = self.throttle(client, at)
-        wait = throttle.charge(at)
-        if wait is not None:
-            return wait
+        throttle, known = self.throttle(client, at), self.knows(client, at)
+        is_real = self.full_at <= at + 2 * BURST * REFILL  # and not from a clock that was ahead
+        due = throttle.due(at) if known or not is_real else max(throttle.due(at), self.full_at - (BURST - 1) * REFILL)
+        if due > at:
+            return Wait(seconds_until(due, at))
+        throttle.charge(at)
+        if not known:
+            self.full_at = (max(self.full_at, at) if is_real else at) + REFILL
         if not right:
             return WrongPassword()
         throttle.wrong, throttle.forgotten = 0, EARLIER
+        if not known:
+            self.full_at -= REFILL
         return None
 
-    def signed_in(self, client: str, at: datetime) -> None:
-        """Remember a client that completed a sign-in; one that was known already is not remembered for longer."""
-        if not self.knows(client, at):
+    def signed_in(self, client: str, methods: tuple[str, ...], at: datetime) -> None:
+        """Remember a client that completed a sign-in, once a day."""
+        if self.clients.get(client, EARLIER) <= at + REMEMBERED - DAY or len(methods) > 1:
             self.clients[client] = at + REMEMBERED
+        if len(methods) > 1:
+            self.proved[client] = at
         self.events.append("signed_in")
 
-    def type_proof(self, typed: str, at: datetime) -> Passed | WrongCode | UsedCode | SpentBackupCode | Locked:
-        """Judge a second factor: charged, compared, settled. A new backup code is filled in by who sees it."""
+    def knows_factor(self, client: str | None, at: datetime) -> bool:
+        """Tell whether a client has signed in with the second factor that protects now."""
+        proved_at = self.proved.get(client or "")
+        known = self.knows(client, at) and proved_at is not None and self.protected_since is not None
+        return known and proved_at is not None and proved_at >= (self.protected_since or EARLIER)
+
+    def count_unknown(self, at: datetime) -> int:
+        self.counted = sum(moment > at - MONTH for moment, _ in self.unknown)
+        return self.counted
+
+    def forget_unknown(self) -> None:
+        self.unknown, self.counted = [], 0
+
+    def type_proof(
+        self, typed: str, at: datetime, unknown: str = ""
+    ) -> Passed | WrongCode | UsedCode | SpentBackupCode | Locked:
+        """Judge a second factor: charged, compared, settled. A new backup code is filled in by who sees it.
+
+        `unknown` names the sign-in, where it is one of an unknown browser.
+        """
+        outcome = self._type_proof(typed, at)
+        if not unknown:
+            return outcome
+        match outcome:
+            case Passed() if self.counted:
+                self.unknown = [one for one in self.unknown if one[1] != unknown]
+                self.count_unknown(at)
+            case WrongCode(left):
+                self.unknown.append((at, unknown))
+                left_to_unknown = 10 - self.count_unknown(at)
+                if left_to_unknown <= 0 < left:
+                    self.wrong, self.locked_at = 5, at
+                    self.events.append("locked")
+                elif left_to_unknown <= 0:
+                    self.wrong = 5
+                return msgspec.structs.replace(outcome, left=max(0, min(left, left_to_unknown)))
+            case UsedCode(left) | SpentBackupCode(left):
+                return msgspec.structs.replace(outcome, left=max(0, min(left - 1, 9 - self.counted)) + 1)
+            case _:
+                pass
+        return outcome
+
+    def _type_proof(self, typed: str, at: datetime) -> Passed | WrongCode | UsedCode | SpentBackupCode | Locked:
         if self.locked:
             return Locked(self.final)
         before = self.left
@@ -339,11 +399,13 @@ class Model:
         self.older_backups += [old for old in (self.backup, self.spent) if old]
         self.backup, self.spent = code, ""
 
-    def confirmed(self, enrolling: Enrolling, step: int) -> str:
+    def confirmed(self, enrolling: Enrolling, step: int, at: datetime) -> str:
         """An enrolment protects from now on; return what that was."""
         change = "replaced" if enrolling.replaces else "added" if self.phones else "set_up"
         if change == "set_up":
             self.wrong = self.in_row = 0
+            self.protected_since = at
+            self.forget_unknown()
         self.phones = [phone for phone in self.phones if phone is not enrolling.replaces]
         enrolling.phone.last = step
         self.phones.append(enrolling.phone)
@@ -362,4 +424,5 @@ class Model:
     def switched_off(self) -> None:
         self.older_backups += [old for old in (self.backup, self.spent) if old]
         self.phones, self.backup, self.spent = [], "", ""
+        self.protected_since = None
         self.stamp += 1

@@ -108,7 +108,7 @@ class Profile(SigningIn):
             assert outcome == step, (outcome, step)
             return
         assert isinstance(outcome, Changed), outcome
-        assert outcome.change == model.confirmed(enrolling, step)
+        assert outcome.change == model.confirmed(enrolling, step, at)
         assert (outcome.backup_code is not None) is enrolling.new_backup
         if outcome.backup_code is not None:
             model.backup_issued(plain(outcome.backup_code))

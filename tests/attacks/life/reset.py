@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.attacks.life.helped import REASON
 from tests.attacks.life.machine import Machine, act, on_node
 from tests.attacks.life.model import Asked
-from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR
+from tests.harness.people import EARLIER, NEW_PASSWORD, PASSWORD, VISITOR
 from twofold.admin import act_flow
 from twofold.jobs import COMPOSERS
 from twofold.resets import act_flow as case_flow
@@ -135,11 +135,13 @@ class Reset(Machine):
         model.events.append("reset_confirmed")
         model.switched_off()
         model.wrong = model.in_row = 0
+        model.forget_unknown()
         model.mailbox.open()
         self.enrolling = None
         if new:
             model.password, model.password_set_at = new, at
             model.throttles.pop("", None)
+            model.full_at = EARLIER
         self._factors_changed()
 
     @act(

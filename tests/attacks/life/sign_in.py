@@ -38,7 +38,10 @@ class SigningIn(Machine):
             else:
                 assert isinstance(outcome, Due), outcome
                 assert outcome.next == Step.CODE
-            self.begun.append(Begun(outcome.sign_in, channel, Step.CODE, model.version, at + TEN_MINUTES))
+            by_known = model.knows_factor(known, at)
+            self.begun.append(
+                Begun(outcome.sign_in, channel, Step.CODE, model.version, at + TEN_MINUTES, known=by_known)
+            )
         elif model.required(at):
             closed: MailedCodeClosed | None = model.mailbox.closed(at)
             if closed is not None:
@@ -95,7 +98,7 @@ class SigningIn(Machine):
             return
         if self._stopped(attempt, Step.CODE, outcome, at):
             return
-        expected = self.model.type_proof(typed, at)
+        expected = self.model.type_proof(typed, at, "" if attempt.known else attempt.token)
         if not isinstance(expected, Passed):
             assert outcome == expected, (outcome, expected)
             return

@@ -7,6 +7,7 @@ and columns first, indexes at the end.
 import sqlalchemy as sa
 from alembic import op
 
+from twofold import migrate
 from twofold.kit.db import UtcTime
 from twofold.migrations import append_only
 
@@ -20,9 +21,12 @@ def upgrade() -> None:
     _count_refusals()
     _block_networks()
     append_only.guard()
+    _know_browsers()
+    _index_browsers()
 
 
 def downgrade() -> None:
+    _forget_browsers()
     append_only.release()
     op.drop_table("blocked_networks", if_exists=True)
     op.drop_table("refusal_counts", if_exists=True)
@@ -52,3 +56,50 @@ def _block_networks() -> None:
         sa.UniqueConstraint("network", name=op.f("uq_blocked_networks_network")),
         if_not_exists=True,
     )
+
+
+def _know_browsers() -> None:
+    """Count wrong codes of unknown browsers, prolong what is known of the others, mail links that make one known."""
+    op.create_table(
+        "unknown_wrong_codes",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("browser", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "id", name=op.f("pk_unknown_wrong_codes")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "browser_links",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("letter", sa.Uuid(), nullable=False),
+        sa.Column("email_key", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_browser_links")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_browser_links_token_hash")),
+        if_not_exists=True,
+    )
+    migrate.add_column(
+        "second_factor_budgets", sa.Column("unknown_wrong", sa.Integer(), server_default="0", nullable=False)
+    )
+    migrate.add_column("second_factor_budgets", sa.Column("warned_at", UtcTime(), nullable=True))
+    migrate.add_column("known_clients", sa.Column("second_factor_at", UtcTime(), nullable=True))
+    migrate.add_column("sign_in_attempts", sa.Column("known_until", UtcTime(), nullable=True))
+
+
+def _index_browsers() -> None:
+    migrate.create_index(op.f("ix_unknown_wrong_codes_at"), "unknown_wrong_codes", ["at"])
+    migrate.create_index(op.f("ix_browser_links_account_id"), "browser_links", ["account_id"])
+    migrate.create_index(op.f("ix_browser_links_expires_at"), "browser_links", ["expires_at"])
+
+
+def _forget_browsers() -> None:
+    migrate.drop_column("sign_in_attempts", "known_until")
+    migrate.drop_column("known_clients", "second_factor_at")
+    migrate.drop_column("second_factor_budgets", "warned_at")
+    migrate.drop_column("second_factor_budgets", "unknown_wrong")
+    op.drop_table("browser_links", if_exists=True)
+    op.drop_table("unknown_wrong_codes", if_exists=True)

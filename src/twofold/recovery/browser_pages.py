@@ -1,0 +1,108 @@
+"""The pages by which somebody who is told to wait makes their browser known from a mailed link."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.directory.email_address import usable
+from twofold.kit import clock
+from twofold.kit.web.forms import parse_form
+from twofold.kit.web.lanes import quick
+from twofold.kit.web.render import page, problem_page, see_other
+from twofold.kit.web.requests import (
+    BROWSER_LIFE,
+    AnyRequest,
+    AnyResponse,
+    cookie,
+    house_of,
+    set_cookie,
+    visitor_of,
+)
+from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
+from twofold.lockouts.flow import Wait
+from twofold.recovery import browser_flow
+from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
+from twofold.recovery.password_link import Elsewhere, Over
+
+
+@post("/sign-in/email-link")
+@quick
+def submit_email_link(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take the address that the sign-in page knows; the answer is the same whoever has it."""
+    email = parse_form(body, request.headers.get("content-type", ""))["email"].strip()
+    if not usable(email):
+        what = _("A link is mailed to the email address with which you tried to sign in, and there is none.")
+        return problem_page(request, 400, _("Enter your email address first"), what, "", _back())
+    outcome = browser_flow.ask(house_of(request), email, visitor=visitor_of(request), at=clock.now())
+    match outcome:
+        case Asked():
+            return see_other("/sign-in?link_sent=1")
+        case Elsewhere(url):
+            return page(request, "signin/sso.html", sso_url=url)
+        case Wait(seconds):
+            return _look_first(request, seconds)
+        case NoMail():
+            what = _("This needs an email, and this installation has no mail server.")
+            todo = _("Tell your administrator, or the people who run it.")
+            return problem_page(request, 503, _("This cannot be done right now"), what, todo)
+        case _:
+            assert_never(outcome)
+
+
+@get("/known-browser/{token:str}")
+@quick
+def show_known_browser(request: AnyRequest, token: str) -> AnyResponse:
+    """Ask whether this is the browser; mail scanners open links, so opening this one changes nothing."""
+    found = browser_flow.look(house_of(request), token, clock.now())
+    match found:
+        case MayKnow(person, expires_at):
+            return page(request, "recovery/known_browser.html", email=person.email, valid_until=expires_at)
+        case Over():
+            return _no_link(request)
+        case _:
+            assert_never(found)
+
+
+@post("/known-browser/{token:str}")
+@quick
+def submit_known_browser(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Make this browser known, once; signing in is up to its owner."""
+    parse_form(body, request.headers.get("content-type", ""))
+    house = house_of(request)
+    outcome = browser_flow.know(
+        house, token, cookie(request, "browser"), visitor=visitor_of(request), at=clock.now(),
+    )  # fmt: skip
+    match outcome:
+        case KnownHere(client):
+            known = set_cookie(house.settings, "browser", client, max_age=BROWSER_LIFE)
+            return see_other("/sign-in?known_browser=1", [known])
+        case Over():
+            return _no_link(request)
+        case _:
+            assert_never(outcome)
+
+
+def _look_first(request: AnyRequest, seconds: int) -> AnyResponse:
+    minutes = -(-seconds // 60)
+    what = _(
+        "A link for that email address was asked for a short time ago. If there is an account, it is in your mailbox: "
+        "look for the newest one, also in your spam folder."
+    )
+    todo = ngettext(
+        "You can ask for another one in %(n)d minute.", "You can ask for another one in %(n)d minutes.", minutes
+    ) % {"n": minutes}
+    return problem_page(request, 429, _("Look in your mailbox first"), what, todo, _back())
+
+
+def _no_link(request: AnyRequest) -> AnyResponse:
+    what = _("It has been used, a newer one has taken its place, or its 15 minutes are over.")
+    todo = _("Sign in. If you are told to wait again, you can ask for a new link there.")
+    return problem_page(request, 410, _("This link no longer works"), what, todo, _back())
+
+
+def _back() -> tuple[str, str]:
+    return "/sign-in", _("Sign in")
+
+
+handlers = [submit_email_link, show_known_browser, submit_known_browser]
