@@ -23,7 +23,7 @@ from twofold.factors.outcomes import Changed, Opened
 from twofold.kit.house import House
 from twofold.kit.outbox import Entry, outbox
 from twofold.kit.visitor import Visitor
-from twofold.lockouts.tables import second_factor_budgets
+from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import flow as signin
@@ -116,10 +116,11 @@ class People:
             connection.execute(users.update().where(users.c.id == user_id).values(values))
 
     def set_counts(self, person: Person, *, wrong: int, wrong_in_row: int | None = None) -> None:
-        """Write how many wrong codes somebody has behind them."""
-        values = {"wrong": wrong, "wrong_in_row": wrong if wrong_in_row is None else wrong_in_row}
+        """Write how many wrong codes somebody has behind them; none of them from an unknown browser."""
+        values = {"wrong": wrong, "wrong_in_row": wrong if wrong_in_row is None else wrong_in_row, "unknown_wrong": 0}
         with self.house.db.write() as connection:
             own = second_factor_budgets.c.user_id == person.id
+            connection.execute(unknown_wrong_codes.delete().where(unknown_wrong_codes.c.user_id == person.id))
             changed = connection.execute(second_factor_budgets.update().where(own).values(values))
         assert changed.rowcount == 1
 
