@@ -5,7 +5,7 @@ behind it through, and tries again. docs/decisions/0021-upgrade.md says what a m
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from itertools import chain, repeat
@@ -68,7 +68,7 @@ def drop_column(table: str, column: str) -> None:
     op.drop_column(table, column, if_exists=_goes_on() or None)
 
 
-def create_index(name: str, table: str, columns: list[str], **options: Any) -> None:
+def create_index(name: str, table: str, columns: Sequence[str | sa.TextClause], **options: Any) -> None:
     """Create an index in a migration while others go on writing; what that migration did before it is committed."""
     with _outside_a_transaction() as concurrently:
         # One that was begun and not finished is there, and of no use.

@@ -269,3 +269,20 @@ def test_a_clock_that_may_not_be_asked_is_no_error(monkeypatch: pytest.MonkeyPat
 
 def test_nobody_to_turn_to_is_noted(twofold: Program) -> None:
     assert doctor(twofold)["support"][0]["health"] == "note"
+
+
+def test_people_whom_the_single_sign_on_of_another_account_takes_are_shown(well: Program, people: People) -> None:
+    globex: dict[str, Any] = {
+        "sso": True,
+        "sso_domains": ["globex.example"],
+        "sso_url": "https://login.globex.example/",
+    }
+    people.account("Globex", **globex)
+    assert doctor(well)["domains"][0]["health"] == "ok"
+    for number, name in enumerate(("ada", "bob", "old")):
+        person = people.person(f"{name}@acme.example", active=number < 2)
+        people.set_person(person, email=f"{name}@globex.example", email_key=f"{name}@globex.example")
+    said = finding(well, "domains")
+    assert "Globex has single sign-on for globex.example" in said
+    assert "people of Acme with addresses of it cannot sign in: 2." in said
+    assert "twofold users set" in said

@@ -38,6 +38,9 @@ ADDED = Path(__file__).parent / "next_version" / "next.py"
 ANSWERED = {200, 201, 401, 503}  # in, half in, a code that counts no more, or: again in a moment
 
 
+INDEXES_OF_SQLITE = "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+
+
 @pytest.fixture(scope="module")
 def next_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the next version; with this folder on the PYTHONPATH a process is of it."""
@@ -63,6 +66,7 @@ def looks(database_url: str) -> dict[str, Any]:
     try:
         with engine.connect() as connection:
             see = sa.inspect(connection)
+            on_sqlite = connection.dialect.name == "sqlite"
             found: dict[str, Any] = {
                 table: (
                     sorted((c["name"], str(c["type"]), c["nullable"]) for c in see.get_columns(table)),
@@ -72,7 +76,8 @@ def looks(database_url: str) -> dict[str, Any]:
                 for table in see.get_table_names()
                 if table != "alembic_version"
             }
-            on_sqlite = connection.dialect.name == "sqlite"
+            if on_sqlite:  # of which those by an expression are passed over above
+                found["indexes"] = sorted(connection.execute(sa.text(INDEXES_OF_SQLITE)).scalars())
             triggers = "sqlite_master WHERE type = 'trigger'" if on_sqlite else "pg_trigger WHERE NOT tgisinternal"
             name = "name" if on_sqlite else "tgname"
             found["triggers"] = sorted(connection.execute(sa.text(f"SELECT {name} FROM {triggers}")).scalars())  # noqa: S608 - names of our own

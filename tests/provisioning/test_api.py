@@ -53,6 +53,17 @@ def test_single_sign_on_is_switched_on_with_its_domains(operator: Api, people: P
     assert other["fields"] == ["sso_domains"]
 
 
+def test_a_domain_that_others_use_is_refused_with_whose_it_is(operator: Api, people: People) -> None:
+    people.person("ada@globex.example")
+    body = {"sso": True, "sso_domains": ["globex.example"], "sso_url": "https://login.globex.example/"}
+    made = operator.post("/accounts", name="Globex", **body)
+    assert made.refusal == (409, "domain_in_use")
+    assert made["fields"] == ["sso_domains"]
+    assert "1 active person of Acme (@globex.example)" in made["detail"]
+    plain = operator.post("/accounts", name="Globex")
+    assert operator.patch(f"/accounts/{plain['id']}", **body).refusal == (409, "domain_in_use")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

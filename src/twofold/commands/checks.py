@@ -19,6 +19,7 @@ from twofold import health, migrate, redaction
 from twofold.commands import database_away, rotation, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
+from twofold.directory import flow as directory
 from twofold.kit import argon2id, keyring, outbox
 from twofold.kit.db import Database
 from twofold.kit.libsodium import Libsodium
@@ -122,6 +123,7 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
         yield from _keys(settings, db)
         yield from _clock(db)
         yield from _letters(db, at)
+        yield from _domains(db)
     finally:
         db.close()
 
@@ -209,6 +211,21 @@ def _letters(db: Database, at: datetime) -> Iterator[Checked]:
     if oldest is not None and at - oldest > LONGEST_WAIT:
         says = f"{count} letters wait, the oldest since {oldest:%Y-%m-%d %H:%M} UTC."
         yield Checked("mail", Health.FINDING, says, "See that a server or `twofold worker` runs, and read its log.")
+
+
+def _domains(db: Database) -> Iterator[Checked]:
+    """Look for people whom another account's single sign-on takes: databases from before that was refused have them."""
+    with db.read() as connection:
+        led = directory.people_led_elsewhere(connection)
+    for home, one in led:
+        says = (
+            f"{home} has single sign-on for {one.domain}, so these active people of {one.account_name} with addresses "
+            f"of it cannot sign in: {one.people}."
+        )
+        remedy = "Change their addresses or deactivate them (twofold users set), or take the domain from the account."
+        yield Checked("domains", Health.FINDING, says, remedy)
+    if not led:
+        yield Checked("domains", Health.OK, "No account's single sign-on takes people of another account.")
 
 
 def _mail(settings: Settings) -> Iterator[Checked]:

@@ -10,6 +10,11 @@ def email_key(address: str) -> str:
     return unicodedata.normalize("NFC", address.strip()).casefold()
 
 
+def domain_key(domain: str) -> str:
+    """Return the form under which a domain by itself is compared: that of the domains of addresses."""
+    return email_key(domain)
+
+
 def domain_of(address: str) -> str:
     """Return the folded domain of an address, or an empty string when it has none."""
     return email_key(address).rpartition("@")[2]

@@ -9,9 +9,10 @@ import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
-from twofold.directory import records
+from twofold.directory import domain_records, records
 from twofold.directory.common_passwords import common_passwords
-from twofold.directory.email_address import domain_of, email_key
+from twofold.directory.domain_records import Elsewhere
+from twofold.directory.email_address import domain_key, domain_of, email_key
 from twofold.directory.password import Weakness, normalise, weakness
 from twofold.directory.person import Person
 from twofold.directory.person_name import name_values
@@ -20,6 +21,8 @@ from twofold.kit.db import AnyRow, Database
 from twofold.kit.house import House
 from twofold.kit.tokens import new_id
 from twofold.kit.visitor import Visitor
+
+NAMED_AT_MOST = 10  # accounts in a refusal
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -84,7 +87,7 @@ def create_account(
     rest = {"id": account_id, "is_operator": False, "policy": "optional", "required_from": None, "created_at": at}
     try:
         with db.write() as connection:
-            if taken := _taken_domain(connection, account_id, domains):
+            if taken := _taken_domain(connection, account_id, domains, domains if change.sso else ()):
                 return taken
             records.insert_account(connection, values | rest)
             records.replace_domains(connection, account_id, domains)
@@ -110,24 +113,49 @@ def change_account(
     """Change an account; no factor that exists is dropped by it. None: there is no such account.
 
     The operator's own account is none that could be changed: its agents always sign in here, with a second factor.
-    `when_sso_begins` is called in the same transaction where the account is switched to single sign-on.
+    Where the account is switched to single sign-on, sessions and sign-in attempts of its people end, and
+    `when_sso_begins` is called in the same transaction for whatever else is theirs.
     """
     try:
         with db.write() as connection:
-            row = records.account(connection, account_id, lock=True)
-            if row is None or row.is_operator:
-                return None
-            domains = records.domains_of(connection, account_id)
-            before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
-            after = _changed(before, change)
-            refused = _why_not_account(after) or _taken_domain(connection, account_id, after.sso_domains or ())
-            if refused:
-                return refused
-            _store_account(connection, account_id, before, after, actor=actor, at=at, visitor=visitor)
-            if after.sso and not before.sso:
-                when_sso_begins(connection)
+            return store_change(
+                connection, account_id, change, actor=actor, at=at, visitor=visitor, when_sso_begins=when_sso_begins,
+            )  # fmt: skip
     except sa.exc.IntegrityError:
         return _domain_was_faster()
+
+
+def store_change(
+    connection: sa.Connection,
+    account_id: UUID,
+    change: AccountChange,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor = audit.HERE,
+    when_sso_begins: Callable[[sa.Connection], None] = lambda _connection: None,
+) -> UUID | Refused | None:
+    """Change an account in the caller's transaction.
+
+    Raises:
+        IntegrityError: another account has taken one of the domains since we looked.
+
+    """
+    row = records.account(connection, account_id, lock=True)
+    if row is None or row.is_operator:
+        return None
+    domains = records.domains_of(connection, account_id)
+    before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
+    after = _changed(before, change)
+    refused = _why_not_account(after) or _taken_domain(
+        connection, account_id, after.sso_domains or (), _claimed(before, after)
+    )
+    if refused:
+        return refused
+    _store_account(connection, account_id, before, after, actor=actor, at=at, visitor=visitor)
+    if after.sso and not before.sso:
+        records.end_sessions_of_account(connection, account_id)
+        when_sso_begins(connection)
     return account_id
 
 
@@ -280,6 +308,20 @@ def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
     return records.domains_of(connection, account_id)
 
 
+def people_led_elsewhere(connection: sa.Connection) -> list[tuple[str, Elsewhere]]:
+    """List by account the people of others whom its domains lead to its own sign-in; for the doctor."""
+    domains: dict[UUID, list[str]] = {}
+    names: dict[UUID, str] = {}
+    for row in domain_records.all_sso_domains(connection):
+        domains.setdefault(row.id, []).append(row.domain)
+        names[row.id] = row.name
+    return [
+        (names[account_id], one)
+        for account_id, theirs in domains.items()
+        for one in domain_records.users_elsewhere(connection, account_id, theirs)
+    ]
+
+
 def lock_account(connection: sa.Connection, account_id: UUID) -> AnyRow | None:
     """Find an account and hold its row to the end of the transaction, for rules that count its users."""
     return records.account(connection, account_id, lock=True)
@@ -380,12 +422,15 @@ def tell_admins(
 
 
 def why_not_domain(connection: sa.Connection, email: str, account_id: UUID) -> Refused | None:
-    """Say why nobody of this account can have an address: its domain signs in elsewhere, so they never could."""
-    owner = records.owner_of_domain(connection, domain_of(email))
-    home = None if owner is None or owner == account_id else records.account(connection, owner)
-    if home is None or not home.sso:
+    """Say why nobody of this account can have an address: its domain signs in elsewhere, so they never could.
+
+    Until the transaction ends nobody claims the domain, so it stays true; hold the account's row first.
+    """
+    domain = domain_of(email)
+    domain_records.share_domain(connection, domain)
+    if domain_records.sso_owner_of_domain(connection, domain) in {None, account_id}:
         return None
-    why = f"Addresses of {domain_of(email)} sign in at another account, by single sign-on."
+    why = f"Addresses of {domain} sign in at another account, by single sign-on."
     return Refused("domain_taken", "email", why)
 
 
@@ -455,11 +500,37 @@ def _why_not_account(change: AccountChange) -> Refused | None:
     return None if fault is None else invalid(fault)
 
 
-def _taken_domain(connection: sa.Connection, account_id: UUID, domains: Sequence[str]) -> Refused | None:
+def _claimed(before: AccountChange, after: AccountChange) -> list[str]:
+    """List the domains that begin to lead people to this account; those that do so already are the doctor's."""
+    if not after.sso:
+        return []
+    led = set(before.sso_domains or ()) if before.sso else set()
+    return sorted(set(after.sso_domains or ()) - led)
+
+
+def _taken_domain(
+    connection: sa.Connection, account_id: UUID, domains: Sequence[str], claimed: Sequence[str]
+) -> Refused | None:
+    """Say why an account cannot have a domain: it is another's, or active users of others have addresses of it."""
+    domain_records.hold_domains(connection, claimed)
     for domain in domains:
-        if records.owner_of_domain(connection, domain) not in {None, account_id}:
+        if domain_records.owner_of_domain(connection, domain) not in {None, account_id}:
             return Refused("domain_taken", "sso_domains", f"The domain {domain} belongs to another account.")
-    return None
+    elsewhere = domain_records.users_elsewhere(connection, account_id, claimed)
+    return _domain_in_use(elsewhere) if elsewhere else None
+
+
+def _domain_in_use(elsewhere: Sequence[Elsewhere]) -> Refused:
+    """Name whose people would be led away, to the operator: nobody else makes or changes accounts."""
+    named = [f"{_people(one.people)} of {one.account_name} (@{one.domain})" for one in elsewhere[:NAMED_AT_MOST]]
+    if rest := sum(one.people for one in elsewhere[NAMED_AT_MOST:]):
+        named.append(f"{_people(rest)} of further accounts")
+    says = f"They could not sign in any more: {', '.join(named)}."
+    return Refused("domain_in_use", "sso_domains", f"{says} Change their addresses or deactivate them first.")
+
+
+def _people(number: int) -> str:
+    return "1 active person" if number == 1 else f"{number} active people"
 
 
 def _domain_was_faster() -> Refused:
@@ -468,4 +539,4 @@ def _domain_was_faster() -> Refused:
 
 
 def _folded(domains: Sequence[str]) -> list[str]:
-    return sorted({domain.strip().casefold() for domain in domains})
+    return sorted({domain_key(domain) for domain in domains})

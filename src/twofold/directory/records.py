@@ -170,13 +170,6 @@ def replace_domains(connection: sa.Connection, account_id: UUID, domains: Sequen
         connection.execute(account_domains.insert(), {"domain": domain, "account_id": account_id})
 
 
-def owner_of_domain(connection: sa.Connection, domain: str) -> UUID | None:
-    """Return the account that a domain belongs to."""
-    return connection.execute(
-        sa.select(account_domains.c.account_id).where(account_domains.c.domain == domain),
-    ).scalar()
-
-
 def insert_user(connection: sa.Connection, values: dict[str, Any]) -> bool:
     """Store a new user; False when somebody with this address exists."""
     return connection.execute(_insert_user[connection.dialect.name], values).rowcount == 1
@@ -191,6 +184,12 @@ def update_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any]
         .values(security_version=raised, **values)
         .returning(users.c.security_version),
     ).scalar()
+
+
+def end_sessions_of_account(connection: sa.Connection, account_id: UUID) -> int:
+    """Raise the security version of every user of an account; return how many there are."""
+    raised = users.update().where(users.c.account_id == account_id)
+    return connection.execute(raised.values(security_version=users.c.security_version + 1)).rowcount
 
 
 def strengthen_password_hash(connection: sa.Connection, user_id: UUID, old: str, new: str) -> None:

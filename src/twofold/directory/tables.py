@@ -3,11 +3,31 @@
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from twofold.kit.db import UtcTime, metadata
 
 # What is compared and searched by its beginning sorts by its bytes, on either database and under any locale.
 _key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+class DomainOf(sa.sql.functions.GenericFunction[str]):
+    """The domain of a compared address, as an index keeps it; an address has one @ (`email_address.usable`)."""
+
+    type = _key
+    inherit_cache = True
+
+
+@compiles(DomainOf, "postgresql")
+def _on_postgresql(element: DomainOf, compiler: Any, **options: Any) -> str:
+    return f"split_part({compiler.process(element.clauses, **options)}, '@', 2)"
+
+
+@compiles(DomainOf, "sqlite")
+def _on_sqlite(element: DomainOf, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    return f"substr({column}, instr({column}, '@') + 1)"
+
 
 accounts = sa.Table(
     "accounts",
@@ -107,6 +127,10 @@ users = sa.Table(
         postgresql_where=sa.text("exception_until IS NOT NULL"),
     ),
 )
+
+# By an expression, not by a column: what a node of another version stores is in it as well.
+DOMAIN_OF_USER: sa.ColumnElement[str] = DomainOf(users.c.email_key)
+sa.Index("ix_users_domain", DOMAIN_OF_USER)
 
 # What a `Person` is read from, in the order of its fields; for every room that joins users with their accounts.
 PERSON: tuple[sa.ColumnElement[Any], ...] = (

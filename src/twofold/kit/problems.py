@@ -41,6 +41,7 @@ TITLES = {
     "email_taken": "Somebody with this e-mail address exists already.",
     "no_seat_left": "All licences of this account are in use.",
     "domain_taken": "This domain belongs to another account.",
+    "domain_in_use": "People of other accounts have addresses of this domain.",
     "last_admin": "The account would have no administrator left.",
     "not_yourself": "Nobody can do this for themselves.",
     "lock_is_final": "After a hundred wrong codes only a reset helps.",

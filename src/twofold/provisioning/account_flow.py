@@ -5,12 +5,17 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, Refused
 from twofold.kit.db import AnyRow, Database
 from twofold.kit.visitor import Visitor
 from twofold.recovery import flow as recovery
+from twofold.resets import flow as resets
+from twofold.resets.case import Death
+from twofold.sessions import flow as sessions
 
 
 class Account(NamedTuple):
@@ -44,10 +49,15 @@ def change_account(
     visitor: Visitor,
     at: datetime,
 ) -> Account | Refused | None:
-    """Change an account; None: there is none. Where single sign-on begins, password links and invitations end."""
+    """Change an account; None: there is none. Where single sign-on begins, all that its people have open ends."""
+
+    def end_what_is_open(connection: sa.Connection) -> None:
+        sessions.forget_ended_of_account(connection, account_id)
+        resets.close_cases_of_account(connection, account_id, at, why=Death.SSO)
+        recovery.void_links_of_account(connection, account_id)
+
     outcome = directory.change_account(
-        db, account_id, change, actor=actor, at=at, visitor=visitor,
-        when_sso_begins=lambda connection: recovery.void_links_of_account(connection, account_id),
+        db, account_id, change, actor=actor, at=at, visitor=visitor, when_sso_begins=end_what_is_open,
     )  # fmt: skip
     return find_account(db, outcome) if isinstance(outcome, UUID) else outcome
 

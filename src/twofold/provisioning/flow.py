@@ -192,10 +192,11 @@ def _why_not_now(connection: sa.Connection, account: AnyRow, before: Person, aft
     had_seat, has_seat = (person.licensed and person.active for person in (before, after))
     if has_seat and not had_seat and not directory.has_seat(connection, account):
         return directory.no_seat_left(account)
-    if before.email_key == after.email_key:
-        return None
-    taken = directory.find_person_by_email(connection, after.email)
-    return directory.email_taken() if taken else directory.why_not_domain(connection, after.email, account.id)
+    if before.email_key != after.email_key and directory.find_person_by_email(connection, after.email) is not None:
+        return directory.email_taken()
+    if after.active and (before.email_key != after.email_key or not before.active):
+        return directory.why_not_domain(connection, after.email, account.id)
+    return None
 
 
 def _columns(after: Person, changed: set[str], hashed: str | None, at: datetime) -> dict[str, Any]:

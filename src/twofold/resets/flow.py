@@ -110,6 +110,14 @@ def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, wh
     return len(closed)
 
 
+def close_cases_of_account(connection: sa.Connection, account_id: UUID, at: datetime, *, why: str) -> int:
+    """Close whatever cases of an account are open, because its people sign in elsewhere now; the caller holds them."""
+    closed = records.end_open_of_account(connection, account_id, State.CLOSED, at, why)
+    for key in closed:
+        note(connection, key, "closed", actor=audit.SYSTEM, words=why, at=at)
+    return len(closed)
+
+
 def close_if_dead(connection: sa.Connection, case: Case, at: datetime) -> None:
     """Write down that a case is dead, once somebody stumbles over it.
 

@@ -92,14 +92,16 @@ _by_link = (
 )
 
 _is_open = _case.state.in_(OPEN_STATES)
-_end_of_user = (
+_end_open = (
     reset_cases.update()
-    .where(_case.user_id == sa.bindparam("of_user"), _is_open)
+    .where(_is_open)
     .values(
         state=sa.bindparam("new_state"), ended_at=sa.bindparam("at", type_=UtcTime), ended_why=sa.bindparam("why"),
     )
     .returning(_case.id, _case.account_id, _case.user_id)
 )  # fmt: skip
+_end_of_user = _end_open.where(_case.user_id == sa.bindparam("of_user"))
+_end_of_account = _end_open.where(_case.account_id == sa.bindparam("of_account"))
 # Charged and committed before the password is hashed, and only as long as the link is open.
 _charge = (
     reset_cases.update()
@@ -166,6 +168,12 @@ def end_open_of(
     """End whatever case of a user is open, and return which that was; at most one is."""
     values = {"of_user": user_id, "new_state": state, "at": at, "why": why}
     return [Key(*row) for row in connection.execute(_end_of_user, values)]
+
+
+def end_open_of_account(connection: sa.Connection, account_id: UUID, state: State, at: datetime, why: str) -> list[Key]:
+    """End whatever cases of an account are open, and return which those were."""
+    values = {"of_account": account_id, "new_state": state, "at": at, "why": why}
+    return [Key(*row) for row in connection.execute(_end_of_account, values)]
 
 
 def change(connection: sa.Connection, case_id: UUID, **values: Any) -> bool:

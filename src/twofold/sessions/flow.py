@@ -131,6 +131,11 @@ def forget_ended(connection: sa.Connection, user_id: UUID) -> None:
     records.end_all_of(connection, user_id)
 
 
+def forget_ended_of_account(connection: sa.Connection, account_id: UUID) -> None:
+    """Delete the rows of sessions of an account, the versions of whose users were raised; they are dead already."""
+    records.end_all_of_account(connection, account_id)
+
+
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete sessions that are over; for the clean-up."""
     return records.forget_over(connection, at)

@@ -1,0 +1,254 @@
+"""An account's single sign-on domain never takes another account's people to its own sign-in address."""
+
+from threading import Event, Thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.clock import NOON, later
+from tests.harness.houses import house_on
+from tests.harness.people import VISITOR, People
+from tests.harness.plans import plans_of
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange, NewUser, Refused
+from twofold.directory.person import Person
+from twofold.directory.tables import users
+from twofold.kit.house import House
+from twofold.provisioning import account_flow, new_user_flow
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning.flow import UserChange
+from twofold.provisioning.new_user_flow import MadeUser
+from twofold.resets import flow as resets
+from twofold.resets.outcomes import CaseOpened
+from twofold.resets.tables import reset_cases
+
+URL = "https://login.globex.example/"
+GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_url": URL}
+LONG = 20  # seconds; only a test that fails waits that long
+
+
+def create(house: House, name: str = "Globex", **said: Any) -> Any:
+    return directory.create_account(house.db, AccountChange(name, **said), actor=audit.CONSOLE, at=NOON)
+
+
+def change(house: House, account: UUID, **said: Any) -> Any:
+    return account_flow.change_account(
+        house.db, account, AccountChange(**said), actor=audit.CONSOLE, visitor=VISITOR, at=NOON,
+    )  # fmt: skip
+
+
+def change_user(house: House, person: Person, **said: Any) -> Any:
+    return provisioning.change_user(
+        house, actor=audit.CONSOLE, subject_id=person.id, change=UserChange(**said), visitor=VISITOR, at=NOON,
+        within=None,
+    )  # fmt: skip
+
+
+def make_user(house: House, account: UUID, email: str) -> Any:
+    return new_user_flow.create_user(
+        house, account, NewUser(email, "Eve", password=None, active=True), actor=audit.CONSOLE, visitor=VISITOR,
+        at=NOON,
+    )  # fmt: skip
+
+
+def told(outcome: Any) -> str:
+    assert isinstance(outcome, Refused), outcome
+    assert (outcome.code, outcome.field) == ("domain_in_use", "sso_domains")
+    return outcome.why
+
+
+def test_a_domain_that_others_have_addresses_of_is_refused_to_a_new_account(people: People, house: House) -> None:
+    people.person("ada@globex.example")
+    people.person("bob@Globex.Example")
+    people.person("eve@evilglobex.example")
+    people.person("sub@mail.globex.example")
+    assert "2 active people of Acme" in told(create(house, **GLOBEX))
+    people.sign_in(people.person("zoe@globex.example"))
+
+
+def test_the_refusal_names_every_account_and_how_many_of_it(people: People, house: House) -> None:
+    people.person("ada@globex.example")
+    other = people.account("Umbrella")
+    for name in ("bob", "cyd"):
+        people.person(f"{name}@globex.example", account=other)
+    people.person("sue@globex.example", role="support")
+    why = told(create(house, **GLOBEX))
+    assert "1 active person of Acme" in why
+    assert "2 active people of Umbrella" in why
+    assert "1 active person of" in why.replace("1 active person of Acme", "")  # the operator's own support agent
+
+
+@pytest.mark.parametrize("switched", ["at once", "domains first"])
+def test_an_account_cannot_be_switched_to_a_domain_that_others_use(people: People, house: House, switched: str) -> None:
+    globex = create(house)
+    if switched == "domains first":
+        change(house, globex, sso_domains=["globex.example"], sso_url=URL)
+    ada = people.person("ada@globex.example")
+    told(change(house, globex, **(GLOBEX if switched == "at once" else {"sso": True})))
+    people.sign_in(ada)
+
+
+def test_a_further_domain_is_looked_at_and_those_from_before_are_not(people: People, house: House) -> None:
+    globex = create(house, **GLOBEX)
+    people.person("ada@globex.org.example")
+    ada = people.person("ada@globex.net.example")
+    people.set_person(ada, email="ada@globex.example", email_key="ada@globex.example")  # from a version before this
+    told(change(house, globex, sso_domains=["globex.example", "globex.org.example"]))
+    assert change(house, globex, edition="standard").edition == "standard"
+    assert change(house, globex, sso=False).sso is False
+    told(change(house, globex, sso=True))
+
+
+def test_an_account_switches_its_own_people_and_passes_over_the_inactive(people: People, house: House) -> None:
+    globex = create(house)
+    people.person("ada@globex.example", account=globex)
+    people.person("old@globex.example", active=False)
+    assert change(house, globex, **GLOBEX).sso is True
+
+
+def test_nobody_elsewhere_gets_an_address_of_a_domain_or_comes_back_with_one(people: People, house: House) -> None:
+    old, ada = people.person("old@globex.example", active=False), people.person()
+    create(house, **GLOBEX)
+    for outcome in (
+        make_user(house, people.acme, "eve@globex.example"),
+        change_user(house, ada, email="ada@globex.example"),
+        change_user(house, old, active=True),
+    ):
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "domain_taken"
+    back = change_user(house, old, active=True, email="old@acme.example")
+    assert isinstance(back, Person)
+    people.sign_in(back)
+
+
+def test_a_domain_is_compared_in_the_form_in_which_addresses_are(people: People, house: House) -> None:
+    people.person("ada@café.example")
+    told(create(house, sso=True, sso_url=URL, sso_domains=["CAFE\u0301.example"]))
+
+
+def test_a_domain_is_looked_up_by_an_index(people: People, house: House) -> None:
+    people.person("ada@globex.example")
+    with plans_of(house.db, where_possible=True) as plans:
+        told(create(house, **GLOBEX))
+    assert {table for plan in plans for table in plan.read_through} <= {"accounts"}
+    assert any("ix_users_domain" in step for plan in plans for step in plan.steps)
+
+
+# --- at the same moment, on two nodes
+
+
+def begin_and_hold(house: House, work: Any) -> tuple[Event, Thread, list[Any]]:
+    """Let a transaction do its work in a thread and stay open until the event is set."""
+    done, go, outcome = Event(), Event(), []
+
+    def run() -> None:
+        with house.db.write() as connection:
+            outcome.append(work(connection))
+            done.set()
+            assert go.wait(LONG)
+
+    thread = Thread(target=run)
+    thread.start()
+    assert done.wait(LONG)
+    return go, thread, outcome
+
+
+def finish(house: House, go: Event, first: Thread, second: Thread) -> None:
+    """Let the first go on once the second waits for it, or is through, which its outcome then shows."""
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with house.db.read() as connection:
+        while second.is_alive() and not connection.execute(waits).scalar_one():
+            second.join(0.01)
+    go.set()
+    first.join(LONG)
+    second.join(LONG)
+
+
+def test_a_domain_claimed_while_a_user_of_it_is_made_elsewhere_is_refused(postgresql_url: str) -> None:
+    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+        acme, prepared = People(here).acme, directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
+        assert not isinstance(prepared, Refused)
+        go, first, made = begin_and_hold(
+            here,
+            lambda connection: directory.add_user(connection, acme, prepared, actor=audit.CONSOLE, at=NOON),
+        )
+        claimed: list[Any] = []
+        second = Thread(target=lambda: claimed.append(create(there, **GLOBEX)))
+        second.start()
+        finish(here, go, first, second)
+        assert isinstance(made[0], UUID)
+        assert "1 active person of Acme" in told(claimed[0])
+
+
+@pytest.mark.parametrize("way", ["made", "moved", "reactivated"])
+def test_a_user_made_while_their_domain_is_claimed_elsewhere_is_refused(postgresql_url: str, way: str) -> None:
+    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+        people = People(here)
+        globex, acme = create(here), people.acme
+        ada, old = people.person(), people.person("old@globex.example", active=False)
+        go, first, _ = begin_and_hold(
+            here, lambda connection: directory.store_change(
+                connection, globex, AccountChange(**GLOBEX), actor=audit.CONSOLE, at=NOON,
+            ),
+        )  # fmt: skip
+        ways = {
+            "made": lambda: make_user(there, acme, "eve@globex.example"),
+            "moved": lambda: change_user(there, ada, email="ada@globex.example"),
+            "reactivated": lambda: change_user(there, old, active=True),
+        }
+        outcome: list[Any] = []
+        second = Thread(target=lambda: outcome.append(ways[way]()))
+        second.start()
+        finish(here, go, first, second)
+        assert isinstance(outcome[0], Refused), outcome
+        assert outcome[0].code == "domain_taken"
+
+
+def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> None:
+    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+        people = People(here)
+        acme, umbrella = people.acme, people.account("Umbrella")
+        prepared = directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
+        assert not isinstance(prepared, Refused)
+        go, first, _ = begin_and_hold(
+            here,
+            lambda connection: directory.add_user(connection, acme, prepared, actor=audit.CONSOLE, at=NOON),
+        )
+        assert isinstance(make_user(there, umbrella, "bob@globex.example"), MadeUser)
+        go.set()
+        first.join(LONG)
+
+
+# --- a switch to single sign-on ends what its people have open
+
+
+def test_a_switch_to_single_sign_on_ends_what_its_people_have_open(people: People, house: House) -> None:
+    globex = people.account("Globex")
+    ada, factor = people.protected("ada@globex.example", account=globex)
+    bob, _ = people.protected("bob@globex.example", account=globex)
+    eve, other = people.protected("eve@acme.example")
+    page, api = people.token(ada, factor.phone), people.token(ada, factor.phone, at=later(minutes=1), channel="api")
+    kept, attempt = people.token(eve, other.phone), people.attempt(bob)
+    change(house, globex, **GLOBEX)
+    assert people.find_session(page) is None
+    assert people.find_session(api, at=later(minutes=1)) is None
+    assert type(people.give_code(attempt, "000000")).__name__ == "Expired"
+    assert people.find_session(kept) is not None
+    assert people.count(users, users.c.account_id == globex, users.c.security_version > ada.security_version) == 2
+
+
+def test_open_reset_cases_are_closed_with_the_reason(people: People, house: House) -> None:
+    globex = people.account("Globex")
+    boss = people.person("boss@globex.example", account=globex, role="admin")
+    ada, _ = people.protected("ada@globex.example", account=globex)
+    bob, _ = people.protected("bob@acme.example")
+    for actor, subject in ((boss, ada), (people.person("root@acme.example", role="admin"), bob)):
+        assert isinstance(resets.open_case(house, actor, subject, "Lost phone", visitor=VISITOR, at=NOON), CaseOpened)
+    change(house, globex, **GLOBEX)
+    with house.db.read() as connection:
+        ends = dict(connection.execute(sa.select(reset_cases.c.user_id, reset_cases.c.ended_why)).all())
+    assert ends == {ada.id: "sso", bob.id: None}
+    assert [event.subject_id for event in people.events("reset_closed")] == [ada.id]
