@@ -26,6 +26,7 @@ ADVISORY_LOCK = 2_071_999_417
 LOOK_FOR_TURN_EVERY = 0.2  # seconds
 
 # Whoever wants a table that a migration waits for stands behind it in the queue: it must not stand there for long.
+BATCH = 1000  # rows
 LOCK_TIMEOUT_MS = 500
 WAITS = (0.5, 1.0, 2.0)  # seconds for the others, between two tries; then the last one again and again
 TRIES = 30
@@ -66,6 +67,24 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 def drop_column(table: str, column: str) -> None:
     """Drop a column in a migration; harmless where there is none."""
     op.drop_column(table, column, if_exists=_goes_on() or None)
+
+
+def fill(table: sa.TableClause, key: sa.ColumnClause[Any], values: dict[str, Any], where: Any) -> None:
+    """Fill in columns of the rows that lack them, in a migration: a thousand rows to a transaction, in order of a key.
+
+    So that nobody who changes one of the rows meanwhile waits for long; what was done before it is committed.
+    """
+    with _outside_a_transaction():
+        connection, after = op.get_bind(), None
+        while True:
+            batch = sa.select(key).order_by(key).limit(BATCH)
+            if after is not None:
+                batch = batch.where(key > after)
+            keys = connection.execute(batch).scalars().all()
+            if not keys:
+                return
+            after = keys[-1]
+            connection.execute(table.update().where(key.between(keys[0], after), where).values(values))
 
 
 def create_index(name: str, table: str, columns: Sequence[str | sa.TextClause], **options: Any) -> None:

@@ -10,11 +10,15 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.pages import Page, Visitor
 from tests.harness.people import EARLIER, VISITOR, Factor, People, phone_of
+from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.factors import enrolment_flow
 from twofold.factors.outcomes import Confirmed
+from twofold.kit.db import Database
 from twofold.lockouts.tables import mailbox_budgets
+from twofold.provisioning import key_flow
+from twofold.provisioning.key_flow import MadeKey
 
 BOSS = "boss@acme.example"
 REASON = "Called me: lost phone"
@@ -86,3 +90,10 @@ def shut_mailbox(people: People, person: Person) -> None:
     }  # fmt: skip
     with people.house.db.write() as connection:
         connection.execute(mailbox_budgets.insert(), values)
+
+
+def operator(http: httpx.Client, db: Database) -> Api:
+    """Be a program of the operator's."""
+    made = key_flow.create_key(db, "provisioning", actor=audit.CONSOLE, at=NOON)
+    assert isinstance(made, MadeKey)
+    return Api(http, made.key)

@@ -174,10 +174,10 @@ def test_an_exception_needs_a_day_ahead(people: People, boss: Boss, date: str) -
 def test_the_last_administrator_can_neither_step_down_nor_be_deactivated(people: People, boss: Boss) -> None:
     page = boss.browser.submit(boss.open(f"/people/{boss.person.id}"), "Save", role="member", licensed="yes")
     assert page.status == 409
-    assert page.errors["role"].startswith("This is the last administrator.")
+    assert page.errors["role"].startswith("This is the last administrator who can act.")
     page = boss.browser.post(f"/people/{boss.person.id}/deactivate")
     assert page.status == 409
-    assert page.alert.endswith("This is the last administrator. Make somebody else administrator first.")
+    assert page.alert.endswith("Make somebody else administrator first, who has signed in before.")
     assert people.look_up(boss.person).role == "admin"
     assert people.look_up(boss.person).active
 

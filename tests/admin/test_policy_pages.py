@@ -72,7 +72,7 @@ def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
     people.set_person(boss.person, second_factor_since=None)
     page = boss.browser.post("/account/policy", policy="required")
     assert page.status == 409
-    assert page.errors["policy"].startswith("No administrator has two-factor authentication yet.")
+    assert page.errors["policy"].startswith("No administrator who can sign in has two-factor authentication yet.")
     people.set_account(people.acme, edition="standard")
     for page in (boss.open("/account/policy"), boss.browser.post("/account/policy", policy="off")):
         assert "edition does not include two-factor authentication" in page.text

@@ -38,7 +38,7 @@ def test_two_administrators_who_demote_each_other_leave_one(
     people: People, second_node: House, said: dict[str, object]
 ) -> None:
     for _ in range(5):
-        one, two = (people.person(f"{name}@acme.example", role="admin", password=None) for name in ("one", "two"))
+        one, two = (people.person(f"{name}@acme.example", role="admin") for name in ("one", "two"))
         outcomes = at_once(
             lambda: change(people.house, one, two, **said),  # noqa: B023
             lambda: change(second_node, two, one, **said),  # noqa: B023

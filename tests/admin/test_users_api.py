@@ -5,25 +5,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, administrator, agent, api_of, lock
+from tests.admin.room import NOWHERE, REASON, Boss, administrator, agent, api_of, lock, operator
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.houses import client_of, house_on, standing_clock
 from tests.harness.people import PASSWORD, People
-from twofold.audit import flow as audit
 from twofold.directory.person import Person
 from twofold.directory.tables import users
-from twofold.kit.db import Database
-from twofold.provisioning import key_flow
-from twofold.provisioning.key_flow import MadeKey
-
-
-def operator(http: httpx.Client, db: Database) -> Api:
-    """Be a program of the operator's."""
-    made = key_flow.create_key(db, "provisioning", actor=audit.CONSOLE, at=NOON)
-    assert isinstance(made, MadeKey)
-    return Api(http, made.key)
-
 
 # --- looking
 

@@ -3,6 +3,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.program import Program
+from tests.harness.people import People
 
 PASSWORD = "orchard kettle lantern"
 SUE = ("users", "create", "--role", "support", "--email", "sue@operator.example", "--name", "Sue")
@@ -119,3 +120,10 @@ def test_who_is_unknown_or_an_agent_is_not_changed(twofold: Program) -> None:
     assert "nobody" in twofold.refused("users", "set", "nobody@x.example", "--name", "Mallory")
     assert "nobody" in twofold.refused("users", "set", str(uuid4()), "--name", "Mallory")
     assert "Say what to change" in twofold.called_wrongly("users", "set", "sue@operator.example")
+
+
+def test_the_last_administrator_who_came_is_neither_demoted_nor_deactivated(twofold: Program, people: People) -> None:
+    people.sign_in(people.person("ada@acme.example", role="admin"))
+    people.person("new@acme.example", role="admin", password=None)
+    for option in (["--role", "member"], ["--inactive"]):
+        assert "signed in" in twofold.refused("users", "set", "ada@acme.example", *option)

@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Load, Member, Program, check_every_session_was_told, check_nothing_accepted_twice, crowd
 from tests.harness import processes
+from tests.harness.clock import later
 from tests.harness.houses import KEYS, house_on
 from tests.harness.people import ADA, People
 from tests.harness.server import Server
@@ -287,3 +288,19 @@ def test_an_index_that_was_begun_and_not_finished_is_made_anew(postgresql_url: s
         revision = migrate.current(connection)
     db.close()
     assert (valid, revision) == (True, NEXT)
+
+
+def test_who_has_signed_in_before_is_known_after_the_upgrade(
+    database_url: str, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "BATCH", 2)
+    came = [people.person(f"came{number}@acme.example") for number in range(3)]
+    chose, invited = people.person("chose@acme.example"), people.person("new@acme.example", password=None)
+    for number, person in enumerate(came):
+        people.sign_in(person, at=later(hours=-5 - number))
+        people.sign_in(person)
+    migrate.downgrade(database_url, "0001")
+    migrate.upgrade(database_url)
+    assert [people.look_up(person).first_signed_in_at for person in (*came, chose, invited)] == [
+        later(hours=-5), later(hours=-6), later(hours=-7), None, None,
+    ]  # fmt: skip

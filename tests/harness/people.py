@@ -84,15 +84,21 @@ class People:
         licensed: bool = True,
         password: str | None = PASSWORD,
         at: datetime = EARLIER,
+        came: bool | None = None,
         **values: Any,
     ) -> Person:
-        """Make a user who signs in with PASSWORD; further columns of the row can be named."""
+        """Make a user who signs in with PASSWORD; further columns of the row can be named.
+
+        Whoever has a password and helps others is somebody who has signed in before, unless `came` is False.
+        """
         named = name or email.partition("@")[0].replace(".", " ").title()
         home = None if role == "support" else account or self.acme
         made = directory.create_user(
             self.house, home, NewUser(email, named, role, licensed, password), actor=audit.CONSOLE, at=at,
         )  # fmt: skip
         assert isinstance(made, UUID), made
+        if came or (came is None and role != "member" and password is not None):
+            values.setdefault("first_signed_in_at", at)
         if values:
             self.set_person(made, **values)
         return self.look_up(made)

@@ -300,6 +300,7 @@ def test_the_log_never_holds_a_password_or_its_hash(people: People, house: House
 def test_what_changes_nothing_leaves_no_trace(people: People, house: House) -> None:
     ada = people.person()
     token = people.token(ada)
+    ada = people.look_up(ada)
     assert changed(house, ada, role="member", licensed=True, name=ada.name, email=ada.email) == ada
     assert people.find_session(token) is not None
     assert not people.events("user_changed")

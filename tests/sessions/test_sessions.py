@@ -38,7 +38,7 @@ def test_a_session_tells_whose_it_is_and_how_it_was_proved(people: People, perso
     started = start(people, person)
     assert started is not None
     session = people.session(started.token)
-    assert session.person == person
+    assert session.person == people.look_up(person)
     assert (session.id, session.methods, session.channel) == (started.id, ("pwd", "otp"), "page")
     assert (session.authenticated_at, session.last_seen_at) == (NOON, NOON)
     assert session.expires_at == started.expires_at == later(hours=24)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from twofold.directory.tables import users
 from twofold.kit.db import AnyRow, UtcTime
+from twofold.lockouts.tables import CAN_ACT
 
 _account = sa.bindparam("account_id", type_=sa.Uuid)
 _from = sa.bindparam("from_at", type_=UtcTime)
@@ -35,8 +36,7 @@ _protected_admin = (
     .where(
         _of_account,
         users.c.role == "admin",
-        users.c.active,
-        users.c.frozen_at.is_(None),
+        *CAN_ACT,
         users.c.second_factor_since.is_not(None),
     )
     .limit(1)
@@ -68,5 +68,5 @@ def people_of(connection: sa.Connection, account_id: UUID) -> int:
 
 
 def has_protected_admin(connection: sa.Connection, account_id: UUID) -> bool:
-    """Tell whether an administrator of an account who is at work has a second factor."""
+    """Tell whether an administrator of an account who can act has a second factor."""
     return connection.execute(_protected_admin, {"account_id": account_id}).first() is not None

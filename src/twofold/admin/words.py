@@ -125,7 +125,10 @@ def refused(code: str, why: str) -> str:
     """Say why a change of the directory is not possible, to an administrator."""
     said = {
         "email_taken": _("Somebody with this e-mail address exists already, here or in another organisation."),
-        "last_admin": _("This is the last administrator. Make somebody else administrator first."),
+        "last_admin": _(
+            "This is the last administrator who can act. Make somebody else administrator first, who has signed in "
+            "before."
+        ),
         "no_seat_left": _("All licences of your organisation are in use. Take one from somebody else first."),
         "domain_taken": _("Addresses of this domain sign in with single sign-on, at another organisation."),
     }
@@ -145,8 +148,8 @@ def no_mail() -> str:
 def would_lock_out() -> str:
     """Say why a policy cannot be required yet."""
     return _(
-        "No administrator has two-factor authentication yet. Set it up for yourself first: then somebody can always "
-        "help the others."
+        "No administrator who can sign in has two-factor authentication yet. Set it up for yourself first: then "
+        "somebody can always help the others."
     )
 
 

@@ -338,7 +338,10 @@ def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) 
 
 
 def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -> int:
-    """Count the administrators of an account who can act, beside one user; hold the account's row first."""
+    """Count the administrators of an account who are active and not frozen, beside one user; hold the account first.
+
+    Some of them may never have signed in: `lockouts.flow` counts those who can act.
+    """
     return records.other_admins(connection, account_id, except_id)
 
 
@@ -364,6 +367,15 @@ def set_password(connection: sa.Connection, user_id: UUID, hashed: str, at: date
     """
     values = {"password_hash": hashed, "password_set_at": at, "password_unproven": by_mail}
     return records.update_user(connection, user_id, values, ends_sessions=True)
+
+
+def note_first_sign_in(connection: sa.Connection, person: Person, at: datetime) -> None:
+    """Write down that a user has completed a sign-in, where nothing says so yet: no statement for any after the first.
+
+    Who has a second factor has come to set it up; and their row must not be written once their budget is held.
+    """
+    if person.first_signed_in_at is None and not person.has_second_factor:
+        records.note_first_sign_in(connection, person.id, at)
 
 
 def password_proven(connection: sa.Connection, user_id: UUID) -> None:

@@ -35,6 +35,7 @@ class Person(NamedTuple):
     sso_url: str | None
     policy: str
     required_from: datetime | None
+    first_signed_in_at: datetime | None = None
 
     @property
     def has_second_factor(self) -> bool:

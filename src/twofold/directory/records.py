@@ -1,6 +1,7 @@
 """The statements of the directory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, account_domains, accounts, users
-from twofold.kit.db import INSERTS, AnyRow
+from twofold.kit.db import INSERTS, AnyRow, UtcTime
 from twofold.kit.statement import Statement
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
@@ -67,6 +68,11 @@ _admins_at_work = (
     )
     .order_by(users.c.name_key, users.c.id)
     .limit(200)
+)
+_first_sign_in = Statement(
+    users.update()
+    .where(users.c.id == sa.bindparam("of_user", type_=sa.Uuid), users.c.first_signed_in_at.is_(None))
+    .values(first_signed_in_at=sa.bindparam("signed_in_at", type_=UtcTime))
 )
 _domains = sa.select(account_domains.c.domain).where(account_domains.c.account_id == sa.bindparam("account_id"))
 
@@ -190,6 +196,11 @@ def end_sessions_of_account(connection: sa.Connection, account_id: UUID) -> int:
     """Raise the security version of every user of an account; return how many there are."""
     raised = users.update().where(users.c.account_id == account_id)
     return connection.execute(raised.values(security_version=users.c.security_version + 1)).rowcount
+
+
+def note_first_sign_in(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
+    """Write down when a user first completed a sign-in; a later one changes nothing."""
+    _first_sign_in.later(connection, of_user=user_id, signed_in_at=at)
 
 
 def strengthen_password_hash(connection: sa.Connection, user_id: UUID, old: str, new: str) -> None:

@@ -95,6 +95,8 @@ users = sa.Table(
     sa.Column("reset_confirmed_at", UtcTime, nullable=True),
     sa.Column("exception_until", UtcTime, nullable=True),
     sa.Column("created_at", UtcTime, nullable=False),
+    # When they first completed a sign-in; null: never, or at a node of the version before (`lockouts.tables`).
+    sa.Column("first_signed_in_at", UtcTime, nullable=True),
     sa.Index("ix_users_account_id_name_key_id", "account_id", "name_key", "id"),
     sa.Index("ix_users_account_id_surname_key", "account_id", "surname_key"),
     sa.Index("ix_users_account_id_email_key", "account_id", "email_key"),
@@ -158,6 +160,7 @@ PERSON: tuple[sa.ColumnElement[Any], ...] = (
     accounts.c.sso_url,
     accounts.c.policy,
     accounts.c.required_from,
+    users.c.first_signed_in_at,
 )
 
 _others = users.alias("others")

@@ -227,6 +227,11 @@ def who_can_help(connection: sa.Connection, person: Person) -> list[Helper]:
     return [Helper(row.name, row.email) for row in records.helpers(connection, person.account_id, role, person.id)]
 
 
+def is_last_who_can_act(connection: sa.Connection, person: Person) -> bool:
+    """Tell whether an administrator can act and none beside them can; hold the account's row first."""
+    return records.admins_who_can_act(connection, person.account_id) == {person.id}
+
+
 def charge_letter(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
     """Charge one letter that anybody can ask for to the address they typed, known or not; three an hour go out."""
     key = digest(f"letter:{email_key(email)}")

@@ -21,7 +21,7 @@ from twofold.lockouts.budget import (
     Counts,
 )
 from twofold.lockouts.known_client import KnownClient
-from twofold.lockouts.tables import known_clients, mailbox_budgets, second_factor_budgets
+from twofold.lockouts.tables import CAN_ACT, known_clients, mailbox_budgets, second_factor_budgets
 
 _at = sa.bindparam("at", type_=UtcTime)
 _budget = second_factor_budgets.c
@@ -93,19 +93,17 @@ _remember_for_now = {
 
 _helpers = (
     sa.select(users.c.name, users.c.email)
-    .select_from(users.outerjoin(second_factor_budgets, _budget.user_id == users.c.id))
     .where(
         users.c.account_id == sa.bindparam("account_id"),
         users.c.role == sa.bindparam("role"),
         users.c.id != sa.bindparam("except_id"),
-        users.c.active,
-        users.c.frozen_at.is_(None),
-        users.c.password_hash.is_not(None),
-        sa.func.coalesce(_budget.wrong, 0) < LOCK_AFTER,
-        sa.func.coalesce(_budget.wrong_in_row, 0) < FINAL_AFTER,
+        *CAN_ACT,
     )
     .order_by(users.c.name_key)
     .limit(10)
+)
+_admins_who_can_act = sa.select(users.c.id).where(
+    users.c.account_id == sa.bindparam("account_id"), users.c.role == "admin", *CAN_ACT
 )
 
 _mailbox = mailbox_budgets.c
@@ -230,9 +228,14 @@ def remember_client_for_now(connection: sa.Connection, client: KnownClient, user
 
 
 def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:
-    """List name and address of those with a role who can act now: active, signed up, neither frozen nor locked."""
+    """List name and address of those with a role who can act now."""
     values = {"account_id": account_id, "role": role, "except_id": except_id}
     return connection.execute(_helpers, values).all()
+
+
+def admins_who_can_act(connection: sa.Connection, account_id: UUID) -> set[UUID]:
+    """Return the ids of the administrators of an account who can act now."""
+    return set(connection.execute(_admins_who_can_act, {"account_id": account_id}).scalars())
 
 
 def charge_mailbox(connection: sa.Connection, user_id: UUID, at: datetime) -> int | None:

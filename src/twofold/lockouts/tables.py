@@ -2,7 +2,10 @@
 
 import sqlalchemy as sa
 
+from twofold.directory.tables import users
 from twofold.kit.db import UtcTime, metadata
+from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER
+from twofold.sessions.tables import sessions
 
 second_factor_budgets = sa.Table(
     "second_factor_budgets",
@@ -75,4 +78,26 @@ mailbox_budgets = sa.Table(
         sqlite_where=sa.text("closed_until IS NOT NULL"),
         postgresql_where=sa.text("closed_until IS NOT NULL"),
     ),
+)
+
+_budget = second_factor_budgets.c
+_has_come = (
+    users.c.first_signed_in_at.is_not(None)
+    | users.c.second_factor_since.is_not(None)  # set up in a session, or in a sign-in that became one
+    # A node of the version before signs people in without writing it down; their next sign-in elsewhere does.
+    | sa.exists().where(sessions.c.user_id == users.c.id).correlate(users)
+)
+_is_locked = (
+    sa.exists()
+    .where(_budget.user_id == users.c.id, (_budget.wrong >= LOCK_AFTER) | (_budget.wrong_in_row >= FINAL_AFTER))
+    .correlate(users)
+)
+# Who can come and do something for others today: at work, not locked out, and they have come before. Somebody who never
+# answered an invitation is no help to anybody, and no administrator to leave an account to.
+CAN_ACT: tuple[sa.ColumnElement[bool], ...] = (
+    users.c.active,
+    users.c.frozen_at.is_(None),
+    users.c.password_hash.is_not(None),
+    _has_come,
+    ~_is_locked,
 )

@@ -20,6 +20,7 @@ from twofold.directory.rules import Fault, fault_of_email, fault_of_name
 from twofold.kit.db import AnyRow
 from twofold.kit.house import House
 from twofold.kit.visitor import Visitor
+from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
 from twofold.resets.case import Death
@@ -187,8 +188,9 @@ def _what_changed(before: Person, after: Person, hashed: str | None) -> set[str]
 def _why_not_now(connection: sa.Connection, account: AnyRow, before: Person, after: Person) -> Refused | None:
     """Apply the rules that look at others in the account, whose row is held."""
     was_admin, is_admin = (person.role == "admin" and person.active for person in (before, after))
-    if was_admin and not is_admin and directory.other_admins(connection, account.id, before.id) == 0:
-        return Refused("last_admin", "role", "Somebody else must be administrator first: this is the last one.")
+    if was_admin and not is_admin and _leaves_nobody_in_charge(connection, account, before):
+        why = "Somebody else who has signed in and can act must be administrator first: this is the last one."
+        return Refused("last_admin", "role", why)
     had_seat, has_seat = (person.licensed and person.active for person in (before, after))
     if has_seat and not had_seat and not directory.has_seat(connection, account):
         return directory.no_seat_left(account)
@@ -197,6 +199,17 @@ def _why_not_now(connection: sa.Connection, account: AnyRow, before: Person, aft
     if after.active and (before.email_key != after.email_key or not before.active):
         return directory.why_not_domain(connection, after.email, account.id)
     return None
+
+
+def _leaves_nobody_in_charge(connection: sa.Connection, account: AnyRow, admin: Person) -> bool:
+    """Tell whether an account would be left without an administrator, or only with such as never came or cannot come.
+
+    Where none of them ever came they can be exchanged for each other: nobody is lost who could act. With single sign-on
+    they sign in elsewhere, which is not seen here.
+    """
+    if directory.other_admins(connection, account.id, admin.id) == 0:
+        return True
+    return not account.sso and lockouts.is_last_who_can_act(connection, admin)
 
 
 def _columns(after: Person, changed: set[str], hashed: str | None, at: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
+from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.kit.db import AnyRow, Database
 from twofold.kit.house import House
@@ -29,7 +30,7 @@ def start(
     at: datetime,
 ) -> Started | None:
     """Make a session: the one door. None when the user may not have one under that security version any more."""
-    return _store(
+    started = _store(
         connection,
         person,
         security_version=security_version,
@@ -40,6 +41,9 @@ def start(
         authenticated_at=at,
         expires_at=at + settings.session_life,
     )
+    if started is not None:
+        directory.note_first_sign_in(connection, person, at)
+    return started
 
 
 def find(db: Database, settings: Settings, token: str, at: datetime) -> Session | None:

@@ -22,12 +22,14 @@ def upgrade() -> None:
     _block_networks()
     append_only.guard()
     _know_browsers()
+    _note_first_sign_ins()
     _index_browsers()
     _find_users_by_domain()
 
 
 def downgrade() -> None:
     migrate.drop_index("ix_users_domain", "users")
+    migrate.drop_column("users", "first_signed_in_at")
     _forget_browsers()
     append_only.release()
     op.drop_table("blocked_networks", if_exists=True)
@@ -105,6 +107,27 @@ def _forget_browsers() -> None:
     migrate.drop_column("second_factor_budgets", "unknown_wrong")
     op.drop_table("browser_links", if_exists=True)
     op.drop_table("unknown_wrong_codes", if_exists=True)
+
+
+def _note_first_sign_ins() -> None:
+    """Note who has signed in before, and when first, as far as the log knows; a batch at a time, for others write on.
+
+    Who signs in at a node of the version before until that is replaced is known by their session, then by the next
+    sign-in.
+    """
+    migrate.add_column("users", sa.Column("first_signed_in_at", UtcTime(), nullable=True))
+    users = sa.table("users", sa.column("id", sa.Uuid()), sa.column("first_signed_in_at", UtcTime()))
+    events = sa.table(
+        "audit_events", sa.column("subject_id", sa.Uuid()), sa.column("kind", sa.Text()), sa.column("at", UtcTime())
+    )
+    first = (
+        sa.select(events.c.at)
+        .where(events.c.subject_id == users.c.id, events.c.kind == "signed_in")
+        .order_by(events.c.at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    migrate.fill(users, users.c.id, {"first_signed_in_at": first}, users.c.first_signed_in_at.is_(None))
 
 
 def _find_users_by_domain() -> None:
