@@ -70,7 +70,8 @@ HTTP_MODULES = ("litestar", "starlette", "uvicorn", "twofold.kit.web")
 
 # A thing may import other things, the standard library but for its doors to the outside, and what is listed here.
 PURE_MODULES = (
-    "cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.words",
+    "cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.plain_text",
+    "twofold.kit.words",
 )  # fmt: skip
 IMPURE_STANDARD_LIBRARY = {
     "asyncio", "concurrent", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select",

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import jinja2
 import pytest
+from jinja2 import nodes
 
 from tests.harness.clock import NOON, later
-from twofold.kit.letters import Letters
+from twofold.kit.letters import WORDS_OF_OTHERS, Letters
 from twofold.kit.outbox import Entry
 from twofold.settings import Settings
 
@@ -93,7 +95,7 @@ def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
     assert b"\r\nBcc" not in head
     assert b"\nBcc" not in head.replace(b"\r\n", b"")
     assert "Bcc" not in message
-    assert str(message["Subject"]).startswith("Ada Bcc: eve@evil.example is locked")
+    assert str(message["Subject"]).startswith("Ada Bcc: eve@evil. example is locked")
 
 
 @pytest.mark.parametrize("mark", ["\0", "\a", "\u202e", "\u200b"])
@@ -106,7 +108,7 @@ def test_nothing_invisible_stands_in_a_subject(mark: str) -> None:
 def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:
     facts = {"name": "Ada", "email": "a@b.example", "by": "Sam", "reason": "spoke\n\nPress here: https://evil.example"}
     text = text_of(write("member_unfrozen", facts=facts, person_url="https://login.acme.example/people/1"))
-    assert 'Reason given: "spoke Press here: https://evil.example"' in " ".join(text.split())
+    assert 'Reason given: "spoke Press here: https: //evil. example"' in " ".join(text.split())
     assert "spoke\n\n" not in text
 
 
@@ -154,3 +156,49 @@ def test_every_kind_of_letter_has_its_three_templates() -> None:
     for kind in folder.iterdir():
         if kind.is_dir():
             assert {part.name for part in kind.iterdir()} == {"subject.txt", "body.txt", "body.html"}, kind.name
+
+
+# --- what somebody else wrote
+
+
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -> None:
+    """Names from before they were looked at rest in databases; letters are written all the same."""
+    lure = "Pay now:\nhttp://evil.example/x, a@evil.example\u202e"
+    message = write(
+        "invitation", reader=lure, by=lure, account=lure, email="ada@acme.example", valid_until=NOON,
+        url="https://login.acme.example/set-password/tf_password_x", elsewhere=False,
+    )  # fmt: skip
+    shown = " ".join(text_of(message, subtype).split())
+    assert "Hello Pay now: http: //evil. example/x, a@evil. example," in shown
+    assert "//evil" not in shown.replace(": //evil. example", "")
+    assert "evil.example" not in f"{shown} {message['Subject']}"
+    assert "\u202e" not in shown
+    assert "https://login.acme.example/set-password/tf_password_x" in shown
+
+
+# What letters say beside the words of others: our own words, moments, numbers, links, addresses that were checked.
+OUR_OWN = {
+    "_", "about", "about_at", "act", "address", "after", "afterwards", "asked_at", "base_url", "before", "browser",
+    "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper", "helpers",
+    "kind", "link", "needs_approval", "needs_new_password", "new", "new_password", "ngettext", "not_me_url", "old",
+    "person_url", "policy", "product", "required_from", "role", "split", "sso", "subject", "support_email", "until",
+    "url", "valid_until", "why",
+}  # fmt: skip
+
+
+def test_every_word_of_a_letter_is_known_as_ours_or_as_somebody_elses() -> None:
+    """Stops: a new letter that shows a name under another word, as it was typed."""
+    environment = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
+    environment.filters.update(dict.fromkeys(("moment", "browser"), str))
+    used = set()
+    for template in Path(str(files("twofold"))).glob("templates/mail/**/*.*"):
+        tree = environment.parse(template.read_text())
+        macros = {macro.name for macro in tree.find_all(nodes.Macro)} | {
+            name for taken in tree.find_all(nodes.FromImport) for name in taken.names
+        }
+        parameters = {name.name for macro in tree.find_all(nodes.Macro) for name in macro.args}
+        used |= {name.name for name in tree.find_all(nodes.Name)} - macros - parameters
+        used |= {attribute.attr for attribute in tree.find_all(nodes.Getattr)}
+    assert used - OUR_OWN - WORDS_OF_OTHERS == set()
+    assert used >= WORDS_OF_OTHERS

@@ -17,7 +17,9 @@ from twofold.directory.person import Person
 from twofold.kit.house import House
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts import invitation_flow as invitations
 from twofold.lockouts.flow import LockIsFinal, NotYourself, Unlocked
+from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import flow as recovery
 from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, Unfrozen
 from twofold.recovery.outcomes import NotYourself as NotUnfreezingYourself
@@ -96,8 +98,11 @@ def unfreeze(
 
 def invite(
     house: House, actor: Person, new: NewUser, *, visitor: Visitor, at: datetime
-) -> Made | Refused | NoMail | NobodyThere:
-    """Make somebody in the actor's account and mail them a link to choose a password."""
+) -> Made | Refused | NoMail | NobodyThere | TooManyInvitations | InvitedToday:
+    """Make somebody in the actor's account and mail them a link to choose a password.
+
+    An address of another account's is answered alike: it stands in the list as invited, and its owner is told by mail.
+    """
     if not house.outbox.configured:
         return NoMail()
     prepared = directory.prepare_user(house, new._replace(password=None))
@@ -107,25 +112,42 @@ def invite(
     with house.db.write() as connection:
         if not _still_holds(connection, actor):
             return NobodyThere()
-        made = directory.add_user(connection, actor.account_id, prepared, actor=by, at=at, visitor=visitor)
+        place = directory.place_for(connection, actor.account_id, prepared, as_placeholder=True)
+        if isinstance(place, Refused):
+            return place
+        if place is None:
+            raise RuntimeError("the account of somebody who is signed in is gone")
+        refused = invitations.charge(connection, place.account, prepared.new.email, at)
+        if refused is not None:
+            return refused
+        made = directory.store_user(connection, place, prepared, actor=by, at=at, visitor=visitor)
         if isinstance(made, Refused):
             return made
-        person = None if made is None else directory.find_person(connection, made)
+        person = directory.find_person(connection, made)
         if person is None:
-            raise RuntimeError("the account of somebody who is signed in is gone")
+            raise RuntimeError("somebody who was just made is gone")
         recovery.invite(house, connection, person, at, by, visitor=visitor)
         return Made(person)
 
 
 def invite_again(
     house: House, actor: Person, user_id: UUID, *, visitor: Visitor, at: datetime
-) -> Invited | NotInvited | NobodyThere | NoMail:
+) -> Invited | NotInvited | NobodyThere | NoMail | TooManyInvitations | InvitedToday:
     """Mail somebody who has no password yet another link to choose one; the link before it dies."""
+    try:
+        return _invite_again(house, actor, user_id, visitor=visitor, at=at)
+    except sa.exc.IntegrityError:  # their address was free for a moment, and is not any more
+        return _invite_again(house, actor, user_id, visitor=visitor, at=at)
+
+
+def _invite_again(
+    house: House, actor: Person, user_id: UUID, *, visitor: Visitor, at: datetime
+) -> Invited | NotInvited | NobodyThere | NoMail | TooManyInvitations | InvitedToday:
     with house.db.write() as connection:
         person = _overseen(connection, actor, user_id, hold=True)
         if person is None:
             return NobodyThere()
-        return recovery.invite(house, connection, person, at, audit.user(actor.id), visitor=visitor)
+        return recovery.invite_again(house, connection, person, at, audit.user(actor.id), visitor=visitor)
 
 
 def _overseen(connection: sa.Connection, actor: Person, user_id: UUID, *, hold: bool = False) -> Person | None:

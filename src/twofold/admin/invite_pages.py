@@ -7,14 +7,15 @@ from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
 from twofold.admin.act_flow import Made, NobodyThere
-from twofold.admin.people_pages import find_listed
+from twofold.admin.people_pages import find_listed, person_page
 from twofold.directory.flow import NewUser, Refused
 from twofold.kit import clock
 from twofold.kit.web.forms import Form, parse_form
 from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, see_other
+from twofold.kit.web.render import moment, page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
 from twofold.kit.words import gettext as _
+from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery.outcomes import Invited, NoMail, NotInvited
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
@@ -46,6 +47,12 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
         case Refused(code, field, why):
             status = 400 if code == "invalid_request" else 409
             return _invite_page(request, session, form, status, {field: words.refused(code, why)})
+        case TooManyInvitations(most, until):
+            errors = {"": words.too_many_invitations(most, moment(until))}
+            return _invite_page(request, session, form, 429, errors)
+        case InvitedToday(until):
+            errors = {"email": words.invited_today(moment(until))}
+            return _invite_page(request, session, form, 429, errors)
         case NoMail():
             return _invite_page(request, session, form, 503, {"": words.no_mail()})
         case NobodyThere():
@@ -67,6 +74,12 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
     match outcome:
         case Invited():
             return see_other(f"/people/{listed.person.id}?done=invited")
+        case TooManyInvitations(most, until):
+            errors = {"": words.too_many_invitations(most, moment(until))}
+            return person_page(request, session, listed, at, 429, errors)
+        case InvitedToday(until):
+            errors = {"": words.invited_today(moment(until))}
+            return person_page(request, session, listed, at, 429, errors)
         case NotInvited():
             return see_other(f"/people/{listed.person.id}?done=not_waiting")
         case NoMail():

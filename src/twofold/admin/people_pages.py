@@ -61,7 +61,7 @@ def show_person(request: AnyRequest, user_id: str) -> AnyResponse:
     """Show one person, and what can be done for them."""
     at = clock.now()
     session = guard.administrator(request, at)
-    return _person_page(request, session, find_listed(request, session, user_id, at), at)
+    return person_page(request, session, find_listed(request, session, user_id, at), at)
 
 
 @post("/people/{user_id:str}")
@@ -74,7 +74,7 @@ def change_person(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse
     change = _asked_change(listed.person, form, at)
     if change is None:
         errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
-        return _person_page(request, session, listed, at, 400, errors, form)
+        return person_page(request, session, listed, at, 400, errors, form)
     return save_change(request, session, listed, change, at, form)
 
 
@@ -99,7 +99,7 @@ def save_change(
         case Refused(code, field, why):
             errors = {field if form is not None else "": words.refused(code, why)}
             status = 400 if code == "invalid_request" else 409
-            return _person_page(request, session, listed, at, status, errors, form)
+            return person_page(request, session, listed, at, status, errors, form)
         case None:
             raise NotFoundException
         case _:
@@ -135,7 +135,7 @@ def _shown_exception(person: Person, at: datetime) -> str:
     return as_day(until) if until is not None and until > at else ""
 
 
-def _person_page(
+def person_page(
     request: AnyRequest,
     session: Session,
     listed: Listed,
@@ -144,6 +144,7 @@ def _person_page(
     errors: dict[str, str] | None = None,
     form: Form | None = None,
 ) -> AnyResponse:
+    """Show one person, with what is wrong, if anything."""
     person = listed.person
     typed = {
         "role": person.role if form is None else form["role"],
@@ -177,7 +178,10 @@ def _notice(request: AnyRequest) -> str | None:
         "activated": _("Activated. They can sign in again."),
         "not_waiting": _("They do not wait for an invitation any more, so none was sent."),
         "no_mail": words.no_mail(),
-        "invited": _("The invitation is on its way. Its link works once."),
+        "invited": _(
+            "The invitation is on its way. Its link works once. Whoever signs in at another organisation with this "
+            "address is told by e-mail that yours needs another one."
+        ),
     }
     return notices.get(request.query_params.get("done", ""))
 

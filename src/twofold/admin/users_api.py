@@ -33,6 +33,7 @@ from twofold.kit.db import AnyRow
 from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, house_of, row_id, visitor_of
+from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import guard as operators
 from twofold.provisioning.flow import UserChange
@@ -96,7 +97,10 @@ def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
 @post("/invitations", tags=TAGS, summary="Invite a user", responses=write_refusals(401, 403, 409))
 @quick
 def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]:
-    """Make a user in the administrator's account and mail them a link to choose a password."""
+    """Make a user in the administrator's account and mail them a link to choose a password.
+
+    Somebody who has a sign-in in another account is listed as invited as well, and told by mail why they cannot come.
+    """
     at = clock.now()
     session = guard.calling_administrator(request, at)
     new = NewUser(data.email, data.name, data.role, data.licensed)
@@ -106,6 +110,12 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             return Response(InvitedAnswer(person.id), status_code=201)
         case Refused():
             return refused_problem(outcome)
+        case TooManyInvitations(most, _, seconds):
+            detail = f"{most} invitations are the most within a day."
+            return problem(429, "too_many_invitations", retry_after=seconds, detail=detail)
+        case InvitedToday(_, seconds):
+            detail = "This address was invited within the last day."
+            return problem(429, "too_many_invitations", retry_after=seconds, detail=detail, fields=["email"])
         case NoMail():
             return problem(503, "no_mail")
         case NobodyThere():

@@ -124,7 +124,7 @@ def states() -> list[tuple[str, str]]:
 def refused(code: str, why: str) -> str:
     """Say why a change of the directory is not possible, to an administrator."""
     said = {
-        "email_taken": _("Somebody with this e-mail address exists already, here or in another organisation."),
+        "email_taken": _("Somebody in your organisation has this e-mail address already."),
         "last_admin": _(
             "This is the last administrator who can act. Make somebody else administrator first, who has signed in "
             "before."
@@ -138,6 +138,19 @@ def refused(code: str, why: str) -> str:
 def no_reason() -> str:
     """Ask for a reason."""
     return _("Say why, in 3 to 500 characters. It is kept in the audit log.")
+
+
+def too_many_invitations(most: int, until: str) -> str:
+    """Say that an organisation has sent as many invitations as it may."""
+    said = _("Your organisation has sent %(most)d invitations, the most within a day. More can go out from %(until)s.")
+    return said % {"most": most, "until": until}
+
+
+def invited_today(until: str) -> str:
+    """Say that somebody was invited within a day."""
+    return _("They were sent an invitation within the last day. Another one can go out from %(until)s.") % {
+        "until": until
+    }
 
 
 def no_mail() -> str:

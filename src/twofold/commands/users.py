@@ -134,6 +134,8 @@ def _state(person: Person) -> str:
         return "inactive"
     if person.frozen_at is not None:
         return "frozen"
+    if person.is_placeholder:
+        return "address in use elsewhere"
     return "active" if person.password_hash or person.sso else "without password"
 
 

@@ -20,6 +20,19 @@ def domain_of(address: str) -> str:
     return email_key(address).rpartition("@")[2]
 
 
+def placeholder_key(address: str, unguessable: str) -> str:
+    """Return the compared form of an address that stands in a list and opens nothing: nobody can type it.
+
+    It begins like that of the address, so that it is found by it; no address has a space.
+    """
+    return f"{email_key(address)} {unguessable}"
+
+
+def is_placeholder_key(key: str) -> bool:
+    """Tell whether a compared form is one of those."""
+    return " " in key
+
+
 def usable(address: str) -> bool:
     """Tell whether mail could be sent to this address: one @, a domain with a dot or localhost, nothing invisible."""
     text = address.strip()

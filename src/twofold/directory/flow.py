@@ -12,7 +12,7 @@ from twofold.audit import flow as audit
 from twofold.directory import domain_records, records
 from twofold.directory.common_passwords import common_passwords
 from twofold.directory.domain_records import Elsewhere
-from twofold.directory.email_address import domain_key, domain_of, email_key
+from twofold.directory.email_address import domain_key, domain_of, email_key, placeholder_key
 from twofold.directory.password import Weakness, normalise, weakness
 from twofold.directory.person import Person
 from twofold.directory.person_name import name_values
@@ -61,6 +61,17 @@ class PreparedUser(NamedTuple):
 
     new: NewUser
     password_hash: str | None
+
+
+class Place(NamedTuple):
+    """Where a user can be stored: their account; whether somebody in another one has the address, and if that may be.
+
+    Then they are stored as a placeholder: listed like anybody who was invited, and good for nothing.
+    """
+
+    account: AnyRow
+    elsewhere: bool
+    as_placeholder: bool
 
 
 def create_account(
@@ -147,7 +158,10 @@ def store_change(
     domains = records.domains_of(connection, account_id)
     before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
     after = _changed(before, change)
-    refused = _why_not_account(after) or _taken_domain(
+    named = (
+        after if after.name != before.name else after._replace(name=None)
+    )  # an older name may break the rules of today
+    refused = _why_not_account(named) or _taken_domain(
         connection, account_id, after.sso_domains or (), _claimed(before, after)
     )
     if refused:
@@ -200,6 +214,24 @@ def add_user(
     visitor: Visitor = audit.HERE,
 ) -> UUID | Refused | None:
     """Store a prepared user in an account (None: the operator's own); None when there is no such account."""
+    place = place_for(connection, account_id, prepared)
+    if not isinstance(place, Place):
+        return place
+    return store_user(connection, place, prepared, actor=actor, at=at, visitor=visitor)
+
+
+def place_for(
+    connection: sa.Connection,
+    account_id: UUID | None,
+    prepared: PreparedUser,
+    *,
+    as_placeholder: bool = False,
+) -> Place | Refused | None:
+    """Say where a prepared user can be stored, whose account is held from now on; None when there is none.
+
+    `as_placeholder`: an address that somebody has in another account is no reason to refuse, and costs the same
+    statements as one that is free, because an administrator must not learn from the answer who exists elsewhere.
+    """
     new = prepared.new
     if (new.role == "support") != (account_id is None):
         return invalid(Fault("role", "Support agents belong to the operator's account and nobody else does."))
@@ -212,18 +244,35 @@ def add_user(
         return None
     if home.sso and prepared.password_hash is not None:
         return sso_has_no_password()
-    if records.person_by_email(connection, email_key(new.email)) is not None:
+    owner = records.whose(connection, email_key(new.email))
+    stands_here = records.has_placeholder(connection, home.id, email_key(new.email))
+    elsewhere = owner is not None and owner[1] != home.id
+    if stands_here or (owner is not None and not (elsewhere and as_placeholder)):
         return email_taken()
     if refused := why_not_domain(connection, new.email, home.id):
         return refused
     if new.licensed and new.active and not has_seat(connection, home):
         return no_seat_left(home)
-    user_id, hashed = new_id(), prepared.password_hash
+    return Place(home, elsewhere, as_placeholder)
+
+
+def store_user(
+    connection: sa.Connection,
+    place: Place,
+    prepared: PreparedUser,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    visitor: Visitor = audit.HERE,
+) -> UUID | Refused:
+    """Store a prepared user at their place; refused when somebody took the address since it was looked at."""
+    new, user_id, hashed = prepared.new, new_id(), prepared.password_hash
     told = {name: getattr(new, name) for name in ("email", "name", "role", "licensed", "active")}
+    key, placeholder = email_key(new.email), placeholder_key(new.email, str(new_id()))
     rest = {
         "id": user_id,
-        "account_id": home.id,
-        "email_key": email_key(new.email),
+        "account_id": place.account.id,
+        "email_key": placeholder if place.elsewhere else key,
         **name_values(new.name),
         "frozen_at": None,
         "security_version": 1,
@@ -232,13 +281,27 @@ def add_user(
         "password_unproven": False,
         "created_at": at,
     }
-    if not records.insert_user(connection, told | rest):  # somebody took it since we looked
-        return email_taken()
+    if not records.insert_user(connection, told | rest):
+        if not place.as_placeholder:
+            return email_taken()
+        records.insert_user(connection, told | rest | {"email_key": placeholder})
     audit.record(
-        connection, "user_created", at=at, account_id=home.id, actor=actor, subject_id=user_id, visitor=visitor,
-        details=told,
+        connection, "user_created", at=at, account_id=place.account.id, actor=actor, subject_id=user_id,
+        visitor=visitor, details=told,
     )  # fmt: skip
     return user_id
+
+
+def claim_address(connection: sa.Connection, person: Person) -> Person:
+    """Give a placeholder, whose row is held, the address that it stands for, if that is free by now.
+
+    Raises:
+        IntegrityError: somebody else got it at the same moment.
+
+    """
+    if why_not_domain(connection, person.email, person.account_id) is None:
+        records.claim_address(connection, person.id, email_key(person.email))
+    return records.person_by_id(connection, person.id) or person
 
 
 def hash_password(house: House, password: str, email: str, name: str) -> str | Refused:

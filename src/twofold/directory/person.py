@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.directory.eligibility import Eligibility, Standing, eligibility
+from twofold.directory.email_address import is_placeholder_key
 
 
 class Person(NamedTuple):
@@ -41,6 +42,11 @@ class Person(NamedTuple):
     def has_second_factor(self) -> bool:
         """Whether an authenticator protects this user."""
         return self.second_factor_since is not None
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether this only stands for somebody who was invited but has a sign-in in another account already."""
+        return is_placeholder_key(self.email_key)
 
     @property
     def standing(self) -> Standing:

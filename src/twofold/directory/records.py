@@ -7,11 +7,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.directory.email_address import placeholder_key
 from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, account_domains, accounts, users
 from twofold.kit.db import INSERTS, AnyRow, UtcTime
 from twofold.kit.statement import Statement
+
+LAST = "\U0010ffff"
 
 _people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
 _person_by_email = Statement(_people.where(HAS_NEAREST_ADDRESS))
@@ -68,6 +71,20 @@ _admins_at_work = (
     )
     .order_by(users.c.name_key, users.c.id)
     .limit(200)
+)
+_placeholder_of = sa.select(users.c.id).where(
+    users.c.account_id == sa.bindparam("account_id"),
+    users.c.email_key >= sa.bindparam("begins"),
+    users.c.email_key < sa.bindparam("ends"),
+)
+_owner = users.alias("owner")
+_claim_address = (
+    users.update()
+    .where(
+        users.c.id == sa.bindparam("of_user"),
+        ~sa.exists().where(_owner.c.email_key == sa.bindparam("address")),
+    )
+    .values(email_key=sa.bindparam("address"))
 )
 _first_sign_in = Statement(
     users.update()
@@ -196,6 +213,17 @@ def end_sessions_of_account(connection: sa.Connection, account_id: UUID) -> int:
     """Raise the security version of every user of an account; return how many there are."""
     raised = users.update().where(users.c.account_id == account_id)
     return connection.execute(raised.values(security_version=users.c.security_version + 1)).rowcount
+
+
+def has_placeholder(connection: sa.Connection, account_id: UUID, email_key: str) -> bool:
+    """Tell whether somebody with an address stands in an account as invited who has a sign-in elsewhere."""
+    ends = {"begins": placeholder_key(email_key, ""), "ends": placeholder_key(email_key, LAST)}
+    return connection.execute(_placeholder_of, {"account_id": account_id, **ends}).first() is not None
+
+
+def claim_address(connection: sa.Connection, user_id: UUID, email_key: str) -> None:
+    """Give a user the compared form of an address that nobody has."""
+    connection.execute(_claim_address, {"of_user": user_id, "address": email_key})
 
 
 def note_first_sign_in(connection: sa.Connection, user_id: UUID, at: datetime) -> None:

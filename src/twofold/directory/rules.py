@@ -5,9 +5,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from twofold.directory.email_address import usable
+from twofold.directory.person_name import LONGEST, is_company_name, is_label, is_person_name
 
 ROLES = ("member", "admin", "support")
-NAME_LENGTH = 120
 EDITION_LENGTH = 60
 MOST_SEATS = 10_000_000
 
@@ -24,11 +24,23 @@ def fault_of_email(email: str) -> Fault | None:
     return None if usable(email) else Fault("email", "Write the address like name@example.com.")
 
 
+def fault_of_label(name: str) -> Fault | None:
+    """Say why a text cannot be what an operator calls something of theirs, such as a key."""
+    return None if is_label(name) else Fault("name", f"Give a name of 1 to {LONGEST} characters.")
+
+
 def fault_of_name(name: str) -> Fault | None:
-    """Say why a text cannot be a name."""
-    if 1 <= len(name.strip()) <= NAME_LENGTH and name.isprintable():
-        return None
-    return Fault("name", f"Give a name of 1 to {NAME_LENGTH} characters.")
+    """Say why a text cannot be a person's name."""
+    if not is_label(name) or is_person_name(name):
+        return fault_of_label(name)
+    return Fault("name", "Give a name without links or addresses, and with a space after each dot: Dr. J. Smith.")
+
+
+def fault_of_account_name(name: str) -> Fault | None:
+    """Say why a text cannot be an organisation's name."""
+    if not is_label(name) or is_company_name(name):
+        return fault_of_label(name)
+    return Fault("name", "Give a name without links and e-mail addresses.")
 
 
 def fault_of_account(
@@ -41,7 +53,7 @@ def fault_of_account(
     seats: int | None,
 ) -> Fault | None:
     """Say why an account cannot be like this; None stands for what is not said."""
-    if name is not None and (fault := fault_of_name(name)):
+    if name is not None and (fault := fault_of_account_name(name)):
         return fault
     if edition is not None and not (1 <= len(edition) <= EDITION_LENGTH and edition.isprintable()):
         return Fault("edition", "Give the edition's name, such as enterprise or standard.")

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from twofold.kit.house import House
 from twofold.kit.outbox import Entry
+from twofold.kit.plain_text import unlinked
 from twofold.kit.visitor import browser_in_words
 from twofold.kit.words import gettext, translations
 from twofold.settings import Settings
@@ -29,6 +30,11 @@ Composer: TypeAlias = Callable[[House, sa.Connection, Entry, datetime], dict[str
 
 WIDTH = 72
 LONGEST_SUBJECT = 150
+
+# What of a letter somebody else has written: names and reasons. A test knows every other word that letters use.
+WORDS_OF_OTHERS = frozenset(
+    {"account", "agent", "asked_by", "authenticator", "by", "name", "person", "reader", "reason"}
+)
 
 
 class Letters:
@@ -40,6 +46,7 @@ class Letters:
 
     def write(self, entry: Entry, told: Mapping[str, Any], at: datetime) -> EmailMessage:
         """Write a letter about what its composer tells; a repeated one has the Message-ID that it had before."""
+        told = _plain(told)
         subject = self._subject(entry.kind, told)
         message = EmailMessage(policy=SMTP)
         message["From"] = self._sender
@@ -65,6 +72,24 @@ class Letters:
 
     def _render(self, template: str, told: Mapping[str, Any]) -> str:
         return self._templates.get_template(template).render(told)
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a letter tells with the words of others as plain ones; old names may hold anything.
+
+    A mail program would make a link of `evil.example` in a name, and a reason could pretend to be a paragraph of ours.
+    """
+    return {name: _plain_value(name, value) for name, value in told.items()}
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return unlinked(value) if name in WORDS_OF_OTHERS else value
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    return [_plain_value(name, one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def moment(at: datetime) -> str:

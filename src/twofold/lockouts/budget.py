@@ -34,6 +34,9 @@ MAIL_WINDOW = timedelta(hours=1)
 # Three an hour as well, but evenly: a stranger who asks for all of them leaves nobody without a link for long.
 BROWSER_LINK_EVERY = timedelta(minutes=20)
 
+INVITATION_WINDOW = timedelta(days=1)
+FEWEST_INVITATIONS, MOST_INVITATIONS, INVITATIONS_WITHOUT_SEATS = 20, 1000, 200
+
 
 class Counts(NamedTuple):
     """Wrong second factors since the last right one: since the last unlock, and across unlocks."""
@@ -82,3 +85,14 @@ def password_wait(wrong: int) -> int:
     if wrong < 1:
         return 0
     return PASSWORD_WAITS[min(wrong, len(PASSWORD_WAITS)) - 1]
+
+
+def invitations_a_day(seats: int | None) -> int:
+    """Return how many invitations an account may send within a day: as many as it has licences, within bounds.
+
+    Everybody of a new organisation can be invited at once; a trial account, or one whose number of licences nobody set,
+    is of little use to whoever wants to mail the world.
+    """
+    if seats is None:
+        return INVITATIONS_WITHOUT_SEATS
+    return min(max(seats, FEWEST_INVITATIONS), MOST_INVITATIONS)

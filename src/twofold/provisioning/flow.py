@@ -133,7 +133,7 @@ def _apply(
     changed = _what_changed(person, after, hashed)
     if not changed:
         return person
-    refused = _why_not_now(connection, account, person, after)
+    refused = _why_not_now(connection, account, person, after, hashed)
     if refused:
         return refused
     directory.change_user(
@@ -185,12 +185,16 @@ def _what_changed(before: Person, after: Person, hashed: str | None) -> set[str]
     return changed
 
 
-def _why_not_now(connection: sa.Connection, account: AnyRow, before: Person, after: Person) -> Refused | None:
+def _why_not_now(
+    connection: sa.Connection, account: AnyRow, before: Person, after: Person, hashed: str | None
+) -> Refused | None:
     """Apply the rules that look at others in the account, whose row is held."""
     was_admin, is_admin = (person.role == "admin" and person.active for person in (before, after))
     if was_admin and not is_admin and _leaves_nobody_in_charge(connection, account, before):
         why = "Somebody else who has signed in and can act must be administrator first: this is the last one."
         return Refused("last_admin", "role", why)
+    if before.is_placeholder and after.is_placeholder and hashed is not None:
+        return directory.email_taken()  # nobody could sign in with it
     had_seat, has_seat = (person.licensed and person.active for person in (before, after))
     if has_seat and not had_seat and not directory.has_seat(connection, account):
         return directory.no_seat_left(account)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.rules import fault_of_name
+from twofold.directory.rules import fault_of_label
 from twofold.kit.db import AnyRow, Database
 from twofold.kit.tokens import digest, new_id, new_token
 from twofold.provisioning import records
@@ -24,7 +24,7 @@ class MadeKey(NamedTuple):
 
 def create_key(db: Database, name: str, *, actor: audit.Actor, at: datetime) -> MadeKey | directory.Refused:
     """Make a key; only its hash is kept."""
-    fault = fault_of_name(name)
+    fault = fault_of_label(name)
     if fault:
         return directory.invalid(fault)
     made = MadeKey(new_id(), new_token("operator"))

@@ -11,6 +11,8 @@ from twofold.directory.authority import oversees
 from twofold.directory.person import Person
 from twofold.kit.house import House
 from twofold.kit.visitor import Visitor
+from twofold.lockouts import invitation_flow as invitations
+from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, NotYourself, Unfrozen
 from twofold.recovery.password_flow import ask_link
@@ -26,17 +28,53 @@ def invite(
     *,
     visitor: Visitor = audit.HERE,
 ) -> Invited | NotInvited | NoMail:
-    """Mail a user without a password a link to choose one; a newer invitation takes the place of an older."""
+    """Mail a user without a password a link to choose one; a newer invitation takes the place of an older.
+
+    Where the address is somebody's in another account, the same is written down, and its owner is told instead.
+    """
     why = _why_not_invited(person)
     if why is not None:
         return NotInvited(why)
     if not house.outbox.configured:
         return NoMail()
-    ask_link(house, connection, person, Purpose.INVITATION, at, by=by.id if by.kind == "user" else None)
+    if by.kind != "user":
+        invitations.note(connection, person.account_id, person.email, at)
+    owner = directory.find_person_by_email(connection, person.email) or person
+    ask_link(
+        house, connection, person, Purpose.INVITATION, at, by=by.id if by.kind == "user" else None,
+        recipient=owner.email,
+    )  # fmt: skip
     audit.record(
         connection, "invited", at=at, account_id=person.account_id, actor=by, subject_id=person.id, visitor=visitor,
     )  # fmt: skip
     return Invited()
+
+
+def invite_again(
+    house: House,
+    connection: sa.Connection,
+    person: Person,
+    at: datetime,
+    by: audit.Actor,
+    *,
+    visitor: Visitor = audit.HERE,
+) -> Invited | NotInvited | NoMail | TooManyInvitations | InvitedToday:
+    """Invite a user, whose row is held, once more, as far as their account may.
+
+    Raises:
+        IntegrityError: their address was free, and somebody else got it at the same moment.
+
+    """
+    why = _why_not_invited(person)
+    if why is not None:
+        return NotInvited(why)
+    if not house.outbox.configured:
+        return NoMail()
+    account = directory.find_account(connection, person.account_id)
+    refused = None if account is None else invitations.charge(connection, account, person.email, at)
+    if refused is not None:
+        return refused
+    return invite(house, connection, directory.claim_address(connection, person), at, by, visitor=visitor)
 
 
 def unfreeze(

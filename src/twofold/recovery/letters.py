@@ -13,6 +13,7 @@ from twofold.kit.house import House
 from twofold.kit.letters import Composer
 from twofold.kit.outbox import Entry
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts import invitation_flow as invitations
 from twofold.recovery import browser_flow, not_me_flow, password_flow, words
 from twofold.recovery.password_link import quiet_until
 
@@ -23,6 +24,8 @@ def greeted(tell: Composer) -> Composer:
     def compose(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
         told = tell(house, connection, entry, at)
         reader = None if told is None else directory.find_person(connection, entry.user_id)
+        if reader is not None and reader.is_placeholder:  # their name is what somebody in another account called them
+            return told if entry.kind == "invitation" else None
         return told if told is None or reader is None else {**told, "reader": reader.name}
 
     return compose
@@ -93,9 +96,22 @@ def invitation(house: House, connection: sa.Connection, entry: Entry, at: dateti
     person = directory.find_person(connection, entry.user_id)
     if person is None:
         return None
+    if person.is_placeholder:
+        return _invited_elsewhere(connection, person, entry, at)
     by = directory.find_person(connection, UUID(entry.facts["by"])) if entry.facts["by"] else None
-    told = _told(entry, person) | {"by": "" if by is None else by.name}
+    told = _told(entry, person) | {"by": "" if by is None else by.name, "elsewhere": False}
     return _with_link(house, connection, entry, person, at, told)
+
+
+def _invited_elsewhere(connection: sa.Connection, person: Person, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Tell the owner of an address that another account wanted to invite it, at most once a day.
+
+    They learn which account that was, and nothing that its administrators could have written into the letter.
+    """
+    owner = directory.find_person_by_email(connection, entry.recipient)
+    if owner is None or not person.active or not invitations.charge_letter_to_owner(connection, owner.email, at):
+        return None
+    return {"account": person.account_name, "email": owner.email, "elsewhere": True}
 
 
 def unfrozen(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
