@@ -31,7 +31,7 @@ ROOMS = (
     ("schema",),
     ("migrate",),
     ("migrations",),
-    ("health", "help_pages", "metrics_endpoint", "worker"),
+    ("health", "help_pages", "limiting", "metrics_endpoint", "worker"),
     ("jobs",),
     ("app",),
     ("copy_database", "restore", "server"),
@@ -43,7 +43,7 @@ ROOMS = (
 
 # Rooms without features of their own: they may import any file of the rooms below them.
 MEETING_PLACES = {
-    "schema", "migrations", "migrate", "health", "help_pages", "metrics_endpoint", "worker", "jobs", "app",
+    "schema", "migrations", "migrate", "health", "help_pages", "limiting", "metrics_endpoint", "worker", "jobs", "app",
     "copy_database", "restore", "server", "demo", "commands", "cli", "__main__",
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
-from twofold import health, help_pages, jobs, metrics_endpoint, redaction
+from twofold import health, help_pages, jobs, limiting, metrics_endpoint, redaction
 from twofold.admin import act_pages as admin_act_pages
 from twofold.admin import acts_api as admin_acts_api
 from twofold.admin import adoption_pages as admin_adoption_pages
@@ -70,7 +70,6 @@ from twofold.support import pages as support_pages
 from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
-RETRY_AFTER = 2  # seconds after which somebody who was told 503 may try again
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
 
 PAGES = [
@@ -173,7 +172,7 @@ def build_app(
             }
         ),
     )
-    return Edge(app, settings, metrics.observe_request, _refusals(app.state.pages), gate)
+    return Edge(limiting.before(app), settings, metrics.observe_request, _refusals(app.state.pages), gate)
 
 
 def from_environment() -> ASGIApp:
@@ -198,6 +197,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     app.state.lanes = Lanes(
         quick_threads=quick_threads,
         password_threads=house.hasher.callers,
+        stranger_threads=1 if house.settings.on_sqlite else max(1, house.settings.pool_size // 4),
         together=house.db.together if house.settings.on_sqlite else None,
     )
     worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
@@ -207,10 +207,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     for each in workers:
         each.start()
     sampling = asyncio.create_task(metrics_endpoint.sample(house.db, app.state.lanes))
+    counting = asyncio.create_task(limiting.keep_writing_down(app))
     try:
         yield
     finally:
         sampling.cancel()
+        counting.cancel()
+        await limiting.write_down(app)
         for each in workers:
             await asyncio.to_thread(each.stop)
         app.state.lanes.close()
@@ -257,8 +260,8 @@ def _bad_form(request: Request[Any, Any, Any], bad: BadForm) -> Response[Any]:
 def _overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[Any]:
     return _unavailable(
         request,
-        _("We cannot answer right now. Nothing of what you entered was used."),
-        _("Wait a few seconds, then reload the page."),
+        limiting.CANNOT_ANSWER,
+        limiting.WAIT_AND_RELOAD,
     )
 
 
@@ -274,9 +277,9 @@ def _database_away(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Response[Any]:
     if _is_api(request):
-        return problem(503, "unavailable", retry_after=RETRY_AFTER)
+        return problem(503, "unavailable", retry_after=limiting.RETRY_AFTER)
     response = problem_page(request, 503, _("Try again in a moment"), what, todo)
-    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Retry-After"] = str(limiting.RETRY_AFTER)
     return response
 
 

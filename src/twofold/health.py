@@ -9,7 +9,7 @@ from litestar import Response, get
 from twofold import migrate
 from twofold.kit import clock
 from twofold.kit.db import Database
-from twofold.kit.web.lanes import quick
+from twofold.kit.web.lanes import asks_for_health
 from twofold.kit.web.leaving import is_leaving
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of
 
@@ -23,7 +23,7 @@ def healthz() -> dict[str, str]:
 
 
 @get("/readyz")
-@quick
+@asks_for_health
 def readyz(request: AnyRequest) -> AnyResponse:
     """Say whether this node can serve: database reachable, schema current, clock sane."""
     house = house_of(request)
@@ -36,7 +36,7 @@ def readyz(request: AnyRequest) -> AnyResponse:
 
 def _findings(db: Database) -> list[str]:
     try:
-        with db.read() as connection:
+        with db.read_aside() as connection:
             revision = migrate.current(connection)
             theirs = _database_clock(connection)
     except sa.exc.SQLAlchemyError:

@@ -86,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_life: timedelta = timedelta(hours=24)
     argon2_memory_kib: int = 19456
     argon2_passes: int = 2
+    limit_passwords: int = 10
+    unlimited_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     pool_size: int = 8
     database_patience: timedelta = timedelta(milliseconds=1500)
     leave_notice: timedelta = timedelta(0)
@@ -140,11 +142,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         mail_from=_address("TWOFOLD_MAIL_FROM", read.text("MAIL_FROM", "twofold@localhost")),
         support_email=_address("TWOFOLD_SUPPORT_EMAIL", read.text("SUPPORT_EMAIL", "")) or None,
         two_factor_editions=_editions(read.text("TWO_FACTOR_EDITIONS", '["enterprise"]')),
-        trusted_proxies=_networks(read.text("TRUSTED_PROXIES", "")),
+        trusted_proxies=_networks("TWOFOLD_TRUSTED_PROXIES", read.text("TRUSTED_PROXIES", "")),
         session_idle=timedelta(minutes=read.number("SESSION_IDLE_MINUTES", 60, 1, 24 * 60)),
         session_life=timedelta(hours=read.number("SESSION_HOURS", 24, 1, 24 * 30)),
         argon2_memory_kib=read.number("ARGON2_MEMORY_KIB", 19456, 7168, 4 * 1024 * 1024),
         argon2_passes=read.number("ARGON2_PASSES", 2, 1, 20),
+        limit_passwords=read.number("LIMIT_PASSWORDS", 10, 1, 10_000),
+        unlimited_networks=_networks("TWOFOLD_UNLIMITED_NETWORKS", read.text("UNLIMITED_NETWORKS", "")),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
         database_patience=timedelta(milliseconds=read.number("DATABASE_PATIENCE_MS", 1500, 100, 60_000)),
         leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),
@@ -379,9 +383,9 @@ def _editions(text: str) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
-def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _networks(variable: str, text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        msg = f"TWOFOLD_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8, not {text!r}."
+        msg = f"{variable} must list addresses or networks such as 10.0.0.0/8, not {text!r}."
         raise SettingsError(msg) from error

@@ -47,7 +47,7 @@ class Stage:
         """The token of Grace's session."""
         with self.house.db.write() as connection:
             started = sessions.start(
-                connection, self.house.settings, self.grace, security_version=self.grace.security_version,
+                self.house, connection, self.grace, security_version=self.grace.security_version,
                 methods=("pwd", "otp"), channel="page", visitor=VISITOR, at=NOON,
             )  # fmt: skip
         assert started is not None

@@ -92,7 +92,7 @@ class World:
         """Make a session as the one door does."""
         with self.house.db.write() as connection:
             started = sessions.start(
-                connection, self.house.settings, person, security_version=person.security_version,
+                self.house, connection, person, security_version=person.security_version,
                 methods=methods or ("pwd",), channel=channel, visitor=VISITOR, at=NOON - ago,
             )  # fmt: skip
         assert started is not None

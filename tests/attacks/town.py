@@ -177,7 +177,7 @@ class Town:
         person = self.people.look_up(person)
         with self.people.house.db.write() as connection:
             started = sessions.start(
-                connection, self.people.house.settings, person, security_version=person.security_version,
+                self.people.house, connection, person, security_version=person.security_version,
                 methods=methods or ("pwd", "otp"), channel="api", visitor=VISITOR, at=NOON,
             )  # fmt: skip
         assert started is not None

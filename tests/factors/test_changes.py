@@ -318,7 +318,7 @@ def test_an_agent_never_removes_their_own(people: People) -> None:
     agent = people.look_up(agent)
     with people.house.db.write() as connection:
         started = sessions.start(
-            connection, people.house.settings, agent, security_version=1, methods=("pwd", "otp"), channel="page",
+            people.house, connection, agent, security_version=1, methods=("pwd", "otp"), channel="page",
             visitor=VISITOR, at=NOON,
         )  # fmt: skip
     assert started is not None

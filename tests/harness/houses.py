@@ -61,7 +61,7 @@ class _KeptDatabase(Database):
     """A database whose statements stay compiled from one test to the next; closing gives its connections back."""
 
     def close(self) -> None:
-        self.engine.dispose()
+        self.give_back()
 
 
 _kept: dict[str, _KeptDatabase] = {}
@@ -155,4 +155,4 @@ def app_for(settings: Settings) -> _App:
 
     nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True))
     edge = build_app(nobody)
-    return _App(edge, cast("Litestar", cast("Any", edge)._app))
+    return _App(edge, cast("Litestar", cast("Any", edge)._app._app))

@@ -289,12 +289,55 @@ def test_second_factors_have_a_lane_of_their_own_where_they_commit_together_and_
     async def run() -> None:
         alone = Lanes(quick_threads=1, password_threads=1)
         assert alone.second_factor is alone.quick
-        assert alone.inside == {"quick": 0, "password": 0}
+        assert alone.inside == {"quick": 0, "password": 0, "strangers": 0, "health": 0}
         alone.close()
         together = Lanes(quick_threads=1, password_threads=1, together=nullcontext)
         assert together.second_factor is not together.quick
-        assert together.inside == {"quick": 0, "password": 0, "second_factor": 0}
+        assert together.inside.keys() == alone.inside.keys() | {"second_factor"}
         together.close()
+
+    in_a_thread(run)
+
+
+def test_who_comes_first_is_begun_before_all_that_waits() -> None:
+    gate, done = threading.Event(), list[str]()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 10)
+        begun = asyncio.create_task(lane.run(lambda: gate.wait(5)))
+        await asyncio.sleep(0.05)
+        strangers = [asyncio.create_task(lane.run(functools.partial(done.append, f"stranger {n}"))) for n in range(3)]
+        await asyncio.sleep(0)
+        known = [asyncio.create_task(lane.run(functools.partial(done.append, f"{n}"), first=True)) for n in range(2)]
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(begun, *strangers, *known)
+        lane.close()
+
+    in_a_thread(run)
+    assert done == ["0", "1", "stranger 0", "stranger 1", "stranger 2"]
+
+
+def test_strangers_cannot_fill_up_the_room_of_those_who_come_first() -> None:
+    gate = threading.Event()
+
+    async def run() -> None:
+        lane = Lane("test", 1, 2)
+        strangers = [asyncio.create_task(lane.run(lambda: gate.wait(5))) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert lane.is_full()
+        assert not lane.is_full(first=True)
+        known = [asyncio.create_task(lane.run(lambda: "in", first=True)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert lane.is_full(first=True), "they have a bound as well"
+        with pytest.raises(Overloaded):
+            await lane.run(lambda: None, first=True)
+        gate.set()
+        assert await asyncio.gather(*known) == ["in"] * 3
+        await asyncio.gather(*strangers)
+        assert lane.inside == 0
+        assert not lane.is_full()
+        lane.close()
 
     in_a_thread(run)
 

@@ -1,5 +1,6 @@
 """Sessions: one door makes them; they end by time, by hand, and by whatever raises their user's version."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -25,7 +26,7 @@ def person(people: People) -> Person:
 def start(people: People, person: Person, *, version: int | None = None) -> Started | None:
     with people.house.db.write() as connection:
         return sessions.start(
-            connection, people.house.settings, person,
+            people.house, connection, person,
             security_version=person.security_version if version is None else version, methods=("pwd", "otp"),
             channel="page", visitor=VISITOR, at=NOON,
         )  # fmt: skip
@@ -104,7 +105,8 @@ def test_both_lives_can_be_set(people: People, person: Person) -> None:
     assert sessions.find(people.house.db, short, token, later(minutes=10)) is None
     with people.house.db.write() as connection:
         started = sessions.start(
-            connection, short, person, security_version=1, methods=("pwd",), channel="page", visitor=VISITOR, at=NOON,
+            replace(people.house, settings=short), connection, person, security_version=1, methods=("pwd",),
+            channel="page", visitor=VISITOR, at=NOON,
         )  # fmt: skip
     assert started is not None
     assert started.expires_at == later(hours=1)
@@ -182,7 +184,7 @@ def test_the_session_that_made_a_change_goes_on_under_a_new_id_to_the_same_end(p
     with people.house.db.write() as connection:
         version = directory.end_sessions(connection, person.id) or 0
         started = sessions.renew(
-            connection, session, security_version=version, visitor=STRANGER, at=at, proved="otp",
+            people.house, connection, session, security_version=version, visitor=STRANGER, at=at, proved="otp",
         )  # fmt: skip
     assert people.find_session(token, at=at) is None
     renewed = people.session(started.token, at=at)
@@ -199,7 +201,8 @@ def test_a_method_that_was_proved_before_is_named_once(people: People) -> None:
     session = people.sign_in(person, factor.phone)
     with people.house.db.write() as connection:
         started = sessions.renew(
-            connection, session, security_version=person.security_version, visitor=VISITOR, at=NOON, proved="otp",
+            people.house, connection, session, security_version=person.security_version, visitor=VISITOR, at=NOON,
+            proved="otp",
         )  # fmt: skip
     assert people.session(started.token).methods == ("pwd", "otp")
 
@@ -209,7 +212,7 @@ def test_no_session_is_renewed_under_a_version_that_is_not_its_users(people: Peo
 
     def renew() -> None:
         with people.house.db.write() as connection:
-            sessions.renew(connection, session, security_version=99, visitor=VISITOR, at=NOON)
+            sessions.renew(people.house, connection, session, security_version=99, visitor=VISITOR, at=NOON)
 
     with pytest.raises(RuntimeError):
         renew()

@@ -1,11 +1,13 @@
 """Who is refused, from where, how often: by the hour, so that a flood costs a row an hour and not a row each."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from twofold.abuse import records
 from twofold.kit import metrics
+from twofold.kit.db import Database
 from twofold.kit.network import network_of
 
 KEPT = timedelta(days=30)
@@ -15,6 +17,17 @@ def count_refusal(connection: sa.Connection, kind: str, address: str, at: dateti
     """Count a refusal of a kind for the network of an address, in the caller's transaction."""
     records.count(connection, hour_of(at), network_of(address), kind, times)
     metrics.refusals.labels(kind).inc(times)
+
+
+def count_limited(db: Database, limited: Iterable[tuple[str, str, int]], at: datetime) -> None:
+    """Count what the limits refused, by network and kind, since they were asked last: kinds `limited_password`, ….
+
+    In one order, so that two processes that count for the same networks do not wait for each other in a circle.
+    """
+    with db.write(lasting=False) as connection:
+        for network, kind, times in sorted(limited):
+            records.count(connection, hour_of(at), network, f"limited_{kind}", times)
+            metrics.refusals.labels(f"limited_{kind}").inc(times)
 
 
 def hour_of(at: datetime) -> datetime:

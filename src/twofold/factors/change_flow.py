@@ -272,4 +272,4 @@ def _go_on(
     )  # fmt: skip
     directory.tell(house, connection, person, kind, at, address=visitor.address, browser=visitor.browser)
     raised = person.security_version if version is None else version
-    return sessions.renew(connection, session, security_version=raised, visitor=visitor, at=at).token
+    return sessions.renew(house, connection, session, security_version=raised, visitor=visitor, at=at).token

@@ -177,7 +177,7 @@ def confirm_in_session(
         if not isinstance(outcome, Confirmed):
             return outcome
         renewed = sessions.renew(
-            connection, session, security_version=outcome.security_version, visitor=visitor, at=at, proved="otp",
+            house, connection, session, security_version=outcome.security_version, visitor=visitor, at=at, proved="otp",
         )  # fmt: skip
         return Changed(renewed.token, outcome.backup_code, outcome.change)
 

@@ -106,10 +106,20 @@ class Undone(Exception):
     """One of several transactions that were to commit together raised: none of them has happened."""
 
 
+_this_thread = threading.local()
+
+
+def serve_strangers() -> None:
+    """Make this thread one that works for people who are not known yet: a share of the database is enough for those."""
+    _this_thread.serves_strangers = True
+
+
 class Database:
     """A pool of connections, with one way to read and one way to write.
 
-    Threads that somebody waits for (kit.patience) give up after `patience` seconds without an answer.
+    Threads that somebody waits for (kit.patience) give up after `patience` seconds without an answer. Those that serve
+    strangers have at most half of the connections among them; on SQLite, where reading waits for nobody, at most one
+    of them lines up to write.
     """
 
     def __init__(self, url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> None:
@@ -122,9 +132,12 @@ class Database:
         if self.on_sqlite:
             self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
             self._queue = _WriterQueue(url, seconds)
+            self._engine_aside = self.engine
         else:
             self.engine, self._watch = patiently.engine(url, pool_size, seconds)
+            self._engine_aside, _watch = patiently.engine(url, 1, seconds, self._watch)
         self._most = pool_size if self._queue is None else SQLITE_CONNECTIONS
+        self._share = _Share(1 if self.on_sqlite else max(1, pool_size // 2), seconds)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -132,7 +145,17 @@ class Database:
         if self._shared.connection is not None:
             yield self._shared.connection
             return
-        with self._lend() as connection:
+        if self._queue is not None or not _for_strangers():
+            with self._lend() as connection:
+                yield connection
+            return
+        with self._share, self._lend() as connection:
+            yield connection
+
+    @contextmanager
+    def read_aside(self) -> Iterator[sa.Connection]:
+        """Lend a connection that nobody else is lent: whether the database answers is asked while all others wait."""
+        with self._engine_aside.connect() as connection:
             yield connection
 
     @contextmanager
@@ -204,6 +227,15 @@ class Database:
     def _writer(self, *, lasting: bool) -> Iterator[sa.Connection]:
         if only_reading.get():
             raise ComesToWrite
+        if not _for_strangers():
+            with self._next_writer(lasting=lasting) as connection:
+                yield connection
+            return
+        with self._share, self._next_writer(lasting=lasting) as connection:
+            yield connection
+
+    @contextmanager
+    def _next_writer(self, *, lasting: bool) -> Iterator[sa.Connection]:
         if self._queue is None:
             with self._lend() as connection:
                 yield connection
@@ -228,13 +260,44 @@ class Database:
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
 
+    def give_back(self) -> None:
+        """Give back every connection; the next use opens new ones."""
+        self.engine.dispose()
+        self._engine_aside.dispose()
+
     def close(self) -> None:
-        """Give back every connection."""
+        """Give back every connection, for good."""
         if self._watch is not None:
             self._watch.close()
-        self.engine.dispose()
+        self.give_back()
         if self._queue is not None:
             self._queue.close()
+
+
+def _for_strangers() -> bool:
+    return getattr(_this_thread, "serves_strangers", False)
+
+
+class _Share:
+    """How many threads that serve strangers are at the database at once; one that is may use it again meanwhile."""
+
+    def __init__(self, most: int, patience: float) -> None:
+        self._patience = patience
+        self._room = threading.BoundedSemaphore(most)
+        self._depth = threading.local()
+
+    def __enter__(self) -> None:
+        depth = getattr(self._depth, "inside", 0)
+        if depth == 0 and not self._room.acquire(blocking=False):
+            with _noted("share"):
+                if not self._room.acquire(timeout=self._patience):
+                    raise sa.exc.TimeoutError("strangers have as much of the database as they may")
+        self._depth.inside = depth + 1
+
+    def __exit__(self, *_error: object) -> None:
+        self._depth.inside -= 1
+        if self._depth.inside == 0:
+            self._room.release()
 
 
 class _Shared(threading.local):

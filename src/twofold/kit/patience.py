@@ -256,9 +256,9 @@ def _impatiently(gen: Generator[Any, Any, Any], watch: Watch, limit: float) -> G
         return end.value
 
 
-def engine(url: str, pool_size: int, patience: float) -> tuple[sa.Engine, Watch]:
-    """Make a pool of connections under a watch; `patience` is in seconds."""
-    watch = Watch(patience)
+def engine(url: str, pool_size: int, patience: float, watch: Watch | None = None) -> tuple[sa.Engine, Watch]:
+    """Make a pool of connections under a watch, its own or another pool's; `patience` is in seconds."""
+    watch = watch or Watch(patience)
     made = sa.create_engine(
         url,
         hide_parameters=True,  # what an error says of a statement ends in a log

@@ -33,6 +33,7 @@ TITLES = {
     "required_by_policy": "The organisation requires two-factor authentication: it can be replaced, not removed.",
     "too_many_attempts": "Too many attempts. Wait, then try again.",
     "too_many_invitations": "No more invitations can go out yet. Wait, then try again.",
+    "too_many_requests": "Too many requests from your network. Wait, then try again.",
     "weak_password": "That password is too easy to guess.",
     "method_not_allowed": "This address does not take that method.",
     "unsupported_media_type": "Send JSON, as application/json.",

@@ -91,5 +91,5 @@ def change_password(
             house, connection, person, "password_changed", at, address=visitor.address, browser=visitor.browser,
         )  # fmt: skip
         raised = person.security_version if version is None else version
-        renewed = sessions.renew(connection, session, security_version=raised, visitor=visitor, at=at)
+        renewed = sessions.renew(house, connection, session, security_version=raised, visitor=visitor, at=at)
         return PasswordChanged(renewed.token, new_backup_code)

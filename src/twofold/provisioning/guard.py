@@ -4,7 +4,7 @@ from datetime import datetime
 
 from twofold.audit import flow as audit
 from twofold.kit.problems import problem
-from twofold.kit.web.requests import AnyRequest, Turned, bearer, house_of
+from twofold.kit.web.requests import AnyRequest, Turned, bearer, house_of, note_held
 from twofold.provisioning import key_flow
 from twofold.sessions import guard as sessions
 
@@ -36,6 +36,7 @@ def operator_key(request: AnyRequest, at: datetime) -> audit.Actor | None:
     if token is None or not token.startswith(KIND):
         return None
     key_id = key_flow.find_key(house_of(request).db, token, at)
+    note_held(request, token, holds=key_id is not None)
     if key_id is None:
         raise Turned(problem(401, "not_signed_in", detail="This operator key is unknown or was revoked."))
     return audit.Actor("operator", key_id)

@@ -68,7 +68,7 @@ def know(house: House, token: str, client: str | None, *, visitor: Visitor, at: 
     found = look(house, token, at)
     if isinstance(found, Over):
         return found
-    client = client or new_token("client")
+    client = client or house.vault.new_token("client")
     with house.db.write() as connection:
         person = directory.hold_person(connection, found.person.id)
         link = browser_records.take(connection, digest(token), at)

@@ -15,6 +15,7 @@ from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.links import Link
 from twofold.kit.web.render import moment, page, problem_page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.web.strangers import SENDS_MAIL, TAKES_PASSWORD
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -36,7 +37,7 @@ def show_forgot(request: AnyRequest) -> AnyResponse:
     return _forgot_page(request)
 
 
-@post("/forgot-password")
+@post("/forgot-password", opt=SENDS_MAIL)
 @quick
 def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the address; the answer is the same whoever has it."""
@@ -84,7 +85,7 @@ def submit_set_password(request: AnyRequest, body: bytes) -> AnyResponse:
     return SET_PASSWORD.spent(request, answer) if answer.status_code == HTTP_303_SEE_OTHER else answer
 
 
-@post("/set-password/{token:str}")
+@post("/set-password/{token:str}", opt=TAKES_PASSWORD)
 @takes_password
 def submit_set_password_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
     """Take the password of somebody who has no cookie: a program, or a page that was opened before there was one."""

@@ -9,6 +9,7 @@ from twofold.kit import clock
 from twofold.kit.problems import problem, refusals, write_refusals
 from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.web.strangers import TAKES_PASSWORD
 from twofold.resets import act_flow, confirm_flow, flow
 from twofold.resets.bodies import (
     CaseAnswer,
@@ -105,7 +106,7 @@ def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 
 @post(
-    "/resets/confirmation", status_code=200, tags=TAGS, summary="Confirm a reset", security=[{}],
+    "/resets/confirmation", opt=TAKES_PASSWORD, status_code=200, tags=TAGS, summary="Confirm a reset", security=[{}],
     responses=write_refusals(401, 409, 410, 422),
 )  # fmt: skip
 @takes_password

@@ -14,6 +14,7 @@ from twofold.kit.web.lanes import quick, takes_password
 from twofold.kit.web.links import Link
 from twofold.kit.web.render import page, problem_page
 from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.web.strangers import TAKES_PASSWORD
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.resets import confirm_flow, link_flow, words
@@ -58,7 +59,7 @@ def answer_link(request: AnyRequest, body: bytes) -> AnyResponse:
     return LINK.spent(request, given) if given.status_code == HTTP_200_OK else given
 
 
-@post("/resets/{token:str}")
+@post("/resets/{token:str}", opt=TAKES_PASSWORD)
 @takes_password
 def answer_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
     """Take the answer of somebody who has no cookie: a program, or a page that was opened before there was one."""

@@ -11,7 +11,7 @@ from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.kit.db import AnyRow, Database
 from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id, new_token
+from twofold.kit.tokens import digest, new_id
 from twofold.kit.visitor import Visitor
 from twofold.sessions import records
 from twofold.sessions.session import Session, Started, due_to_be_seen, holds
@@ -19,8 +19,8 @@ from twofold.settings import Settings
 
 
 def start(
+    house: House,
     connection: sa.Connection,
-    settings: Settings,
     person: Person,
     *,
     security_version: int,
@@ -31,6 +31,7 @@ def start(
 ) -> Started | None:
     """Make a session: the one door. None when the user may not have one under that security version any more."""
     started = _store(
+        house,
         connection,
         person,
         security_version=security_version,
@@ -39,7 +40,7 @@ def start(
         visitor=visitor,
         at=at,
         authenticated_at=at,
-        expires_at=at + settings.session_life,
+        expires_at=at + house.settings.session_life,
     )
     if started is not None:
         directory.note_first_sign_in(connection, person, at)
@@ -59,6 +60,7 @@ def find(db: Database, settings: Settings, token: str, at: datetime) -> Session 
 
 
 def renew(
+    house: House,
     connection: sa.Connection,
     session: Session,
     *,
@@ -74,6 +76,7 @@ def renew(
     records.end(connection, session.token_hash)
     methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
     renewed = _store(
+        house,
         connection,
         session.person,
         security_version=security_version,
@@ -146,6 +149,7 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _store(
+    house: House,
     connection: sa.Connection,
     person: Person,
     *,
@@ -157,7 +161,7 @@ def _store(
     authenticated_at: datetime,
     expires_at: datetime,
 ) -> Started | None:
-    token, session_id = new_token("session"), new_id()
+    token, session_id = house.vault.new_token("session"), new_id()
     stored = records.start(
         connection,
         {

@@ -6,7 +6,16 @@ from urllib.parse import quote
 
 from twofold.kit.problems import problem
 from twofold.kit.web.render import see_other
-from twofold.kit.web.requests import AnyRequest, Turned, bearer, cookie, forget_cookie, house_of, local_path
+from twofold.kit.web.requests import (
+    AnyRequest,
+    Turned,
+    bearer,
+    cookie,
+    forget_cookie,
+    house_of,
+    local_path,
+    note_held,
+)
 from twofold.sessions import flow
 from twofold.sessions.session import Session
 
@@ -49,9 +58,7 @@ def signed_in(request: AnyRequest, at: datetime) -> Session:
 
 def session_of_page(request: AnyRequest, at: datetime) -> Session | None:
     """Return the session of the browser's cookie, stepped down or not, if there is one."""
-    token = cookie(request, "session")
-    house = house_of(request)
-    return None if token is None else flow.find(house.db, house.settings, token, at)
+    return _find(request, cookie(request, "session"), at)
 
 
 def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False) -> Session:
@@ -61,9 +68,7 @@ def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False
         Turned: 401 without a session, 403 when a policy asks for a second factor first.
 
     """
-    token = bearer(request)
-    house = house_of(request)
-    session = None if token is None else flow.find(house.db, house.settings, token, at)
+    session = _find(request, bearer(request), at)
     if session is None:
         raise Turned(problem(401, "not_signed_in"))
     if not even_stepped_down and stepped_down(request, session, at):
@@ -75,3 +80,12 @@ def stepped_down(request: AnyRequest, session: Session, at: datetime) -> bool:
     """Tell whether this user must set up a second factor before anything else."""
     person, editions = session.person, house_of(request).settings.two_factor_editions
     return not person.has_second_factor and person.eligibility(editions, at).required
+
+
+def _find(request: AnyRequest, token: str | None, at: datetime) -> Session | None:
+    if token is None:
+        return None
+    house = house_of(request)
+    session = flow.find(house.db, house.settings, token, at)
+    note_held(request, token, holds=session is not None)
+    return session

@@ -18,6 +18,7 @@ from twofold.kit import clock
 from twofold.kit.problems import malformed, problem, write_refusals
 from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
 from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
+from twofold.kit.web.strangers import TAKES_PASSWORD
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder
@@ -48,7 +49,13 @@ from twofold.signin.outcomes import (
 )
 
 
-@post("/sign-ins", tags=["Signing in"], summary="Begin a sign-in", responses=write_refusals(401, 403, 423))
+@post(
+    "/sign-ins",
+    opt=TAKES_PASSWORD,
+    tags=["Signing in"],
+    summary="Begin a sign-in",
+    responses=write_refusals(401, 403, 423),
+)
 @takes_password
 def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
     """Take address and password; the answer says what is due next, `none` when the session is there."""
@@ -75,6 +82,7 @@ def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
 
 @post(
     "/legacy/sign-ins",
+    opt=TAKES_PASSWORD,
     tags=["Signing in"],
     summary="Sign a program in by password",
     responses=write_refusals(401, 403),

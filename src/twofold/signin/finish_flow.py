@@ -10,7 +10,7 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
 from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_token
+from twofold.kit.tokens import digest
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.known_client import KnownClient
@@ -70,12 +70,12 @@ def enter(
     """Go through the one door that makes sessions; None when the user changed meanwhile and must begin again."""
     version = person.security_version if security_version is None else security_version
     started = sessions.start(
-        connection, house.settings, person, security_version=version, methods=methods, channel=given.channel,
+        house, connection, person, security_version=version, methods=methods, channel=given.channel,
         visitor=visitor, at=at,
     )  # fmt: skip
     if started is None:
         return None
-    client = given.client or new_token("client")
+    client = given.client or house.vault.new_token("client")
     if known_client is None or known_client.token_hash != digest(client) or not known_client.is_current(at):
         lockouts.remember_client(connection, person, client, at, second_factor=methods != ("pwd",))
     audit.record(

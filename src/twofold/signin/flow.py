@@ -15,7 +15,7 @@ from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
 from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused, SessionOver
 from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id, new_token
+from twofold.kit.tokens import digest, new_id
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.known_client import KnownClient
@@ -64,7 +64,7 @@ def submit_password(
             )
         if step is Step.VERIFY_EMAIL and not house.outbox.configured:
             return NoMail()
-        token = new_token("signin")
+        token = house.vault.new_token("signin")
         attempt = begin(
             connection, person, token, step, given.channel, known_client=_known_by_factor(proved),
             return_to=given.return_to, at=at,
@@ -173,7 +173,7 @@ def step_down(house: House, session: Session, *, visitor: Visitor, at: datetime)
     person = session.person
     if not house.outbox.configured:
         return NoMail()
-    token = new_token("signin")
+    token = house.vault.new_token("signin")
     with house.db.write() as connection:
         closed = lockouts.mailbox_closed(connection, person, at)
         if closed is not None:

@@ -11,6 +11,7 @@ from twofold.kit import clock
 from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
 from twofold.kit.web.render import page, see_other
 from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, visitor_of
+from twofold.kit.web.strangers import TAKES_PASSWORD
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow
@@ -58,7 +59,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     return sign_in_page(request, return_to=local_path(request.query_params.get("return_to", "")), notice=notice)
 
 
-@post("/sign-in")
+@post("/sign-in", opt=TAKES_PASSWORD)
 @takes_password
 def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take address and password."""

@@ -4,7 +4,6 @@ from litestar.datastructures import Cookie
 
 from twofold.directory.email_address import masked
 from twofold.kit import clock
-from twofold.kit.tokens import new_token
 from twofold.kit.web.forms import Form, parse_form
 from twofold.kit.web.render import page, see_other
 from twofold.kit.web.requests import (
@@ -16,6 +15,7 @@ from twofold.kit.web.requests import (
     forget_cookie,
     house_of,
     local_path,
+    note_held,
     set_cookie,
 )
 from twofold.kit.words import gettext as _
@@ -38,7 +38,10 @@ def form_of(request: AnyRequest, body: bytes) -> Form:
 
 def attempt_of(request: AnyRequest, step: Step) -> Attempt:
     """Return the attempt of the browser's cookie if this step is due; turn away to the one that is, or to the start."""
-    attempt = flow.look(house_of(request), cookie(request, "attempt"), clock.now())
+    token = cookie(request, "attempt")
+    attempt = flow.look(house_of(request), token, clock.now())
+    if token is not None:
+        note_held(request, token, holds=attempt is not None)
     if attempt is None:
         raise Turned(start_over(request, Expired()))
     if attempt.step is not step:
@@ -71,10 +74,11 @@ def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:
     The token makes it known once a sign-in is complete; until then wrong codes are counted by it. A thief who drops it
     is counted all the same.
     """
-    settings = house_of(request).settings
+    house = house_of(request)
+    browser = cookie(request, "browser") or house.vault.new_token("client")
     cookies = [
-        set_cookie(settings, "attempt", sign_in),
-        set_cookie(settings, "browser", cookie(request, "browser") or new_token("client"), max_age=BROWSER_LIFE),
+        set_cookie(house.settings, "attempt", sign_in),
+        set_cookie(house.settings, "browser", browser, max_age=BROWSER_LIFE),
     ]
     return see_other(path, cookies)
 

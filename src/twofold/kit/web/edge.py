@@ -12,6 +12,7 @@ from twofold.kit.tokens import random_bytes
 from twofold.kit.web.addresses import OwnHost, is_canonical
 from twofold.kit.web.gate import Gate
 from twofold.kit.web.leaving import is_leaving
+from twofold.kit.web.strangers import LIMITED_ROUTE
 from twofold.settings import Settings
 
 log = structlog.get_logger("twofold.requests")
@@ -113,6 +114,8 @@ class Edge:
         # Only the route is named: a path may hold the token of a link.
         route = str(cast("dict[str, Any]", scope).get("path_template") or "unknown")
         self._observe(route, status, taken)
+        if route == LIMITED_ROUTE:
+            return  # a flood must not become a flood of lines: it is counted instead
         log.info("request", method=method, route=route, status=status, seconds=round(taken, 4), id=request_id)
 
     def _refusal(self, scope: Scope, method: str) -> Refusal | None:

@@ -1,8 +1,10 @@
 """Where handlers run: plain functions in small pools of threads, so that one kind of work cannot hold up another.
 
-Handlers that hash a password go to the password lane; everything else to the quick one. A storm of passwords then
-leaves session checks and second factors answering. A lane that has too many waiting refuses at once (503) rather than
-letting everybody wait. Small pools are the fast ones: more threads fight for the interpreter lock.
+Handlers that hash a password go to the password lane; everything else to the quick one if whoever asks bears a token
+of ours, and to the strangers' one if not (kit.web.strangers tells which). A storm of passwords, or of strangers, then
+leaves session checks and second factors answering. In the password lane those whom we know come first. Whether this
+node is ready is asked in a lane of its own. A lane that has too many waiting refuses at once (503) rather than letting
+everybody wait. Small pools are the fast ones: more threads fight for the interpreter lock.
 
 On SQLite second factors have a lane of their own, which takes all that wait at once and commits them together
 (docs/decisions/0027-committed-together.md).
@@ -13,13 +15,13 @@ import contextlib
 import contextvars
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from twofold.kit.db import ComesToWrite, Undone, only_reading
+from twofold.kit.db import ComesToWrite, Undone, only_reading, serve_strangers
 from twofold.kit.patience import hurry
 from twofold.kit.threads import give_way
 
@@ -27,6 +29,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+MOST_WAITING = 512
+MOST_STRANGERS_WAITING, MOST_PASSWORDS_WAITING = 192, 192  # some seconds of work, which browsers still wait for
+STRANGER = "twofold_stranger"  # in the scope of a request: whoever sent it bears no token of ours
+KNOWN_CLIENT = "twofold_known_client"  # the same: a stranger whose browser or program has signed somebody in before
 MOST_TOGETHER = 16  # in one commit: nobody else writes meanwhile
 LINGERS = 0.0005  # seconds, for those who are about to come
 
@@ -48,46 +54,60 @@ class Lane:
         most_waiting: int,
         *,
         gives_way: bool = False,
+        for_strangers: bool = False,
         together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start the threads.
 
-        Where the lane `gives_way`, the system runs other threads first when cores are short. What waits is done
+        Where the lane `gives_way`, the system runs other threads first when cores are short; where it is
+        `for_strangers`, its threads keep to a share of the database. What waits is done
         `together` (Database.together), and nobody gets an answer before all of it is committed; like PostgreSQL with
         its `commit_delay`, the lane waits LINGERS seconds for more, where there is company.
         """
-        self._gives_way = gives_way
+        self._gives_way, self._for_strangers = gives_way, for_strangers
         self._together, self._most_together = (nullcontext, 1) if together is None else (together, MOST_TOGETHER)
         self._had_company = False
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        # Who comes first has a queue and a bound of their own, which others cannot fill up. There is a ticket for each
+        # job in either queue, and one that says no more for each thread that is to end.
+        self._first: SimpleQueue[_Job] = SimpleQueue()
+        self._queue: SimpleQueue[_Job] = SimpleQueue()
+        self._tickets: SimpleQueue[bool] = SimpleQueue()
         self._most = threads + most_waiting
-        self.inside = 0
+        self.inside = self._inside_first = 0
         self._threads = [Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
-    async def run(self, work: Callable[[], R]) -> R:
-        """Run a plain function in the lane.
+    def is_full(self, *, first: bool = False) -> bool:
+        """Tell whether whoever comes now is refused."""
+        return (self._inside_first if first else self.inside - self._inside_first) >= self._most
+
+    async def run(self, work: Callable[[], R], *, first: bool = False) -> R:
+        """Run a plain function in the lane; what comes `first` is begun before all else that waits.
 
         Raises:
             Overloaded: the queue is full.
 
         """
-        if self.inside >= self._most:
+        if self.is_full(first=first):
             raise Overloaded
         self.inside += 1
+        self._inside_first += first
         try:
             loop = asyncio.get_running_loop()
             result: asyncio.Future[R] = loop.create_future()
-            self._queue.put(_Job(functools.partial(contextvars.copy_context().run, work), loop, result))
+            job = _Job(functools.partial(contextvars.copy_context().run, work), loop, result)
+            (self._first if first else self._queue).put(job)
+            self._tickets.put(True)
             return await result
         finally:
             self.inside -= 1
+            self._inside_first -= first
 
     def close(self) -> None:
         """Let what runs and waits finish, and stop the threads."""
         for _ in self._threads:
-            self._queue.put(None)
+            self._tickets.put(False)
         for thread in self._threads:
             thread.join()
 
@@ -95,9 +115,18 @@ class Lane:
         hurry()
         if self._gives_way:
             give_way()
-        while (job := self._queue.get()) is not None:
+        if self._for_strangers:
+            serve_strangers()
+        while self._tickets.get():
+            job = self._next()
             jobs = [job] if self._most_together == 1 else [job, *self._company()]
             job.loop.call_soon_threadsafe(_settle, self._do_together(jobs))
+
+    def _next(self) -> "_Job":
+        """Take the job of a ticket."""
+        with contextlib.suppress(Empty):
+            return self._first.get_nowait()
+        return self._queue.get()
 
     def _do_together(self, jobs: "list[_Job]") -> "list[_Done]":
         try:
@@ -114,7 +143,7 @@ class Lane:
         Who comes alone is not kept waiting. Otherwise those who just got their answers would come again while the rest
         commits, and two halves would commit in turns for ever.
         """
-        if (self._had_company or self.inside > 1) and self._queue.qsize() < self._most_together - 1:
+        if (self._had_company or self.inside > 1) and self._tickets.qsize() < self._most_together - 1:
             time.sleep(LINGERS)
         jobs = self._waiting()
         self._had_company = bool(jobs)
@@ -124,11 +153,10 @@ class Lane:
         jobs: list[_Job] = []
         with contextlib.suppress(Empty):
             while len(jobs) < self._most_together - 1:
-                job = self._queue.get_nowait()
-                if job is None:
-                    self._queue.put(None)  # the end: for the next look
+                if not self._tickets.get_nowait():
+                    self._tickets.put(False)  # the end: for the next look
                     break
-                jobs.append(job)
+                jobs.append(self._next())
         return jobs
 
 
@@ -183,12 +211,17 @@ class Lanes:
         *,
         quick_threads: int,
         password_threads: int,
+        stranger_threads: int = 1,
         together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start them; second factors are in the quick lane, unless there is a way to do several `together`."""
-        self.quick = Lane("quick", quick_threads, 512)
-        self.second_factor = self.quick if together is None else Lane("second-factor", 1, 512, together=together)
-        self.password = Lane("password", password_threads, 192, gives_way=True)
+        self.quick = Lane("quick", quick_threads, MOST_WAITING)
+        self.second_factor = (
+            self.quick if together is None else Lane("second-factor", 1, MOST_WAITING, together=together)
+        )
+        self.password = Lane("password", password_threads, MOST_PASSWORDS_WAITING, gives_way=True, for_strangers=True)
+        self.strangers = Lane("strangers", stranger_threads, MOST_STRANGERS_WAITING, for_strangers=True)
+        self.health = Lane("health", 1, MOST_WAITING)
 
     @property
     def inside(self) -> dict[str, int]:
@@ -201,17 +234,19 @@ class Lanes:
             lane.close()
 
     def _each(self) -> "list[tuple[str, Lane]]":
-        lanes = [("quick", self.quick), ("password", self.password)]
+        lanes = [
+            ("quick", self.quick), ("password", self.password), ("strangers", self.strangers), ("health", self.health),
+        ]  # fmt: skip
         return lanes if self.second_factor is self.quick else [*lanes, ("second_factor", self.second_factor)]
 
 
 def quick(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler in the quick lane."""
+    """Run a handler in the quick lane; for a stranger, in theirs."""
     return _in_lane(handler, "quick")
 
 
 def proves_second_factor(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler that proves a second factor, where several of them may commit together.
+    """Run a handler that proves a second factor, where several of them may commit together; a stranger's in theirs.
 
     What it has written may be undone after it has returned: it tells nobody of it but by its answer, which waits.
     """
@@ -219,22 +254,42 @@ def proves_second_factor(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
 
 
 def takes_password(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler that hashes a password in the password lane."""
-    return _in_lane(handler, "password")
+    """Run a handler that hashes a password in the password lane, where a stranger comes after everybody else."""
+
+    @functools.wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        request: Any = kwargs["request"]
+        first = bool(request.scope.get(KNOWN_CLIENT)) or not _is_stranger(kwargs)
+        lane: Lane = request.app.state.lanes.password
+        return await lane.run(functools.partial(handler, *args, **kwargs), first=first)
+
+    return run
+
+
+def asks_for_health(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """Run a handler that says how this node is in a lane of its own, which nobody's work holds up."""
+
+    @functools.wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        request: Any = kwargs["request"]
+        lane: Lane = request.app.state.lanes.health
+        return await lane.run(functools.partial(handler, *args, **kwargs))
+
+    return run
 
 
 def at_a_glance(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     """Run a handler that reads a row by its key where it stands, on the event loop: the hop to a thread costs more.
 
-    That is so on SQLite, where reading waits for nobody. On PostgreSQL, and when it comes to write, the quick lane runs
-    it, from its beginning.
+    That is so on SQLite, where reading waits for nobody. On PostgreSQL, when it comes to write, and for a stranger, the
+    lane runs it, from its beginning.
     """
     in_lane = quick(handler)
 
     @functools.wraps(handler)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         request: Any = kwargs["request"]
-        if not request.app.state.house.db.on_sqlite:
+        if not request.app.state.house.db.on_sqlite or _is_stranger(kwargs):
             return await in_lane(*args, **kwargs)
         mark = only_reading.set(True)
         try:
@@ -252,7 +307,16 @@ def _in_lane(handler: Callable[P, R], lane: str) -> Callable[P, Awaitable[R]]:
     @functools.wraps(handler)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:
         request: Any = kwargs["request"]
-        chosen: Lane = getattr(request.app.state.lanes, lane)
+        chosen: Lane = getattr(request.app.state.lanes, "strangers" if _is_stranger(kwargs) else lane)
         return await chosen.run(functools.partial(handler, *args, **kwargs))
 
     return run
+
+
+def _is_stranger(kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether whoever asks bears no token of ours; a program has that of its sign-in in the body."""
+    request: Any = kwargs["request"]
+    if not request.scope.get(STRANGER):
+        return False
+    sign_in = getattr(kwargs.get("data"), "sign_in", None)
+    return not (isinstance(sign_in, str) and request.app.state.house.vault.issued(sign_in))

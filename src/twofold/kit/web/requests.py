@@ -15,6 +15,7 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600
+HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
@@ -68,6 +69,16 @@ def bearer(request: AnyRequest) -> str | None:
     """Return the bearer token of an API call, if it carries one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" and TOKEN.fullmatch(token) else None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text looks like a token of ours."""
+    return TOKEN.fullmatch(text) is not None
+
+
+def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:
+    """Note what came of a token, for those who serve bearers of tokens before strangers (kit.web.strangers)."""
+    cast("dict[str, Any]", request.scope)[HELD] = token, holds
 
 
 def client_token(request: AnyRequest) -> str | None:

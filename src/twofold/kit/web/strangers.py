@@ -1,0 +1,199 @@
+"""Who asks without a token of ours, and how much of that there may be: told before anything of a request is read.
+
+A stranger's request is charged to its network (kit.web.limits). What is too much is refused here, with an answer that
+lies ready: no statement, no handler, no line of the log each, and the body is never looked at. Where the lane that a
+request would go to is full, it is told so here as well.
+
+A token bears our mark (kit.vault), so a made-up cookie or bearer makes nobody less of a stranger. One that has ended
+is found out when it is used, and remembered.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil
+from typing import Any, NamedTuple, cast
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from twofold.kit.network import network_of
+from twofold.kit.tokens import digest
+from twofold.kit.vault import Vault
+from twofold.kit.web.lanes import KNOWN_CLIENT, STRANGER, Lanes
+from twofold.kit.web.limits import Counts, Kind, Limits, address_of, is_limited
+from twofold.kit.web.requests import HELD, Cookies, cookies_of, is_token
+from twofold.settings import Settings
+
+# What a route says of itself, in `opt`: the kind of what a stranger's request costs. Every other one is of OTHER.
+LIMITED = "limited"
+TAKES_PASSWORD = {LIMITED: Kind.PASSWORD}
+SENDS_MAIL = {LIMITED: Kind.MAIL}
+
+MOST_REMEMBERED = 20_000  # tokens that are not what their mark says
+
+API = "/api/v1/"
+# Cheap, and asked by those who must be answered: browsers with a page before them, and whoever watches this node.
+NEVER_LIMITED = ("/static/", "/healthz", "/readyz")
+LIMITED_ROUTE = "limited"  # how the metrics name what was answered here
+
+
+class Answers(NamedTuple):
+    """The refusals that lie ready, as pages or as problems of the API."""
+
+    too_many: Mapping[Kind, bytes]
+    busy: bytes
+    busy_for: int  # seconds
+
+
+class Strangers:
+    """ASGI middleware before the application, within the edge."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        routes: Mapping[tuple[str, str], Kind],
+        answers: Mapping[bool, Answers],
+        *,
+        vault: Callable[[], Vault],
+        lanes: Callable[[], Lanes | None],
+    ) -> None:
+        """Wrap an application; `routes` names those that are limited by method and path, `answers` goes by is_api."""
+        self._app = app
+        self._settings = settings
+        self._kind_of = _Routes(routes)
+        self._answers = answers
+        self._vault, self._lanes = vault, lanes
+        self._limits = Limits(settings.limit_passwords)
+        self._cookies = cookies_of(settings)
+        self._belied = _Belied()
+        self.counts = Counts()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with what is known of whoever sent it, or refuse it."""
+        path = str(scope["path"]) if scope["type"] == ScopeType.HTTP else ""
+        if not path or path.startswith(NEVER_LIMITED):
+            await self._app(scope, receive, send)
+            return
+        noted, vault = cast("dict[str, Any]", scope), self._vault()
+        asker = self._asker(noted, vault)
+        noted[STRANGER], noted[KNOWN_CLIENT] = asker.is_stranger, asker.client is not None
+        kind, answers = self._kind_of(str(noted["method"]), path), self._answers[path.startswith(API)]
+        wait = self._charge(noted, asker, kind)
+        if wait:
+            await _refuse(noted, send, 429, answers.too_many[kind], ceil(wait))
+        elif self._is_full(asker, kind):
+            await _refuse(noted, send, 503, answers.busy, answers.busy_for)
+        else:
+            await self._app(scope, receive, send)
+            if HELD in noted:
+                token, held = noted[HELD]
+                self._belied.note(token, bears_mark=vault.issued(token), holds=held)
+
+    def _asker(self, scope: dict[str, Any], vault: Vault) -> "_Asker":
+        tokens: list[str] = []
+        clients: list[str] = []
+        for name, token in _tokens(scope["headers"], self._cookies):
+            (clients if name == "browser" else tokens).append(token)
+        is_stranger = not any(self._belied.holds(token, bears_mark=vault.issued(token)) for token in tokens)
+        return _Asker(is_stranger, next((client for client in clients if vault.issued(client)), None))
+
+    def _charge(self, scope: dict[str, Any], asker: "_Asker", kind: Kind) -> float:
+        """Charge a request to whoever pays for it; return the seconds to wait where that is too much."""
+        if kind is Kind.OTHER and not asker.is_stranger:
+            return 0.0
+        address = address_of(scope, self._settings.trusted_proxies)
+        if not is_limited(address, self._settings.unlimited_networks):
+            return 0.0
+        network = network_of(address)
+        if kind is Kind.PASSWORD and asker.client is not None:
+            wait = self._limits.charge_known_client(digest(asker.client).hex())
+        else:
+            wait = self._limits.charge(kind, network)
+        if wait:
+            self.counts.add(network, kind)
+        return wait
+
+    def _is_full(self, asker: "_Asker", kind: Kind) -> bool:
+        lanes = self._lanes()
+        if lanes is None:
+            return False
+        if kind is Kind.PASSWORD:
+            return lanes.password.is_full(first=asker.client is not None or not asker.is_stranger)
+        return asker.is_stranger and lanes.strangers.is_full()
+
+
+class _Asker(NamedTuple):
+    """Who sent a request, as far as tokens tell: a stranger or not, and the token of a client that we know."""
+
+    is_stranger: bool
+    client: str | None
+
+
+class _Belied:
+    """Tokens that are not what their mark says: ended ones, and unmarked ones that hold (operator keys, for one)."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes, bool] = OrderedDict()
+
+    def holds(self, token: str, *, bears_mark: bool) -> bool:
+        """Tell whether a token held when it was used last; before that its mark speaks for it."""
+        return self._held.get(digest(token), bears_mark)
+
+    def note(self, token: str, *, bears_mark: bool, holds: bool) -> None:
+        key = digest(token)
+        self._held.pop(key, None)
+        if holds != bears_mark:
+            self._held[key] = holds
+            if len(self._held) > MOST_REMEMBERED:
+                self._held.popitem(last=False)
+
+
+class _Routes:
+    """The kind of a request by its method and path."""
+
+    def __init__(self, limited: Mapping[tuple[str, str], Kind]) -> None:
+        self._plain = {route: kind for route, kind in limited.items() if "{" not in route[1]}
+        self._templates = [
+            (method, re.compile(re.sub(r"\{[^/]*\}", "[^/]+", path)), kind)
+            for (method, path), kind in limited.items()
+            if "{" in path
+        ]
+
+    def __call__(self, method: str, path: str) -> Kind:
+        path = "/" + "/".join(part for part in path.split("/") if part)  # as the router reads it
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain
+        found = (kind for of, pattern, kind in self._templates if of == method and pattern.fullmatch(path))
+        return next(found, Kind.OTHER)
+
+
+def _tokens(headers: list[tuple[bytes, bytes]], cookies: Cookies) -> Iterator[tuple[str, str]]:
+    """Yield what looks like a token of ours, with the name of what it is: session, attempt or browser."""
+    names = {name: meaning for meaning, name in cookies._asdict().items()}
+    for header, value in headers:
+        if header == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                name, _, token = pair.strip().partition("=")
+                if name in names and is_token(token):
+                    yield names[name], token
+        elif header == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer" and is_token(token):
+                yield "session", token
+        elif header == b"twofold-client" and is_token(token := value.decode("latin-1")):
+            yield "browser", token
+
+
+async def _refuse(scope: dict[str, Any], send: Send, status: int, body: bytes, seconds: int) -> None:
+    scope["path_template"] = LIMITED_ROUTE
+    kind = b"application/problem+json" if body.startswith(b"{") else b"text/html; charset=utf-8"
+    headers = [
+        (b"content-type", kind),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", str(max(1, seconds)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

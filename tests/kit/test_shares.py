@@ -1,0 +1,117 @@
+"""Threads that serve strangers have a share of the database, and the rest is left for everybody else."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from twofold.kit.db import Database, serve_strangers
+
+BRIEFLY = timedelta(milliseconds=300)
+
+
+@contextmanager
+def many_at(db: Database, threads: int, use: Callable[[Database, threading.Event], None]) -> Iterator[list[str]]:
+    """Let threads that serve strangers use a database until the block ends; yield what became of those that gave up."""
+    done, given_up = threading.Event(), list[str]()
+    inside = threading.Semaphore(0)
+
+    def run() -> None:
+        serve_strangers()
+        try:
+            use(db, done)
+        except sa.exc.TimeoutError as error:
+            given_up.append(str(error))
+        finally:
+            inside.release()
+
+    started = [threading.Thread(target=run) for _ in range(threads)]
+    for thread in started:
+        thread.start()
+    try:
+        yield given_up
+    finally:
+        done.set()
+        for thread in started:
+            thread.join()
+
+
+def read(db: Database, done: threading.Event) -> None:
+    with db.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        done.wait(10)
+
+
+def test_strangers_leave_half_of_the_connections(postgresql_url: str) -> None:
+    db = Database(postgresql_url, pool_size=4, patience=BRIEFLY)
+    try:
+        with many_at(db, 8, read) as given_up:
+            while len(given_up) < 6:
+                threading.Event().wait(0.01)
+            assert db.connections_in_use == 2
+            for _ in range(3):
+                with db.read() as one, db.read() as other:
+                    assert one.execute(sa.text("SELECT 1")).scalar() == other.execute(sa.text("SELECT 1")).scalar()
+        assert set(given_up) == {"strangers have as much of the database as they may"}
+    finally:
+        db.close()
+
+
+def test_whoever_asks_how_the_database_is_has_a_connection_while_all_are_lent(postgresql_url: str) -> None:
+    db = Database(postgresql_url, pool_size=2, patience=BRIEFLY)
+    try:
+        with db.read(), db.read():
+            with pytest.raises(sa.exc.TimeoutError), db.read():
+                pass
+            with db.read_aside() as connection:
+                assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+    finally:
+        db.close()
+
+
+def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> None:
+    db = Database(sqlite_url, patience=BRIEFLY)
+    assert db._queue is not None
+    in_line, most, mutex, turn = 0, 0, threading.Lock(), db._queue.turn
+
+    @contextmanager
+    def counted() -> Iterator[None]:
+        nonlocal in_line, most
+        with mutex:
+            in_line += 1
+            most = max(most, in_line)
+        try:
+            with turn():
+                yield
+        finally:
+            with mutex:
+                in_line -= 1
+
+    def write(db: Database, _done: threading.Event) -> None:
+        for _ in range(20):
+            with db.write(lasting=False) as connection:
+                connection.execute(sa.text("SELECT 1"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db._queue, "turn", counted)
+        with many_at(db, 8, write) as given_up, db.write(lasting=False) as connection:
+            connection.execute(sa.text("SELECT 1"))
+    assert most <= 2, "one of them, and whoever is none of them"
+    assert given_up == []
+    db.close()
+
+
+def test_who_reads_while_writing_for_a_stranger_needs_no_second_share(database_url: str) -> None:
+    db = Database(database_url, pool_size=2, patience=BRIEFLY)
+
+    def nested(db: Database, _done: threading.Event) -> None:
+        with db.write(), db.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    with many_at(db, 1, nested) as given_up:
+        pass
+    assert given_up == []
+    db.close()
