@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
+from twofold.abuse import unknown_flow as unknown
 from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
@@ -96,6 +97,7 @@ def _mail_server(settings: Settings) -> Transport | None:
 
 def _seal(house: House, at: datetime) -> None:
     seal_flow.seal_everything(house.db, at)
+    unknown.discard(house.db)
 
 
 def _clean_up(house: House, at: datetime) -> None:

@@ -36,6 +36,7 @@ KEPT: Mapping[str, str] = {
     "audit_events": "append-only; the restore is an event of its own",
     "audit_signing_keys": "the same key goes on signing",
     "blocked_networks": "as the backup has it: the command says to look through the list",
+    "discarded_events": "nobody's, and gone within seconds",
     "encryption_keys": "a key that is missing from the ring is named at the start",
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",

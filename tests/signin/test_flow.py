@@ -15,6 +15,7 @@ from twofold.factors.outcomes import SpentBackupCode, WrongCode
 from twofold.kit.tokens import digest, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
+from twofold.schema import metadata
 from twofold.sessions.tables import sessions
 from twofold.signin import flow, records, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
@@ -74,16 +75,16 @@ def test_with_a_factor_the_password_leads_to_the_code_and_makes_no_session(peopl
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(people: People, email: str) -> None:
     people.person()
     assert begin_as(people, email, WRONG) == WrongPassword()
-    (event,) = people.events("sign_in_refused")
-    assert (event.actor_kind, event.result) == ("nobody", "refused")
-    assert (event.subject_id is not None) is (email == ADA)
+    events = people.events("sign_in_refused")
+    assert [(event.actor_kind, event.result) for event in events] == [("nobody", "refused")] * (email == ADA)
 
 
 def test_an_address_that_nobody_has_is_not_written_down(people: People) -> None:
     begin_as(people, "secret-address@acme.example", WRONG)
-    (event,) = people.events()
-    assert (event.account_id, event.subject_id) == (None, None)
-    assert "secret-address" not in str(event)
+    assert people.events() == []
+    with people.house.db.read() as connection:
+        for table in metadata.sorted_tables:
+            assert "secret-address" not in str(connection.execute(sa.select(table)).all()), table.name
 
 
 def test_waiting_is_answered_alike_too(people: People) -> None:

@@ -1,5 +1,6 @@
 """Who is refused, from where, how often: by the hour, so that a flood costs a row an hour and not a row each."""
 
+import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -8,14 +9,39 @@ import sqlalchemy as sa
 from twofold.abuse import records
 from twofold.kit import metrics
 from twofold.kit.db import Database
-from twofold.kit.network import network_of
+from twofold.kit.network import UNKNOWN, network_of
 
 KEPT = timedelta(days=30)
+MOST_NETWORKS_AN_HOUR = 2_000  # that have rows of their own, of each process
+
+
+class _Networks:
+    """The networks that have rows in the newest hour, of this process: the rest shares one, under `unknown`.
+
+    Whoever owns a large IPv6 prefix has millions of networks, and would have as many rows.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._hour: datetime | None = None
+        self._networks = set[str]()
+
+    def row_of(self, hour: datetime, network: str) -> str:
+        with self._mutex:
+            if hour != self._hour:
+                self._hour, self._networks = hour, set()
+            if len(self._networks) < MOST_NETWORKS_AN_HOUR:
+                self._networks.add(network)
+            return network if network in self._networks else UNKNOWN
+
+
+_networks = _Networks()
 
 
 def count_refusal(connection: sa.Connection, kind: str, address: str, at: datetime, *, times: int = 1) -> None:
     """Count a refusal of a kind for the network of an address, in the caller's transaction."""
-    records.count(connection, hour_of(at), network_of(address), kind, times)
+    hour = hour_of(at)
+    records.count(connection, hour, _networks.row_of(hour, network_of(address)), kind, times)
     metrics.refusals.labels(kind).inc(times)
 
 
@@ -26,7 +52,7 @@ def count_limited(db: Database, limited: Iterable[tuple[str, str, int]], at: dat
     """
     with db.write(lasting=False) as connection:
         for network, kind, times in sorted(limited):
-            records.count(connection, hour_of(at), network, f"limited_{kind}", times)
+            records.count(connection, hour_of(at), _networks.row_of(hour_of(at), network), f"limited_{kind}", times)
             metrics.refusals.labels(f"limited_{kind}").inc(times)
 
 

@@ -30,7 +30,7 @@ _count = Statement(
 )
 _counts_since = (
     sa.select(refusal_counts.c.network, refusal_counts.c.kind, sa.func.sum(refusal_counts.c.refused))
-    .where(refusal_counts.c.hour >= sa.bindparam("since", type_=UtcTime))
+    .where(refusal_counts.c.hour >= sa.bindparam("since", type_=UtcTime), refusal_counts.c.refused > 0)
     .group_by(refusal_counts.c.network, refusal_counts.c.kind)
 )
 

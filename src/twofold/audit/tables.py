@@ -64,6 +64,9 @@ audit_events = sa.Table(
     ),
 )
 
+# What is written when it happens; number, position and hash come by themselves.
+WRITTEN = tuple(column.name for column in audit_events.c if column.name not in {"number", "position", "hash"})
+
 # The condition of the index by actor, for the queries that are to use it.
 ACTED_ON_ANOTHER = sa.text(_acted_on_another)
 

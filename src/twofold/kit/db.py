@@ -7,7 +7,7 @@ commits at the end of the block, also when the block returns a refusal, and roll
 import contextlib
 import fcntl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -436,3 +436,10 @@ def upsert(table: sa.Table, keys: list[str], columns: list[str]) -> dict[str, po
         new = {column: statement.excluded[column] for column in columns}
         built[name] = statement.on_conflict_do_update(index_elements=keys, set_=new)
     return built
+
+
+def insert_where(table: sa.Table, columns: Sequence[str], condition: str) -> sa.Insert:
+    """Build `INSERT … SELECT values WHERE condition`: a row, or the same statement to no effect."""
+    values = [sa.bindparam(name, type_=table.c[name].type) for name in columns]
+    given = sa.select(*values).where(sa.bindparam(condition, type_=sa.Boolean))
+    return table.insert().from_select(list(columns), given)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
@@ -51,9 +52,9 @@ def ask(house: House, email: str, *, visitor: Visitor, at: datetime) -> Asked | 
         found = directory.find_person_by_email(connection, email)
         person = found if found is not None and found.active else None
         ask_link(house, connection, person, Purpose.FORGOT, at)
-        audit.record(
-            connection, "password_link_asked", at=at, account_id=None if found is None else found.account_id,
-            actor=audit.NOBODY, subject_id=None if found is None else found.id, visitor=visitor,
+        unknown.record(
+            connection, "password_link_asked", None if found is None else (found.id, found.account_id), at=at,
+            visitor=visitor, counted_as="unknown_address_letter",
         )  # fmt: skip
     return Asked()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
@@ -271,7 +272,10 @@ def _prove_password(
     )  # fmt: skip
     if isinstance(proved, lockouts.WrongPassword):
         with house.db.write() as connection:
-            _refused(connection, directory.whose(connection, given.email), "password_wrong", visitor, at)
+            unknown.record(
+                connection, "sign_in_refused", directory.whose(connection, given.email), at=at, visitor=visitor,
+                counted_as="unknown_address_sign_in", result="refused", details={"why": "password_wrong"},
+            )  # fmt: skip
         return proved
     if isinstance(proved, lockouts.Proved) and proved.person.sso:
         return lockouts.WrongPassword()  # an address outside the organisation's domains has no local sign-in either
@@ -295,11 +299,9 @@ def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:
     return digest(client or f"attempt:{attempt.id}")
 
 
-def _refused(
-    connection: sa.Connection, whose: tuple[UUID, UUID] | None, why: str, visitor: Visitor, at: datetime
-) -> None:
-    """Write a refused sign-in down; an address that nobody has goes, unnamed, to the installation's own log."""
-    user_id, account_id = whose or (None, None)
+def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, visitor: Visitor, at: datetime) -> None:
+    """Write the refused sign-in of somebody who knows the password down."""
+    user_id, account_id = whose
     audit.record(
         connection, "sign_in_refused", at=at, account_id=account_id, actor=audit.NOBODY, subject_id=user_id,
         result="refused", visitor=visitor, details={"why": why},

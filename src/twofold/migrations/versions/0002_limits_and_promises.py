@@ -20,6 +20,7 @@ depends_on = None
 def upgrade() -> None:
     _count_refusals()
     _block_networks()
+    _discard_events()
     append_only.guard()
     _know_browsers()
     _note_first_sign_ins()
@@ -32,6 +33,7 @@ def downgrade() -> None:
     migrate.drop_column("users", "first_signed_in_at")
     _forget_browsers()
     append_only.release()
+    op.drop_table("discarded_events", if_exists=True)
     op.drop_table("blocked_networks", if_exists=True)
     op.drop_table("refusal_counts", if_exists=True)
 
@@ -135,3 +137,33 @@ def _find_users_by_domain() -> None:
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     domain = "split_part(email_key, '@', 2)" if on_postgresql else "substr(email_key, instr(email_key, '@') + 1)"
     migrate.create_index("ix_users_domain", "users", [sa.text(domain)])
+
+
+def _discard_events() -> None:
+    op.create_table(
+        "discarded_events",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("browser", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_discarded_events")),
+        sa.UniqueConstraint("id", name=op.f("uq_discarded_events_id")),
+        if_not_exists=True,
+    )
+    for name, columns in (
+        ("account_id_at_number", ["account_id", "at", "number"]),
+        ("subject_id_at_number", ["subject_id", "at", "number"]),
+        ("account_id_kind_at_number", ["account_id", "kind", "at", "number"]),
+        ("number", ["number"]),
+    ):
+        op.create_index(f"ix_discarded_events_{name}", "discarded_events", columns, if_not_exists=True)

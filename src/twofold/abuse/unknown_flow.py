@@ -1,0 +1,51 @@
+"""What is refused at an address that nobody has: counted by the hour, and not kept in the log for ever.
+
+Whoever types addresses must not learn which of them somebody has. So both are told of by the same statements: a row of
+the hour that grows by one, or by nothing; an event of the log, or none; a row that is discarded soon, or none.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.abuse import unknown_records
+from twofold.abuse.flow import count_refusal
+from twofold.audit import flow as audit
+from twofold.kit.db import Database
+from twofold.kit.tokens import new_id
+from twofold.kit.visitor import Visitor
+
+
+def record(
+    connection: sa.Connection,
+    kind: str,
+    whose: tuple[UUID, UUID] | None,
+    *,
+    counted_as: str,
+    at: datetime,
+    visitor: Visitor,
+    result: str = "done",
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Write down what happened to a user of an account; where nobody has the address, count it for its network."""
+    known = whose is not None
+    user_id, account_id = whose or (new_id(), new_id())
+    values = audit.values_of(
+        kind, at=at, account_id=account_id, actor=audit.NOBODY, subject_id=user_id, result=result, visitor=visitor,
+        details=details,
+    )  # fmt: skip
+    audit.record_where(connection, values, known=known)
+    unknown_records.discard_later(connection, values, unknown=not known)
+    # Last, because the row of the hour is held until the commit, and others wait for it, whosever they are.
+    count_refusal(connection, counted_as, visitor.address, at, times=0 if known else 1)
+
+
+def discard(db: Database) -> None:
+    """Discard what was written down for nobody; the worker calls this when it seals the log."""
+    with db.read() as connection:
+        newest = unknown_records.newest(connection)
+    if newest is not None:
+        with db.write() as connection:
+            unknown_records.discard_until(connection, newest)

@@ -1,0 +1,28 @@
+"""The statements of what is written down for nobody."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from twofold.abuse.tables import discarded_events
+from twofold.audit.tables import WRITTEN
+from twofold.kit.db import insert_where
+from twofold.kit.statement import Statement
+
+_append_where = Statement(insert_where(discarded_events, WRITTEN, "unknown"))
+_newest = sa.select(discarded_events.c.number).order_by(discarded_events.c.number.desc()).limit(1)
+
+
+def discard_later(connection: sa.Connection, values: dict[str, Any], *, unknown: bool) -> None:
+    """Write an event down that is to be discarded, or execute the same statement to no effect."""
+    _append_where.later(connection, **values, unknown=unknown)
+
+
+def newest(connection: sa.Connection) -> int | None:
+    """Return the number of the newest event that is to be discarded."""
+    return connection.execute(_newest).scalar()
+
+
+def discard_until(connection: sa.Connection, number: int) -> None:
+    """Delete the events up to a number."""
+    connection.execute(discarded_events.delete().where(discarded_events.c.number <= number))

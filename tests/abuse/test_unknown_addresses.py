@@ -1,0 +1,122 @@
+"""What happens at addresses that nobody has is counted by the hour; the log does not grow by it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.clock import NOON, later
+from tests.harness.people import ADA, PASSWORD, STRANGER, VISITOR, People
+from twofold import jobs
+from twofold.abuse import flow as abuse
+from twofold.abuse import unknown_flow as unknown
+from twofold.abuse.report_flow import report
+from twofold.abuse.tables import discarded_events, refusal_counts
+from twofold.audit.tables import audit_events
+from twofold.kit.network import UNKNOWN
+from twofold.recovery import password_flow
+from twofold.signin import flow as signin
+from twofold.signin.finish_flow import Credentials
+
+NOBODY = "nobody@acme.example"
+
+
+def sign_in(people: People, email: str, channel: str = "page") -> None:
+    submit = signin.submit_legacy if channel == "legacy" else signin.submit_password
+    submit(people.house, Credentials(email, "not it at all", None, channel), visitor=STRANGER, at=NOON)
+
+
+def ask_for_letter(people: People, email: str) -> None:
+    password_flow.ask(people.house, email, visitor=STRANGER, at=NOON)
+
+
+def counted(people: People) -> dict[str, int]:
+    with people.house.db.read() as connection:
+        rows = connection.execute(sa.select(refusal_counts.c.kind, refusal_counts.c.refused)).all()
+    return {kind: refused for kind, refused in rows if refused}
+
+
+@pytest.mark.parametrize("channel", ["page", "api", "legacy"])
+def test_refused_sign_ins_as_nobody_are_a_number_of_the_hour(people: People, channel: str) -> None:
+    """Stops: eight gigabytes a day that nobody can ever delete, written by one client."""
+    for n in range(20):
+        sign_in(people, f"nobody{n}@acme.example", channel)
+    assert people.count(audit_events) == 0
+    assert counted(people) == {"unknown_address_sign_in": 20}
+
+
+def test_letters_asked_for_nobody_are_a_number_of_the_hour(people: People) -> None:
+    for n in range(20):
+        ask_for_letter(people, f"nobody{n}@acme.example")
+    assert people.count(audit_events) == 0
+    assert counted(people) == {"unknown_address_letter": 20}
+
+
+def test_what_happens_to_somebody_stands_in_the_log_and_is_not_counted(people: People) -> None:
+    ada = people.person()
+    sign_in(people, ADA)
+    ask_for_letter(people, ADA)
+    refused, asked = people.events("sign_in_refused", "password_link_asked")
+    assert {refused.subject_id, asked.subject_id} == {ada.id}
+    assert (refused.result, refused.details, refused.address) == (
+        "refused", '{"why":"password_wrong"}', STRANGER.address,
+    )  # fmt: skip
+    assert counted(people) == {}
+    assert report(people.house.db, later(minutes=1), timedelta(hours=1)).kinds == {
+        "password_link_asked": 1, "sign_in_refused": 1,
+    }  # fmt: skip
+
+
+def test_a_row_for_nobody_is_in_as_many_indexes_as_one_of_the_log() -> None:
+    """Stops: a stopwatch that tells which of the two was written."""
+    at_once = [
+        index for index in audit_events.indexes if "position" not in index.columns and "actor_id" not in index.columns
+    ]
+    assert len(discarded_events.indexes) == len(at_once)
+    assert {column.name for column in audit_events.c} - {column.name for column in discarded_events.c} == {
+        "position", "hash",
+    }  # fmt: skip
+
+
+def test_it_is_discarded_when_the_log_is_sealed(people: People) -> None:
+    for n in range(3):
+        sign_in(people, f"nobody{n}@acme.example")
+    assert people.count(discarded_events) == 3
+    (seal,) = [job for job in jobs.jobs_of(people.house, None) if job.name == "seal"]
+    seal.run(people.house, NOON)
+    assert people.count(discarded_events) == 0
+
+
+def test_who_exists_does_not_show_in_the_row_that_others_wait_for(people: People) -> None:
+    """Stops: holding the row of the hour with one's own requests, and watching who waits for it."""
+    held = []
+    for whose in (None, (people.person().id, people.acme)):
+        with people.house.db.write() as connection:
+            unknown.record(connection, "sign_in_refused", whose, counted_as="kind", at=NOON, visitor=VISITOR)
+        with people.house.db.read() as connection:
+            held.append(connection.execute(sa.select(refusal_counts.c.network, refusal_counts.c.kind)).all())
+    assert held[0] == held[1] == [("192.0.2.0/24", "kind")]
+
+
+def test_an_hour_has_no_more_rows_than_networks_that_are_counted_apart(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops: an IPv6 prefix of millions of networks, each with a row of its own."""
+    monkeypatch.setattr(abuse, "MOST_NETWORKS_AN_HOUR", 5)
+    kind = uuid4().hex
+    with people.house.db.write() as connection:
+        for n in range(20):
+            abuse.count_refusal(connection, kind, f"2001:db8:0:{n:x}00::1", later(hours=7))
+        abuse.count_refusal(connection, kind, "192.0.2.7", later(hours=8))
+    with people.house.db.read() as connection:
+        rows = connection.execute(sa.select(refusal_counts.c.network, refusal_counts.c.refused)).all()
+    assert len(rows) == 7
+    assert (UNKNOWN, 15) in {tuple(row) for row in rows}
+
+
+def test_the_right_password_of_somebody_is_no_refusal(people: People) -> None:
+    people.person()
+    signin.submit_password(people.house, Credentials(ADA, PASSWORD, None, "page"), visitor=VISITOR, at=NOON)
+    assert counted(people) == {}
+    assert people.count(discarded_events) == 0
