@@ -27,7 +27,7 @@ PACKAGE := .venv/.package
 PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
 
-.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-peers format messages upgrade clean
+.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-floods bench-peers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -73,6 +73,10 @@ bench-scale: $(TEST) $(PACKAGE) ## The same with 1 million people and 10 million
 bench-enumeration: $(TEST) $(PACKAGE) ## Can a stopwatch tell who exists, is locked, frozen, gone? (ARGS=--quick)
 	@tools/system-packages
 	@exec $(BIN)/python -m bench enumeration $(ARGS)
+
+bench-floods: $(TEST) $(PACKAGE) ## Floods of strangers: how do people who are signed in fare? (ARGS=--quick)
+	@tools/system-packages
+	@exec $(BIN)/python -m bench floods $(ARGS)
 
 bench-peers: $(TEST) $(PACKAGE) $(PEER_PYTHON)/.installed $(PEER_NODE)/.installed ## The same work given to django-allauth and better-auth, side by side
 	@exec $(BIN)/python -m bench peers $(ARGS)

@@ -5,6 +5,7 @@ python -m bench --quick    the same in a minute and a half; prints the results a
 python -m bench storm      four times as many passwords as can be hashed: do other requests get through?
 python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
 python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
+python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
 python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
@@ -17,8 +18,9 @@ from typing import TypeVar
 
 import msgspec
 
-from bench import enumeration, plan, report, scale, storm
+from bench import enumeration, floods, plan, report, scale, storm
 from bench.enumeration import Watched
+from bench.floods import Flooded
 from bench.peers import run as peers
 from bench.peers import table
 from bench.peers.run import PeerResults
@@ -35,7 +37,7 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    what = ("main", "storm", "scale", "enumeration", "peers", "report")
+    what = ("main", "storm", "scale", "enumeration", "floods", "peers", "report")
     parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
@@ -55,6 +57,8 @@ def main() -> None:
         case "enumeration":
             n, n_real = (100, 30) if arguments.quick else (2_000, 300)
             keep("enumeration", enumeration.run(n, n_real), kept=not arguments.quick)
+        case "floods":
+            keep("floods", floods.run(short=arguments.quick), kept=not arguments.quick)
         case "peers":
             beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
             print(table.block(beside))
@@ -96,6 +100,8 @@ def write_report() -> None:
         blocks["scale"] = report.growth_table(grown)
     if watched := kept_results("enumeration", list[Watched]):
         blocks["enumeration"] = report.enumeration_table(watched)
+    if flooded := kept_results("floods", list[Flooded]):
+        blocks["floods"] = report.floods_table(flooded)
     if beside := kept_results("peers", PeerResults):
         table.write_plot(beside, RESULTS)
         blocks["peers"] = table.block(beside)

@@ -94,13 +94,14 @@ def post(path: str, body: object, **headers: str) -> bytes:
     return _head("POST", path, about) + content
 
 
-def form(path: str, fields: dict[str, str]) -> bytes:
+def form(path: str, fields: dict[str, str], **headers: str) -> bytes:
     """Build a POST request as a page of our own sends it."""
     content = urlencode(fields).encode()
     about = {
         "content_type": "application/x-www-form-urlencoded",
         "content_length": str(len(content)),
         "sec_fetch_site": "same-origin",
+        **headers,
     }
     return _head("POST", path, about) + content
 

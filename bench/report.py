@@ -8,6 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.enumeration import Watched
+from bench.floods import SIGN_INS, Flooded
 from bench.floor import LIBSODIUM
 from bench.measure import Cell
 from bench.plan import Counted, Results
@@ -189,6 +190,23 @@ def storm_table(storms: Sequence[Storm]) -> str:
                 f"{passwords.p50:.0f} / {passwords.p99:.0f}", str(passwords.operations), str(passwords.refused),
             ))  # fmt: skip
     head = ("database", "operation", "calm: p50 / p99 ms", "storm: p50 / p99 ms", "done", "refused (503)")
+    return _table(head, rows)
+
+
+def floods_table(flooded: Sequence[Flooded]) -> str:
+    """Show how people fared in each flood."""
+    rows = [
+        (
+            STORES[seen.store], seen.flood, f"{seen.p50:.0f} / **{seen.p99:.0f}**", str(seen.failed),
+            f"{max(seen.letters):.1f}", f"{seen.ready} of {seen.ready + seen.not_ready}",
+            f"{seen.signed_in} of {SIGN_INS}", str(seen.audit_rows),
+        )
+        for seen in flooded
+    ]  # fmt: skip
+    head = (
+        "database", "flood", "signed in: p50 / p99 ms", "failed", "slowest letter, s", "/readyz true",
+        "owner in", "audit rows",
+    )  # fmt: skip
     return _table(head, rows)
 
 

@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 
 from bench.client import Connection
+from bench.crowd import KEYS
 from bench.load import Job, Seen
 from tests.harness import processes
 from tests.harness.postgres import Cluster
@@ -22,7 +23,6 @@ from twofold.kit.hashing import Hasher
 from twofold.kit.vault import Vault
 from twofold.settings import load
 
-KEYS = "bench:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="  # 32 bytes that encrypt nothing of value
 COUNTED = (sys.executable, "-m", "bench.counting")
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench import crowd
-from bench.subject import KEYS, Store
+from bench.crowd import KEYS
+from bench.subject import Store
 from twofold.audit import seal_flow
 from twofold.kit import clock
 from twofold.kit.house import House

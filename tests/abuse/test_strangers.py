@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ from tests.harness.pages import Page
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.abuse.tables import refusal_counts
 from twofold.kit import tokens
+from twofold.kit.web import strangers
+from twofold.kit.web.lanes import Lane, Lanes
 from twofold.kit.web.limits import BUDGETS, Kind
 from twofold.sessions.tables import sessions
 
@@ -310,3 +313,63 @@ class threads_at:  # noqa: N801 - reads as a word
 
     def _note(self, *_arguments: object) -> None:
         self._names.add(threading.current_thread().name)
+
+
+# --- refusals that are held back
+
+
+def test_refusals_of_networks_are_held_back(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops: connections that ask again as soon as they are refused, and keep the server busy with refusing."""
+    held = hold(monkeypatch)
+    use_up(networks, Kind.OTHER)
+    for _ in range(3):
+        assert networks.send("GET", "/sign-in").status_code == 429
+    assert len(held) == 3
+    assert all(2 <= seconds < 4 for seconds in held)
+    networks.address = "127.0.0.1"
+    assert networks.send("GET", "/sign-in").status_code == 200
+    assert len(held) == 3
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_no_more_are_held_back_than_there_is_room_for(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = hold(monkeypatch)
+    monkeypatch.setattr(strangers, "MOST_HELD_BACK", 0)
+    use_up(networks, Kind.OTHER)
+    assert networks.send("GET", "/sign-in").status_code == 429
+    assert held == []
+
+
+def test_a_full_lane_refuses_strangers_before_their_request_is_read_and_nobody_else(
+    networks: Networks, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch)
+    token = people.token(people.person())
+    client = signed_in_before(networks)
+    edge: Any = networks.app
+    lanes: Lanes = edge._app._lanes()
+    monkeypatch.setattr(Lane, "is_full", lambda lane, *, first=False: not first and lane is not lanes.quick)
+    for method, path, headers, body, status in (
+        ("GET", "/sign-in", {}, {}, 503),
+        ("POST", "/sign-in", {}, {"data": {"email": ADA, "password": PASSWORD}}, 503),
+        ("POST", "/api/v1/sign-ins", {}, {"json": {"email": ADA, "password": PASSWORD}}, 503),
+        ("POST", "/api/v1/sign-ins", {"Twofold-Client": client}, {"json": {"email": ADA, "password": PASSWORD}}, 201),
+        ("GET", "/profile", {"Cookie": f"{SESSION}={token}"}, {}, 200),
+    ):
+        answer = networks.send(method, path, headers=headers, **body)
+        assert answer.status_code == status, (path, headers)
+        if status == 503:
+            assert answer.headers["Retry-After"] == "2"
+            assert "Try again in a moment" in answer.text or answer.json()["code"] == "unavailable"
+
+
+def hold(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Hold refusals back for no time; return for how long it would have been."""
+    held = list[float]()
+
+    async def pause(seconds: float) -> None:
+        held.append(seconds)
+
+    monkeypatch.setattr(strangers, "HELD_BACK", 2.0)
+    monkeypatch.setattr(strangers, "asyncio", SimpleNamespace(sleep=pause))
+    return held

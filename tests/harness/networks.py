@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from twofold.kit.house import House
+from twofold.kit.web import strangers
 
 OFFICE, NEXT_DOOR, ELSEWHERE = "192.0.2.7", "192.0.2.250", "198.51.100.66"
 
@@ -49,6 +50,7 @@ def networks_of(house: House, **chosen: Any) -> Iterator[Networks]:
     object.__setattr__(house, "settings", msgspec.structs.replace(house.settings, **chosen))
     networks = Networks(build_app(house))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strangers, "HELD_BACK", 0.0)
         patch.setattr(throttled.utils, "now_mono_f", lambda: networks.seconds)
         with TestClient(networks, base_url=house.settings.base_url) as client:
             client.follow_redirects = False

@@ -39,8 +39,10 @@ http {{
 class Nginx:
     """A running nginx; `url` is where it takes https, with a certificate (`certificate`) that vouches for itself."""
 
-    def __init__(self, folder: Path, nodes: Sequence[int], *, port: int | None = None) -> None:
-        """Prepare it before two nodes, named by their ports on loopback."""
+    def __init__(
+        self, folder: Path, nodes: Sequence[int], *, port: int | None = None, to_strangers: bool = False
+    ) -> None:
+        """Prepare it before two nodes, named by their ports on loopback; it may take whoever comes for a stranger."""
         folder.mkdir(parents=True)
         self.port, self.plain_port = port or free_port(), free_port()
         self.url = f"https://{HOST}:{self.port}"
@@ -59,6 +61,8 @@ class Nginx:
             "https://login.example.com$request_uri": f"{self.url}$request_uri",
         }
         example = EXAMPLE.read_text()
+        if to_strangers:
+            places |= {"127.0.0.0/8  1;": "", "::1/128      1;": ""}
         for theirs, ours in places.items():
             assert theirs in example, f"{EXAMPLE} says nothing of {theirs}"
             example = example.replace(theirs, ours)

@@ -9,7 +9,16 @@ import throttled.utils
 
 from twofold.kit.network import UNKNOWN
 from twofold.kit.web import limits
-from twofold.kit.web.limits import BUDGETS, MOST_COUNTED, MOST_NETWORKS, Counts, Kind, Limits, address_of, is_limited
+from twofold.kit.web.limits import (
+    BUDGETS,
+    MOST_COUNTED,
+    MOST_NETWORKS,
+    Counts,
+    Kind,
+    Limits,
+    address_of,
+    is_limited_address,
+)
 
 OFFICE = "192.0.2.0/24"
 PROXY = [ip_network("10.0.0.1/32")]
@@ -108,14 +117,14 @@ def test_counts_of_refusals_are_few_however_many_networks_there_are() -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "", "testclient", "unix:"])
 def test_what_speaks_from_this_machine_is_not_limited(address: str) -> None:
-    assert not is_limited(address, ())
+    assert not is_limited_address(address, ())
 
 
 def test_a_network_that_the_operator_names_is_not_limited_and_the_next_one_is() -> None:
     programs = [ip_network("10.1.2.0/24"), ip_network("2001:db8:7::/48")]
     for address, limited in (("10.1.2.9", False), ("::ffff:10.1.2.9", False), ("10.1.3.9", True),
                              ("2001:db8:7:1::5", False), ("2001:db8:8::5", True), ("fe80::1%eth0", True)):  # fmt: skip
-        assert is_limited(address, programs) is limited
+        assert is_limited_address(address, programs) is limited
 
 
 @pytest.mark.parametrize(

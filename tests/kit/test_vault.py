@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twofold.kit.tokens import new_token
 from twofold.kit.vault import Sealed, Vault, VaultError
 from twofold.settings import Key
 
@@ -64,3 +65,36 @@ def test_the_first_key_seals_and_every_key_opens() -> None:
 def test_there_is_no_vault_without_a_key() -> None:
     with pytest.raises(VaultError, match="empty"):
         Vault([])
+
+
+# --- tokens that bear our mark
+
+
+def test_a_token_that_was_issued_is_told_from_one_that_was_made_up() -> None:
+    token = vault.new_token("session")
+    assert token.startswith("tf_session_")
+    assert vault.issued(token)
+    for made_up in (
+        new_token("session"),
+        token[:-1],
+        token + "A",
+        token.replace("session", "client"),
+        "",
+        "é",
+        "\ud800",
+    ):
+        assert not vault.issued(made_up)
+    assert not any(vault.issued(token[:place] + "." + token[place + 1 :]) for place in range(len(token)))
+
+
+def test_a_token_is_known_as_long_as_the_key_of_its_mark_is_in_the_ring() -> None:
+    token = vault.new_token("client")
+    assert Vault([NEW, OLD]).issued(token)
+    assert not Vault([NEW]).issued(token)
+    assert vault.issued(Vault([OLD]).new_token("signin"))
+
+
+def test_two_marks_differ_and_leave_the_random_bits_of_a_token_alone() -> None:
+    tokens = {vault.new_token("session") for _ in range(100)}
+    assert len({token[-22:] for token in tokens}) == len({token[:-22] for token in tokens}) == 100
+    assert all(len(token) == len(new_token("session")) + 22 for token in tokens)

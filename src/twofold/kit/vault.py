@@ -70,7 +70,11 @@ class Vault:
     def new_token(self, kind: str) -> str:
         """Return a fresh secret such as `tf_session_…` that ends in our mark."""
         token = new_token(kind)
-        return token + _mark(self._marking_keys[0], token)
+        return token + self.mark(token)
+
+    def mark(self, token: str) -> str:
+        """Return our mark of a token."""
+        return _mark(self._marking_keys[0], token)
 
     def issued(self, token: str) -> bool:
         """Tell whether a token bears our mark: a stranger cannot make one up, and no look into the database is needed.

@@ -96,7 +96,7 @@ def address_of(scope: Mapping[str, Any], trusted: Sequence[Network]) -> str:
     return client_address(peer, ", ".join(lines), trusted)
 
 
-def is_limited(address: str, unlimited: Sequence[Network]) -> bool:
+def is_limited_address(address: str, unlimited: Sequence[Network]) -> bool:
     """Tell whether the network of an address is limited.
 
     What speaks from this machine is not: a proxy that was not named as trusted would speak for everybody, and programs

@@ -8,6 +8,7 @@ A token bears our mark (kit.vault), so a made-up cookie or bearer makes nobody l
 is found out when it is used, and remembered.
 """
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from twofold.kit.network import network_of
 from twofold.kit.tokens import digest
 from twofold.kit.vault import Vault
 from twofold.kit.web.lanes import KNOWN_CLIENT, STRANGER, Lanes
-from twofold.kit.web.limits import Counts, Kind, Limits, address_of, is_limited
+from twofold.kit.web.limits import Counts, Kind, Limits, address_of, is_limited_address
 from twofold.kit.web.requests import HELD, Cookies, cookies_of, is_token
 from twofold.settings import Settings
 
@@ -29,6 +30,11 @@ from twofold.settings import Settings
 LIMITED = "limited"
 TAKES_PASSWORD = {LIMITED: Kind.PASSWORD}
 SENDS_MAIL = {LIMITED: Kind.MAIL}
+
+# A refusal is held back for two to four seconds, each for another time: whoever asks again as soon as they are answered
+# asks that much less, and not all of them at the same moment. A person reads no faster. Beyond so many that are held,
+# which takes some megabytes, the rest is answered at once.
+HELD_BACK, MOST_HELD_BACK = 2.0, 2_000  # seconds, requests
 
 MOST_REMEMBERED = 20_000  # tokens that are not what their mark says
 
@@ -68,6 +74,7 @@ class Strangers:
         self._limits = Limits(settings.limit_passwords)
         self._cookies = cookies_of(settings)
         self._belied = _Belied()
+        self._held_back = 0
         self.counts = Counts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,17 +86,17 @@ class Strangers:
         noted, vault = cast("dict[str, Any]", scope), self._vault()
         asker = self._asker(noted, vault)
         noted[STRANGER], noted[KNOWN_CLIENT] = asker.is_stranger, asker.client is not None
-        kind, answers = self._kind_of(str(noted["method"]), path), self._answers[path.startswith(API)]
-        wait = self._charge(noted, asker, kind)
-        if wait:
-            await _refuse(noted, send, 429, answers.too_many[kind], ceil(wait))
-        elif self._is_full(asker, kind):
-            await _refuse(noted, send, 503, answers.busy, answers.busy_for)
-        else:
-            await self._app(scope, receive, send)
-            if HELD in noted:
-                token, held = noted[HELD]
-                self._belied.note(token, bears_mark=vault.issued(token), holds=held)
+        kind = self._kind_of(str(noted["method"]), path)
+        refusal = None
+        if asker.is_stranger or kind is not Kind.OTHER:
+            refusal = self._refusal(noted, asker, kind, self._answers[path.startswith(API)])
+        if refusal is not None:
+            await self._refuse(noted, send, refusal)
+            return
+        await self._app(scope, receive, send)
+        if HELD in noted:
+            token, held = noted[HELD]
+            self._belied.note(token, bears_mark=vault.issued(token), holds=held)
 
     def _asker(self, scope: dict[str, Any], vault: Vault) -> "_Asker":
         tokens: list[str] = []
@@ -99,14 +106,18 @@ class Strangers:
         is_stranger = not any(self._belied.holds(token, bears_mark=vault.issued(token)) for token in tokens)
         return _Asker(is_stranger, next((client for client in clients if vault.issued(client)), None))
 
-    def _charge(self, scope: dict[str, Any], asker: "_Asker", kind: Kind) -> float:
-        """Charge a request to whoever pays for it; return the seconds to wait where that is too much."""
-        if kind is Kind.OTHER and not asker.is_stranger:
-            return 0.0
+    def _refusal(self, scope: dict[str, Any], asker: "_Asker", kind: Kind, answers: Answers) -> "_Refusal | None":
         address = address_of(scope, self._settings.trusted_proxies)
-        if not is_limited(address, self._settings.unlimited_networks):
-            return 0.0
-        network = network_of(address)
+        is_limited = is_limited_address(address, self._settings.unlimited_networks)
+        wait = self._charge(network_of(address), asker, kind) if is_limited else 0.0
+        if wait:
+            return _Refusal(429, answers.too_many[kind], ceil(wait), held_back=True)
+        if self._is_full(asker, kind):
+            return _Refusal(503, answers.busy, answers.busy_for, held_back=is_limited)
+        return None
+
+    def _charge(self, network: str, asker: "_Asker", kind: Kind) -> float:
+        """Charge a request to whoever pays for it; return the seconds to wait where that is too much."""
         if kind is Kind.PASSWORD and asker.client is not None:
             wait = self._limits.charge_known_client(digest(asker.client).hex())
         else:
@@ -114,6 +125,17 @@ class Strangers:
         if wait:
             self.counts.add(network, kind)
         return wait
+
+    async def _refuse(self, scope: dict[str, Any], send: Send, refusal: "_Refusal") -> None:
+        scope["path_template"] = LIMITED_ROUTE
+        if refusal.held_back and self._held_back < MOST_HELD_BACK:
+            self._held_back += 1
+            try:
+                await asyncio.sleep(HELD_BACK * (1 + self._held_back % 100 / 100))
+            finally:
+                self._held_back -= 1
+        await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers})
+        await send({"type": "http.response.body", "body": refusal.body, "more_body": False})
 
     def _is_full(self, asker: "_Asker", kind: Kind) -> bool:
         lanes = self._lanes()
@@ -129,6 +151,24 @@ class _Asker(NamedTuple):
 
     is_stranger: bool
     client: str | None
+
+
+class _Refusal(NamedTuple):
+    """An answer that lies ready, and after how many seconds it is worth to ask again."""
+
+    status: int
+    body: bytes
+    seconds: int
+    held_back: bool
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        kind = b"application/problem+json" if self.body.startswith(b"{") else b"text/html; charset=utf-8"
+        return [
+            (b"content-type", kind),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"retry-after", str(max(1, self.seconds)).encode()),
+        ]
 
 
 class _Belied:
@@ -185,15 +225,3 @@ def _tokens(headers: list[tuple[bytes, bytes]], cookies: Cookies) -> Iterator[tu
                 yield "session", token
         elif header == b"twofold-client" and is_token(token := value.decode("latin-1")):
             yield "browser", token
-
-
-async def _refuse(scope: dict[str, Any], send: Send, status: int, body: bytes, seconds: int) -> None:
-    scope["path_template"] = LIMITED_ROUTE
-    kind = b"application/problem+json" if body.startswith(b"{") else b"text/html; charset=utf-8"
-    headers = [
-        (b"content-type", kind),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", str(max(1, seconds)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
