@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from twofold.kit.db import Database
 
+# What SQLite calls CONSTANT ROW is no table, but the values of `INSERT … SELECT`.
 READ_THROUGH = re.compile(r"Seq Scan on (?P<postgresql>\w+)|^SCAN (?!CONSTANT ROW)(?P<sqlite>\w+)\b(?! USING)")
 
 
