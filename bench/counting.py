@@ -18,7 +18,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from bench.counts import COUNTS, Counts
-from twofold.app import build_app, build_house
+from twofold.app import build_app
+from twofold.assembly import build_house
 from twofold.settings import load
 
 IN_TRANSACTION = "bench_in_transaction"

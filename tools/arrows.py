@@ -33,6 +33,8 @@ ROOMS = (
     ("migrations",),
     ("health", "help_pages", "limiting", "metrics_endpoint", "worker"),
     ("jobs",),
+    ("assembly",),
+    ("background",),
     ("app",),
     ("copy_database", "restore", "server"),
     ("demo",),
@@ -43,7 +45,8 @@ ROOMS = (
 
 # Rooms without features of their own: they may import any file of the rooms below them.
 MEETING_PLACES = {
-    "schema", "migrations", "migrate", "health", "help_pages", "limiting", "metrics_endpoint", "worker", "jobs", "app",
+    "schema", "migrations", "migrate", "health", "help_pages", "limiting", "metrics_endpoint", "worker", "jobs",
+    "assembly", "background", "app",
     "copy_database", "restore", "server", "demo", "commands", "cli", "__main__",
 }  # fmt: skip
 

@@ -33,16 +33,15 @@ from twofold.admin import people_pages as admin_people_pages
 from twofold.admin import policy_api as admin_policy_api
 from twofold.admin import policy_pages as admin_policy_pages
 from twofold.admin import users_api as admin_users_api
+from twofold.assembly import build_house
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import keyring, logs, metrics, private_memory, tracing
+from twofold.kit import logs, metrics, private_memory, tracing
 from twofold.kit.house import House
-from twofold.kit.outbox import Outbox
 from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.kit.vault import Vault
 from twofold.kit.web import leaving
 from twofold.kit.web.edge import SAFE_METHODS, Edge, Refusal, Refusals
 from twofold.kit.web.forms import BadForm
@@ -60,7 +59,7 @@ from twofold.recovery import pages as recovery_pages
 from twofold.resets import api as resets_api
 from twofold.resets import case_pages as resets_case_pages
 from twofold.resets import pages as resets_pages
-from twofold.settings import Settings, load
+from twofold.settings import load
 from twofold.signin import api as signin_api
 from twofold.signin import pages as signin_pages
 from twofold.signin import set_up_pages
@@ -109,27 +108,6 @@ API = [
 log = structlog.get_logger()
 
 
-def build_house(settings: Settings, processes: int = 1) -> House:
-    """Open the database and put the tools together; the keys are checked against what rests in the database.
-
-    So many processes that serve share the cores of this machine.
-
-    Raises:
-        SettingsError: a key is missing or wrong.
-
-    """
-    tools = tracing.tools(settings)
-    db = tools.database(settings.database_url, pool_size=settings.pool_size, patience=settings.database_patience)
-    try:
-        vault = Vault(keyring.keys_of(settings))
-        keyring.check(db, vault)
-    except BaseException:
-        db.close()
-        raise
-    hasher = tools.hasher(settings.argon2_memory_kib, settings.argon2_passes, processes=processes)
-    return House(settings, db, vault, hasher, Outbox(configured=settings.smtp_url is not None or settings.demo))
-
-
 def build_app(
     house: House,
     *,
@@ -138,9 +116,10 @@ def build_app(
     transport: Transport | None = None,
     serves: bool = False,
 ) -> ASGIApp:
-    """Build the ASGI application of a house; letters go to `transport`, else to the mail server of the settings.
+    """Build the ASGI application of a house.
 
-    One that `serves` strangers does what every node has to, such as obeying the block list.
+    One that `serves` strangers does what every node has to, such as obeying the block list. With a `transport` the work
+    behind the pages is done here as well, and letters go there: for a demo. A server has a process of its own for it.
     """
     settings = house.settings
     gate = Gate(settings.trusted_proxies)
@@ -200,8 +179,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         stranger_threads=1 if house.settings.on_sqlite else max(1, house.settings.pool_size // 4),
         together=house.db.together if house.settings.on_sqlite else None,
     )
-    worker = jobs.worker_of(house, app.state.transport) if house.settings.worker else None
-    workers = [] if worker is None else [worker]
+    transport: Transport | None = app.state.transport
+    workers = [] if transport is None else [jobs.worker_of(house, transport)]
     if app.state.serves:
         workers.append(Worker(house, jobs.of_every_node(app.state.gate)))
     for each in workers:

@@ -17,6 +17,7 @@ from twofold.kit import nodes, outbox, tracing
 from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
 from twofold.kit.letters import Composer
+from twofold.kit.outbox import Turn
 from twofold.kit.smtp import SmtpTransport, Transport
 from twofold.kit.web.gate import Gate
 from twofold.lockouts import flow as lockouts
@@ -42,9 +43,15 @@ _COMPOSERS: Mapping[str, Composer] = {
 }
 COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COMPOSERS.items()}
 
-# Somebody waits for these before a page: they do not queue behind ten thousand reminders.
-URGENT = frozenset({"sign_in_code", "password_link", "browser_link", "reset_confirm"})
-LETTERS_AT_ONCE = 3
+# Somebody waits for these before a page: they do not queue behind ten thousand reminders. What anybody can ask for
+# comes after what somebody with a password waits for: a stranger may have a list of addresses.
+TURNS = {
+    "sign_in_code": Turn.WAITED_FOR,
+    "reset_confirm": Turn.WAITED_FOR,
+    "password_link": Turn.ASKED_FOR,
+    "browser_link": Turn.ASKED_FOR,
+}
+LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only what somebody waits for
 
 FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     sessions.forget_over,
@@ -73,9 +80,11 @@ def jobs_of(house: House, transport: Transport | None) -> list[Job]:
         Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
     ]
     if transport is not None:
-        delivery, second = Delivery(house, transport, COMPOSERS, URGENT), timedelta(seconds=1)
-        jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE + 1)]
+        delivery, second = Delivery(house, transport, COMPOSERS), timedelta(seconds=1)
+        jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE)]
+        jobs.append(Job("letters-oldest", second, delivery.run_oldest))
         jobs.append(Job("letters-urgent", second, delivery.run_urgent))
+        jobs.append(Job("letters-surplus", second, _drop_surplus, alone=True))
     return jobs
 
 
@@ -98,6 +107,17 @@ def _mail_server(settings: Settings) -> Transport | None:
 def _seal(house: House, at: datetime) -> None:
     seal_flow.seal_everything(house.db, at)
     unknown.discard(house.db)
+
+
+def _drop_surplus(house: House, _at: datetime) -> bool:
+    """Delete what waits for nobody beyond a bound, with the links that were asked for; more may be left."""
+    with house.db.read() as connection:
+        if not outbox.has_surplus(connection):
+            return False
+    with house.db.write() as connection:
+        nobodies = outbox.drop_surplus(connection)
+        recovery.forget_nobodies(connection, nobodies)
+    return bool(nobodies)
 
 
 def _clean_up(house: House, at: datetime) -> None:

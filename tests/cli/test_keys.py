@@ -12,7 +12,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.houses import KEYS, house_on
 from tests.harness.people import PASSWORD, People
-from twofold import app
+from twofold.assembly import build_house
 from twofold.audit import export_flow
 from twofold.commands import rotation
 from twofold.factors import enrolment_flow
@@ -38,7 +38,7 @@ def rotating(twofold: Program) -> Program:
 
 @contextmanager
 def house_with(twofold: Program, keys: str) -> Iterator[House]:
-    house = app.build_house(load(twofold.with_settings(keys=keys).settings))
+    house = build_house(load(twofold.with_settings(keys=keys).settings))
     try:
         yield house
     finally:

@@ -18,6 +18,7 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
 from tests.harness.clock import NOON
+from twofold.jobs import TURNS
 from twofold.kit import clock, keyring
 from twofold.kit.db import Database
 from twofold.kit.hashing import Hasher
@@ -51,7 +52,7 @@ def house_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator
         vault = Vault(settings.keys)
         keyring.check(db, vault)
         hasher = _hasher(settings.argon2_memory_kib, settings.argon2_passes)
-        yield House(settings, db, vault, hasher, Outbox(configured=mail))
+        yield House(settings, db, vault, hasher, Outbox(configured=mail, turns=TURNS))
     finally:
         db.close()
         _keep(db)

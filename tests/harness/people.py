@@ -21,7 +21,7 @@ from twofold.factors import enrolment_flow, totp
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened
 from twofold.kit.house import House
-from twofold.kit.outbox import Entry, outbox
+from twofold.kit.outbox import Entry, Turn, outbox
 from twofold.kit.visitor import Visitor
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 from twofold.sessions import flow as sessions
@@ -238,7 +238,7 @@ class People:
         with self.house.db.read() as connection:
             rows = connection.execute(sa.select(outbox).order_by(outbox.c.created_at)).all()
         return [
-            Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries))
+            Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries, Turn(row.turn)))
             for row in rows
             if kind in ("", row.kind) and to in ("", row.recipient)
         ]

@@ -144,11 +144,17 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The processes that serve requests."""
-        helpers = ("resource_tracker", "forkserver")
+        helpers = ("resource_tracker", "forkserver", "twofold.background")
         pids = [
             pid for pid in processes.children(self.pid) if not any(h in processes.command_line(pid) for h in helpers)
         ]
         return pids or [self.pid]
+
+    @property
+    def background(self) -> int | None:
+        """The process that does what no request waits for, if it runs."""
+        found = [pid for pid in processes.children(self.pid) if "twofold.background" in processes.command_line(pid)]
+        return found[0] if found else None
 
     def kill_worker(self) -> int:
         """Kill one worker in the middle of whatever it does; return its former id."""

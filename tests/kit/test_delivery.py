@@ -15,7 +15,7 @@ from tests.harness.smtp import SmtpServer
 from twofold.kit import outbox
 from twofold.kit.delivery import Delivery
 from twofold.kit.house import House
-from twofold.kit.outbox import LEASE, Entry
+from twofold.kit.outbox import LEASE, Entry, Outbox, Turn
 from twofold.kit.smtp import Outcome, SmtpTransport, Unreachable
 
 ADA, ACME = uuid4(), uuid4()
@@ -54,13 +54,16 @@ class Dies:
 
 @pytest.fixture
 def delivery(house: House, smtp: SmtpServer, hands: Hands) -> Delivery:
-    return Delivery(house, SmtpTransport(smtp.url, seconds=2), COMPOSERS, {"unlocked"})
+    return Delivery(house, SmtpTransport(smtp.url, seconds=2), COMPOSERS)
 
 
-def post(house: House, kind: str = "unlocked", **facts: Any) -> UUID:
+OUTBOX = Outbox(configured=True, turns={"unlocked": Turn.WAITED_FOR, "password_changed": Turn.ASKED_FOR})
+
+
+def post(house: House, kind: str = "unlocked", recipient: str = "ada@acme.example", **facts: Any) -> UUID:
     with house.db.write() as connection:
-        letter = house.outbox.post(
-            connection, kind, user_id=ADA, account_id=ACME, recipient="ada@acme.example", at=NOON, facts=facts,
+        letter = OUTBOX.post(
+            connection, kind, user_id=ADA, account_id=ACME, recipient=recipient, at=NOON, facts=facts,
         )  # fmt: skip
     assert letter is not None
     return letter

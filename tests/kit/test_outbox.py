@@ -7,17 +7,20 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
+from tests.harness.plans import plans_of
 from twofold.kit import outbox
 from twofold.kit.house import House
-from twofold.kit.outbox import GIVE_UP_AFTER, KEPT, LEASE, WAITS, Entry
+from twofold.kit.outbox import GIVE_UP_AFTER, KEPT, LEASE, MOST_FOR_NOBODY, WAITS, Due, Entry, Turn
 
 ADA, ACME = uuid4(), uuid4()
 
 
-def post(house: House, kind: str = "locked", not_before: datetime | None = None) -> UUID:
+def post(
+    house: House, kind: str = "locked", not_before: datetime | None = None, recipient: str = "ada@acme.example"
+) -> UUID:
     with house.db.write() as connection:
         letter = house.outbox.post(
-            connection, kind, user_id=ADA, account_id=ACME, recipient="ada@acme.example", at=NOON,
+            connection, kind, user_id=ADA, account_id=ACME, recipient=recipient, at=NOON,
             facts={"door": "sign_in"}, not_before=not_before,
         )  # fmt: skip
     assert letter is not None
@@ -86,13 +89,68 @@ def test_a_letter_that_another_worker_is_claiming_is_passed_over(postgresql_url:
         assert {first.id, second.id} == letters
 
 
-def test_letters_of_some_kinds_can_be_claimed_alone(house: House) -> None:
-    post(house, "policy_reminder")
-    urgent = post(house, "sign_in_code")
+TURNS = [("policy_reminder", "ada"), ("password_link", ""), ("password_link", "ada"), ("sign_in_code", "ada")]
+URGENT = Due(Turn.NOBODY)
+
+
+def test_letters_are_claimed_in_their_turns(house: House) -> None:
+    letters = [post(house, kind, recipient=recipient) for kind, recipient in TURNS]
+    claimed = [entry.id for _ in letters for entry in claim(house, most=1)]
+    assert claimed == letters[::-1]
+
+
+def test_no_letter_waits_for_ever_behind_those_whose_turn_comes_first(house: House) -> None:
+    letters = [
+        post(house, kind, recipient=recipient, not_before=later(seconds=n)) for n, (kind, recipient) in enumerate(TURNS)
+    ]
+    claimed = [entry.id for _ in letters for entry in claim(house, later(minutes=1), most=1, oldest_first=True)]
+    assert claimed == letters
+
+
+def test_what_somebody_waits_for_can_be_claimed_alone(house: House) -> None:
+    letters = [post(house, kind, recipient=recipient) for kind, recipient in TURNS]
+    assert [entry.id for entry in claim(house, which=URGENT)] == letters[:0:-1]
     with house.db.read() as connection:
-        assert outbox.is_due(connection, NOON, {"sign_in_code"})
-        assert not outbox.is_due(connection, NOON, {"reset_confirm"})
-    assert [entry.id for entry in claim(house, kinds={"sign_in_code", "reset_confirm"})] == [urgent]
+        assert outbox.is_due(connection, NOON)
+        assert not outbox.is_due(connection, NOON, URGENT)
+
+
+def test_letters_for_nobody_can_be_left_out(house: House) -> None:
+    nobody = post(house, "password_link", recipient="")
+    for which in (Due(Turn.NOBODY, nobody=False), Due(nobody=False)):
+        with house.db.read() as connection:
+            assert not outbox.is_due(connection, NOON, which)
+        assert claim(house, which=which) == []
+    (entry,) = claim(house, which=URGENT)
+    assert (entry.id, entry.turn, entry.for_nobody) == (nobody, Turn.NOBODY, True)
+
+
+def test_of_too_many_letters_for_nobody_the_oldest_are_dropped_and_of_others_none(house: House) -> None:
+    for_ada = post(house)
+    for second in range(MOST_FOR_NOBODY + 3):
+        post(house, "password_link", recipient="", not_before=later(seconds=second))
+    with house.db.write() as connection:
+        assert outbox.has_surplus(connection)
+        assert outbox.waiting(connection) == (1, NOON)
+        assert len(outbox.drop_surplus(connection)) == 3
+        assert not outbox.has_surplus(connection)
+        assert outbox.drop_surplus(connection) == []
+    left = claim(house, later(hours=1), most=100)
+    assert [entry.id for entry in left if not entry.for_nobody] == [for_ada]
+    assert next(entry.created_at for entry in left if entry.for_nobody) == later(seconds=3)
+
+
+def test_a_look_and_a_claim_read_no_letter_that_is_not_due(house: House) -> None:
+    with plans_of(house.db, where_possible=True) as plans:
+        post(house)
+        claim(house)
+        claim(house, oldest_first=True)
+        with house.db.write() as connection:
+            outbox.is_due(connection, NOON)
+            outbox.has_surplus(connection)
+            outbox.drop_surplus(connection)
+            outbox.waiting(connection)
+    assert [plan for plan in plans if plan.read_through] == []
 
 
 def test_a_letter_can_be_put_off(house: House) -> None:

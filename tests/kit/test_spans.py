@@ -253,7 +253,9 @@ def test_without_asking_nothing_of_opentelemetry_is_imported(sqlite_url: str, tm
     program = """
 import sys
 from twofold import app, cli, jobs
-house = app.build_house(app.load({"TWOFOLD_DATA_DIR": sys.argv[1], "TWOFOLD_DATABASE_URL": sys.argv[2]}))
+from twofold.assembly import build_house
+from twofold.settings import load
+house = build_house(load({"TWOFOLD_DATA_DIR": sys.argv[1], "TWOFOLD_DATABASE_URL": sys.argv[2]}))
 app.build_app(house)
 jobs.worker_of(house)
 ours = ("opentelemetry.sdk", "opentelemetry.trace", "opentelemetry.exporter", "twofold.kit.spans")

@@ -14,7 +14,7 @@ from twofold.directory.person import Person
 from twofold.factors import change_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Changed
-from twofold.jobs import COMPOSERS, URGENT
+from twofold.jobs import COMPOSERS, TURNS
 from twofold.kit.house import House
 from twofold.kit.outbox import Entry
 from twofold.lockouts import flow as lockouts
@@ -128,7 +128,7 @@ def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
     templates = {kind.name for kind in folder.iterdir() if kind.is_dir()}
     assert templates == set(COMPOSERS)
     assert posted_kinds() <= set(COMPOSERS)
-    assert set(COMPOSERS) >= URGENT
+    assert set(COMPOSERS) >= set(TURNS)
 
 
 def posted_kinds() -> set[str]:

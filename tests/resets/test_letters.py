@@ -5,7 +5,7 @@ from tests.harness.houses import BASE_URL
 from tests.harness.people import NEW_PASSWORD, PASSWORD
 from tests.harness.smtp import SmtpServer
 from tests.resets.desk import Delivered, Desk
-from twofold.jobs import COMPOSERS, URGENT
+from twofold.jobs import COMPOSERS
 from twofold.kit.delivery import Delivery
 from twofold.kit.smtp import SmtpTransport
 from twofold.resets import act_flow, flow
@@ -167,7 +167,7 @@ def test_who_is_no_administrator_any_more_when_the_letter_goes_out_gets_none(des
 
 
 def test_a_letter_goes_over_the_wire_and_a_rejected_one_shows_on_its_case(desk: Desk, smtp: SmtpServer) -> None:
-    delivery = Delivery(desk.house, SmtpTransport(smtp.url), COMPOSERS, URGENT)
+    delivery = Delivery(desk.house, SmtpTransport(smtp.url), COMPOSERS)
     case_id = desk.ask()
     assert delivery.run_urgent(desk.house, NOON)
     letter = smtp.wait_for(desk.ada.email)

@@ -93,3 +93,12 @@ def values_of(
         "request_id": visitor.request_id,
         "details": msgspec.json.encode(details or {}).decode(),
     }
+
+
+def rehearse(
+    connection: sa.Connection, kind: str, *, at: datetime, actor: Actor, subject_id: UUID, details: dict[str, Any]
+) -> None:
+    """Do the work of recording an event, where all of it is undone: it comes to stand in no log and no number."""
+    _append.later(
+        connection, **values_of(kind, at=at, account_id=None, actor=actor, subject_id=subject_id, details=details)
+    )

@@ -23,7 +23,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from twofold import app, redaction
+from twofold import redaction
+from twofold.assembly import build_house
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
@@ -112,7 +113,7 @@ def opened() -> Iterator[House]:
     demand_owner(chosen)
     schema_state.demand_current(chosen)
     quiet_logs()
-    house = app.build_house(chosen)
+    house = build_house(chosen)
     try:
         yield house
     finally:

@@ -6,17 +6,20 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 import structlog
 
-from twofold import app, jobs, migrate, server
+from twofold import background, migrate, server
+from twofold.assembly import build_house
 from twofold.commands import schema_state
-from twofold.commands.frame import Stop, as_json, demand_owner, opened, quiet_logs, settings, show
+from twofold.commands.companion import companion
+from twofold.commands.frame import Stop, as_json, demand_owner, quiet_logs, settings, show
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
-from twofold.kit import clock, logs, metrics, nodes, tracing
+from twofold.kit import clock, logs, metrics, nodes
 from twofold.kit.db import Database
 from twofold.kit.threads import share_one_arena
 from twofold.kit.tokens import random_bytes
@@ -44,7 +47,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
     demand_owner(chosen)
     with only_server(chosen):
         bring_schema(chosen)
-        app.build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+        build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
         _serve(chosen, host, port, workers)
 
 
@@ -56,7 +59,7 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     _warn(chosen, port, workers)
     log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
     try:
-        with _numbers_together(workers), _metrics(chosen, port), _seen(chosen):
+        with _numbers_together(workers), _metrics(chosen, port), _seen(chosen), _work_beside(chosen):
             server.serve(APPLICATION, host=host, port=port, workers=workers)
     except SystemExit as ended:
         if ended.code:
@@ -67,20 +70,18 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
 def worker() -> None:
     """Do the work behind the pages.
 
-    That is: letters, reminders, sealing the audit log, cleaning up. A server does it too, unless TWOFOLD_WORKER=off
-    says that it is left to workers; several share it.
+    That is: letters, reminders, sealing the audit log, cleaning up. A server has a process for it, unless
+    TWOFOLD_WORKER=off says that it is left to workers; several share it.
     """
     told = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: told.set())
-    with opened() as house:
-        logs.configure()
-        tools = tracing.tools(house.settings)
-        tools.begin()
-        log.info("twofold works", mail=house.outbox.configured)
-        with _metrics(house.settings), _seen(house.settings):
-            jobs.worker_of(house).run_until(told)
-        tools.end()
+    chosen = settings()
+    demand_owner(chosen)
+    schema_state.demand_current(chosen)
+    logs.configure()
+    with _metrics(chosen), _seen(chosen):
+        background.work(chosen, told)
 
 
 @click.command("migrate")
@@ -145,12 +146,21 @@ def bring_schema(chosen: Settings) -> None:
 
 @contextmanager
 def _numbers_together(workers: int) -> Iterator[None]:
-    """Give several worker processes one folder for their numbers, so that the metrics speak for all of them."""
-    if workers == 1:
+    """Give all processes one folder for their numbers, so that the metrics speak for all of them."""
+    with tempfile.TemporaryDirectory(prefix="twofold-metrics-") as folder:
+        os.environ[metrics.FOLDER] = folder  # read by the library in each other process when it starts
+        if workers == 1:  # this process serves: it counts in memory, and adds what the one beside it has counted
+            metrics.count_beside(Path(folder))
+        yield
+
+
+@contextmanager
+def _work_beside(chosen: Settings) -> Iterator[None]:
+    """Have the work behind the pages done beside this process; `twofold worker` does it, where that is chosen."""
+    if not chosen.worker:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="twofold-metrics-") as folder:
-        os.environ[metrics.FOLDER] = folder  # read by the library in each worker when it starts
+    with companion(os.environ):
         yield
 
 

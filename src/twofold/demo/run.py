@@ -8,6 +8,7 @@ from typing import NamedTuple
 from litestar.types import ASGIApp
 
 from twofold import app, migrate, server
+from twofold.assembly import build_house
 from twofold.demo import pages
 from twofold.demo.mailbox import Mailbox
 from twofold.demo.people import DemoPerson, seed
@@ -50,7 +51,7 @@ def prepare(folder: Path, port: int) -> Demo:
         demo=True,
     )
     migrate.upgrade(settings.database_url)
-    house = app.build_house(settings)
+    house = build_house(settings)
     people = seed(house, clock.now())
     application = app.build_app(house, demo=pages.handlers, demo_people=people, transport=Mailbox())
     return Demo(application, settings.base_url, people)

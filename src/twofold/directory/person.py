@@ -64,3 +64,33 @@ class Person(NamedTuple):
     def eligibility(self, editions: AbstractSet[str], at: datetime) -> Eligibility:
         """Return what this user is told about two-factor authentication at a moment."""
         return eligibility(self.standing, editions, at)
+
+
+def stand_in(user_id: UUID, account_id: UUID) -> Person:
+    """Return somebody who is nobody, under ids that nobody has: for work that is to be the same for them."""
+    return Person(
+        id=user_id,
+        account_id=account_id,
+        email="",
+        email_key="",
+        name="",
+        role="member",
+        licensed=True,
+        active=True,
+        frozen_at=None,
+        security_version=0,
+        password_hash=None,
+        password_set_at=None,
+        password_unproven=False,
+        second_factor_since=None,
+        factors_changed_at=None,
+        reset_confirmed_at=None,
+        exception_until=None,
+        account_name="",
+        edition="",
+        is_operator=False,
+        sso=False,
+        sso_url=None,
+        policy="optional",
+        required_from=None,
+    )

@@ -1,17 +1,20 @@
-"""Delivering letters: claimed and composed in one transaction, handed over outside of it, settled in another.
+"""Delivering letters: claimed and told in one transaction, written and handed over outside of it, settled in another.
 
 A crash in between repeats the letter once its claim is over, under the same Message-ID; whatever secret it carries is
 minted anew, and the one before it is dead.
 
 While the mail server is away no letter is claimed: nothing is minted that nobody gets, and once the server is back
 every letter is due, not only those whose own wait happens to be over.
+
+A letter for nobody takes the same way, but what its composer did is undone, and nothing is handed over (kit.nobody).
 """
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 import sqlalchemy as sa
 import structlog
@@ -19,80 +22,117 @@ import structlog
 from twofold.kit import clock, metrics, outbox
 from twofold.kit.house import House
 from twofold.kit.letters import Composer, Letters
-from twofold.kit.outbox import Entry
+from twofold.kit.nobody import Allowance
+from twofold.kit.outbox import Due, Entry, Turn
 from twofold.kit.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
 
 # Between two looks for a mail server that is away: longer and longer, but nobody waits for more than a minute.
 LOOKS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 
+NOBODYS_ADDRESS = "nobody@localhost"  # to compose with: nothing is sent there
+
+Told: TypeAlias = dict[str, Any]
+
 log = structlog.get_logger("twofold.mail")
 
 
-class Written(NamedTuple):
-    """A letter that is ready to go out."""
+class Claimed(NamedTuple):
+    """A letter in hand, and what it tells; None when it was dropped or waits for a repair."""
 
     entry: Entry
-    message: EmailMessage
+    told: Told | None
 
 
 class Delivery:
     """Delivers the letters of a house through a transport; `composers` say for each kind what it tells."""
 
-    def __init__(
-        self,
-        house: House,
-        transport: Transport,
-        composers: Mapping[str, Composer],
-        urgent: Collection[str] = (),
-    ) -> None:
+    def __init__(self, house: House, transport: Transport, composers: Mapping[str, Composer]) -> None:
         self._transport = transport
         self._composers = composers
-        self._urgent = urgent
         self._letters = Letters(house.settings)
         self._server = _MailServer(transport)
+        self._allowance = Allowance()
 
     def run(self, house: House, at: datetime) -> bool:
-        """Deliver the letter that has been due longest; tell whether there was one."""
-        return self._deliver_one(house, at, None)
+        """Deliver the letter whose turn it is; tell whether there was one."""
+        return self._deliver_one(house, at, Turn.OTHER)
 
     def run_urgent(self, house: House, at: datetime) -> bool:
-        """Deliver a letter that somebody waits for before a page, whatever queues before it."""
-        return self._deliver_one(house, at, self._urgent)
+        """Deliver a letter that somebody waits for before a page, and no other, so that a thread is left for those."""
+        return self._deliver_one(house, at, Turn.NOBODY)
 
-    def _deliver_one(self, house: House, at: datetime, kinds: Collection[str] | None) -> bool:
+    def run_oldest(self, house: House, at: datetime) -> bool:
+        """Deliver the letter that has been due longest: none waits for ever, whatever else is asked for."""
+        return self._deliver_one(house, at, Turn.OTHER, oldest_first=True)
+
+    def _deliver_one(self, house: House, at: datetime, last: Turn, *, oldest_first: bool = False) -> bool:
         if self._server.is_away(at):
             return False
-        with house.db.read() as connection:
-            if not outbox.is_due(connection, at, kinds):
+        with ExitStack() as place:
+            which = Due(last, place.enter_context(self._allowance.one(at)))
+            claimed = self._claim(house, at, which, oldest_first=oldest_first)
+            if claimed is None:
                 return False
-        with house.db.write() as connection:
-            entries = outbox.claim(connection, at, 1, kinds)
-            written = self._write(house, connection, entries[0], at) if entries else None
-        if written is not None:
-            outcome = self._transport.deliver(written.message)
-            if isinstance(outcome, Unreachable):
-                self._server.lost(clock.now(), outcome)
-            with house.db.write() as connection:
-                _settle(connection, written.entry, outcome, clock.now())
-        return bool(entries)
+            if not claimed.entry.for_nobody:
+                place.close()
+            message = self._write(house, claimed, at)
+            if message is not None:
+                self._hand_over(house, claimed.entry, message)
+        return True
 
-    def _write(self, house: House, connection: sa.Connection, entry: Entry, at: datetime) -> Written | None:
-        """Compose a letter; one that is out of date is dropped, one that cannot be composed waits for a repair."""
+    def _claim(self, house: House, at: datetime, which: Due, *, oldest_first: bool) -> Claimed | None:
+        with house.db.read() as connection:
+            if not outbox.is_due(connection, at, which):
+                return None
+        with house.db.write() as connection:
+            entries = outbox.claim(connection, at, 1, which, oldest_first=oldest_first)
+            claimed = self._tell(house, connection, entries[0], at) if entries else None
+        if claimed is not None and claimed.entry.turn in {Turn.ASKED_FOR, Turn.NOBODY}:
+            self._allowance.spend()
+        return claimed
+
+    def _tell(self, house: House, connection: sa.Connection, entry: Entry, at: datetime) -> Claimed:
+        """Ask what a letter tells; one that is out of date is dropped, one that cannot be told waits for a repair."""
         try:
-            with connection.begin_nested():
+            with connection.begin_nested() as composing:
                 told = self._composers[entry.kind](house, connection, entry, at)
-                if told is not None:
-                    return Written(entry, self._letters.write(entry, told, at))
+                if entry.for_nobody:
+                    composing.rollback()
         except (sa.exc.OperationalError, sa.exc.InterfaceError):
             raise  # the database is away; the letter is as it should be
         except Exception as error:  # one letter that breaks must not hold up the others
             log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
-            outbox.postpone(connection, entry, at, f"not composed: {type(error).__name__}")
-            metrics.letters.labels("postponed").inc()
+            _put_aside(connection, entry, at, error)
+            return Claimed(entry, None)
+        if told is None:
+            _drop(connection, entry, at)
+        return Claimed(entry, told)
+
+    def _write(self, house: House, claimed: Claimed, at: datetime) -> EmailMessage | None:
+        """Write a letter, while no transaction is open: on SQLite nobody else could write meanwhile."""
+        entry, told = claimed
+        if told is None:
             return None
-        outbox.settle(connection, entry.id, "dropped", at)
-        metrics.letters.labels("dropped").inc()
-        return None
+        try:
+            return self._letters.write(entry._replace(recipient=entry.recipient or NOBODYS_ADDRESS), told, at)
+        except Exception as error:  # the same
+            log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
+            with house.db.write() as connection:
+                _put_aside(connection, entry, at, error)
+            return None
+
+    def _hand_over(self, house: House, entry: Entry, message: EmailMessage) -> None:
+        if entry.for_nobody:
+            self._allowance.rest()
+            with house.db.write() as connection:
+                _drop(connection, entry, clock.now())
+            return
+        with self._allowance.measured():
+            outcome = self._transport.deliver(message)
+        if isinstance(outcome, Unreachable):
+            self._server.lost(clock.now(), outcome)
+        with house.db.write() as connection:
+            _settle(connection, entry, outcome, clock.now())
 
 
 class _MailServer:
@@ -132,6 +172,19 @@ class _MailServer:
         else:
             self._looks += 1
             self._next_look = at + LOOKS[min(self._looks, len(LOOKS) - 1)]
+
+
+def _drop(connection: sa.Connection, entry: Entry, at: datetime) -> None:
+    """Note that a letter is not to be sent; one for nobody as settled so long ago that it is soon forgotten."""
+    settled_at = at - outbox.KEPT + outbox.KEPT_FOR_NOBODY if entry.for_nobody else at
+    outbox.settle(connection, entry.id, "dropped", settled_at)
+    metrics.letters.labels("dropped").inc()
+
+
+def _put_aside(connection: sa.Connection, entry: Entry, at: datetime, error: Exception) -> None:
+    """Let a letter that breaks wait for a repair."""
+    outbox.postpone(connection, entry, at, f"not composed: {type(error).__name__}")
+    metrics.letters.labels("postponed").inc()
 
 
 def _settle(connection: sa.Connection, entry: Entry, outcome: Outcome, at: datetime) -> None:

@@ -1,15 +1,20 @@
 """The numbers that Prometheus collects; labels are few and never hold anything of a person.
 
-With several worker processes each writes its numbers into files of one folder (PROMETHEUS_MULTIPROC_DIR, which `serve`
-sets), and their parent adds them up.
+Processes write their numbers into files of one folder (PROMETHEUS_MULTIPROC_DIR, which `serve` sets), and the parent
+adds them up. Only where a single one serves, it counts in its memory, which is quicker, and adds what stands in the
+files of the process beside it.
 """
 
 import os
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -70,6 +75,11 @@ def observe_request(route: str, status: int, seconds: float) -> None:
     request_seconds.observe(seconds)
 
 
+def count_beside(folder: Path) -> None:
+    """Count in memory, and add the numbers of other processes out of a folder."""
+    _Beside.folder = folder
+
+
 def exposition(*more: Collector) -> bytes:
     """Return all numbers as Prometheus reads them, with those of further collectors."""
     others = CollectorRegistry()
@@ -79,14 +89,17 @@ def exposition(*more: Collector) -> bytes:
 
 
 def _together() -> CollectorRegistry:
-    folder = os.environ.get(FOLDER)  # where the library itself looks when it is imported
+    folder = _Beside.folder or os.environ.get(FOLDER)  # where the library itself looks when it is imported
     if folder is None:
         return registry
     for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
-        if not _is_alive(pid):  # a worker that was killed took nothing back
-            mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # theirs has no types
+        if not _is_alive(pid):  # a process that was killed took nothing back
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]  # theirs has no types
     together = CollectorRegistry()
-    MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # the same
+    if _Beside.folder is not None:
+        together.register(_Added(_Beside.folder))
+    else:
+        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # the same
     return together
 
 
@@ -98,3 +111,32 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         pass  # somebody else's by now, and cannot be told from ours
     return True
+
+
+class _Beside:
+    """Where other processes write their numbers, if this one keeps its own in memory."""
+
+    folder: Path | None = None
+
+
+class _Added(Collector):
+    """The numbers of this process, with those of others added."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        """Add number to number by name and labels; when one was first counted is nobody's sum, and left out."""
+        others: Any = MultiProcessCollector(CollectorRegistry(), str(self._folder))  # type: ignore[no-untyped-call]
+        theirs = {metric.name: metric for metric in others.collect()}
+        for metric in registry.collect():
+            counted: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+            for sample in chain(metric.samples, theirs[metric.name].samples if metric.name in theirs else ()):
+                place = sample.name, tuple(sorted(sample.labels.items()))
+                counted[place] = counted.get(place, 0.0) + (0.0 if sample.name.endswith("_created") else sample.value)
+            metric.samples = [
+                Sample(name, dict(labels), value)
+                for (name, labels), value in counted.items()
+                if not name.endswith("_created")
+            ]
+            yield metric

@@ -3,10 +3,14 @@
 What rests here is only which letter to whom about what; links and codes are minted when a letter is delivered, so that
 a waiting queue holds no secret and eats none of a link's fifteen minutes. A letter is never lost: a crash between
 handing it to the mail server and noting that repeats it, under the same Message-ID.
+
+A letter without a recipient is for nobody: somebody asked for one to an address that no user has. It stands here so
+that the request does the same work for everybody; it has a turn of its own, and what waits of them is bounded.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +25,19 @@ LEASE = timedelta(minutes=2)
 WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600))
 GIVE_UP_AFTER = timedelta(days=3)
 KEPT = timedelta(days=30)  # how long an operator can look up what became of a letter
+KEPT_FOR_NOBODY = timedelta(hours=1)
+MOST_FOR_NOBODY = 50  # wait at a time; of more the oldest go
+DROPPED_AT_ONCE = 1_000
+
+
+class Turn(IntEnum):
+    """Which letters go before which, in the order of these numbers."""
+
+    WAITED_FOR = 0  # somebody who has proved something waits for it before a page
+    ASKED_FOR = 1  # the same, but anybody can ask for it
+    NOBODY = 2
+    OTHER = 3
+
 
 outbox = sa.Table(
     "outbox",
@@ -37,15 +54,36 @@ outbox = sa.Table(
     sa.Column("outcome", sa.Text, nullable=True),  # sent | dropped | rejected
     sa.Column("settled_at", UtcTime, nullable=True),
     sa.Column("last_error", sa.Text, nullable=True),
+    sa.Column("turn", sa.SmallInteger, nullable=False, server_default=str(Turn.OTHER.value)),
     sa.Index("ix_outbox_due_at", "due_at"),
     sa.Index("ix_outbox_settled_at", "settled_at"),
+    sa.Index(
+        "ix_outbox_turn_due_at",
+        *("turn", "due_at"),
+        sqlite_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
 )
 
-_due = sa.select(outbox.c.id).where(outbox.c.due_at <= sa.bindparam("at"))
-_claim_due = _due.order_by(outbox.c.due_at).limit(sa.bindparam("most")).with_for_update(skip_locked=True)
-_of_kinds = outbox.c.kind.in_(sa.bindparam("kinds", expanding=True))
+_due = sa.select(outbox.c.id).where(
+    outbox.c.due_at <= sa.bindparam("at"),
+    outbox.c.turn <= sa.bindparam("last"),
+    outbox.c.turn != sa.bindparam("without"),
+)
 _is_due = _due.limit(1)
-_oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(outbox.c.due_at.is_not(None))
+_claim = _due.limit(sa.bindparam("most")).with_for_update(skip_locked=True)
+_claim_in_turn, _claim_oldest = _claim.order_by(outbox.c.turn, outbox.c.due_at), _claim.order_by(outbox.c.due_at)
+_waits = outbox.c.due_at.is_not(None)
+_for_nobody = outbox.c.turn == Turn.NOBODY.value
+_oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(_waits, sa.not_(_for_nobody))
+_surplus = (
+    sa.select(outbox.c.id)
+    .where(_waits, _for_nobody)
+    .order_by(outbox.c.due_at.desc())
+    .offset(MOST_FOR_NOBODY)
+    .limit(sa.bindparam("most"))
+)
+_drop_surplus = outbox.delete().where(outbox.c.id.in_(_surplus)).returning(outbox.c.user_id)
 
 log = structlog.get_logger()
 
@@ -61,13 +99,32 @@ class Entry(NamedTuple):
     facts: dict[str, Any]
     created_at: datetime
     tries: int
+    turn: Turn = Turn.OTHER
+
+    @property
+    def for_nobody(self) -> bool:
+        """Whether no user has the address that it was asked for."""
+        return not self.recipient
+
+
+class Due(NamedTuple):
+    """Which letters are looked for: those up to a turn, with or without those for nobody."""
+
+    last: Turn = Turn.OTHER
+    nobody: bool = True
+
+
+ANY = Due()
+NO_TURN = -1
 
 
 class Outbox:
     """Where flows drop letters; without a mail server notices are skipped, and what needs mail must ask first."""
 
-    def __init__(self, *, configured: bool) -> None:
+    def __init__(self, *, configured: bool, turns: Mapping[str, Turn] | None = None) -> None:
+        """Give the kinds in `turns` theirs; whatever else there is comes after them."""
         self.configured = configured
+        self._turns = turns or {}
 
     def post(
         self,
@@ -83,12 +140,14 @@ class Outbox:
     ) -> UUID | None:
         """Drop a letter in the caller's transaction; return its id, or None when there is no mail server.
 
+        One to an empty `recipient` is for nobody. It takes the same statement, and is never sent.
         `not_before` puts its delivery off; it counts as waiting from then on.
         """
         if not self.configured:
             log.info("letter skipped: no mail server is set", kind=kind, user_id=str(user_id))
             return None
         letter, due_at = new_id(), at if not_before is None else max(at, not_before)
+        turn = self._turns.get(kind, Turn.OTHER) if recipient else Turn.NOBODY
         connection.execute(
             outbox.insert(),
             {
@@ -101,23 +160,26 @@ class Outbox:
                 "created_at": due_at,
                 "due_at": due_at,
                 "tries": 0,
+                "turn": turn.value,
             },
         )
         return letter
 
 
-def is_due(connection: sa.Connection, at: datetime, kinds: Collection[str] | None = None) -> bool:
-    """Tell whether a letter (of these kinds) is due: one look that holds nobody up."""
-    query = _is_due if kinds is None else _is_due.where(_of_kinds)
-    return connection.execute(query, {"at": at} | _named(kinds)).first() is not None
+def is_due(connection: sa.Connection, at: datetime, which: Due = ANY) -> bool:
+    """Tell whether a letter is due: one look that holds nobody up."""
+    return connection.execute(_is_due, {"at": at} | _named(which)).first() is not None
 
 
 def claim(
-    connection: sa.Connection, at: datetime, most: int = 10, kinds: Collection[str] | None = None
+    connection: sa.Connection, at: datetime, most: int = 10, which: Due = ANY, *, oldest_first: bool = False
 ) -> Sequence[Entry]:
-    """Take letters (of these kinds) that are due, for two minutes: whoever dies with them leaves them to the next."""
-    query = _claim_due if kinds is None else _claim_due.where(_of_kinds)
-    ids = connection.execute(query, {"at": at, "most": most} | _named(kinds)).scalars().all()
+    """Take letters whose turn it is, for two minutes: whoever dies with them leaves them to the next.
+
+    `oldest_first` looks at no turn, so that nothing waits for ever behind what comes again and again.
+    """
+    query = _claim_oldest if oldest_first else _claim_in_turn
+    ids = connection.execute(query, {"at": at, "most": most} | _named(which)).scalars().all()
     if not ids:
         return []
     rows = connection.execute(
@@ -126,7 +188,7 @@ def claim(
         .values(due_at=at + LEASE, tries=outbox.c.tries + 1)
         .returning(outbox),
     )
-    return [_entry(row) for row in sorted(rows, key=lambda row: row.created_at)]
+    return sorted(map(_entry, rows), key=lambda entry: (entry.turn, entry.created_at))
 
 
 def settle(connection: sa.Connection, letter: UUID, outcome: str, at: datetime, error: str | None = None) -> None:
@@ -152,7 +214,7 @@ def postpone(connection: sa.Connection, entry: Entry, at: datetime, error: str) 
 
 
 def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
-    """Return how many letters wait and since when the oldest does."""
+    """Return how many letters wait for somebody, and since when the oldest does."""
     row = connection.execute(_oldest_waiting).one()
     return row[0], row[1]
 
@@ -162,8 +224,18 @@ def forget_settled(connection: sa.Connection, at: datetime) -> int:
     return connection.execute(outbox.delete().where(outbox.c.settled_at <= at - KEPT)).rowcount
 
 
-def _named(kinds: Collection[str] | None) -> dict[str, Any]:
-    return {} if kinds is None else {"kinds": sorted(kinds)}
+def has_surplus(connection: sa.Connection) -> bool:
+    """Tell whether more letters for nobody wait than are kept."""
+    return connection.execute(_surplus, {"most": 1}).first() is not None
+
+
+def drop_surplus(connection: sa.Connection) -> list[UUID]:
+    """Delete the oldest letters for nobody, where more of them wait than are kept; return the ids of their nobodies."""
+    return list(connection.execute(_drop_surplus, {"most": DROPPED_AT_ONCE}).scalars())
+
+
+def _named(which: Due) -> dict[str, int]:
+    return {"last": which.last.value, "without": NO_TURN if which.nobody else Turn.NOBODY.value}
 
 
 def _entry(row: AnyRow) -> Entry:
@@ -176,4 +248,5 @@ def _entry(row: AnyRow) -> Entry:
         msgspec.json.decode(row.facts),
         row.created_at,
         row.tries,
+        Turn(row.turn),
     )

@@ -6,14 +6,15 @@ OpenTelemetry with it, is imported only where traces are on.
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple, cast
-
-from litestar.types import ASGIApp
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from twofold.kit.db import Database
 from twofold.kit.hashing import Hasher
 from twofold.kit.smtp import Transport
 from twofold.settings import Settings, SettingsError
+
+if TYPE_CHECKING:  # a process that answers no requests does without the framework, and its 20 MiB
+    from litestar.types import ASGIApp
 
 
 def _nothing() -> None:
@@ -24,7 +25,7 @@ def _same_transport(transport: Transport) -> Transport:
     return transport
 
 
-def _same_application(application: ASGIApp) -> ASGIApp:
+def _same_application(application: "ASGIApp") -> "ASGIApp":
     return application
 
 
@@ -34,7 +35,7 @@ class Tools(NamedTuple):
     database: type[Database] = Database
     hasher: type[Hasher] = Hasher
     transport: Callable[[Transport], Transport] = _same_transport
-    application: Callable[[ASGIApp], ASGIApp] = _same_application
+    application: Callable[["ASGIApp"], "ASGIApp"] = _same_application
     begin: Callable[[], None] = _nothing
     end: Callable[[], None] = _nothing
 

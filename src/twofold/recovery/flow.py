@@ -1,5 +1,6 @@
 """Getting somebody in, or in again: invitations, unfreezing, and what voids the links that are under way."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -123,6 +124,11 @@ def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
     """Make every open link of a whole account worthless, invitations too; for whoever switches it to SSO."""
     records.void_of_account(connection, account_id)
     browser_records.void_of_account(connection, account_id)
+
+
+def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+    """Delete what was written down for ids that nobody has, when a link was asked for an address that nobody has."""
+    return records.forget_nobodies(connection, nobodies)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
-from twofold.directory.person import Person
+from twofold.directory.person import Person, stand_in
 from twofold.kit.house import House
 from twofold.kit.letters import Composer
 from twofold.kit.outbox import Entry
@@ -65,8 +65,13 @@ def frozen(_house: House, connection: sa.Connection, entry: Entry, _at: datetime
 
 
 def password_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-    """Bring the link that was asked for, or say why there is none; None for nobody, or when it is out of date."""
+    """Bring the link that was asked for, or say why there is none; None when it is out of date.
+
+    For nobody the same is done, by the same statements; whoever delivers undoes it and sends nothing.
+    """
     person = directory.find_person(connection, entry.user_id)
+    if person is None and entry.for_nobody:
+        person = stand_in(entry.user_id, entry.account_id)
     if person is None or not person.active or person.email_key != email_key(entry.recipient):
         return None
     told = _told(entry, person) | _helpers(connection, person)

@@ -22,6 +22,7 @@ from twofold.lockouts import flow as lockouts
 from twofold.recovery import records
 from twofold.recovery.outcomes import Asked, MayChoose, NoMail, PasswordSaved
 from twofold.recovery.password_link import (
+    FOR_NOBODY,
     LIFE,
     UNSENT_FOR,
     Elsewhere,
@@ -72,7 +73,7 @@ def ask_link(
 ) -> None:
     """Ask the outbox for a letter with a link, which takes the place of any link before it.
 
-    For nobody the same is written down under an id that nobody has; at delivery that letter is dropped.
+    For nobody the same is written down under an id that nobody has, and soon forgotten; that letter is never sent.
     """
     user_id, account_id = (new_id(), new_id()) if person is None else (person.id, person.account_id)
     to = recipient or ("" if person is None else person.email)
@@ -93,7 +94,7 @@ def ask_link(
             "password_set_at": None if person is None else person.password_set_at,
             "asked_at": at,
             "token_hash": None,
-            "expires_at": at + UNSENT_FOR,
+            "expires_at": at + (FOR_NOBODY if person is None else UNSENT_FOR),
         },
     )
 
@@ -106,11 +107,17 @@ def mint(connection: sa.Connection, entry: Entry, person: Person, at: datetime) 
     token, until = new_token("password"), at + LIFE[link.purpose]
     if not records.mint(connection, link, digest(token), until):
         return None
+    details = {"purpose": link.purpose.value}
+    if entry.for_nobody:
+        audit.rehearse(
+            connection, "password_link_sent", at=at, actor=audit.SYSTEM, subject_id=person.id, details=details,
+        )  # fmt: skip
+        return token, until
     if link.purpose is Purpose.INVITATION:  # the log of an account shows none that went to nobody, so none at all
         return token, until
     audit.record(
         connection, "password_link_sent", at=at, account_id=person.account_id, actor=audit.SYSTEM,
-        subject_id=person.id, details={"purpose": link.purpose.value},
+        subject_id=person.id, details=details,
     )  # fmt: skip
     return token, until
 

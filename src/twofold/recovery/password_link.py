@@ -9,6 +9,7 @@ from twofold.directory.person import Person
 
 QUIET_AFTER_RESET = timedelta(hours=24)
 UNSENT_FOR = timedelta(days=5)  # how long a request may wait for its letter to go out
+FOR_NOBODY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
 
 
 class Purpose(StrEnum):

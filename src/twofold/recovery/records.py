@@ -1,5 +1,6 @@
 """The statements of links that are mailed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -38,6 +39,8 @@ _take = (
     .where(_link.token_hash == sa.bindparam("token_hash"), _link.expires_at > _at)
     .returning(*_link_columns)
 )
+
+_of_nobodies = password_links.delete().where(_link.user_id.in_(sa.bindparam("nobodies", expanding=True)))
 
 _not_me = not_me_links.c
 _mint_not_me = upsert(not_me_links, ["letter"], ["token_hash", "expires_at"])
@@ -101,6 +104,11 @@ def void(connection: sa.Connection, user_id: UUID) -> int:
 def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
     """Make the links of all users of an account worthless."""
     return connection.execute(password_links.delete().where(_link.account_id == account_id)).rowcount
+
+
+def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+    """Delete the links of ids that no user has."""
+    return connection.execute(_of_nobodies, {"nobodies": nobodies}).rowcount
 
 
 def mint_not_me(connection: sa.Connection, values: dict[str, Any]) -> None:

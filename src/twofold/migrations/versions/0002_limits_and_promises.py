@@ -23,12 +23,16 @@ def upgrade() -> None:
     _discard_events()
     append_only.guard()
     _know_browsers()
+    _give_letters_turns()
     _note_first_sign_ins()
     _index_browsers()
     _find_users_by_domain()
+    _index_letters_by_turn()
 
 
 def downgrade() -> None:
+    migrate.drop_index("ix_outbox_turn_due_at", "outbox")
+    migrate.drop_column("outbox", "turn")
     migrate.drop_index("ix_users_domain", "users")
     migrate.drop_column("users", "first_signed_in_at")
     _forget_browsers()
@@ -167,3 +171,15 @@ def _discard_events() -> None:
         ("number", ["number"]),
     ):
         op.create_index(f"ix_discarded_events_{name}", "discarded_events", columns, if_not_exists=True)
+
+
+def _give_letters_turns() -> None:
+    after_all_others = "3"  # as nodes of the version before deliver their own
+    migrate.add_column("outbox", sa.Column("turn", sa.SmallInteger(), nullable=False, server_default=after_all_others))
+
+
+def _index_letters_by_turn() -> None:
+    waits = sa.text("due_at IS NOT NULL")
+    migrate.create_index(
+        "ix_outbox_turn_due_at", "outbox", ["turn", "due_at"], sqlite_where=waits, postgresql_where=waits
+    )

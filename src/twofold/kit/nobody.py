@@ -1,0 +1,68 @@
+"""Letters for nobody: worked on as those for people are, and never in their way.
+
+Somebody asks for a letter and then watches how quickly others are answered: what happens for an address that a user
+has must happen for any other. So such a letter is claimed at the same looks, composed by the same statements, and its
+thread rests for as long as the mail server took for the letter before. But anybody can ask for a hundred a second.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from twofold.kit import clock
+
+A_SECOND = 5.0
+BURST = 10.0
+AT_ONCE = 2
+FIRST_GUESS = 0.1  # seconds, while no letter has been handed over
+LONGEST = 2.0  # seconds: a mail server that hangs must not take the threads away
+
+
+class Allowance:
+    """How many letters for nobody may be worked on: so many a second together with those that anybody can ask for.
+
+    One for a user is never held back, but the next for nobody then comes later: where strangers ask without end, the
+    same number is worked on in every second, whoever they ask for.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left = BURST
+        self._at: datetime | None = None
+        self._in_hand = 0
+        self._took = FIRST_GUESS
+
+    @contextmanager
+    def one(self, at: datetime) -> Iterator[bool]:
+        """Tell whether one may be worked on now, and hold a place for it while the block runs."""
+        with self._lock:
+            self._refill(at)
+            free = self._left >= 1 and self._in_hand < AT_ONCE
+            self._in_hand += free
+        try:
+            yield free
+        finally:
+            with self._lock:
+                self._in_hand -= free
+
+    def spend(self) -> None:
+        """Count a letter that anybody can ask for, whoever it is for."""
+        with self._lock:
+            self._left = max(-BURST, self._left - 1)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Remember how long the mail server takes for a letter."""
+        began = clock.stopwatch()
+        yield
+        self._took = min(LONGEST, clock.stopwatch() - began)
+
+    def rest(self) -> None:
+        """Wait for as long as the mail server took last."""
+        time.sleep(self._took)
+
+    def _refill(self, at: datetime) -> None:
+        gone = 0.0 if self._at is None else max(0.0, (at - self._at).total_seconds())  # a clock may be set back
+        self._left, self._at = min(BURST, self._left + gone * A_SECOND), at
