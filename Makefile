@@ -27,7 +27,7 @@ PACKAGE := .venv/.package
 PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
 
-.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-floods bench-peers format messages upgrade clean
+.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-peers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -77,6 +77,10 @@ bench-enumeration: $(TEST) $(PACKAGE) ## Can a stopwatch tell who exists, is loc
 bench-floods: $(TEST) $(PACKAGE) ## Floods of strangers: how do people who are signed in fare? (ARGS=--quick)
 	@tools/system-packages
 	@exec $(BIN)/python -m bench floods $(ARGS)
+
+bench-neighbours: $(TEST) $(PACKAGE) ## Can the answers to others tell who got a letter? 50 minutes (ARGS="--looks N", ARGS=--quick)
+	@tools/system-packages
+	@exec $(BIN)/python -m bench neighbours $(ARGS)
 
 bench-peers: $(TEST) $(PACKAGE) $(PEER_PYTHON)/.installed $(PEER_NODE)/.installed ## The same work given to django-allauth and better-auth, side by side
 	@exec $(BIN)/python -m bench peers $(ARGS)

@@ -6,6 +6,7 @@ python -m bench storm      four times as many passwords as can be hashed: do oth
 python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
 python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
 python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
+python -m bench neighbours    can the answers to others tell who got a letter? 2,000 looks in all (--looks N)
 python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
@@ -18,9 +19,10 @@ from typing import TypeVar
 
 import msgspec
 
-from bench import enumeration, floods, plan, report, scale, storm
+from bench import enumeration, floods, neighbours, plan, report, scale, storm
 from bench.enumeration import Watched
 from bench.floods import Flooded
+from bench.neighbours import Neighbours
 from bench.peers import run as peers
 from bench.peers import table
 from bench.peers.run import PeerResults
@@ -37,11 +39,12 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    what = ("main", "storm", "scale", "enumeration", "floods", "peers", "report")
+    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "peers", "report")
     parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
     parser.add_argument("--events", type=int, default=10_000_000, help="of scale, at the larger size")
+    parser.add_argument("--looks", type=int, help="of neighbours, in all; 40 take a minute")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _leave)  # by the way on which servers and databases are stopped and removed
     match arguments.what:
@@ -59,6 +62,10 @@ def main() -> None:
             keep("enumeration", enumeration.run(n, n_real), kept=not arguments.quick)
         case "floods":
             keep("floods", floods.run(short=arguments.quick), kept=not arguments.quick)
+        case "neighbours":
+            found = neighbours.run(arguments.looks or (100 if arguments.quick else 2_000))
+            print(report.neighbours_table(found))
+            keep("neighbours", found, kept=not arguments.quick)
         case "peers":
             beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
             print(table.block(beside))
@@ -102,6 +109,8 @@ def write_report() -> None:
         blocks["enumeration"] = report.enumeration_table(watched)
     if flooded := kept_results("floods", list[Flooded]):
         blocks["floods"] = report.floods_table(flooded)
+    if found := kept_results("neighbours", list[Neighbours]):
+        blocks["neighbours"] = report.neighbours_table(found)
     if beside := kept_results("peers", PeerResults):
         table.write_plot(beside, RESULTS)
         blocks["peers"] = table.block(beside)

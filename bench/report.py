@@ -11,6 +11,7 @@ from bench.enumeration import Watched
 from bench.floods import SIGN_INS, Flooded
 from bench.floor import LIBSODIUM
 from bench.measure import Cell
+from bench.neighbours import Neighbours
 from bench.plan import Counted, Results
 from bench.plots import Bar, bars
 from bench.scale import Grown
@@ -251,6 +252,19 @@ def enumeration_table(watched: Sequence[Watched]) -> str:
     ]  # fmt: skip
     head = ("database", "door", "state", "n", "p50 ms", "p90 ms", "slower than unknown (p)", "distance (p)")
     return _table(head, rows)
+
+
+def neighbours_table(found: Sequence[Neighbours]) -> str:
+    """Show how often the best way to decide was right, and the ways that were right most often."""
+    rows = [
+        (
+            STORES[one.store], one.watched, str(one.looks), f"{one.requests:,}", guess.by, f"{guess.right:.3f}",
+            f"{guess.low:.3f} to {guess.high:.3f}",
+        )
+        for one in found
+        for guess in (one.best, *one.by_statistic[:3])
+    ]  # fmt: skip
+    return _table(("database", "watched", "looks", "requests", "decided by", "right", "95 %"), rows)
 
 
 def write_growth_plot(grown: Sequence[Grown], folder: Path) -> None:

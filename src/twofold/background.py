@@ -10,8 +10,11 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 
+import msgspec
+import sqlalchemy as sa
 import structlog
 
 from twofold import jobs
@@ -20,7 +23,7 @@ from twofold.kit import logs, tracing
 from twofold.kit.threads import give_way, share_one_arena
 from twofold.settings import Settings, load
 
-CONNECTIONS = 4  # of the pool: seven jobs seldom ask the database at once
+CONNECTIONS = 4  # at most: eight jobs seldom ask the database at once
 
 log = structlog.get_logger()
 
@@ -34,14 +37,19 @@ def main() -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: told.set())
     threading.Thread(target=_watch_the_server, args=(told,), name="server", daemon=True).start()
-    work(load(os.environ), told)  # noqa: TID251 - a process of its own: nobody hands it settings
+    chosen = load(os.environ)  # noqa: TID251 - a process of its own: nobody hands it settings
+    try:
+        work(chosen, told)
+    except sa.exc.SQLAlchemyError as error:  # its text may hold an address; the server starts this process again
+        log.error("the database did not answer", error=type(error).__name__)  # noqa: TRY400 - see above
+        sys.exit(1)
 
 
 def work(settings: Settings, told: threading.Event) -> None:
     """Do the work behind the pages until told to stop."""
     tools = tracing.tools(settings)
     tools.begin()
-    house = build_house(settings)
+    house = build_house(msgspec.structs.replace(settings, pool_size=min(CONNECTIONS, settings.pool_size)))
     log.info("twofold works", mail=house.outbox.configured)
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     try:

@@ -113,6 +113,14 @@ def test_a_pod_may_do_nothing_that_it_need_not() -> None:
         }  # fmt: skip
 
 
+def test_a_pod_that_serves_has_a_place_for_what_its_processes_count() -> None:
+    (container,) = pod()["containers"]
+    (mount,) = container["volumeMounts"]
+    (volume,) = pod()["volumes"]
+    assert mount == {"name": volume["name"], "mountPath": "/tmp"}  # noqa: S108 - where Python looks for such a place
+    assert volume["emptyDir"]["medium"] == "Memory"
+
+
 def test_nodes_are_replaced_one_by_one_and_may_finish_what_runs() -> None:
     spec = manifests()["Deployment"]["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}

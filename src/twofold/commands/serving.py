@@ -147,7 +147,13 @@ def bring_schema(chosen: Settings) -> None:
 @contextmanager
 def _numbers_together(workers: int) -> Iterator[None]:
     """Give all processes one folder for their numbers, so that the metrics speak for all of them."""
-    with tempfile.TemporaryDirectory(prefix="twofold-metrics-") as folder:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="twofold-metrics-"))
+        except OSError as error:
+            log.warning("no place for what other processes count: the metrics know one alone", why=error.strerror)
+            yield
+            return
         os.environ[metrics.FOLDER] = folder  # read by the library in each other process when it starts
         if workers == 1:  # this process serves: it counts in memory, and adds what the one beside it has counted
             metrics.count_beside(Path(folder))
