@@ -31,10 +31,11 @@ ROOM_FOR_LOGS = 100 * 1024
 def full_disk(server: Server, database: Path) -> Iterator[None]:
     """Let no file of the server grow beyond what the write-ahead log has reached by now."""
     limit = max(Path(f"{database}-wal").stat().st_size, server.log.stat().st_size + ROOM_FOR_LOGS)
-    for pid in server.workers:
+    pids = [pid for pid in (*server.workers, server.background) if pid is not None]
+    for pid in pids:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     yield
-    for pid in server.workers:
+    for pid in pids:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
