@@ -1,12 +1,13 @@
 """Networks that are shut out, as one server process knows them: looked at before anything else is done."""
 
 from collections.abc import Sequence
-from typing import Protocol
-
-from litestar.types import Scope
+from typing import TYPE_CHECKING, Protocol
 
 from twofold.kit.network import Network
 from twofold.kit.visitor import client_address
+
+if TYPE_CHECKING:  # the list of jobs names a gate, in a process that does without the framework
+    from litestar.types import Scope
 
 # Who asks whether a node is there must go on hearing it, whatever network that comes from.
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
@@ -35,7 +36,7 @@ class Gate:
         """Obey another list from now on."""
         self._blocks = blocks
 
-    def shuts_out(self, scope: Scope) -> bool:
+    def shuts_out(self, scope: "Scope") -> bool:
         """Tell whether a request comes from a network that is shut out."""
         if not self._blocks or scope["path"] in ALWAYS_OPEN:
             return False
