@@ -17,9 +17,9 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from twofold import jobs
+from twofold import jobs, redaction
 from twofold.assembly import build_house
-from twofold.kit import logs, tracing
+from twofold.kit import logs, private_memory, tracing
 from twofold.kit.threads import give_way, share_one_arena
 from twofold.settings import Settings, load
 
@@ -31,8 +31,10 @@ log = structlog.get_logger()
 def main() -> None:
     """Work until told to stop."""
     share_one_arena()
+    private_memory.keep()
     give_way()  # before there is another thread: those inherit it
     logs.configure()
+    redaction.guard_tracebacks()
     told = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: told.set())

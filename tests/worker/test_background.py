@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from tests.conftest import Serve
-from tests.deploy.test_numbers import numbers
+from tests.deploy.test_metrics_endpoint import scrape
 from tests.harness import processes
 from tests.harness.people import ADA
+from tests.harness.ports import free_port
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
@@ -75,12 +76,13 @@ def test_it_ends_by_itself_when_its_server_is_killed(sqlite_url: str, serve: Ser
 
 def test_what_it_counts_is_among_the_numbers_of_the_server(database_url: str, serve: Serve, smtp: SmtpServer) -> None:
     person(database_url)
-    server = serve(database_url, smtp=smtp, argon2_memory_kib="7168")
-    with asked(server) as visitor:
+    port = free_port()
+    server = serve(database_url, smtp=smtp, argon2_memory_kib="7168", metrics_listen=f"127.0.0.1:{port}")
+    with asked(server):
         smtp.wait_for(ADA, subject="Choose a new password")
         sent = 'twofold_letters_total{outcome="sent"}'
-        wait_until(lambda: numbers(visitor.http).get(sent) == 1, seconds=10, what="the letter among the numbers")
-        found = numbers(visitor.http)
+        wait_until(lambda: scrape(port).get(sent) == 1, seconds=10, what="the letter among the numbers")
+        found = scrape(port)
     assert found['twofold_events_total{kind="password_link_asked",result="done"}'] == 1
     assert found['twofold_events_total{kind="password_link_sent",result="done"}'] == 1
     assert found["twofold_request_seconds_count"] == sum(

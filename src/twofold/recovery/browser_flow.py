@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.person import Person
@@ -18,7 +19,7 @@ from twofold.kit.tokens import digest, new_id, new_token
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import browser_records
-from twofold.recovery.browser_link import LIFE, UNSENT_FOR, is_good_for
+from twofold.recovery.browser_link import FOR_NOBODY, LIFE, UNSENT_FOR, is_good_for
 from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
 from twofold.recovery.password_link import Elsewhere, Over
 
@@ -37,9 +38,9 @@ def ask(house: House, email: str, *, visitor: Visitor, at: datetime) -> Asked | 
             return wait
         found = directory.find_person_by_email(connection, email)
         _ask_link(house, connection, found if found is not None and found.active else None, visitor, at)
-        audit.record(
-            connection, "browser_link_asked", at=at, account_id=None if found is None else found.account_id,
-            actor=audit.NOBODY, subject_id=None if found is None else found.id, visitor=visitor,
+        unknown.record(
+            connection, "browser_link_asked", None if found is None else (found.id, found.account_id), at=at,
+            visitor=visitor, counted_as="unknown_address_letter",
         )  # fmt: skip
     return Asked()
 
@@ -98,6 +99,6 @@ def _ask_link(house: House, connection: sa.Connection, person: Person | None, vi
             "letter": letter,
             "email_key": "" if person is None else person.email_key,
             "token_hash": None,
-            "expires_at": at + UNSENT_FOR,
+            "expires_at": at + (FOR_NOBODY if person is None else UNSENT_FOR),
         },
     )

@@ -12,6 +12,7 @@ from twofold.directory.person import Person
 
 LIFE = timedelta(minutes=15)  # from the moment the letter goes out
 UNSENT_FOR = timedelta(days=1)  # how long a request may wait for its letter to go out
+FOR_NOBODY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
 
 
 class BrowserLink(NamedTuple):
@@ -29,6 +30,6 @@ def is_good_for(link: BrowserLink, person: Person) -> bool:
         person.active
         and person.frozen_at is None
         and not person.sso
-        and person.password_hash is not None
+        and (person.password_hash is not None or not link.email_key)  # no address: the work for nobody is the same
         and person.email_key == link.email_key
     )

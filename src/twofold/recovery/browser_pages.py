@@ -18,6 +18,7 @@ from twofold.kit.web.requests import (
     set_cookie,
     visitor_of,
 )
+from twofold.kit.web.strangers import SENDS_MAIL
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -26,7 +27,7 @@ from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
 from twofold.recovery.password_link import Elsewhere, Over
 
 
-@post("/sign-in/email-link")
+@post("/sign-in/email-link", opt=SENDS_MAIL)
 @quick
 def submit_email_link(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the address that the sign-in page knows; the answer is the same whoever has it."""

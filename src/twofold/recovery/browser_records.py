@@ -1,5 +1,6 @@
 """The statements of links that make a browser known."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ _mint = (
     .where(_link.user_id == sa.bindparam("of_user"), _link.letter == sa.bindparam("of_letter"))
     .values(token_hash=sa.bindparam("token"), expires_at=sa.bindparam("until", type_=UtcTime))
 )
+_of_nobodies = browser_links.delete().where(_link.user_id.in_(sa.bindparam("nobodies", expanding=True)))
 _take = (
     browser_links.delete()
     .where(_link.token_hash == sa.bindparam("token_hash"), _link.expires_at > sa.bindparam("at", type_=UtcTime))
@@ -66,6 +68,11 @@ def void(connection: sa.Connection, user_id: UUID) -> int:
 def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
     """Make the links of all users of an account worthless."""
     return connection.execute(browser_links.delete().where(_link.account_id == account_id)).rowcount
+
+
+def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+    """Delete the links of ids that no user has."""
+    return connection.execute(_of_nobodies, {"nobodies": nobodies}).rowcount
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

@@ -128,7 +128,7 @@ def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
 
 def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
     """Delete what was written down for ids that nobody has, when a link was asked for an address that nobody has."""
-    return records.forget_nobodies(connection, nobodies)
+    return records.forget_nobodies(connection, nobodies) + browser_records.forget_nobodies(connection, nobodies)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

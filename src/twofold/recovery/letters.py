@@ -86,8 +86,10 @@ def password_link(house: House, connection: sa.Connection, entry: Entry, at: dat
 
 
 def browser_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-    """Bring the link that makes a browser known; None for nobody, or when it is out of date."""
+    """Bring the link that makes a browser known; None when it is out of date. For nobody it is as with a password's."""
     person = directory.find_person(connection, entry.user_id)
+    if person is None and entry.for_nobody:
+        person = stand_in(entry.user_id, entry.account_id)
     minted = None if person is None else browser_flow.mint(connection, entry, person, at)
     if person is None or minted is None:
         return None

@@ -76,7 +76,7 @@ def show_set_password(request: AnyRequest) -> AnyResponse:
     return _choose_page(request, token, found) if isinstance(found, MayChoose) else _no_link(request, found)
 
 
-@post("/set-password")
+@post("/set-password", opt=TAKES_PASSWORD)
 @takes_password
 def submit_set_password(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the new password, once; signing in with it is up to its owner."""

@@ -49,7 +49,7 @@ def show_link(request: AnyRequest) -> AnyResponse:
     return _link_page(request, LINK.token(request))
 
 
-@post("/resets/link")
+@post("/resets/link", opt=TAKES_PASSWORD)
 @takes_password
 def answer_link(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the answer: confirmed with the password, or refused."""
