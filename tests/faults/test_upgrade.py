@@ -254,7 +254,10 @@ def test_a_migration_that_waits_for_a_long_report_keeps_nobody_waiting(
 
 def waits_for_users(connection: "psycopg.Connection[Any]") -> bool:
     """Tell whether somebody stands before the table of users and waits."""
-    query = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND NOT granted AND mode LIKE 'Access%%'"
+    query = """
+        SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+        WHERE d.datname = current_database() AND relation = 'users'::regclass AND NOT granted AND mode LIKE 'Access%%'
+    """
     return connection.execute(query).fetchone() != (0,)
 
 

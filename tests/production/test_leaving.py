@@ -18,29 +18,39 @@ from tests.harness.server import Server
 BODY = {"email": "nobody@acme.example", "password": PASSWORD}
 
 
+# Nobody else may wait for a table: the server's own clean-up would be taken for the sign-in, which has not come yet.
+REQUESTS_ALONE = {"worker": "off", "database_patience_ms": "20000"} | CHEAP_SERVER
+
+
 class Waiting:
     """Somebody whose sign-in waits for a table that another one holds."""
 
     def __init__(self, server: Server, holder: "psycopg.Connection[tuple[object, ...]]") -> None:
-        self.answer: httpx.Response | None = None
+        self.came: httpx.Response | httpx.HTTPError | None = None
         self._url = server.url
         self._holder = holder
         holder.execute("LOCK TABLE users, password_throttles IN ACCESS EXCLUSIVE MODE")
         self._thread = threading.Thread(target=self._sign_in)
         self._thread.start()
-        held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+        held_up = """
+            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE d.datname = current_database() AND relation IS NOT NULL AND NOT granted
+        """
         processes.wait_until(
             lambda: holder.execute(held_up).fetchone() != (0,), seconds=20, what="a sign-in that waits"
         )
 
     def _sign_in(self) -> None:
-        self.answer = httpx.post(self._url + ROOT + "/sign-ins", json=BODY, timeout=30)
+        try:
+            self.came = httpx.post(self._url + ROOT + "/sign-ins", json=BODY, timeout=30)
+        except httpx.HTTPError as error:
+            self.came = error
 
     def go_on(self) -> httpx.Response:
         self._holder.rollback()
         self._thread.join()
-        assert self.answer is not None, "the sign-in was cut off"
-        return self.answer
+        assert isinstance(self.came, httpx.Response), f"the sign-in was cut off: {self.came!r}"
+        return self.came
 
 
 @pytest.fixture
@@ -64,8 +74,7 @@ def test_it_gives_notice_serves_on_and_then_ends(
     postgresql_url: str, serve: Serve, holder: "psycopg.Connection[tuple[object, ...]]", workers: int
 ) -> None:
     """Stops: a balancer that sends people to a door which has just closed."""
-    chosen = {"leave_notice_seconds": "3", "database_patience_ms": "20000"} | CHEAP_SERVER
-    server = serve(postgresql_url, smtp=None, workers=workers, **chosen)
+    server = serve(postgresql_url, smtp=None, workers=workers, leave_notice_seconds="3", **REQUESTS_ALONE)
     with holder, httpx.Client(base_url=server.url) as proxy:
         assert "connection" not in proxy.get("/healthz").headers
         waiting = Waiting(server, holder)
@@ -82,7 +91,7 @@ def test_without_notice_what_runs_is_finished_and_new_ones_are_refused(
     postgresql_url: str, serve: Serve, holder: "psycopg.Connection[tuple[object, ...]]"
 ) -> None:
     """Stops: somebody whose code was accepted, and who is never told."""
-    server = serve(postgresql_url, smtp=None, workers=1, database_patience_ms="20000", **CHEAP_SERVER)
+    server = serve(postgresql_url, smtp=None, workers=1, **REQUESTS_ALONE)
     with holder:
         waiting = Waiting(server, holder)
         told_to_stop(server)

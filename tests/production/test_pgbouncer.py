@@ -186,7 +186,10 @@ def test_nodes_that_migrate_at_once_take_turns(pooled: Pooled) -> None:
             for _ in range(2)
         ]
         try:
-            asking = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory%'"
+            asking = """
+                SELECT count(*) > 0 FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory%'
+            """
             processes.wait_until(
                 lambda: connection.execute(asking).fetchone() == (True,), seconds=20, what="a node in line"
             )
