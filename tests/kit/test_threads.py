@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -23,3 +26,30 @@ def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, 
     for _ in range(4):
         httpx.post(f"{server.url}/api/v1/sign-in/password", json=wrong)
     assert [arenas(pid) for pid in server.workers] == [0] * workers
+
+
+GIVE_WAY_TWICE = """
+import os, threading
+from twofold.kit.threads import give_way
+def below():
+    give_way()
+    print(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+def above():
+    give_way()
+    thread = threading.Thread(target=below)
+    thread.start()
+    thread.join()
+thread = threading.Thread(target=above)
+thread.start()
+thread.join()
+print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
+
+
+@pytest.mark.parametrize("nice", [0, 5, 19])
+def test_a_thread_gives_way_also_where_its_process_does_already(nice: int) -> None:
+    """Stops: a service started with `nice`, whose password hashes then hold up everything else."""
+    command = ["nice", "-n", str(nice), sys.executable, "-c", GIVE_WAY_TWICE]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    own = min(nice + os.getpriority(os.PRIO_PROCESS, 0), 19)
+    assert told.split() == [str(min(own + 10, 19)), str(own)]

@@ -7,13 +7,18 @@ from threading import get_native_id
 
 PROCESSES = "TWOFOLD_SERVING_PROCESSES"  # no setting: told to processes that serve, since they share the cores
 M_ARENA_MAX = -8  # mallopt(3)
-GIVES_WAY = 10  # nice(2): a tenth of the time of a core that somebody else wants as well
+GIVES_WAY = 10  # nice(2): a tenth of the time of a core that the process's other threads want as well
+LEAST_PRIORITY = 19
 
 
 def give_way() -> None:
-    """Have the system run other threads than this one first, when cores are short."""
+    """Have the system run other threads of this process before this one, when cores are short.
+
+    Whoever started the process may have lowered its priority already, and whoever started this thread may give way.
+    """
     if sys.platform == "linux":  # elsewhere this would be the whole process
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), GIVES_WAY)
+        others = os.getpriority(os.PRIO_PROCESS, os.getpid())  # of its main thread
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), min(others + GIVES_WAY, LEAST_PRIORITY))
 
 
 def share_one_arena() -> None:
