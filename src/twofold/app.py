@@ -43,6 +43,7 @@ from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.smtp import Transport
 from twofold.kit.threads import PROCESSES
 from twofold.kit.web import leaving
+from twofold.kit.web.connections import Limited
 from twofold.kit.web.edge import SAFE_METHODS, Edge, Refusal, Refusals
 from twofold.kit.web.forms import BadForm
 from twofold.kit.web.gate import Gate
@@ -69,7 +70,13 @@ from twofold.support import pages as support_pages
 from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large", 415: "unsupported_media_type"}
+CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
 
 PAGES = [
     *signin_pages.handlers,
@@ -151,7 +158,8 @@ def build_app(
             }
         ),
     )
-    return Edge(limiting.before(app), settings, metrics.observe_request, _refusals(app.state.pages), gate)
+    edge = Edge(limiting.before(app), settings, metrics.observe_request, _refusals(app.state.pages), gate)
+    return Limited(edge)
 
 
 def from_environment() -> ASGIApp:

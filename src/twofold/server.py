@@ -1,18 +1,27 @@
 """Listening: one process or several, on an address that is free, until somebody says stop."""
 
+import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
-from typing import Any
+from typing import Any, cast
 
+import structlog
 import uvicorn
 from litestar.types import ASGIApp
 
 from twofold.kit.threads import PROCESSES
-from twofold.kit.web.joined_writes import JoinedWrites
+from twofold.kit.web.connections import Guard, Limits
+from twofold.settings import Settings
 
 GRACE = 15  # seconds for requests under way when the server is told to stop
+OWN_FILES = 200  # database, log, static files, mail: what a process opens beside connections
+NEVER = 10**9  # seconds: the guard ends connections that idle, by its own limits
+
+
+log = structlog.get_logger()
 
 
 class CannotListen(Exception):
@@ -39,11 +48,29 @@ def demand_free(host: str, port: int) -> None:
             raise CannotListen(_why_not(host, port, error)) from error
 
 
-def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1) -> None:
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits on connections under these settings; trusted proxies and this machine speak for everybody."""
+    usual = Limits()
+    return usual._replace(
+        connections=settings.max_connections,
+        connections_per_network=settings.max_connections_per_network,
+        proxies=(*usual.proxies, *settings.trusted_proxies),
+    )
+
+
+def serve(
+    application: str | ASGIApp,
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
+    limits: Limits = Limits(),  # noqa: B008
+) -> None:
     """Serve an application, or the factory that a name leads to; return when told to stop (SIGTERM, SIGINT).
 
     Requests under way are finished. `X-Forwarded-For` is left to us: uvicorn would believe it of any peer on loopback.
     """
+    limits = limits._replace(connections=_room_for(limits.connections))
     options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}
     if workers > 1:  # in a worker it is too late for share_one_arena: uvicorn has started a thread before
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")  # noqa: TID251 - for processes to come; glibc reads it
@@ -54,7 +81,8 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
         application,
         host=host,
         port=port,
-        http=JoinedWrites,
+        http=cast("type[asyncio.Protocol]", Guard(limits)),
+        timeout_keep_alive=NEVER,
         access_log=False,
         log_config=None,
         proxy_headers=False,
@@ -63,6 +91,23 @@ def serve(application: str | ASGIApp, *, host: str, port: int, workers: int = 1)
         timeout_graceful_shutdown=GRACE,
         **options,
     )
+
+
+def _room_for(connections: int) -> int:
+    """Have the system allow so many files, or return how many connections it has room for.
+
+    Without a file left no connection is taken and no database opened, until somebody goes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    room = max(soft - OWN_FILES, 1)
+    log.warning("the system allows fewer connections than wanted (ulimit -n)", connections=room, wanted=connections)
+    return room
 
 
 def _as_told(_signal: int, _frame: object) -> None:

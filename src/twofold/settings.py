@@ -82,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     support_email: str | None = None
     two_factor_editions: frozenset[str] = frozenset({"enterprise"})
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    max_connections: int = 2000
+    max_connections_per_network: int = 256
     session_idle: timedelta = timedelta(hours=1)
     session_life: timedelta = timedelta(hours=24)
     argon2_memory_kib: int = 19456
@@ -143,6 +145,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         support_email=_address("TWOFOLD_SUPPORT_EMAIL", read.text("SUPPORT_EMAIL", "")) or None,
         two_factor_editions=_editions(read.text("TWO_FACTOR_EDITIONS", '["enterprise"]')),
         trusted_proxies=_networks("TWOFOLD_TRUSTED_PROXIES", read.text("TRUSTED_PROXIES", "")),
+        max_connections=read.number("MAX_CONNECTIONS", 2000, 10, 1_000_000),
+        max_connections_per_network=read.number("MAX_CONNECTIONS_PER_NETWORK", 256, 1, 1_000_000),
         session_idle=timedelta(minutes=read.number("SESSION_IDLE_MINUTES", 60, 1, 24 * 60)),
         session_life=timedelta(hours=read.number("SESSION_HOURS", 24, 1, 24 * 30)),
         argon2_memory_kib=read.number("ARGON2_MEMORY_KIB", 19456, 7168, 4 * 1024 * 1024),

@@ -156,4 +156,7 @@ def app_for(settings: Settings) -> _App:
 
     nobody = House(settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True))
     edge = build_app(nobody)
-    return _App(edge, cast("Litestar", cast("Any", edge)._app._app))
+    inner: Any = edge
+    while not isinstance(inner, Litestar):  # below the layers around it
+        inner = inner._app
+    return _App(edge, inner)

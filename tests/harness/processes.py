@@ -62,6 +62,11 @@ def resident_bytes(pid: int) -> int:
     return 0
 
 
+def terminate(pid: int) -> None:
+    """Ask a process to end, as a service manager does."""
+    os.kill(pid, signal.SIGTERM)
+
+
 def kill_family(pid: int) -> None:
     """Kill a process and all its descendants at once; it is held still first, so that it starts no more of them."""
     with contextlib.suppress(ProcessLookupError):

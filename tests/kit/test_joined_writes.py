@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.kit.web.joined_writes import JoinedWrites
 
@@ -38,11 +39,15 @@ class Counted:
         self._transport.write(data)
 
 
-class CountedWrites(JoinedWrites):
-    """The protocol on such a transport."""
+class CountedWrites(HttpToolsProtocol):
+    """uvicorn's protocol, on joined writes to such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(cast("asyncio.Transport", Counted(transport)))
+        def close() -> None:
+            joined.close_now()
+
+        joined = JoinedWrites(cast("asyncio.Transport", Counted(transport)), self.loop, close)
+        super().connection_made(cast("asyncio.Transport", joined))
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -59,7 +64,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 @contextmanager
 def connected() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Server(uvicorn.Config(application, http=CountedWrites, log_config=None, lifespan="off"))
+        server = Server(uvicorn.Config(application, http=cast("Any", CountedWrites), log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

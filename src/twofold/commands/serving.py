@@ -60,7 +60,7 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
     try:
         with _numbers_together(workers), _metrics(chosen, port), _seen(chosen), _work_beside(chosen):
-            server.serve(APPLICATION, host=host, port=port, workers=workers)
+            server.serve(APPLICATION, host=host, port=port, workers=workers, limits=server.limits_of(chosen))
     except SystemExit as ended:
         if ended.code:
             raise Stop("The server could not start; its log above says why.") from ended

@@ -56,6 +56,16 @@ lane_inside = Gauge(
     "twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry,
     multiprocess_mode="livesum",
 )  # fmt: skip
+connections = Gauge(
+    "twofold_connections", "Connections of clients and proxies that are open.", registry=registry,
+    multiprocess_mode="livesum",
+)  # fmt: skip
+connections_refused = Counter(
+    "twofold_connections_refused_total",
+    "Connections that were refused or ended because of a limit, by the limit.",
+    ["reason"],
+    registry=registry,
+)
 connections_in_use = Gauge(
     "twofold_database_connections_in_use", "Connections of the pool that are lent out.", registry=registry,
     multiprocess_mode="livesum",

@@ -38,6 +38,7 @@ TITLES = {
     "method_not_allowed": "This address does not take that method.",
     "unsupported_media_type": "Send JSON, as application/json.",
     "payload_too_large": "The request is too large.",
+    "request_timeout": "The request did not arrive in time.",
     "unavailable": "Twofold cannot answer right now. Try again in a moment.",
     "internal": "Something went wrong on our side. The request id helps to find out what.",
     "email_taken": "Somebody with this e-mail address exists already.",
