@@ -70,6 +70,7 @@ from twofold.support import pages as support_pages
 from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
+LONGEST_NAME = 200  # bytes; of our own files none comes near it
 CODES = {
     404: "not_found",
     405: "method_not_allowed",
@@ -139,6 +140,7 @@ def build_app(
                 [str(_package_folder() / "static")],
                 include_in_schema=False,
                 cache_control=None,
+                before_request=_no_file,
                 after_request=_keep_for_ever,
             ),
         ],
@@ -216,14 +218,30 @@ async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     if has_body and kind != "application/json":
         return problem(415, "unsupported_media_type")
-    if has_body and rb"\u0000" in await request.body():
-        return problem(400, "invalid_request", detail="No text may hold the character NUL.", fields=["body"])
+    if has_body and (wrong := _no_text(await request.body())):
+        return problem(400, "invalid_request", detail=wrong, fields=["body"])
     return await _no_nul(request)
+
+
+def _no_text(body: bytes) -> str:
+    """Say why a body is no text: whoever reads the JSON in it takes that for an error of its own."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "body: it is not UTF-8"
+    return "No text may hold the character NUL." if rb"\u0000" in body else ""
 
 
 async def _no_nul(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse the character NUL in an address, as forms and bodies do: no text of PostgreSQL can hold it."""
     return _http(request, HTTPException(status_code=400)) if b"%00" in request.scope["query_string"] else None
+
+
+async def _no_file(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Refuse what no file can be called: the system would answer that with an error."""
+    path = str(request.scope["path"])
+    impossible = "\0" in path or len(path.encode(errors="replace")) > LONGEST_NAME
+    return _http(request, HTTPException(status_code=404)) if impossible else None
 
 
 def _keep_for_ever(response: Response[Any]) -> Response[Any]:
