@@ -50,6 +50,7 @@ from twofold.kit.web.gate import Gate
 from twofold.kit.web.lanes import Lanes, Overloaded
 from twofold.kit.web.render import environment, problem_page
 from twofold.kit.web.requests import Turned
+from twofold.kit.web.single_headers import SingleHeaders
 from twofold.kit.words import gettext as _
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
@@ -70,6 +71,7 @@ from twofold.support import pages as support_pages
 from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
+CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, and means an error of ours
 LONGEST_NAME = 200  # bytes; of our own files none comes near it
 CODES = {
     404: "not_found",
@@ -160,8 +162,8 @@ def build_app(
             }
         ),
     )
-    edge = Edge(limiting.before(app), settings, metrics.observe_request, _refusals(app.state.pages), gate)
-    return Limited(edge)
+    inner = SingleHeaders(limiting.before(app))
+    return Limited(Edge(inner, settings, metrics.observe_request, _refusals(app.state.pages), gate))
 
 
 def from_environment() -> ASGIApp:
@@ -360,7 +362,7 @@ def _wrong_field(key: str, message: str) -> tuple[str, str]:
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    status = error.status_code
+    status = 400 if error.detail == CUT_OFF else error.status_code
     if _is_api(request):
         if status == HTTP_400_BAD_REQUEST:
             return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])

@@ -208,9 +208,23 @@ def test_an_https_address_wants_a_proxy_and_a_sender(well: Program) -> None:
     assert all(one["health"] != "finding" for one in doctor(behind)["mail"])
 
 
-@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.5,0.0.0.0/4"])
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.5,0.0.0.0/0"])
 def test_proxies_that_could_be_anybody_are_a_finding(well: Program, network: str) -> None:
-    assert "forge their address" in finding(well.with_settings(trusted_proxies=network), "proxies")
+    said = finding(well.with_settings(trusted_proxies=network), "proxies")
+    assert "Everybody is trusted as a proxy" in said
+    assert "anybody can forge their address" in said
+
+
+@pytest.mark.parametrize("network", ["10.0.0.5,0.0.0.0/4", "10.0.0.0/8", "172.16.0.0/15", "2001:db8::/47", "fd00::/8"])
+def test_a_network_wider_than_proxies_need_is_a_finding(well: Program, network: str) -> None:
+    said = finding(well.with_settings(trusted_proxies=network), "proxies")
+    assert network.rpartition(",")[2] in said
+    assert "whoever is in one of them can forge their address" in said
+
+
+@pytest.mark.parametrize("network", ["10.0.0.5", "10.1.0.0/16", "2001:db8:1::/48"])
+def test_a_network_of_proxies_is_none(well: Program, network: str) -> None:
+    assert {one["health"] for one in doctor(well.with_settings(trusted_proxies=network))["proxies"]} == {"ok"}
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def test_the_settings_of_kubernetes_are_settings(kubernetes_settings: Settings) 
     assert not kubernetes_settings.on_sqlite
     assert kubernetes_settings.secure
     assert kubernetes_settings.trusted_proxies
+    assert all(network.prefixlen >= 24 for network in kubernetes_settings.trusted_proxies), "every pod could forge"
 
 
 def test_every_container_runs_a_command_that_there_is() -> None:

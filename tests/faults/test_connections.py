@@ -231,6 +231,40 @@ def test_requests_without_end_before_their_turn_take_no_memory(strict: Strict, c
     assert processes.resident_bytes(server.pid) - before < 20 * MIB
 
 
+NO_HTTP = (
+    b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET http://x:99999/ HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHo\0st: x\r\n\r\n", b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX: 1\r\n folded: 2\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
+    POST + b"Content-Length: -1\r\n\r\n", POST + b"Content-Length: 1e3\r\n\r\n",
+    POST + b"Content-Length: 99999999999999999999999\r\n\r\n", POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", POST + b"Transfer-Encoding: gzip\r\n\r\nx",
+)  # fmt: skip
+
+
+def test_what_is_no_http_is_refused_and_fills_no_log(strict: Strict, connect: Connect) -> None:
+    """Stops: a line of the log, or an error, for each piece of nonsense."""
+    server = strict()
+    upgrade = HEAD + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n"
+    for request in NO_HTTP * 2 + (upgrade,) * 2:
+        line = connect(server)
+        line.sendall(request)
+        assert answer(line).startswith(b"HTTP/1.1 200 " if request == upgrade else b"HTTP/1.1 400 "), request
+    assert server.logged.count("Invalid HTTP request received") == 1
+    assert server.logged.count("Unsupported upgrade request") == 1
+    assert '"status":500' not in server.logged
+
+
+def test_whoever_goes_before_the_body_is_whole_is_no_error_of_ours(strict: Strict, connect: Connect) -> None:
+    """Stops: a stranger who rings the alarm for answers of 500 as often as they like."""
+    server = strict()
+    with connect(server) as line:
+        line.sendall(POST + b"Content-Length: 100\r\n\r\n{")
+    processes.wait_until(lambda: '"method":"POST"' in server.logged, seconds=5, what="a line of the log")
+    assert '"status":400' in server.logged
+    assert '"status":500' not in server.logged
+
+
 def test_whoever_says_nothing_is_let_go(strict: Strict, connect: Connect) -> None:
     server = strict(header_seconds=1)
     lines = [connect(server) for _ in range(20)]

@@ -36,6 +36,12 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
         ("10.0.0.1", "192.0.2.1:4711", "10.0.0.1"),
         ("10.0.0.1", '"192.0.2.1"', "10.0.0.1"),
         ("", "192.0.2.1", ""),
+        # a zone may hold any text
+        ("10.0.0.1", "fe80::1%call 555 now", "10.0.0.1"),
+        # a socket for both kinds names those of IPv4 so
+        ("::ffff:10.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("::ffff:10.0.0.1", "::ffff:192.0.2.1, ::ffff:10.0.0.2", "::ffff:192.0.2.1"),
+        ("::ffff:203.0.113.9", "192.0.2.1", "::ffff:203.0.113.9"),
     ],
 )
 def test_the_address_is_the_nearest_hop_that_is_no_proxy_of_ours(peer: str, forwarded: str, address: str) -> None:

@@ -2,7 +2,6 @@
 
 import ctypes
 import difflib
-import ipaddress
 import os
 import shutil
 import urllib.error
@@ -30,7 +29,7 @@ from twofold.settings import Settings, SettingsError
 LONGEST_WAIT = timedelta(minutes=10)
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
-WIDEST_PROXIES = {4: 8, 6: 16}  # shortest prefixes of a network that can be one's own
+WIDEST_PROXIES = {4: 16, 6: 48}  # shortest prefixes of a network that may hold proxies alone
 SECRET_FILES = ("TWOFOLD_KEYS_FILE", "TWOFOLD_DATABASE_URL_FILE", "TWOFOLD_SMTP_URL_FILE")
 TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
 
@@ -269,9 +268,12 @@ def _base_url(settings: Settings) -> Iterator[Checked]:
 
 
 def _proxies(settings: Settings) -> Iterator[Checked]:
-    wide = [str(network) for network in settings.trusted_proxies if _is_too_wide(network)]
+    wide = [network for network in settings.trusted_proxies if network.prefixlen < WIDEST_PROXIES[network.version]]
     if wide:
-        says = f"Nearly everybody is trusted as a proxy ({', '.join(wide)}), so anybody can forge their address."
+        named = ", ".join(map(str, wide))
+        says = f"Whole networks are trusted as proxies ({named}): whoever is in one of them can forge their address."
+        if any(network.prefixlen == 0 for network in wide):
+            says = f"Everybody is trusted as a proxy ({named}), so anybody can forge their address."
         yield Checked("proxies", Health.FINDING, says, "Name exactly your own proxies in TWOFOLD_TRUSTED_PROXIES.")
     elif settings.secure and not settings.trusted_proxies:
         says = "No proxy is trusted, so the log and the sessions show the proxy's address instead of people's."
@@ -279,10 +281,6 @@ def _proxies(settings: Settings) -> Iterator[Checked]:
     else:
         named = ", ".join(map(str, settings.trusted_proxies)) or "none"
         yield Checked("proxies", Health.OK, f"Trusted: {named}.")
-
-
-def _is_too_wide(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    return network.prefixlen < WIDEST_PROXIES[network.version]
 
 
 def _support(settings: Settings) -> Iterator[Checked]:

@@ -11,8 +11,10 @@ import msgspec
 import structlog
 
 from twofold import redaction
+from twofold.kit import clock
 
 UNUSUAL = frozenset({"warning", "error", "exception", "critical"})
+QUIET = 60.0  # seconds between two lines of one kind
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
@@ -32,6 +34,7 @@ def configure() -> None:
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", JoinedLines(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_WithoutSecrets('{"event": "%(message)s", "level": "%(levelname)s"}'))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -52,6 +55,24 @@ class _WithoutSecrets(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redaction.text(super().format(record))
+
+
+class Seldom(logging.Filter):
+    """Lets each message of a library through once a minute: strangers cause some of them, as often as they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._let_through: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record through, or not; errors always, since no stranger causes those."""
+        if record.levelno >= logging.ERROR:
+            return True
+        at = clock.stopwatch()
+        if at - self._let_through.get(str(record.msg), -QUIET) < QUIET:
+            return False
+        self._let_through[str(record.msg)] = at
+        return True
 
 
 class JoinedLines:

@@ -47,8 +47,9 @@ def client_address(
 ) -> str:
     """Return the address of the client: the nearest one in `X-Forwarded-For` that is no proxy of ours.
 
-    The header counts only when the peer itself is a trusted proxy; whatever stands left of the first stranger was
-    written by that stranger.
+    Of a header in several lines all are meant, joined by commas in their order: a proxy may add a line to those that
+    its client wrote. The header counts only when the peer itself is a trusted proxy; whatever stands left of the first
+    stranger was written by that stranger.
     """
     if not forwarded:
         return peer
@@ -84,7 +85,15 @@ def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.I
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; what is none is None.
+
+    One of IPv4 written as IPv6, as a socket for both names it, is itself. The zone of an address may hold any text,
+    which a letter would show: so from outside there is none.
+    """
     try:
-        return ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return None if parsed.scope_id else parsed.ipv4_mapped or parsed
+    return parsed

@@ -55,7 +55,8 @@ def visitor_of(request: AnyRequest) -> Visitor:
     """Return who is at the other end."""
     peer = request.client.host if request.client else ""
     headers = request.headers
-    address = client_address(peer, headers.get("x-forwarded-for", ""), house_of(request).settings.trusted_proxies)
+    forwarded = ",".join(headers.getall("x-forwarded-for", []))
+    address = client_address(peer, forwarded, house_of(request).settings.trusted_proxies)
     return Visitor(address, browser_name(headers), str(request.scope.get("twofold_request_id", "")))
 
 
