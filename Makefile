@@ -26,8 +26,9 @@ PACKAGE := .venv/.package
 # The peers of the bench have environments of their own, with locks of their own.
 PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
+SERVERS := .venv/servers
 
-.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-peers format messages upgrade clean
+.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-peers bench-servers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -85,6 +86,9 @@ bench-neighbours: $(TEST) $(PACKAGE) ## Can the answers to others tell who got a
 bench-peers: $(TEST) $(PACKAGE) $(PEER_PYTHON)/.installed $(PEER_NODE)/.installed ## The same work given to django-allauth and better-auth, side by side
 	@exec $(BIN)/python -m bench peers $(ARGS)
 
+bench-servers: $(TEST) $(PACKAGE) $(SERVERS)/.installed ## The HTTP server that we use beside Granian, Hypercorn and others (ARGS=--quick)
+	@exec $(BIN)/python -m bench servers $(ARGS)
+
 format: $(CHECK) ## Format the code and repair what ruff can repair by itself
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -138,6 +142,12 @@ $(PEER_PYTHON)/.installed: bench/peers/allauth/requirements.txt | $(VENV)
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $<
+	@touch $@
+
+$(SERVERS)/.installed: bench/servers.txt | $(VENV)
+	@echo 'Installing other HTTP servers, apart'
+	@rm -rf $(@D)
+	@$(PIP) install --quiet --require-hashes --no-deps --target $(@D) -r $<
 	@touch $@
 
 # Node comes with the lock; npm, and the older Node that it runs on, must be here. Nobody's install script is run.

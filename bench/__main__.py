@@ -8,6 +8,7 @@ python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of
 python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
 python -m bench neighbours    can the answers to others tell who got a letter? 2,000 looks in all (--looks N)
 python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
+python -m bench servers    the HTTP server that we use beside others; `make bench-servers` installs those first
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
 """
 
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench import enumeration, floods, neighbours, plan, report, scale, storm
+from bench import enumeration, floods, neighbours, plan, report, scale, servers, storm
 from bench.enumeration import Watched
 from bench.floods import Flooded
 from bench.neighbours import Neighbours
@@ -39,7 +40,7 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "peers", "report")
+    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "peers", "servers", "report")
     parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
@@ -70,6 +71,9 @@ def main() -> None:
             beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
             print(table.block(beside))
             keep("peers", beside, kept=not arguments.quick)
+        case "servers":
+            print(servers.table(servers.run(short=arguments.quick)))
+            return  # docs/decisions/0032-connections.md has them
         case _:
             pass
     if not arguments.quick:

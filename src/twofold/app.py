@@ -71,7 +71,7 @@ from twofold.support import pages as support_pages
 from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
-CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, and means an error of ours
+CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, as if it were our fault
 LONGEST_NAME = 200  # bytes; of our own files none comes near it
 CODES = {
     404: "not_found",
