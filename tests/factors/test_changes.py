@@ -203,10 +203,13 @@ def test_the_backup_code_itself_may_prove_it(people: People, ada: Ada) -> None:
 
 def test_until_it_is_said_to_be_saved_the_profile_warns(people: People, ada: Ada) -> None:
     person, factor, session = ada
-    regenerate(people, session, given(factor.phone.code(NOON)))
+    changed = regenerate(people, session, given(factor.phone.code(NOON)))
+    assert isinstance(changed, Changed)
+    with people.house.db.write() as connection:
+        factors.backup_code_saved(connection, person.id, factor.backup_code)  # the page of the code before
     assert shown(people, person).backup_code_unseen
     with people.house.db.write() as connection:
-        factors.backup_code_saved(connection, person.id)
+        factors.backup_code_saved(connection, person.id, changed.backup_code or "")
     assert not shown(people, person).backup_code_unseen
     assert shown(people, person).backup_code_created_at == NOON
 

@@ -122,7 +122,7 @@ class _Seeds:
             )  # fmt: skip
             if not isinstance(confirmed, Confirmed):
                 raise TypeError(confirmed)
-            factors.backup_code_saved(connection, person.id)
+            factors.backup_code_saved(connection, person.id, confirmed.backup_code or "")
 
     def lock(self, user: UUID, at: datetime) -> None:
         """Let somebody type five wrong backup codes."""

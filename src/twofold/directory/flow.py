@@ -441,9 +441,13 @@ def note_first_sign_in(connection: sa.Connection, person: Person, at: datetime) 
         records.note_first_sign_in(connection, person.id, at)
 
 
-def password_proven(connection: sa.Connection, user_id: UUID) -> None:
-    """Note that a password has been used together with the second factor."""
-    records.update_user(connection, user_id, {"password_unproven": False}, ends_sessions=False)
+def password_proven(connection: sa.Connection, user_id: UUID, security_version: int) -> bool:
+    """Note that a password has been used together with the second factor.
+
+    `security_version` is that under which it was used. Every new password raises it, so another one that was set by
+    mail meanwhile stays unproven; False then.
+    """
+    return records.password_proven(connection, user_id, security_version)
 
 
 def strengthen_password(connection: sa.Connection, user_id: UUID, old: str, new: str) -> None:

@@ -231,6 +231,12 @@ def note_first_sign_in(connection: sa.Connection, user_id: UUID, at: datetime) -
     _first_sign_in.later(connection, of_user=user_id, signed_in_at=at)
 
 
+def password_proven(connection: sa.Connection, user_id: UUID, security_version: int) -> bool:
+    """Note that the password of one security version is proved; False when it is not that of the user any more."""
+    same = (users.c.id == user_id) & (users.c.security_version == security_version)
+    return connection.execute(users.update().where(same).values(password_unproven=False)).rowcount == 1
+
+
 def strengthen_password_hash(connection: sa.Connection, user_id: UUID, old: str, new: str) -> None:
     """Replace a hash by a stronger one of the same password, unless the password has changed meanwhile."""
     connection.execute(

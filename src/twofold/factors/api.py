@@ -220,7 +220,7 @@ def _handed_over(request: AnyRequest, session: Session, backup_code: str | None)
     """Note that a program gets a new backup code with its answer: no page is needed to say that it is saved."""
     if backup_code is not None:
         with house_of(request).db.write() as connection:
-            factors.backup_code_saved(connection, session.person.id)
+            factors.backup_code_saved(connection, session.person.id, backup_code)
 
 
 def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:

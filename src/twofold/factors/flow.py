@@ -25,7 +25,7 @@ from twofold.factors.outcomes import (
     UsedCode,
     WrongCode,
 )
-from twofold.factors.proof import AppCode, BackupCode
+from twofold.factors.proof import AppCode, BackupCode, parse
 from twofold.kit import metrics
 from twofold.kit.db import AnyRow
 from twofold.kit.house import House
@@ -125,9 +125,11 @@ def new_backup_code(connection: sa.Connection, person: Person, at: datetime, *, 
     return backup_code.shown(code)
 
 
-def backup_code_saved(connection: sa.Connection, user_id: UUID) -> None:
-    """Note that the user says their backup code is saved."""
-    records.mark_backup_code_seen(connection, user_id)
+def backup_code_saved(connection: sa.Connection, user_id: UUID, shown: str) -> None:
+    """Note that the user says the backup code that was shown is saved; nothing, where a newer one took its place."""
+    code = parse(shown)
+    if isinstance(code, BackupCode):
+        records.mark_backup_code_seen(connection, user_id, digest(code.code))
 
 
 def switch_off(connection: sa.Connection, person: Person, at: datetime) -> int | None:

@@ -27,7 +27,7 @@ def submit_saved(request: AnyRequest, session: Session, form: Form, template: st
             errors=errors,
         )  # fmt: skip
     with house_of(request).db.write() as connection:
-        flow.backup_code_saved(connection, session.person.id)
+        flow.backup_code_saved(connection, session.person.id, form["backup_code"])
     return see_other("/profile?done=saved")
 
 

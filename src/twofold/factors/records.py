@@ -136,9 +136,10 @@ def issue_backup_code(
     connection.execute(_issue_backup_code[connection.dialect.name], values)
 
 
-def mark_backup_code_seen(connection: sa.Connection, user_id: UUID) -> None:
-    """Note that the user says the backup code is saved."""
-    connection.execute(backup_codes.update().where(backup_codes.c.user_id == user_id).values(seen=True))
+def mark_backup_code_seen(connection: sa.Connection, user_id: UUID, code_hash: bytes) -> None:
+    """Note that the user says this backup code is saved."""
+    this = (backup_codes.c.user_id == user_id) & (backup_codes.c.code_hash == code_hash)
+    connection.execute(backup_codes.update().where(this).values(seen=True))
 
 
 def backup_code_of(connection: sa.Connection, user_id: UUID) -> AnyRow | None:

@@ -164,7 +164,7 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
         case PasswordChanged(token, new_backup_code):
             if new_backup_code is not None:
                 with house_of(request).db.write() as connection:
-                    factors.backup_code_saved(connection, session.person.id)
+                    factors.backup_code_saved(connection, session.person.id, new_backup_code)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
         case NoPassword(url):
             return problem(403, "sso_required", url=url)

@@ -124,6 +124,11 @@ def end_others(db: Database, session: Session, *, visitor: Visitor, at: datetime
     return ended
 
 
+def goes_on(connection: sa.Connection, session: Session, person: Person) -> bool:
+    """Tell whether a session that was read before its user was held is still one: neither ended nor outdated."""
+    return person.security_version == session.person.security_version and records.exists(connection, session.token_hash)
+
+
 def step_down(connection: sa.Connection, session: Session, *, visitor: Visitor, at: datetime) -> None:
     """End a session whose user must set up a second factor before going on."""
     records.end(connection, session.token_hash)

@@ -94,6 +94,11 @@ def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
     connection.execute(_seen, {"of": token_hash, "seen": at})
 
 
+def exists(connection: sa.Connection, token_hash: bytes) -> bool:
+    """Tell whether there is a session by the hash of its token."""
+    return connection.execute(sa.select(sessions.c.id).where(sessions.c.token_hash == token_hash)).first() is not None
+
+
 def end(connection: sa.Connection, token_hash: bytes) -> bool:
     """Delete a session by the hash of its token; tell whether there was one."""
     return connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash)).rowcount == 1

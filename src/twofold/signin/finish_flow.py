@@ -46,7 +46,7 @@ def finish(
         return Expired()
     person = attempt.person
     if person.password_unproven:
-        directory.password_proven(connection, person.id)
+        directory.password_proven(connection, person.id, attempt.security_version)
     given = Credentials(person.email, "", client, attempt.channel, attempt.return_to)
     signed_in = enter(
         house, connection, person, given, methods, visitor=visitor, at=at, security_version=attempt.security_version,

@@ -35,7 +35,8 @@ from twofold.signin.outcomes import (
     SsoElsewhere,
     TwoFactorNeeded,
 )
-from twofold.signin.set_up_flow import mail_a_code, seal_backup_code
+from twofold.signin.set_up_flow import mail_a_code, seal_backup_code, shown_backup_code
+from twofold.signin.take_flow import hold_user, take, take_with_user
 
 BeginRefused = lockouts.WrongPassword | lockouts.Wait | SsoElsewhere | Frozen
 
@@ -121,12 +122,12 @@ def submit_code(
     if isinstance(proof, proofs.Malformed):
         return MalformedCode()
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.CODE, at)
+        attempt = take(connection, sign_in, channel, Step.CODE, at)
+        if isinstance(attempt, Attempt) and _writes_about_user(attempt, proof):
+            attempt = hold_user(connection, attempt, at)
         if not isinstance(attempt, Attempt):
             return attempt
         person = attempt.person
-        if person.password_unproven:
-            directory.hold_person(connection, person.id)  # before the budget, because the user is written below
         passed = factors.prove(
             house, connection, person, proof, door="sign_in", visitor=visitor, at=at,
             unknown_browser=_unknown_browser(attempt, client),
@@ -148,7 +149,7 @@ def submit_code(
             new_backup_code=passed.new_backup_code,
         )  # fmt: skip
         if passed.new_backup_code is not None and isinstance(finished, SignedIn):
-            factors.backup_code_saved(connection, person.id)
+            factors.backup_code_saved(connection, person.id, passed.new_backup_code)
         return finished
 
 
@@ -162,26 +163,35 @@ def submit_saved(
 ) -> SignedIn | Expired | OutOfOrder:
     """Go on after a new backup code was shown: its owner says that it is saved."""
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), "page", Step.SAVE_BACKUP_CODE, at)
+        attempt = take_with_user(connection, sign_in, "page", Step.SAVE_BACKUP_CODE, at)
         if not isinstance(attempt, Attempt):
             return attempt
-        factors.backup_code_saved(connection, attempt.person.id)
+        saved = shown_backup_code(house, connection, attempt)
+        if saved is not None:
+            factors.backup_code_saved(connection, attempt.person.id, saved)
         return finish(house, connection, attempt, attempt.methods, client=client, visitor=visitor, at=at)
 
 
-def step_down(house: House, session: Session, *, visitor: Visitor, at: datetime) -> Due | NoMail | MailedCodeClosed:
-    """Turn a session into the forced set-up: a policy came to require what its user does not have."""
-    person = session.person
+def step_down(
+    house: House, session: Session, *, visitor: Visitor, at: datetime
+) -> Due | NoMail | MailedCodeClosed | Expired:
+    """Turn a session into the forced set-up: a policy came to require what its user does not have.
+
+    Expired: the session has ended meanwhile, so there is nothing left to turn.
+    """
     if not house.outbox.configured:
         return NoMail()
     token = house.vault.new_token("signin")
     with house.db.write() as connection:
+        person = directory.hold_person(connection, session.person.id)
+        if person is None or not sessions.goes_on(connection, session, person):
+            return Expired()
         closed = lockouts.mailbox_closed(connection, person, at)
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
-        sessions.step_down(connection, session, visitor=visitor, at=at)
         attempt = begin(connection, person, token, Step.VERIFY_EMAIL, "page", known_client=None, return_to="", at=at)
         mail_a_code(house, connection, attempt, at)
+        sessions.step_down(connection, session, visitor=visitor, at=at)
     return Due(token, Step.VERIFY_EMAIL.value, attempt.expires_at)
 
 
@@ -297,6 +307,15 @@ def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:
     if attempt.known_client is not None:
         return None
     return digest(client or f"attempt:{attempt.id}")
+
+
+def _writes_about_user(attempt: Attempt, proof: proofs.AppCode | proofs.BackupCode) -> bool:
+    """Tell whether a second factor changes more than counts: then the user is held, before the budget.
+
+    A password set by mail is proved by it: it must still be the one that this attempt began with. A backup code is
+    spent by it: nobody would see the new one, if the sign-in turned out to be over.
+    """
+    return attempt.person.password_unproven or isinstance(proof, proofs.BackupCode)
 
 
 def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, visitor: Visitor, at: datetime) -> None:

@@ -39,13 +39,20 @@ _attempt = sa.select(
 )
 _insert = Statement(sign_in_attempts.insert())
 _by_token = Statement(_attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")))
+_by_token_held = Statement(
+    _attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")).with_for_update(of=sign_in_attempts)
+)
 _by_id = _attempt.where(sign_in_attempts.c.id == sa.bindparam("attempt_id"))
 _in_progress = (
     sa.select(sa.func.count())
     .select_from(sign_in_attempts)
     .where(sign_in_attempts.c.expires_at > sa.bindparam("at", type_=UtcTime))
 )
-_finish = Statement(sign_in_attempts.delete().where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")))
+_finish = Statement(
+    sign_in_attempts.delete().where(
+        sign_in_attempts.c.token_hash == sa.bindparam("token_hash"), sign_in_attempts.c.step == sa.bindparam("step")
+    )
+)
 _boxes = sa.select(
     sign_in_attempts.c.mail_key_id,
     sign_in_attempts.c.mail_box,
@@ -60,9 +67,9 @@ def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     _insert.later(connection, **values)
 
 
-def by_token(connection: sa.Connection, token_hash: bytes) -> Attempt | None:
-    """Find an attempt and its user by the hash of its token."""
-    return _read(_by_token.row(connection, token_hash=token_hash))
+def by_token(connection: sa.Connection, token_hash: bytes, *, hold: bool = False) -> Attempt | None:
+    """Find an attempt and its user by the hash of its token; `hold` keeps others from moving the attempt on."""
+    return _read((_by_token_held if hold else _by_token).row(connection, token_hash=token_hash))
 
 
 def by_id(connection: sa.Connection, attempt_id: UUID) -> Attempt | None:
@@ -81,8 +88,8 @@ def advance(connection: sa.Connection, attempt: Attempt, step: Step, expires_at:
 
 
 def finish(connection: sa.Connection, attempt: Attempt) -> bool:
-    """Delete an attempt that is complete; False when it was finished before."""
-    return _finish.count(connection, token_hash=attempt.token_hash) == 1
+    """Delete an attempt that is complete; False when it was finished or moved on before."""
+    return _finish.count(connection, token_hash=attempt.token_hash, step=attempt.step.value) == 1
 
 
 def note_mailed(connection: sa.Connection, attempt: Attempt) -> None:
@@ -91,13 +98,14 @@ def note_mailed(connection: sa.Connection, attempt: Attempt) -> None:
     connection.execute(sign_in_attempts.update().where(own).values(mailed=True))
 
 
-def store_mailed_code(connection: sa.Connection, attempt: Attempt, sealed: Sealed, expires_at: datetime) -> None:
-    """Keep the code that was just mailed, sealed, in the place of any before it."""
-    connection.execute(
+def store_mailed_code(connection: sa.Connection, attempt: Attempt, sealed: Sealed, expires_at: datetime) -> bool:
+    """Keep the code that is about to go out, sealed, in the place of any before it; False when nobody needs it now."""
+    stored = connection.execute(
         sign_in_attempts.update()
-        .where(sign_in_attempts.c.token_hash == attempt.token_hash)
+        .where(sign_in_attempts.c.token_hash == attempt.token_hash, sign_in_attempts.c.step == attempt.step)
         .values(mail_key_id=sealed.key_id, mail_box=sealed.box, mail_expires_at=expires_at),
     )
+    return stored.rowcount == 1
 
 
 def mailed_code(connection: sa.Connection, attempt: Attempt) -> tuple[Sealed, datetime] | None:

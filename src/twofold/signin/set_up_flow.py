@@ -17,7 +17,7 @@ from twofold.factors import flow as factors
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.kit.house import House
 from twofold.kit.outbox import Entry
-from twofold.kit.tokens import digest, random_digits
+from twofold.kit.tokens import random_digits
 from twofold.kit.vault import Sealed
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
@@ -25,6 +25,7 @@ from twofold.signin import records
 from twofold.signin.attempt import LIFE, MAILED_CODE_LIFE, Attempt, Expired, OutOfOrder, Step, guard
 from twofold.signin.finish_flow import finish
 from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
+from twofold.signin.take_flow import take, take_with_user
 
 CODE_DIGITS = 6
 
@@ -51,8 +52,9 @@ def mint_mailed_code(house: House, connection: sa.Connection, entry: Entry, at: 
     if attempt is None or not isinstance(guard(attempt, attempt.channel, Step.VERIFY_EMAIL, at), Attempt):
         return None
     code, expires_at = random_digits(CODE_DIGITS), at + MAILED_CODE_LIFE
-    records.store_mailed_code(connection, attempt, house.vault.seal(code.encode(), _mail_identity(attempt)), expires_at)
-    return MailedCode(code, expires_at)
+    sealed = house.vault.seal(code.encode(), _mail_identity(attempt))
+    stored = records.store_mailed_code(connection, attempt, sealed, expires_at)
+    return MailedCode(code, expires_at) if stored else None
 
 
 def resend(
@@ -64,7 +66,7 @@ def resend(
 ) -> GoesOn | lockouts.Wait | MailedCodeClosed | Expired | OutOfOrder:
     """Send another code; the one before it stops counting when the new one goes out."""
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.VERIFY_EMAIL, at)
+        attempt = take(connection, sign_in, channel, Step.VERIFY_EMAIL, at)
         if not isinstance(attempt, Attempt):
             return attempt
         closed = lockouts.mailbox_closed(connection, attempt.person, at)
@@ -88,7 +90,7 @@ def submit_mailed_code(
     if len(code) != CODE_DIGITS or not code.isascii() or not code.isdigit():
         return MalformedCode()
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.VERIFY_EMAIL, at)
+        attempt = take_with_user(connection, sign_in, channel, Step.VERIFY_EMAIL, at)
         if not isinstance(attempt, Attempt):
             return attempt
         left = lockouts.charge_mailed_code(connection, attempt.person, at)
@@ -118,7 +120,7 @@ def open_enrolment(
 ) -> tuple[Attempt, Opened] | Expired | OutOfOrder:
     """Open the enrolment of a forced set-up, in the place of any before it."""
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.SET_UP, at)
+        attempt = take_with_user(connection, sign_in, channel, Step.SET_UP, at)
         if not isinstance(attempt, Attempt):
             return attempt
         return attempt, enrolments.open_for(house, connection, attempt.person, _opener_of(attempt), at=at)
@@ -146,12 +148,10 @@ def confirm_enrolment(
     On pages the backup code then rests in the attempt until it is saved; a program gets it with its session.
     """
     with house.db.write() as connection:
-        attempt = guard(records.by_token(connection, digest(sign_in)), channel, Step.SET_UP, at)
+        attempt = take_with_user(connection, sign_in, channel, Step.SET_UP, at)
         if not isinstance(attempt, Attempt):
             return attempt
-        person = directory.hold_person(connection, attempt.person.id)
-        if person is None or person.security_version != attempt.security_version:
-            return Expired()
+        person = attempt.person
         outcome = enrolments.confirm(
             house, connection, person, _opener_of(attempt), enrolment, typed, visitor=visitor, at=at,
         )  # fmt: skip
@@ -160,7 +160,7 @@ def confirm_enrolment(
         attempt = attempt._replace(security_version=outcome.security_version)
         methods = (*attempt.methods, "otp")
         if channel == "api":
-            factors.backup_code_saved(connection, person.id)
+            factors.backup_code_saved(connection, person.id, outcome.backup_code or "")
             return finish(
                 house, connection, attempt, methods, client=client, visitor=visitor, at=at,
                 new_backup_code=outcome.backup_code,
@@ -176,7 +176,12 @@ def confirm_enrolment(
 def show_backup_code(house: House, attempt: Attempt) -> str | None:
     """Show the new backup code of an attempt again, until its owner says that it is saved."""
     with house.db.read() as connection:
-        sealed = records.backup_code(connection, attempt)
+        return shown_backup_code(house, connection, attempt)
+
+
+def shown_backup_code(house: House, connection: sa.Connection, attempt: Attempt) -> str | None:
+    """Return the new backup code that an attempt keeps, as people read it."""
+    sealed = records.backup_code(connection, attempt)
     return None if sealed is None else house.vault.open(sealed, _backup_identity(attempt)).decode()
 
 

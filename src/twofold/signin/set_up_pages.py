@@ -131,6 +131,8 @@ def begin(request: AnyRequest, body: bytes) -> AnyResponse:
             return problem_page(request, 503, _("This cannot be done right now"), no_mail(), "")
         case MailedCodeClosed(seconds):
             return problem_page(request, 429, _("This cannot be done right now"), mailbox_closed(seconds), "")
+        case Expired():
+            return start_over(request, outcome)
         case _:
             assert_never(outcome)
 
