@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from twofold.abuse.tables import blocked_networks, refusal_counts
 from twofold.audit.tables import audit_events
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
 from twofold.kit.statement import Statement
 
 _count = Statement(
@@ -70,7 +70,7 @@ def counts_since(connection: sa.Connection, since: datetime) -> list[tuple[str, 
 
 def forget_before(connection: sa.Connection, hour: datetime) -> int:
     """Delete the counts of the hours before one."""
-    return connection.execute(refusal_counts.delete().where(refusal_counts.c.hour < hour)).rowcount
+    return delete_idle(connection, refusal_counts, refusal_counts.c.hour < hour)
 
 
 def newest_events(connection: sa.Connection, before: int | None, most: int) -> Sequence[AnyRow]:
@@ -104,4 +104,4 @@ def networks_in_force(connection: sa.Connection, at: datetime) -> list[str]:
 
 def forget_blocks_over(connection: sa.Connection, at: datetime) -> int:
     """Delete blocks whose time is over."""
-    return connection.execute(blocked_networks.delete().where(blocked_networks.c.until <= at)).rowcount
+    return delete_idle(connection, blocked_networks, blocked_networks.c.until <= at)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from twofold.admin.tables import policy_reminders
 from twofold.directory.tables import accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle
 
 NOBODY = UUID(int=0)
 
@@ -124,11 +124,11 @@ def note(connection: sa.Connection, people: Sequence[AnyRow], days: int, at: dat
     """Write down that people are told; return whom no other node was faster to tell."""
     rows = [
         {"user_id": person.id, "account_id": person.account_id, "due": person.due, "days": days, "sent_at": at}
-        for person in people
+        for person in sorted(people, key=lambda person: (person.id, person.due))  # one order, on whichever node
     ]
     return set(connection.execute(_note[connection.dialect.name], rows).scalars())
 
 
 def forget_before(connection: sa.Connection, at: datetime) -> int:
     """Delete what was noted for dates before a moment."""
-    return connection.execute(policy_reminders.delete().where(policy_reminders.c.due < at)).rowcount
+    return delete_idle(connection, policy_reminders, policy_reminders.c.due < at)

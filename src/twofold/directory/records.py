@@ -27,7 +27,9 @@ _sso_by_domain = Statement(
     .where(account_domains.c.domain == sa.bindparam("domain"), accounts.c.sso)
 )
 _account = sa.select(accounts).where(accounts.c.id == sa.bindparam("account_id"))
-_account_locked = _account.with_for_update()
+# FOR NO KEY UPDATE. The foreign key of `users` takes a lock on the account, FOR KEY SHARE, also where a transaction
+# changes a user for the second time, who is held by then: a full FOR UPDATE here would be waited for in a circle.
+_account_locked = _account.with_for_update(key_share=True)
 _operator_account = sa.select(accounts).where(accounts.c.is_operator)
 _all_accounts = sa.select(accounts).order_by(accounts.c.created_at, accounts.c.id)
 _account_page = (

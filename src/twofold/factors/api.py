@@ -218,9 +218,7 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
 
 def _handed_over(request: AnyRequest, session: Session, backup_code: str | None) -> None:
     """Note that a program gets a new backup code with its answer: no page is needed to say that it is saved."""
-    if backup_code is not None:
-        with house_of(request).db.write() as connection:
-            factors.backup_code_saved(connection, session.person.id, backup_code)
+    factors.say_backup_code_saved(house_of(request), session.person.id, backup_code)
 
 
 def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:

@@ -111,14 +111,14 @@ def answer_removal(
 ) -> Changed | RequiredByPolicy | SessionOver:
     """Carry a proved removal out. SessionOver: it was not proved in this session, or more than ten minutes ago."""
     with house.db.write() as connection:
-        person = directory.hold_person(connection, session.person.id)
-        if person is None or person.security_version != session.person.security_version:
+        person = _hold_with_policy(connection, session)
+        if person is None:
             return SessionOver()
         if _required(house, person, at):
             return RequiredByPolicy()
-        if not records.take_removal(connection, session.id, digest(confirmation), at):
+        if factors.hold(connection, person.id).locked:
             return SessionOver()
-        if lockouts.counts(connection, person.id).locked:
+        if not records.is_removal_asked(connection, session.id, digest(confirmation), at):
             return SessionOver()
         return _remove(house, connection, session, person, visitor, at)
 
@@ -135,10 +135,12 @@ def remove(
     if _required(house, session.person, at):
         return RequiredByPolicy()
 
-    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed:
+    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed | RequiredByPolicy:
+        if _required(house, person, at):  # since a moment ago
+            return RequiredByPolicy()
         return _remove(house, connection, session, person, visitor, at)
 
-    return with_proofs(house, session, given, change, door="remove", visitor=visitor, at=at)
+    return with_proofs(house, session, given, change, door="remove", visitor=visitor, at=at, hold=_hold_with_policy)
 
 
 def remove_one(
@@ -204,8 +206,9 @@ def with_proofs(
     door: str,
     visitor: Visitor,
     at: datetime,
+    hold: Callable[[sa.Connection, Session], Person | None] | None = None,
 ) -> T | ProofsRefused:
-    """Carry a change out for somebody who proves password and second factor."""
+    """Carry a change out for somebody who proves password and second factor; `hold` may hold more than the user."""
     if not session.person.has_second_factor:
         return NotEnabled()
     proof = proofs.parse(given.code)
@@ -218,13 +221,26 @@ def with_proofs(
         return proved
     with house.db.write() as connection:
         lockouts.settle(connection, proved)
-        person = directory.hold_person(connection, session.person.id)
-        if person is None or person.security_version != session.person.security_version:
+        person = (hold or _hold)(connection, session)
+        if person is None:
             return SessionOver()
+        factors.hold(connection, person.id)
         passed = factors.prove(house, connection, person, proof, door=door, visitor=visitor, at=at)
         if not isinstance(passed, Passed):
             return passed
         return change(connection, person, passed)
+
+
+def _hold(connection: sa.Connection, session: Session) -> Person | None:
+    """Hold the user of a session; None when it has ended since it was read."""
+    person = directory.hold_person(connection, session.person.id)
+    return None if person is None or person.security_version != session.person.security_version else person
+
+
+def _hold_with_policy(connection: sa.Connection, session: Session) -> Person | None:
+    """Hold the user of a session and their account's policy, which rests on who has a second factor."""
+    directory.lock_account(connection, session.person.account_id)
+    return _hold(connection, session)
 
 
 def _remove(

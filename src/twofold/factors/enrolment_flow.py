@@ -170,7 +170,7 @@ def confirm_in_session(
         person = directory.hold_person(connection, session.person.id)
         if person is None or person.security_version != session.person.security_version:
             return EnrolmentExpired()
-        counts = lockouts.counts(connection, person.id)
+        counts = factors.hold(connection, person.id)
         if counts.locked:
             return Locked(counts.final)
         outcome = confirm(house, connection, person, opener_of(session), enrolment, code, visitor=visitor, at=at)
@@ -200,6 +200,7 @@ def confirm(
     proof = proofs.parse(code)
     if not isinstance(proof, proofs.AppCode):
         return MalformedCode()
+    factors.hold(connection, person.id)
     row = records.charge_enrolment(connection, person.id, opener, enrolment, at)
     if row is None or row.security_version != person.security_version:
         return EnrolmentExpired()

@@ -132,8 +132,26 @@ def backup_code_saved(connection: sa.Connection, user_id: UUID, shown: str) -> N
         records.mark_backup_code_seen(connection, user_id, digest(code.code))
 
 
+def say_backup_code_saved(house: House, user_id: UUID, shown: str | None) -> None:
+    """Note that a backup code that was just handed out is saved: its user says so, or a program has it; None: none."""
+    if shown is not None:
+        with house.db.write() as connection:
+            backup_code_saved(connection, user_id, shown)
+
+
+def hold(connection: sa.Connection, user_id: UUID) -> Counts:
+    """Hold the budget and the factors of a user, in this order, before more than one of them changes.
+
+    The caller holds the user. What is proved meanwhile waits for the budget, so it meets the factors as they are then.
+    """
+    counts = lockouts.hold_counts(connection, user_id)
+    records.hold(connection, user_id)
+    return counts
+
+
 def switch_off(connection: sa.Connection, person: Person, at: datetime) -> int | None:
     """Delete every second factor of a user, end their sessions, and return the raised security version."""
+    hold(connection, person.id)
     records.delete_everything(connection, person.id)
     return directory.factors_changed(connection, person.id, at, since=None)
 

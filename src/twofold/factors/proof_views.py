@@ -26,8 +26,7 @@ def submit_saved(request: AnyRequest, session: Session, form: Form, template: st
             request, template, 400, viewer=guard.viewer_of(session), backup_code=form["backup_code"], purpose="",
             errors=errors,
         )  # fmt: skip
-    with house_of(request).db.write() as connection:
-        flow.backup_code_saved(connection, session.person.id, form["backup_code"])
+    flow.say_backup_code_saved(house_of(request), session.person.id, form["backup_code"])
     return see_other("/profile?done=saved")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
-from twofold.kit.db import AnyRow, UtcTime, upsert
+from twofold.kit.db import AnyRow, UtcTime, delete_idle, upsert
 from twofold.kit.statement import Statement
 
 MOST_WRONG_CONFIRMATIONS = 10
@@ -20,6 +20,13 @@ _authenticators_of = Statement(
     .where(authenticators.c.user_id == _of_user)
     .order_by(authenticators.c.created_at, authenticators.c.id)
 )
+_hold_authenticators = (
+    sa.select(authenticators.c.id)
+    .where(authenticators.c.user_id == _of_user)
+    .order_by(authenticators.c.id)
+    .with_for_update()
+)
+_hold_backup_code = sa.select(backup_codes.c.user_id).where(backup_codes.c.user_id == _of_user).with_for_update()
 # The step only ever rises: of two requests with the same code one finds the row changed under it and is refused.
 _accept_step = Statement(
     authenticators.update()
@@ -69,6 +76,12 @@ _ask_removal = upsert(removals, ["session_id"], ["token_hash", "expires_at"])
 def authenticators_of(connection: sa.Connection, user_id: UUID) -> Sequence[AnyRow]:
     """List the authenticators of a user in the order of their making."""
     return _authenticators_of.rows(connection, of_user=user_id)
+
+
+def hold(connection: sa.Connection, user_id: UUID) -> None:
+    """Keep others from changing the authenticators and the backup code of a user until the transaction ends."""
+    connection.execute(_hold_authenticators, {"of_user": user_id})
+    connection.execute(_hold_backup_code, {"of_user": user_id})
 
 
 def accept_step(connection: sa.Connection, authenticator: UUID, step: int, at: datetime) -> bool:
@@ -180,14 +193,12 @@ def ask_removal(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(_ask_removal[connection.dialect.name], values)
 
 
-def take_removal(connection: sa.Connection, session_id: UUID, token_hash: bytes, at: datetime) -> bool:
-    """Take a proved removal, once; False when there is none for this session."""
+def is_removal_asked(connection: sa.Connection, session_id: UUID, token_hash: bytes, at: datetime) -> bool:
+    """Tell whether there is a proved removal for this session; it goes with everything else that is removed."""
     mine = (removals.c.session_id == session_id) & (removals.c.token_hash == token_hash) & (removals.c.expires_at > at)
-    return connection.execute(removals.delete().where(mine)).rowcount == 1
+    return connection.execute(sa.select(removals.c.session_id).where(mine)).first() is not None
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete enrolments and removals whose time is over."""
-    return sum(
-        connection.execute(table.delete().where(table.c.expires_at <= at)).rowcount for table in (enrolments, removals)
-    )
+    return sum(delete_idle(connection, table, table.c.expires_at <= at) for table in (enrolments, removals))

@@ -428,6 +428,17 @@ def _sqlite_engine(url: str, patience: float) -> sa.Engine:
     return engine
 
 
+def delete_idle(connection: sa.Connection, table: sa.Table, over: sa.ColumnElement[bool]) -> int:
+    """Delete the rows of a table that are over, but for those that somebody holds: the next clean-up finds them.
+
+    Whoever cleans up takes many rows in any order; as long as they wait for none of them nobody waits in a circle.
+    """
+    keys = list(table.primary_key.columns)
+    idle = sa.select(*keys).where(over).with_for_update(skip_locked=True)
+    found = keys[0].in_(idle) if len(keys) == 1 else sa.tuple_(*keys).in_(idle)
+    return connection.execute(table.delete().where(found)).rowcount
+
+
 def upsert(table: sa.Table, keys: list[str], columns: list[str]) -> dict[str, postgresql.Insert]:
     """Build `INSERT … ON CONFLICT (keys) DO UPDATE` for each database: a row that exists gets the new `columns`."""
     built = {}

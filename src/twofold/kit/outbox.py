@@ -18,7 +18,7 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from twofold.kit.db import AnyRow, UtcTime, metadata
+from twofold.kit.db import AnyRow, UtcTime, delete_idle, metadata
 from twofold.kit.tokens import new_id
 
 LEASE = timedelta(minutes=2)
@@ -205,12 +205,11 @@ def postpone(connection: sa.Connection, entry: Entry, at: datetime, error: str) 
 
     A letter that another worker has claimed meanwhile is left to that one.
     """
+    values: dict[str, Any] = {"due_at": at + WAITS[min(entry.tries, len(WAITS)) - 1]}
     if at - entry.created_at > GIVE_UP_AFTER:
-        settle(connection, entry.id, "rejected", at, error)
-        return
-    wait = WAITS[min(entry.tries, len(WAITS)) - 1]
+        values = {"due_at": None, "outcome": "rejected", "settled_at": at}
     mine = (outbox.c.id == entry.id) & (outbox.c.tries == entry.tries) & outbox.c.due_at.is_not(None)
-    connection.execute(outbox.update().where(mine).values(due_at=at + wait, last_error=error))
+    connection.execute(outbox.update().where(mine).values(last_error=error, **values))
 
 
 def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
@@ -221,7 +220,7 @@ def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
 
 def forget_settled(connection: sa.Connection, at: datetime) -> int:
     """Delete letters that were settled a month ago; for the clean-up."""
-    return connection.execute(outbox.delete().where(outbox.c.settled_at <= at - KEPT)).rowcount
+    return delete_idle(connection, outbox, outbox.c.settled_at <= at - KEPT)
 
 
 def has_surplus(connection: sa.Connection) -> bool:

@@ -182,6 +182,11 @@ def counts(connection: sa.Connection, user_id: UUID) -> Counts:
     return records.counts(connection, user_id)
 
 
+def hold_counts(connection: sa.Connection, user_id: UUID) -> Counts:
+    """Return the wrong tries of a user and keep others from adding to them: no lock falls meanwhile."""
+    return records.counts(connection, user_id, hold=True)
+
+
 def locked_since_password(connection: sa.Connection, person: Person) -> bool:
     """Tell whether wrong codes have locked this user since their password was set: then somebody else knows it."""
     locked_at = records.last_locked_at(connection, person.id)

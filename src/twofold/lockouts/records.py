@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, upsert
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
 from twofold.kit.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
@@ -46,6 +46,7 @@ _unlock = (
     .values(wrong=0)
 )
 _counts = sa.select(_budget.wrong, _budget.wrong_in_row).where(_of_user)
+_counts_held = _counts.with_for_update()
 _last_lock = sa.select(_budget.last_locked_at).where(_of_user)
 _open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row", "unknown_wrong"])
 
@@ -176,9 +177,9 @@ def unlock(connection: sa.Connection, user_id: UUID) -> bool:
     return connection.execute(_unlock, {"of_user": user_id}).rowcount == 1
 
 
-def counts(connection: sa.Connection, user_id: UUID) -> Counts:
-    """Return the wrong tries of a user."""
-    row = connection.execute(_counts, {"of_user": user_id}).first()
+def counts(connection: sa.Connection, user_id: UUID, *, hold: bool = False) -> Counts:
+    """Return the wrong tries of a user; `hold` keeps others from adding to them until the transaction ends."""
+    row = connection.execute(_counts_held if hold else _counts, {"of_user": user_id}).first()
     return Counts(0, 0) if row is None else Counts(*row)
 
 
@@ -262,4 +263,4 @@ def mailbox_state(connection: sa.Connection, user_id: UUID) -> AnyRow | None:
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
     """Delete known clients whose time is over."""
-    return connection.execute(known_clients.delete().where(_client.expires_at <= at)).rowcount
+    return delete_idle(connection, known_clients, _client.expires_at <= at)

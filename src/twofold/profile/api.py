@@ -162,9 +162,7 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
     outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
     match outcome:
         case PasswordChanged(token, new_backup_code):
-            if new_backup_code is not None:
-                with house_of(request).db.write() as connection:
-                    factors.backup_code_saved(connection, session.person.id, new_backup_code)
+            factors.say_backup_code_saved(house_of(request), session.person.id, new_backup_code)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
         case NoPassword(url):
             return problem(403, "sso_required", url=url)

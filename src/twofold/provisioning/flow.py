@@ -152,11 +152,11 @@ def _apply(
 def _void_what_was_mailed(connection: sa.Connection, after: Person, changed: set[str], at: datetime) -> None:
     """End links that lie in a mailbox, where they went to another address or the person is not to come in any more."""
     leaves = "active" in changed and not after.active
-    if leaves or changed & {"email", "password"}:
-        recovery.void_links(connection, after.id)
     if leaves or "email" in changed:
         why = Death.INACTIVE if leaves else Death.EMAIL_CHANGED
         resets.close_cases_of(connection, after.id, at, why=why)
+    if leaves or changed & {"email", "password"}:
+        recovery.void_links(connection, after.id)
 
 
 def _after(person: Person, change: UserChange) -> Person:
@@ -198,6 +198,8 @@ def _why_not_now(
     had_seat, has_seat = (person.licensed and person.active for person in (before, after))
     if has_seat and not had_seat and not directory.has_seat(connection, account):
         return directory.no_seat_left(account)
+    if hashed is not None and account.sso:  # since a moment ago
+        return directory.sso_has_no_password()
     if before.email_key != after.email_key and directory.find_person_by_email(connection, after.email) is not None:
         return directory.email_taken()
     if after.active and (before.email_key != after.email_key or not before.active):

@@ -54,15 +54,17 @@ def freeze(house: House, token: str, *, visitor: Visitor, at: datetime) -> Froze
         found = _look(connection, token, at)
         if isinstance(found, Gone):
             return found
-        person = directory.hold_person(connection, found.person.id)
-        if person is None or not records.use_not_me(connection, digest(token), at):
-            return Gone(frozen=person is not None and person.frozen_at is not None)
+        directory.hold_person(connection, found.person.id)
+        found = _look(connection, token, at)  # once more: whoever uses a link holds its user
+        if isinstance(found, Gone):
+            return found
+        person = found.person
         directory.change_user(connection, person.id, {"frozen_at": at}, ends_sessions=True)
-        sessions.forget_ended(connection, person.id)
-        records.use_up_not_me(connection, person.id, at)
+        resets.close_cases_of(connection, person.id, at, why="frozen")
         records.void(connection, person.id)
         browser_records.void(connection, person.id)
-        resets.close_cases_of(connection, person.id, at, why="frozen")
+        records.use_up_not_me(connection, person.id, at)
+        sessions.forget_ended(connection, person.id)
         _tell(house, connection, person, found, visitor=visitor, at=at)
     return Froze(person)
 

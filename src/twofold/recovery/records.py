@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.kit.db import AnyRow, UtcTime, upsert
+from twofold.kit.db import AnyRow, UtcTime, delete_idle, upsert
 from twofold.recovery.password_link import PasswordLink, Purpose
 from twofold.recovery.tables import not_me_links, password_links
 
@@ -45,11 +45,6 @@ _of_nobodies = password_links.delete().where(_link.user_id.in_(sa.bindparam("nob
 _not_me = not_me_links.c
 _mint_not_me = upsert(not_me_links, ["letter"], ["token_hash", "expires_at"])
 _not_me_by_token = sa.select(not_me_links).where(_not_me.token_hash == sa.bindparam("token_hash"))
-_use_not_me = (
-    not_me_links.update()
-    .where(_not_me.token_hash == sa.bindparam("of_token"), _not_me.used_at.is_(None), _not_me.expires_at > _at)
-    .values(used_at=_at)
-)
 _use_up = (
     not_me_links.update()
     .where(_not_me.user_id == sa.bindparam("of_user"), _not_me.used_at.is_(None))
@@ -122,20 +117,15 @@ def not_me_by_token(connection: sa.Connection, token_hash: bytes) -> NotMeLink |
     return None if row is None else NotMeLink(row.user_id, row.about, row.happened_at, row.expires_at, row.used_at)
 
 
-def use_not_me(connection: sa.Connection, token_hash: bytes, at: datetime) -> bool:
-    """Use a "this wasn't me" link, once."""
-    return connection.execute(_use_not_me, {"of_token": token_hash, "at": at}).rowcount == 1
-
-
 def use_up_not_me(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
-    """Use every other "this wasn't me" link of a user up: one press says it all."""
+    """Use every "this wasn't me" link of a user up: one press says it all."""
     connection.execute(_use_up, {"of_user": user_id, "at": at})
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete links whose time is over."""
-    gone = connection.execute(password_links.delete().where(_link.expires_at <= at)).rowcount
-    return gone + connection.execute(not_me_links.delete().where(_not_me.expires_at <= at)).rowcount
+    gone = delete_idle(connection, password_links, _link.expires_at <= at)
+    return gone + delete_idle(connection, not_me_links, _not_me.expires_at <= at)
 
 
 def _read(row: AnyRow) -> PasswordLink:

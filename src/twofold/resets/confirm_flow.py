@@ -81,10 +81,13 @@ def confirm(
         return _wrong_password(house, case, tries, visitor, at)
     hashed = house.hasher.hash(normalise(given.new_password)) if given.new_password else None
     with house.db.write() as connection:
+        if hashed is not None:
+            lockouts.forget_wrong_passwords(connection, person.email)
         held = _hold(connection, token, at, charged=True)
         if isinstance(held, LinkOver):
             return held
         case, now = held
+        lockouts.hold_counts(connection, now.id)  # a lock that falls just now demands a new password, too
         not_yet = _why_not_yet(connection, case, now, given)
         if not_yet is not None:
             return not_yet
@@ -163,8 +166,8 @@ def _switch_off(
     Links to choose a password die of `reset_confirmed_at`: whoever uses one compares it with the moment the link was
     made, so nothing above this room has to be called.
     """
-    factors.switch_off(connection, person, at)
     lockouts.lift_after_reset(connection, person)
+    factors.switch_off(connection, person, at)
     if hashed is not None:
         directory.set_password(connection, person.id, hashed, at, by_mail=False)
     directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
@@ -223,6 +226,8 @@ def _hold(
     """
     seen = records.find_link(connection, digest(token))
     person = None if seen is None else directory.hold_person(connection, seen.case.subject.id)
+    if seen is not None:
+        records.hold(connection, seen.case.id)
     link = records.find_link(connection, digest(token))
     if link is None or person is None:
         return LinkOver(Unknown())

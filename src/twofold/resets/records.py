@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import accounts, users
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.db import AnyRow, UtcTime, delete_idle
 from twofold.kit.outbox import outbox
 from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
@@ -128,6 +128,11 @@ def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(reset_cases.insert(), values)
 
 
+def hold(connection: sa.Connection, case_id: UUID) -> None:
+    """Keep others from changing a case until the transaction ends."""
+    connection.execute(sa.select(_case.id).where(_case.id == case_id).with_for_update())
+
+
 def find(connection: sa.Connection, case_id: UUID) -> Case | None:
     """Find a case by id."""
     row = connection.execute(_by_id, {"case_id": case_id}).first()
@@ -221,7 +226,7 @@ def history(connection: sa.Connection, case_id: UUID) -> list[Event]:
 
 def forget_links(connection: sa.Connection, before: datetime) -> int:
     """Delete links that were sent before a moment."""
-    return connection.execute(reset_links.delete().where(reset_links.c.sent_at < before)).rowcount
+    return delete_idle(connection, reset_links, reset_links.c.sent_at < before)
 
 
 def _read(row: AnyRow) -> Case:

@@ -118,6 +118,7 @@ def end_one(db: Database, session: Session, session_id: UUID, *, visitor: Visito
 def end_others(db: Database, session: Session, *, visitor: Visitor, at: datetime) -> int:
     """End every session of the same user but this one."""
     with db.write() as connection:
+        directory.hold_person(connection, session.person.id)  # several rows: one after another with whoever ends all
         ended = records.end_all_of(connection, session.person.id, except_hash=session.token_hash)
         if ended:
             _record_end(connection, session, visitor, at, ended)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
-from twofold.kit.db import AnyRow
+from twofold.kit.db import AnyRow, delete_idle
 from twofold.kit.statement import Statement
 from twofold.sessions.session import Session
 from twofold.sessions.tables import sessions
@@ -126,4 +126,4 @@ def end_all_of_account(connection: sa.Connection, account_id: UUID) -> int:
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete sessions that are over."""
-    return connection.execute(sessions.delete().where(sessions.c.expires_at <= at)).rowcount
+    return delete_idle(connection, sessions, sessions.c.expires_at <= at)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory.person import Person
 from twofold.directory.tables import PERSON, accounts, users
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.db import AnyRow, UtcTime, delete_idle
 from twofold.kit.statement import Statement
 from twofold.kit.vault import Sealed
 from twofold.lockouts.known_client import KnownClient
@@ -127,7 +127,7 @@ def in_progress(connection: sa.Connection, at: datetime) -> int:
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete attempts whose time is over."""
-    return connection.execute(sign_in_attempts.delete().where(sign_in_attempts.c.expires_at <= at)).rowcount
+    return delete_idle(connection, sign_in_attempts, sign_in_attempts.c.expires_at <= at)
 
 
 def _read(row: AnyRow | None) -> Attempt | None:

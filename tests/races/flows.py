@@ -1,0 +1,701 @@
+"""Everything that is done to a user and their account in a transaction, each ready to be done at any moment."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+from tests.cli.program import Program
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON, later
+from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
+from twofold import jobs
+from twofold.admin import act_flow as acts
+from twofold.admin import policy_flow, reminder_flow
+from twofold.admin.policy import Policy
+from twofold.audit import export_flow, seal_flow
+from twofold.audit import flow as audit
+from twofold.directory import flow as directory
+from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory.person import Person
+from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import flow as factors
+from twofold.factors.change_flow import Proofs
+from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.outcomes import AwaitsLastQuestion, Opened
+from twofold.jobs import COMPOSERS
+from twofold.kit.delivery import Delivery
+from twofold.kit.hashing import Hasher
+from twofold.kit.house import House
+from twofold.kit.smtp import Delivered
+from twofold.profile import flow as profile
+from twofold.provisioning import account_flow, key_flow, new_user_flow
+from twofold.provisioning import flow as provisioning
+from twofold.provisioning.flow import UserChange
+from twofold.recovery import not_me_flow, password_flow
+from twofold.resets import act_flow as case_acts
+from twofold.resets import confirm_flow
+from twofold.resets import flow as cases
+from twofold.resets.confirm_flow import Given
+from twofold.resets.outcomes import CaseOpened
+from twofold.sessions import flow as sessions
+from twofold.sessions.session import Session
+from twofold.signin import flow as signin
+from twofold.signin import set_up_flow
+from twofold.signin.finish_flow import Credentials
+from twofold.support import audit_flow
+from twofold.support.audit_search import Filters
+from twofold.worker import Job, Worker
+
+REASON = "She called, and I know her voice."
+
+Act = Callable[[House], object]
+Flow = Callable[["World"], Act]
+
+
+class World:
+    """An account with an administrator and Ada, who has two phones, and a colleague who has to set one up."""
+
+    def __init__(self, people: People) -> None:
+        self.people, self.house = people, people.house
+        self.name = secrets.token_hex(4)
+        self.account = people.account(f"Account {self.name}")
+        self.boss = self._person("boss", role="admin", password=None)
+        self.ada = self._person("ada")
+        self.factor = people.protect(self.ada)
+        self.at = NOON
+        self._newcomer: Person | None = None
+        self._case: UUID | None = None
+        self._link: str | None = None
+        self._phone: UUID | None = None
+        self._last: list[Callable[[], object]] = []
+
+    def last(self, do: Callable[[], object]) -> None:
+        """Do something once everything else is ready, because nothing could be made ready after it."""
+        self._last.append(do)
+
+    def ready(self, flows: Sequence["Flow"]) -> list["Act"]:
+        """Make flows ready to be done, in one another's presence."""
+        if phone_is_removed in flows:
+            self.another_phone()  # before there is any session: it would end
+        acts = [flow(self) for flow in flows]
+        for do in self._last:
+            do()
+        return acts
+
+    def _person(self, name: str, **values: Any) -> Person:
+        return self.people.person(f"{name}@{self.name}.example", account=self.account, **values)
+
+    def now(self) -> datetime:
+        """Let a time step pass, so that the next code is a fresh one."""
+        self.at = later(at=self.at, seconds=30)
+        return self.at
+
+    def current(self, person: Person | None = None) -> Person:
+        return self.people.look_up(person or self.ada)
+
+    def session(self) -> Session:
+        at = self.now()
+        return self.people.sign_in(self.current(), self.factor.phone, at=at)
+
+    def newcomer(self) -> Person:
+        """Return somebody without a second factor in the same account."""
+        if self._newcomer is None:
+            self._newcomer = self._person("new")
+        return self.current(self._newcomer)
+
+    def forced(self, channel: str = "page") -> tuple[Person, str, datetime]:
+        """Return a sign-in that waits for the code from the mailbox."""
+        person = self._person(f"forced-{secrets.token_hex(2)}")
+        self.people.set_account(self.account, policy="required")
+        at = self.now()
+        sign_in = self.people.attempt(person, at=at, channel=channel)
+        self.people.set_account(self.account, policy="optional")
+        return person, sign_in, at
+
+    def told(self, kind: str, to: Person) -> dict[str, Any]:
+        """Compose the newest letter of a kind, as when it goes out."""
+        [*_, entry] = self.people.letters(kind, to.email)
+        with self.house.db.write() as connection:
+            told = COMPOSERS[kind](self.house, connection, entry, self.at)
+        assert told is not None, kind
+        return told
+
+    def case(self) -> UUID:
+        """Return the open case about Ada."""
+        if self._case is None:
+            opened = cases.open_case(self.house, self.current(self.boss), self.current(), REASON, at=self.now())
+            assert isinstance(opened, CaseOpened), opened
+            self._case = opened.id
+        return self._case
+
+    def reset_link(self) -> str:
+        """Return the link of that case."""
+        if self._link is None:
+            self.case()
+            self._link = str(self.told("reset_confirm", self.ada)["link"]).rpartition("/")[2]
+        return self._link
+
+    def another_phone(self) -> UUID:
+        """Give Ada a second phone and return its id."""
+        if self._phone is not None:
+            return self._phone
+        session = self.session()
+        asked = SetUp(PASSWORD, self.factor.phone.code(self.now()), None, "Second")
+        opened = enrolment_flow.open_in_session(self.house, session, asked, visitor=VISITOR, at=self.at)
+        assert isinstance(opened, Opened), opened
+        self._confirm(session, opened.id, phone_of(opened), self.house)
+        with self.house.db.read() as connection:
+            self._phone = factors.show(connection, self.ada.id).authenticators[-1].id
+        return self._phone
+
+    def _confirm(self, session: Session, enrolment: UUID, phone: Authenticator, house: House) -> object:
+        at = self.at
+        return enrolment_flow.confirm_in_session(house, session, enrolment, phone.code(at), visitor=VISITOR, at=at)
+
+    def proofs(self) -> tuple[Proofs, datetime]:
+        at = self.now()
+        return Proofs(PASSWORD, self.factor.phone.code(at), None), at
+
+
+# --- sign-in
+
+
+def _code(w: World, typed: Callable[[Factor, datetime], str], channel: str = "page") -> Act:
+    sign_in = w.people.attempt(w.current(), at=w.now(), channel=channel)
+    code, at = typed(w.factor, w.at), w.at
+    return lambda house: signin.submit_code(
+        house, sign_in, code, channel=channel, client=None, visitor=VISITOR, at=at,
+    )  # fmt: skip
+
+
+def code(w: World) -> Act:
+    return _code(w, lambda factor, at: factor.phone.code(at))
+
+
+def code_with_a_password_set_by_mail(w: World) -> Act:
+    w.people.set_person(w.ada, password_unproven=True)
+    return code(w)
+
+
+def backup_code(w: World) -> Act:
+    return _code(w, lambda factor, _at: factor.backup_code)
+
+
+def backup_code_of_a_program(w: World) -> Act:
+    return _code(w, lambda factor, _at: factor.backup_code, "api")
+
+
+def wrong_code_that_locks(w: World) -> Act:
+    sign_in = w.people.attempt(w.current(), at=w.now())
+    at, wrong = w.at, w.factor.phone.wrong_code(w.at)
+    w.last(lambda: w.people.set_counts(w.ada, wrong=4))
+    return lambda house: signin.submit_code(
+        house, sign_in, wrong, channel="page", client=None, visitor=VISITOR, at=at,
+    )  # fmt: skip
+
+
+def backup_code_is_saved(w: World) -> Act:
+    sign_in = w.people.attempt(w.current(), at=w.now())
+    due = w.people.give_code(sign_in, w.factor.backup_code, at=w.at)
+    attempt = signin.look(w.house, due.sign_in, w.at)
+    assert attempt is not None
+    w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.house, attempt) or "")
+    w.people.set_person(w.ada, password_unproven=True)
+    at = w.at
+    return lambda house: signin.submit_saved(house, due.sign_in, client=None, visitor=VISITOR, at=at)
+
+
+def _password(w: World, person: Person, typed: str = PASSWORD) -> Act:
+    given, at = Credentials(person.email, typed, None, "page"), w.now()
+    return lambda house: signin.submit_password(house, given, visitor=VISITOR, at=at)
+
+
+def password(w: World) -> Act:
+    return _password(w, w.ada)
+
+
+def password_under_a_new_hash(w: World) -> Act:
+    act = password(w)
+    return lambda house: act(replace(house, hasher=Hasher(8192, 1)))
+
+
+def wrong_password(w: World) -> Act:
+    return _password(w, w.ada, "wrong")
+
+
+def password_alone(w: World) -> Act:
+    return _password(w, w.newcomer())
+
+
+def password_of_a_program(w: World) -> Act:
+    given, at = Credentials(w.newcomer().email, PASSWORD, None, "legacy"), w.now()
+    return lambda house: signin.submit_legacy(house, given, visitor=VISITOR, at=at)
+
+
+def password_before_a_forced_set_up(w: World) -> Act:
+    w.last(lambda: w.people.set_account(w.account, policy="required"))
+    return _password(w, w.newcomer())
+
+
+def step_down(w: World) -> Act:
+    session = w.people.sign_in(w.newcomer(), at=w.now())
+    at = w.at
+    return lambda house: signin.step_down(house, session, visitor=VISITOR, at=at)
+
+
+def mailed_code_again(w: World) -> Act:
+    _person, sign_in, at = w.forced()
+    return lambda house: set_up_flow.resend(house, sign_in, channel="page", at=at)
+
+
+def mailed_code(w: World) -> Act:
+    person, sign_in, at = w.forced()
+    minted = w.told("sign_in_code", person)
+    return lambda house: set_up_flow.submit_mailed_code(
+        house, sign_in, minted["code"], channel="page", visitor=VISITOR, at=at,
+    )  # fmt: skip
+
+
+def _forced_enrolment(w: World, channel: str) -> tuple[str, Opened, datetime]:
+    person, sign_in, at = w.forced(channel)
+    typed = w.told("sign_in_code", person)["code"]
+    set_up_flow.submit_mailed_code(w.house, sign_in, typed, channel=channel, visitor=VISITOR, at=at)
+    opened = set_up_flow.open_enrolment(w.house, sign_in, channel=channel, at=at)
+    assert isinstance(opened, tuple), opened
+    return sign_in, opened[1], at
+
+
+def forced_set_up_begins(w: World) -> Act:
+    sign_in, _opened, at = _forced_enrolment(w, "page")
+    return lambda house: set_up_flow.open_enrolment(house, sign_in, channel="page", at=at)
+
+
+def forced_set_up(w: World, channel: str = "page") -> Act:
+    sign_in, opened, at = _forced_enrolment(w, channel)
+    typed = phone_of(opened).code(at)
+    return lambda house: set_up_flow.confirm_enrolment(
+        house, sign_in, opened.id, typed, channel=channel, client=None, visitor=VISITOR, at=at,
+    )  # fmt: skip
+
+
+def forced_set_up_of_a_program(w: World) -> Act:
+    return forced_set_up(w, "api")
+
+
+# --- factors
+
+
+def set_up_begins(w: World) -> Act:
+    session, at = w.session(), w.now()
+    asked = SetUp(PASSWORD, w.factor.phone.code(at), None)
+    return lambda house: enrolment_flow.open_in_session(house, session, asked, visitor=VISITOR, at=at)
+
+
+def _set_up(w: World, *, replaces: bool) -> Act:
+    session, at = w.session(), w.now()
+    with w.house.db.read() as connection:
+        [phone, *_] = factors.show(connection, w.ada.id).authenticators
+    asked = SetUp(PASSWORD, w.factor.phone.code(at), None, "New", phone.id if replaces else None)
+    opened = enrolment_flow.open_in_session(w.house, session, asked, visitor=VISITOR, at=at)
+    assert isinstance(opened, Opened), opened
+    return lambda house: w._confirm(session, opened.id, phone_of(opened), house)
+
+
+def phone_is_added(w: World) -> Act:
+    return _set_up(w, replaces=False)
+
+
+def phone_is_replaced(w: World) -> Act:
+    return _set_up(w, replaces=True)
+
+
+def first_set_up(w: World) -> Act:
+    person = w.newcomer()
+    session = w.people.sign_in(person, at=w.now())
+    asked = SetUp(PASSWORD, "", None)
+    opened = enrolment_flow.open_in_session(w.house, session, asked, visitor=VISITOR, at=w.at)
+    assert isinstance(opened, Opened), opened
+    return lambda house: w._confirm(session, opened.id, phone_of(opened), house)
+
+
+def backup_code_is_regenerated(w: World) -> Act:
+    session, (given, at) = w.session(), w.proofs()
+    return lambda house: change_flow.regenerate(house, session, given, visitor=VISITOR, at=at, seen=False)
+
+
+def backup_code_is_regenerated_by_itself(w: World) -> Act:
+    session, at = w.session(), w.now()
+    given = Proofs(PASSWORD, w.factor.backup_code, None)
+    return lambda house: change_flow.regenerate(house, session, given, visitor=VISITOR, at=at, seen=True)
+
+
+def removal_is_asked(w: World) -> Act:
+    session, (given, at) = w.session(), w.proofs()
+    return lambda house: change_flow.ask_removal(house, session, given, visitor=VISITOR, at=at)
+
+
+def removal_is_answered(w: World) -> Act:
+    session, (given, at) = w.session(), w.proofs()
+    asked = change_flow.ask_removal(w.house, session, given, visitor=VISITOR, at=at)
+    assert isinstance(asked, AwaitsLastQuestion), asked
+    return lambda house: change_flow.answer_removal(house, session, asked.confirmation, visitor=VISITOR, at=at)
+
+
+def removal(w: World) -> Act:
+    session, (given, at) = w.session(), w.proofs()
+    return lambda house: change_flow.remove(house, session, given, visitor=VISITOR, at=at)
+
+
+def phone_is_removed(w: World) -> Act:
+    phone = w.another_phone()
+    session, (given, at) = w.session(), w.proofs()
+    return lambda house: change_flow.remove_one(house, session, phone, given, visitor=VISITOR, at=at)
+
+
+def phone_is_renamed(w: World) -> Act:
+    session = w.session()
+    with w.house.db.read() as connection:
+        [phone, *_] = factors.show(connection, w.ada.id).authenticators
+    return lambda house: change_flow.rename(house, session, phone.id, "Renamed", visitor=VISITOR, at=w.at)
+
+
+def code_is_said_to_be_saved(w: World) -> Act:
+    return lambda house: factors.say_backup_code_saved(house, w.ada.id, w.factor.backup_code)
+
+
+def password_is_changed(w: World) -> Act:
+    session, at = w.session(), w.now()
+    asked = profile.NewPassword(PASSWORD, NEW_PASSWORD, w.factor.phone.code(at), None)
+    return lambda house: profile.change_password(house, session, asked, visitor=VISITOR, at=at)
+
+
+# --- sessions
+
+
+def session_is_seen(w: World) -> Act:
+    token, at = w.people.token(w.current(), w.factor.phone, at=w.now()), later(at=w.at, minutes=5)
+    return lambda house: sessions.find(house.db, house.settings, token, at)
+
+
+def sign_out(w: World) -> Act:
+    session = w.session()
+    return lambda house: sessions.sign_out(house.db, session, visitor=VISITOR, at=w.at)
+
+
+def other_session_is_ended(w: World) -> Act:
+    session, other = w.session(), w.session()
+    return lambda house: sessions.end_one(house.db, session, other.id, visitor=VISITOR, at=w.at)
+
+
+def other_sessions_are_ended(w: World) -> Act:
+    session, _other = w.session(), w.session()
+    return lambda house: sessions.end_others(house.db, session, visitor=VISITOR, at=w.at)
+
+
+# --- resets and recovery
+
+
+def reset_is_asked(w: World) -> Act:
+    at = w.now()
+    return lambda house: cases.open_case(house, w.current(w.boss), w.current(), REASON, at=at)
+
+
+def reset_is_sent_again(w: World) -> Act:
+    case, at = w.case(), w.at
+    return lambda house: case_acts.send_again(house, w.current(w.boss), case, at=at)
+
+
+def reset_is_cancelled(w: World) -> Act:
+    case, at = w.case(), w.at
+    return lambda house: case_acts.cancel(house, w.current(w.boss), case, at=at)
+
+
+def reset_is_approved(w: World) -> Act:
+    case, at = w.case(), w.at
+    linus = w._person(f"linus-{secrets.token_hex(2)}", role="admin")
+    return lambda house: case_acts.approve(house, linus, case, at=at)
+
+
+def reset_is_confirmed(w: World) -> Act:
+    link, at = w.reset_link(), w.at
+    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD), visitor=VISITOR, at=at)
+
+
+def reset_is_confirmed_with_a_new_password(w: World) -> Act:
+    link, at = w.reset_link(), w.at
+    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD, NEW_PASSWORD), visitor=VISITOR, at=at)
+
+
+def reset_is_confirmed_wrongly(w: World) -> Act:
+    link, at = w.reset_link(), w.at
+    return lambda house: confirm_flow.confirm(house, link, Given("wrong"), visitor=VISITOR, at=at)
+
+
+def reset_is_refused(w: World) -> Act:
+    link, at = w.reset_link(), w.at
+    return lambda house: confirm_flow.refuse(house, link, visitor=VISITOR, at=at)
+
+
+def dead_reset_link_is_found(w: World) -> Act:
+    link, at = w.reset_link(), w.at
+    w.last(lambda: w.people.set_person(w.boss, role="member"))
+    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD), visitor=VISITOR, at=at)
+
+
+def password_link_is_asked(w: World) -> Act:
+    at = w.now()
+    return lambda house: password_flow.ask(house, w.ada.email, visitor=VISITOR, at=at)
+
+
+def password_is_chosen(w: World) -> Act:
+    password_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=w.now())
+    token, at = str(w.told("password_link", w.ada)["url"]).rpartition("/")[2], w.at
+    return lambda house: password_flow.choose(house, token, NEW_PASSWORD, visitor=VISITOR, at=at)
+
+
+def account_is_frozen(w: World) -> Act:
+    token, at = str(w.told("two_factor_set_up", w.ada)["not_me_url"]).rpartition("/")[2], w.now()
+    return lambda house: not_me_flow.freeze(house, token, visitor=VISITOR, at=at)
+
+
+# --- administrators and operators
+
+
+def unlock(w: World) -> Act:
+    w.last(lambda: w.people.set_counts(w.ada, wrong=5))
+    at = w.now()
+    return lambda house: acts.unlock(house, w.current(w.boss), w.ada.id, REASON, visitor=VISITOR, at=at)
+
+
+def unfreeze(w: World) -> Act:
+    w.last(lambda: w.people.set_person(w.ada, frozen_at=NOON))
+    at = w.now()
+    return lambda house: acts.unfreeze(house, w.current(w.boss), w.ada.id, REASON, visitor=VISITOR, at=at)
+
+
+def invite(w: World) -> Act:
+    new, at = NewUser(f"{secrets.token_hex(4)}@{w.name}.example", "Nora New"), w.now()
+    return lambda house: acts.invite(house, w.current(w.boss), new, visitor=VISITOR, at=at)
+
+
+def invite_again(w: World) -> Act:
+    person = w._person(f"invited-{secrets.token_hex(2)}", password=None)
+    at = w.now()
+    return lambda house: acts.invite_again(house, w.current(w.boss), person.id, visitor=VISITOR, at=at)
+
+
+def policy_is_changed(w: World) -> Act:
+    session, at = w.session()._replace(person=w.current(w.boss)), w.at
+    return lambda house: policy_flow.change_policy(house, session, Policy("off", None), visitor=VISITOR, at=at, most=5)
+
+
+def _change_user(w: World, **said: Any) -> Act:
+    at = w.now()
+    return lambda house: provisioning.change_user(
+        house, actor=audit.CONSOLE, subject_id=w.ada.id, change=UserChange(**said), visitor=VISITOR, at=at, within=None,
+    )  # fmt: skip
+
+
+def address_and_password_are_set(w: World) -> Act:
+    w.case()
+    return _change_user(w, email=f"{secrets.token_hex(4)}@{w.name}.example", password=NEW_PASSWORD)
+
+
+def deactivation(w: World) -> Act:
+    w.case()
+    return _change_user(w, active=False)
+
+
+def support_agent_is_made(w: World) -> Act:
+    new, at = NewUser(f"{secrets.token_hex(4)}@operator.example", "Sue Support", "support"), w.now()
+    return lambda house: new_user_flow.create_user(house, None, new, actor=audit.CONSOLE, visitor=VISITOR, at=at)
+
+
+def user_is_made(w: World) -> Act:
+    new, at = NewUser(f"{secrets.token_hex(4)}@{w.name}.example", "Nora New", password=NEW_PASSWORD), w.now()
+    return lambda house: directory.create_user(house, w.account, new, actor=audit.CONSOLE, at=at)
+
+
+def account_is_made(w: World) -> Act:
+    change = AccountChange(
+        f"Another {w.name}", "enterprise", sso=True, sso_domains=[f"a-{w.name}.example"],
+        sso_url="https://sso.acme.example/",
+    )  # fmt: skip
+    return lambda house: directory.create_account(house.db, change, actor=audit.CONSOLE, at=w.at)
+
+
+def account_turns_to_sso(w: World) -> Act:
+    change = AccountChange(sso=True, sso_domains=[f"b-{w.name}.example"], sso_url="https://sso.acme.example/")
+    at = w.now()
+    return lambda house: account_flow.change_account(
+        house.db, w.account, change, actor=audit.CONSOLE, visitor=VISITOR, at=at,
+    )  # fmt: skip
+
+
+def operator_key_is_made_used_and_revoked(w: World) -> Act:
+    def act(house: House) -> bool:
+        made = key_flow.create_key(house.db, "Billing", actor=audit.CONSOLE, at=w.at)
+        assert isinstance(made, key_flow.MadeKey)
+        assert key_flow.find_key(house.db, made.key, w.at) == made.id
+        return key_flow.revoke_key(house.db, made.id, actor=audit.CONSOLE, at=w.at)
+
+    return act
+
+
+def log_is_exported(w: World) -> Act:
+    def act(house: House) -> str:
+        copy = audit_flow.take_copy(house, w.boss, w.account, Filters(), "json", visitor=VISITOR, at=w.at)
+        export_flow.public_key(house.db, house.vault, w.at)
+        return "exported" if "".join(copy) else "nothing"
+
+    return act
+
+
+def _program(w: World, *arguments: str) -> Act:
+    program = Program({"TWOFOLD_DATABASE_URL": w.house.settings.database_url, "TWOFOLD_DATA_DIR": "/nonexistent"})
+    return lambda _house: "done" if program(*arguments, "--reason", REASON).code == 0 else "refused"
+
+
+def unlock_on_the_server(w: World) -> Act:
+    w.last(lambda: w.people.set_counts(w.ada, wrong=5))
+    return _program(w, "unlock", w.ada.email)
+
+
+def unfreeze_on_the_server(w: World) -> Act:
+    w.last(lambda: w.people.set_person(w.ada, frozen_at=NOON))
+    return _program(w, "unfreeze", w.ada.email)
+
+
+def reset_on_the_server(w: World) -> Act:
+    return _program(w, "reset", w.ada.email)
+
+
+# --- behind the pages
+
+
+class Nowhere:
+    """A mail server that takes every letter."""
+
+    def deliver(self, _message: EmailMessage) -> Delivered:
+        return Delivered()
+
+    def reach(self) -> None:
+        return None
+
+
+def letters_go_out(w: World) -> Act:
+    w.case()
+    password_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=w.now())
+    w.forced()
+    at = w.at
+
+    def act(house: House) -> None:
+        delivery = Delivery(house, Nowhere(), COMPOSERS, jobs.URGENT)
+        while delivery.run_urgent(house, at) or delivery.run(house, at):
+            pass
+
+    return act
+
+
+def log_is_sealed(w: World) -> Act:
+    return lambda house: seal_flow.seal_everything(house.db, w.at)
+
+
+def clean_up(w: World) -> Act:
+    w.session(), w.case()
+    return lambda house: jobs._clean_up(house, later(at=w.at, days=365))
+
+
+def reminders(w: World) -> Act:
+    w.newcomer()
+    w.last(lambda: w.people.set_account(w.account, policy="required", required_from=later(at=w.at, days=5)))
+    return lambda house: reminder_flow.remind(house, w.at)
+
+
+def lease(w: World) -> Act:
+    def act(house: House) -> None:
+        job = Job("remind", later(seconds=1) - NOON, lambda _house, _at: None, alone=True)
+        worker = Worker(house, [job])
+        worker._run(job, w.at)
+        worker._give_leases_up()
+
+    return act
+
+
+ON_THE_SERVER = (unlock_on_the_server, unfreeze_on_the_server, reset_on_the_server)
+
+# Each with what comes of it where nothing else happens: the kind of the outcome.
+FLOWS: Mapping[Flow, str] = {
+    code: "SignedIn",
+    code_with_a_password_set_by_mail: "SignedIn",
+    backup_code: "Due",
+    backup_code_of_a_program: "SignedIn",
+    wrong_code_that_locks: "WrongCode",
+    backup_code_is_saved: "SignedIn",
+    password: "Due",
+    password_under_a_new_hash: "Due",
+    wrong_password: "WrongPassword",
+    password_alone: "SignedIn",
+    password_of_a_program: "SignedIn",
+    password_before_a_forced_set_up: "Due",
+    step_down: "Due",
+    mailed_code_again: "GoesOn",
+    mailed_code: "GoesOn",
+    forced_set_up_begins: "tuple",
+    forced_set_up: "Due",
+    forced_set_up_of_a_program: "SignedIn",
+    set_up_begins: "Opened",
+    phone_is_added: "Changed",
+    phone_is_replaced: "Changed",
+    first_set_up: "Changed",
+    backup_code_is_regenerated: "Changed",
+    backup_code_is_regenerated_by_itself: "Changed",
+    removal_is_asked: "AwaitsLastQuestion",
+    removal_is_answered: "Changed",
+    removal: "Changed",
+    phone_is_removed: "Changed",
+    phone_is_renamed: "bool",
+    code_is_said_to_be_saved: "NoneType",
+    password_is_changed: "PasswordChanged",
+    session_is_seen: "Session",
+    sign_out: "NoneType",
+    other_session_is_ended: "bool",
+    other_sessions_are_ended: "int",
+    reset_is_asked: "CaseOpened",
+    reset_is_sent_again: "Acted",
+    reset_is_cancelled: "Acted",
+    reset_is_approved: "Acted",
+    reset_is_confirmed: "ResetDone",
+    reset_is_confirmed_with_a_new_password: "ResetDone",
+    reset_is_confirmed_wrongly: "WrongPassword",
+    reset_is_refused: "RefusalDone",
+    dead_reset_link_is_found: "LinkOver",
+    password_link_is_asked: "Asked",
+    password_is_chosen: "PasswordSaved",
+    account_is_frozen: "Froze",
+    unlock: "Unlocked",
+    unfreeze: "Unfrozen",
+    invite: "Made",
+    invite_again: "Invited",
+    policy_is_changed: "PolicySaved",
+    address_and_password_are_set: "Person",
+    deactivation: "Person",
+    support_agent_is_made: "MadeUser",
+    user_is_made: "UUID",
+    account_is_made: "UUID",
+    account_turns_to_sso: "Account",
+    operator_key_is_made_used_and_revoked: "bool",
+    log_is_exported: "exported",
+    unlock_on_the_server: "done",
+    unfreeze_on_the_server: "done",
+    reset_on_the_server: "done",
+    letters_go_out: "NoneType",
+    log_is_sealed: "int",
+    clean_up: "NoneType",
+    reminders: "int",
+    lease: "NoneType",
+}

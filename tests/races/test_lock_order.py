@@ -1,0 +1,191 @@
+"""Rows are locked in one order, whoever locks them: nobody waits in a circle."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from tests.harness.databases import PostgresqlDatabases
+from tests.harness.houses import house_on
+from tests.harness.parallel import at_once
+from tests.harness.people import People
+from tests.races.flows import FLOWS, ON_THE_SERVER, Act, Flow, World
+from tests.races.recorder import LOCKS, Transaction, recorded, sites
+from twofold.kit.house import House
+from twofold.schema import LOCK_ORDER, metadata
+
+# What opens a transaction and is not among the flows, and why nobody waits for it in a circle.
+ELSEWHERE = {
+    "commands/rotation.py:_seal_place": "one table at a time, by id",
+    "commands/rotation.py:_forget_retired": "one table",
+    "demo/people.py:lock": "a demo is alone with its database",
+    "demo/people.py:protect": "the same",
+    "demo/people.py:require": "the same",
+    "migrate.py:_run": "one node at a time, and steps back from a table in use",
+    "migrate.py:_turn": "the same",
+    "restore.py:after_restore": "no server may run meanwhile",
+}
+
+AT_ONCE = 8
+PAUSE = 0.004  # seconds after each lock, so that others get theirs meanwhile
+
+
+class Done(NamedTuple):
+    """What came of a flow that had the database to itself, and its transactions."""
+
+    outcome: str
+    transactions: list[Transaction]
+
+
+@pytest.fixture(scope="module")
+def nodes(postgresql_databases: PostgresqlDatabases) -> Iterator[tuple[House, House]]:
+    """Open one PostgreSQL database from two nodes."""
+    url = postgresql_databases.fresh()
+    with house_on(url) as one, house_on(url) as other:
+        yield one, other
+    postgresql_databases.drop(url)
+
+
+@pytest.fixture(scope="module")
+def done(nodes: tuple[House, House]) -> dict[Flow, Done]:
+    """Do every flow by itself, and record what it locks."""
+    return {flow: _alone(People(nodes[0]), flow) for flow in FLOWS}
+
+
+def _alone(people: People, flow: Flow) -> Done:
+    [act] = World(people).ready([flow])
+    with recorded() as transactions:
+        outcome = act(people.house)
+    return Done(outcome if isinstance(outcome, str) else type(outcome).__name__, transactions)
+
+
+def out_of_order(transaction: Transaction) -> bool:
+    """Tell whether a transaction locks a table after one that comes later in the order, or that has no place in it."""
+    if not set(transaction.tables) <= set(LOCK_ORDER):
+        return True
+    return any(LOCK_ORDER.index(after) < LOCK_ORDER.index(before) for before, after in pairwise(transaction.tables))
+
+
+def test_every_flow_locks_in_the_one_order(done: dict[Flow, Done]) -> None:
+    failed = [
+        f"{flow.__name__} in {one.site}: {' -> '.join(one.tables)}"
+        for flow, (_outcome, transactions) in done.items()
+        for one in transactions
+        if out_of_order(one)
+    ]
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("table", ["accounts", "users"])
+def test_no_flow_locks_two_accounts_or_two_users(done: dict[Flow, Done], table: str) -> None:
+    """Their rows are named by their id; whoever came to need two would take the smaller id first."""
+    for flow, (_outcome, transactions) in done.items():
+        for one in transactions:
+            locked = [lock.keys for lock in one.locks if lock.table == table and lock.keys]
+            assert not locked or frozenset.intersection(*locked), (flow.__name__, locked)
+
+
+def test_no_flow_locks_the_key_of_a_row_that_others_refer_to(done: dict[Flow, Done]) -> None:
+    """Foreign keys are checked at the oddest moments, FOR KEY SHARE: those wait for FOR UPDATE and for nothing else."""
+    referred = {key.column.table.name for table in metadata.sorted_tables for key in table.foreign_keys}
+    for flow, (_outcome, transactions) in done.items():
+        for one in transactions:
+            full = [lock for lock in one.locks if lock.table in referred and " FOR UPDATE" in lock.statement]
+            assert not full, (flow.__name__, full)
+
+
+def test_who_locks_several_authenticators_takes_them_by_id(done: dict[Flow, Done]) -> None:
+    for flow, (_outcome, transactions) in done.items():
+        for one in transactions:
+            first, *rest = [lock.statement for lock in one.locks if lock.table == "authenticators"] or [""]
+            assert not rest or "ORDER BY authenticators.id FOR UPDATE" in " ".join(first.split()), flow.__name__
+
+
+def test_every_flow_went_to_its_end(done: dict[Flow, Done]) -> None:
+    assert {flow.__name__: outcome for flow, (outcome, _) in done.items()} == {
+        flow.__name__: outcome for flow, outcome in FLOWS.items()
+    }
+
+
+def test_every_function_that_opens_a_transaction_is_in_a_flow(done: dict[Flow, Done]) -> None:
+    seen = {one.site for _outcome, transactions in done.values() for one in transactions}
+    assert sites() - seen == ELSEWHERE.keys(), "add a flow that goes through it to flows.py"
+
+
+# --- and at once
+
+
+def test_all_pairs_of_flows_at_once_end_without_a_deadlock(nodes: tuple[House, House], done: dict[Flow, Done]) -> None:
+    """Of flows that lock the same tables in the same order one stands for all, and one lock alone ends no circle."""
+    kinds = {
+        tuple(tuple(one.tables) for one in transactions if len(one.tables) > 1): flow
+        for flow, (_outcome, transactions) in done.items()
+        if flow not in ON_THE_SERVER  # a command has its process to itself
+    }
+    flows = [flow for locked, flow in kinds.items() if locked]
+    before = deadlocks(nodes[0])
+    for block in blocks(flows):
+        acts = World(People(nodes[0])).ready(block)
+        with pauses():
+            at_once(*[partial(_do, act, nodes[number % 2]) for number, act in enumerate(acts)])
+    assert deadlocks(nodes[0]) == before
+
+
+def _do(act: Act, house: House) -> object:
+    """Do something; whatever else happens to it meanwhile, a deadlock is none of it."""
+    try:
+        return act(house)
+    except RuntimeError as error:  # what was made ready is gone
+        return error
+
+
+def blocks(flows: list[Flow]) -> list[list[Flow]]:
+    """Put flows together, a few at a time, until every pair was together once, and each with itself."""
+    missing = {frozenset(pair) for pair in combinations(range(len(flows)), 2)}
+    found = []
+    while missing:
+        block: list[int] = []
+        while len(block) < AT_ONCE and (wanted := _most_wanted(block, missing)) is not None:
+            block.append(wanted)
+        missing -= {frozenset(pair) for pair in combinations(block, 2)}
+        found.append([flows[number] for number in block])
+    half = AT_ONCE // 2
+    return found + [2 * flows[start : start + half] for start in range(0, len(flows), half)]
+
+
+def _most_wanted(block: list[int], missing: set[frozenset[int]]) -> int | None:
+    """Return who was not yet together with most of a block, or else with most of all."""
+    rest = Counter(number for pair in missing for number in pair if number not in block)
+    wanted = {number: (sum(frozenset((number, other)) in missing for other in block), rest[number]) for number in rest}
+    return max(wanted, key=lambda number: wanted[number], default=None)
+
+
+@contextmanager
+def pauses() -> Iterator[None]:
+    """Rest after each lock, so that whoever takes two in another order is met."""
+
+    def rest(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if LOCKS.match(statement):
+            time.sleep(PAUSE)
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", rest)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", rest)
+
+
+def deadlocks(house: House) -> int:
+    """Count the deadlocks of a database; connections tell theirs when they are closed."""
+    house.db.engine.dispose()
+    with psycopg.connect(house.settings.database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        [[count]] = connection.execute(query).fetchall()
+    return int(count)
