@@ -176,7 +176,7 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     assert "Boss has made an account for you at Acme." in letter.text
     found = password_flow.look(house, token, later(minutes=59))
     assert isinstance(found, MayChoose)
-    assert (found.invited, found.expires_at) == (True, later(hours=1))
+    assert (found.invited, found.expires_at) == (True, later(days=7))
     assert isinstance(choose(house, token, later(minutes=59)), PasswordSaved)
     assert isinstance(people.begin(ada, at=later(hours=1), password=NEW_PASSWORD), SignedIn)
     assert [letter.subject for letter in post_office.deliver(later(hours=1))] == ["Your password is set"]
@@ -192,12 +192,12 @@ def test_an_invitation_by_nobody_in_particular_names_nobody(
     assert "An account was made for you at Acme." in letter.text
 
 
-def test_an_invitation_ends_after_an_hour_and_is_asked_for_anew(
+def test_an_invitation_ends_after_seven_days_and_is_asked_for_anew(
     house: House, people: People, post_office: PostOffice
 ) -> None:
-    ada, monday = people.person(password=None), later(days=3)
+    ada, monday = people.person(password=None), later(days=8)
     invite(house, ada)
-    assert isinstance(choose(house, post_office.token("set-password"), later(hours=1)), Over)
+    assert isinstance(choose(house, post_office.token("set-password"), later(days=7)), Over)
     password_flow.ask(house, ada.email, visitor=VISITOR, at=monday)
     assert isinstance(choose(house, post_office.token("set-password", monday), monday), PasswordSaved)
     assert isinstance(people.begin(ada, at=monday, password=NEW_PASSWORD), SignedIn)

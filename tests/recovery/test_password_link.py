@@ -36,7 +36,7 @@ LINK = PasswordLink(ID, ID, Purpose.FORGOT, "ada@acme.example", later(days=-9), 
 
 def test_each_link_lives_as_long_as_its_letter_says() -> None:
     assert LIFE[Purpose.FORGOT] == timedelta(hours=1)
-    assert LIFE[Purpose.INVITATION] == timedelta(hours=1)
+    assert LIFE[Purpose.INVITATION] == timedelta(days=7)
     assert LIFE[Purpose.UNFROZEN] == timedelta(days=1)
 
 

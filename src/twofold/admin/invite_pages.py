@@ -72,8 +72,9 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
         house_of(request), session.person, listed.person.id, visitor=visitor_of(request), at=at,
     )  # fmt: skip
     match outcome:
-        case Invited():
-            return see_other(f"/people/{listed.person.id}?done=invited")
+        case Invited(not_before):
+            done = "invited" if not_before is None else "invited_for_later"
+            return see_other(f"/people/{listed.person.id}?done={done}")
         case TooManyInvitations(most, until):
             errors = {"": words.too_many_invitations(most, moment(until))}
             return person_page(request, session, listed, at, 429, errors)

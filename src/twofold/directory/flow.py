@@ -441,6 +441,12 @@ def note_first_sign_in(connection: sa.Connection, person: Person, at: datetime) 
         records.note_first_sign_in(connection, person.id, at)
 
 
+def void_password(connection: sa.Connection, user_id: UUID) -> int | None:
+    """Take a user's password away, because somebody else knows it or may know it. End their sessions."""
+    values = {"password_hash": None, "password_set_at": None, "password_unproven": False}
+    return records.update_user(connection, user_id, values, ends_sessions=True)
+
+
 def password_proven(connection: sa.Connection, user_id: UUID, security_version: int) -> bool:
     """Note that a password has been used together with the second factor.
 

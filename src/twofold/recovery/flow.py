@@ -31,24 +31,28 @@ def invite(
 ) -> Invited | NotInvited | NoMail:
     """Mail a user without a password a link to choose one; a newer invitation takes the place of an older.
 
-    Where the address is somebody's in another account, the same is written down, and its owner is told instead.
+    Where the address is somebody's in another account, the same is written down, and its owner is told instead. Within
+    24 hours of a confirmed reset the letter waits until they are over. One that waits already is not repeated.
     """
     why = _why_not_invited(person)
     if why is not None:
         return NotInvited(why)
     if not house.outbox.configured:
         return NoMail()
-    if by.kind != "user":
-        invitations.note(connection, person.account_id, person.email, at)
-    owner = directory.find_person_by_email(connection, person.email) or person
-    ask_link(
-        house, connection, person, Purpose.INVITATION, at, by=by.id if by.kind == "user" else None,
-        recipient=owner.email,
-    )  # fmt: skip
+    not_before = records.promised(connection, person.id, at)
+    if not_before is None:
+        not_before = quiet_until(person, at)
+        if by.kind != "user":
+            invitations.note(connection, person.account_id, person.email, at)
+        owner = directory.find_person_by_email(connection, person.email) or person
+        ask_link(
+            house, connection, person, Purpose.INVITATION, at, not_before=not_before,
+            by=by.id if by.kind == "user" else None, recipient=owner.email,
+        )  # fmt: skip
     audit.record(
         connection, "invited", at=at, account_id=person.account_id, actor=by, subject_id=person.id, visitor=visitor,
     )  # fmt: skip
-    return Invited()
+    return Invited(not_before)
 
 
 def invite_again(
@@ -100,8 +104,8 @@ def unfreeze(
         return NotFrozen()
     if not house.outbox.configured and actor.kind != audit.CONSOLE.kind:
         return NoMail()
-    values = {"frozen_at": None, "password_hash": None, "password_set_at": None, "password_unproven": False}
-    directory.change_user(connection, held.id, values, ends_sessions=True)
+    directory.change_user(connection, held.id, {"frozen_at": None}, ends_sessions=False)
+    directory.void_password(connection, held.id)
     back = held._replace(frozen_at=None, password_hash=None, password_set_at=None)
     not_before = quiet_until(back, at)
     records.void(connection, held.id)

@@ -14,7 +14,7 @@ from twofold.kit.letters import Composer
 from twofold.kit.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import invitation_flow as invitations
-from twofold.recovery import browser_flow, not_me_flow, password_flow, words
+from twofold.recovery import browser_flow, not_me_flow, password_flow, records, words
 from twofold.recovery.password_link import quiet_until
 
 
@@ -81,7 +81,8 @@ def password_link(house: House, connection: sa.Connection, entry: Entry, at: dat
         return told | {"why": "sso", "url": person.sso_url}
     until = quiet_until(person, at)
     if until is not None:
-        return told | {"why": "too_soon", "until": until}
+        promised = records.promised(connection, person.id, at) is not None
+        return told | {"why": "too_soon", "until": until, "promised": promised}
     return _with_link(house, connection, entry, person, at, told | {"why": ""})
 
 
@@ -131,6 +132,12 @@ def unfrozen(house: House, connection: sa.Connection, entry: Entry, at: datetime
     return _with_link(house, connection, entry, person, at, _told(entry, person) | {"sso": False})
 
 
+def password_void(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+    """Bring a link to choose a new password, because somebody else knows the old one; None when it is out of date."""
+    person = directory.find_person(connection, entry.user_id)
+    return None if person is None else _with_link(house, connection, entry, person, at, _told(entry, person))
+
+
 def to_admin(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell an administrator of somebody else's change, with a link to that person; None when they are none any more."""
     admin = directory.find_person(connection, entry.user_id)
@@ -156,7 +163,8 @@ def _with_link(
     if minted is None:
         return None
     token, until = minted
-    return told | {"url": f"{house.settings.base_url}/set-password/{token}", "valid_until": until}
+    url = f"{house.settings.base_url}/set-password/{token}"
+    return told | {"url": url, "valid_until": until, "life": words.life(until - at)}
 
 
 def _told(entry: Entry, person: Person) -> dict[str, Any]:
@@ -197,6 +205,7 @@ COMPOSERS: dict[str, Composer] = {
     "browser_link": browser_link,
     "invitation": invitation,
     "unfrozen": unfrozen,
+    "password_void": password_void,
     "member_locked": to_admin,
     "member_froze": to_admin,
     "member_unfrozen": to_admin,

@@ -16,7 +16,9 @@ class NoMail(msgspec.Struct, frozen=True):
 
 
 class Invited(msgspec.Struct, frozen=True):
-    """A letter with a link to choose a password is on its way."""
+    """A letter with a link to choose a password is on its way; `not_before` says when it goes out if not at once."""
+
+    not_before: datetime | None = None
 
 
 class NotInvited(msgspec.Struct, frozen=True):

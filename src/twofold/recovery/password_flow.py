@@ -31,11 +31,17 @@ from twofold.recovery.password_link import (
     Purpose,
     TooSoon,
     is_bound_to,
+    quiet_until,
     refused,
 )
 from twofold.sessions import flow as sessions
 
-LETTERS = {Purpose.FORGOT: "password_link", Purpose.INVITATION: "invitation", Purpose.UNFROZEN: "unfrozen"}
+LETTERS = {
+    Purpose.FORGOT: "password_link",
+    Purpose.INVITATION: "invitation",
+    Purpose.UNFROZEN: "unfrozen",
+    Purpose.RESET: "password_void",
+}
 
 
 def ask(house: House, email: str, *, visitor: Visitor, at: datetime) -> Asked | Elsewhere | lockouts.Wait | NoMail:
@@ -73,7 +79,8 @@ def ask_link(
 ) -> None:
     """Ask the outbox for a letter with a link, which takes the place of any link before it.
 
-    For nobody the same is written down under an id that nobody has, and soon forgotten; that letter is never sent.
+    `not_before` promises it for later: until then nothing takes its place. For nobody the same is written down under
+    an id that nobody has, and soon forgotten; that letter is never sent.
     """
     user_id, account_id = (new_id(), new_id()) if person is None else (person.id, person.account_id)
     to = recipient or ("" if person is None else person.email)
@@ -94,7 +101,8 @@ def ask_link(
             "password_set_at": None if person is None else person.password_set_at,
             "asked_at": at,
             "token_hash": None,
-            "expires_at": at + (FOR_NOBODY if person is None else UNSENT_FOR),
+            "expires_at": max(at, not_before or at) + (FOR_NOBODY if person is None else UNSENT_FOR),
+            "not_before": not_before,
         },
     )
 
@@ -102,7 +110,7 @@ def ask_link(
 def mint(connection: sa.Connection, entry: Entry, person: Person, at: datetime) -> tuple[str, datetime] | None:
     """Make the token of a letter that is about to go out, and say until when it works; None when it is out of date."""
     link = records.asked_by(connection, entry.id, person.id)
-    if link is None or not is_bound_to(link, person):
+    if link is None or not is_bound_to(link, person) or quiet_until(person, at) is not None:
         return None
     token, until = new_token("password"), at + LIFE[link.purpose]
     if not records.mint(connection, link, digest(token), until):

@@ -18,12 +18,15 @@ class Purpose(StrEnum):
     FORGOT = "forgot"
     INVITATION = "invitation"
     UNFROZEN = "unfrozen"
+    RESET = "reset"  # from the server, of somebody whose password a thief knows
 
 
+# A link that somebody asked for is waited for. One that comes unasked lies in a mailbox until its owner looks there.
 LIFE = {
     Purpose.FORGOT: timedelta(hours=1),
-    Purpose.INVITATION: timedelta(hours=1),
+    Purpose.INVITATION: timedelta(days=7),
     Purpose.UNFROZEN: timedelta(days=1),
+    Purpose.RESET: timedelta(days=1),
 }
 
 
@@ -68,7 +71,9 @@ def quiet_until(person: Person, at: datetime) -> datetime | None:
 
 def is_bound_to(link: PasswordLink, person: Person) -> bool:
     """Tell whether a user is still who the link was for: nothing has happened since that voids it."""
-    reset_since = person.reset_confirmed_at is not None and person.reset_confirmed_at >= link.asked_at
+    reset, asked = person.reset_confirmed_at, link.asked_at
+    own = reset == asked and link.purpose is Purpose.RESET  # the reset itself has promised this link
+    reset_since = reset is not None and reset >= asked and not own
     return (
         person.active
         and person.frozen_at is None

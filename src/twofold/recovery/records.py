@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
-from twofold.kit.db import AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
 from twofold.recovery.password_link import PasswordLink, Purpose
 from twofold.recovery.tables import not_me_links, password_links
 
@@ -22,9 +23,34 @@ _link_columns = (
     _link.asked_at,
     _link.expires_at,
 )
-_ask = upsert(
-    password_links, ["user_id"], [column.name for column in password_links.c if column.name != "user_id"],
-)  # fmt: skip
+
+
+def _asking(insert: postgresql.Insert) -> postgresql.Insert:
+    """Build the statement that notes what was asked for, in one for each database.
+
+    A promise for later stays as it is until its moment: anybody can ask, and must not be able to suppress it. And who
+    has no password yet, because they were invited or theirs is void, was given a link that lives longer than one that
+    is asked for: whatever anybody asks for in its place lives as long.
+    """
+    new = insert.excluded
+    lasts = (
+        (new.purpose == Purpose.FORGOT.value)
+        & (_link.purpose != Purpose.FORGOT.value)
+        & (_link.expires_at > new.asked_at)
+        & (_link.email_key == new.email_key)
+        & _link.password_set_at.is_(None)
+        & new.password_set_at.is_(None)
+    )
+    values: dict[str, Any] = {column.name: new[column.name] for column in password_links.c if column.name != "user_id"}
+    return insert.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_=values | {"purpose": sa.case((lasts, _link.purpose), else_=new.purpose)},
+        where=_link.not_before.is_(None) | (_link.not_before <= new.asked_at),
+    )
+
+
+_ask = {name: _asking(insert(password_links)) for name, insert in INSERTS.items()}
+_promised = sa.select(_link.not_before).where(_link.user_id == sa.bindparam("user_id"), _link.not_before > _at)
 _asked = sa.select(*_link_columns).where(
     _link.user_id == sa.bindparam("user_id"), _link.letter == sa.bindparam("letter")
 )
@@ -63,8 +89,13 @@ class NotMeLink(NamedTuple):
 
 
 def ask(connection: sa.Connection, values: dict[str, Any]) -> None:
-    """Note that a link was asked for, in the place of any before it."""
+    """Note that a link was asked for, in the place of any before it but a promise whose time has not come."""
     connection.execute(_ask[connection.dialect.name], values)
+
+
+def promised(connection: sa.Connection, user_id: UUID, at: datetime) -> datetime | None:
+    """Return when a letter with a link goes out that was promised for later; None when none waits."""
+    return connection.execute(_promised, {"user_id": user_id, "at": at}).scalar()
 
 
 def asked_by(connection: sa.Connection, letter: UUID, user_id: UUID) -> PasswordLink | None:

@@ -11,13 +11,15 @@ password_links = sa.Table(
     sa.Column("user_id", sa.Uuid, primary_key=True),
     sa.Column("account_id", sa.Uuid, nullable=False, index=True),
     sa.Column("letter", sa.Uuid, nullable=False),  # the one that may mint it; a letter before that is out of date
-    sa.Column("purpose", sa.Text, nullable=False),  # forgot | invitation | unfrozen
+    sa.Column("purpose", sa.Text, nullable=False),  # forgot | invitation | unfrozen | reset
     # What the user was like when it was asked for; when that has changed, the link is dead.
     sa.Column("email_key", sa.Text, nullable=False),
     sa.Column("password_set_at", UtcTime, nullable=True),
     sa.Column("asked_at", UtcTime, nullable=False),
     sa.Column("token_hash", sa.LargeBinary(32), nullable=True, unique=True),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    # A promise: the letter goes out then, not before, and until then nothing that is asked for takes its place.
+    sa.Column("not_before", UtcTime, nullable=True),
 )
 
 # One a user: a newer one takes the place of an older. The token is minted when the letter is delivered.

@@ -1,6 +1,9 @@
 """What the letters and pages of recovery call what happened."""
 
+from datetime import timedelta
+
 from twofold.kit.words import gettext as _
+from twofold.kit.words import ngettext
 
 
 def happened(about: str) -> str:
@@ -23,3 +26,11 @@ def happened(about: str) -> str:
         "reset_refused_by_you": _("a reset of two-factor authentication was refused"),
     }
     return said.get(about, _("something about the account was changed"))
+
+
+def life(span: timedelta) -> str:
+    """Say how long a link works: in days where they are whole, but a day as the 24 hours that it is."""
+    hours = round(span.total_seconds() / 3600)
+    if hours > 24 and hours % 24 == 0:  # noqa: PLR2004 - hours in a day
+        return ngettext("%(n)d day", "%(n)d days", hours // 24) % {"n": hours // 24}
+    return ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours}

@@ -24,6 +24,7 @@ def upgrade() -> None:
     append_only.guard()
     _know_browsers()
     _give_letters_turns()
+    _keep_promises()
     _note_first_sign_ins()
     _index_browsers()
     _find_users_by_domain()
@@ -31,6 +32,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    migrate.drop_column("password_links", "not_before")
     migrate.drop_index("ix_outbox_turn_due_at", "outbox")
     migrate.drop_column("outbox", "turn")
     migrate.drop_index("ix_users_domain", "users")
@@ -183,3 +185,7 @@ def _index_letters_by_turn() -> None:
     migrate.create_index(
         "ix_outbox_turn_due_at", "outbox", ["turn", "due_at"], sqlite_where=waits, postgresql_where=waits
     )
+
+
+def _keep_promises() -> None:
+    migrate.add_column("password_links", sa.Column("not_before", UtcTime(), nullable=True))
