@@ -16,7 +16,7 @@ from twofold.directory.person import Person
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import EnrolmentExpired
 from twofold.jobs import COMPOSERS
-from twofold.resets import confirm_flow as resets
+from twofold.recovery.server_reset_flow import reset_on_server
 from twofold.sessions.tables import sessions
 from twofold.signin import set_up_flow
 from twofold.signin.attempt import Expired
@@ -43,7 +43,7 @@ def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str)
     person = people.person(ADA)
     factor = people.protect(person)
     begun = [people.attempt(person, channel=channel) for channel in ("page", "api")]
-    resets.reset_now(people.house, person, "lost phone, seen in person", NOON)
+    reset_on_server(people.house, person, "lost phone, seen in person", NOON)
     assert not people.look_up(person).has_second_factor
     again = people.protect(people.look_up(person), at=NOON) if change == "switched on" else factor
     at = later(minutes=1)
@@ -56,7 +56,7 @@ def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str)
 def test_a_sign_in_whose_password_was_hashed_during_a_reset_is_over(people: People, channel: str) -> None:
     """Stops: coming out of the hash with what was true before, and going on with the factor that is gone."""
     person, factor = people.protected(ADA)
-    with meanwhile(people.house, lambda: resets.reset_now(people.house, person, "lost phone, seen in person", NOON)):
+    with meanwhile(people.house, lambda: reset_on_server(people.house, person, "lost phone, seen in person", NOON)):
         begun = people.attempt(person, channel=channel)
     for typed in (factor.phone.code(AT), factor.backup_code):
         assert people.give_code(begun, typed, at=AT, channel=channel) == Expired()

@@ -23,7 +23,7 @@ from twofold.profile import flow as profile
 from twofold.profile.flow import NewPassword, PasswordChanged
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
-from twofold.resets import confirm_flow as resets
+from twofold.recovery.server_reset_flow import reset_on_server
 from twofold.signin.attempt import Expired
 from twofold.signin.outcomes import SignedIn
 
@@ -80,8 +80,8 @@ def password(people: People, person: Person, factor: Factor) -> None:
 
 
 def reset(people: People, person: Person, _factor: Factor) -> None:
-    done = resets.reset_now(people.house, person, "lost phone, seen in person", AT)
-    assert type(done).__name__ == "ResetDone", done
+    done = reset_on_server(people.house, person, "lost phone, seen in person", AT)
+    assert type(done).__name__ == "ResetOnServer", done
 
 
 def change(**values: Any) -> Callable[[People, Person, Factor], None]:

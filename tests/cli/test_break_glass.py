@@ -1,14 +1,19 @@
 """Unlock, unfreeze and reset from the server itself, and the lists of who waits for it."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.cli.program import Program
 from tests.harness.clock import NOON
 from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, People
 from tests.harness.smtp import SmtpServer
+from twofold.directory.person import Person
 from twofold.kit import clock
 from twofold.kit.house import House
 from twofold.lockouts import flow as lockouts
+from twofold.recovery import password_flow
+from twofold.recovery.outcomes import PasswordSaved
 from twofold.resets import flow as resets
 from twofold.signin.outcomes import Frozen, LockedOut, SignedIn
 
@@ -72,6 +77,98 @@ def test_two_factor_authentication_is_off_at_once_and_sessions_end(people: Peopl
     assert isinstance(people.begin(after), SignedIn)
     assert {event.actor_kind for event in people.events("reset_done_on_the_server")} == {"console"}
     assert "no second factor" in twofold.refused("reset", ADA, *REASON)
+
+
+# --- a reset where a thief knows the password
+
+
+def locked_by_a_thief(people: People) -> Person:
+    """Let somebody who knows Ada's password type five wrong codes an hour ago."""
+    ada, factor = people.protected()
+    at = clock.now() - timedelta(hours=1)
+    sign_in = people.attempt(ada, at=at)
+    for _ in range(5):
+        people.give_code(sign_in, factor.phone.wrong_code(at), at=at)
+    return ada
+
+
+def test_a_password_that_a_thief_knows_is_void_after_a_reset(
+    people: People, twofold_mailing: Program, house: House
+) -> None:
+    ada = locked_by_a_thief(people)
+    said = twofold_mailing.done("reset", ADA, *REASON).out
+    assert "whoever typed those knows the password. So it is void." in said
+    assert "A link to choose a new one is mailed at" in said
+    assert isinstance(people.begin(ada, at=clock.now()), lockouts.WrongPassword)
+    [letter] = people.letters("password_void", ADA)
+    assert timedelta(hours=23, minutes=59) < letter.created_at - clock.now() <= timedelta(hours=24)
+    password_flow.ask(house, ADA, visitor=VISITOR, at=clock.now())  # anybody can, and the promise stands
+    at = letter.created_at
+    with house.db.write() as connection:
+        minted = password_flow.mint(connection, letter, people.look_up(ada), at)
+    assert minted is not None
+    assert isinstance(
+        password_flow.choose(house, minted[0], NEW_PASSWORD, visitor=VISITOR, at=at + timedelta(hours=23)),
+        PasswordSaved,
+    )
+
+
+def test_it_is_void_as_well_where_the_lock_was_lifted_before(people: People, twofold: Program) -> None:
+    ada = locked_by_a_thief(people)
+    twofold.done("unlock", ADA, *REASON)
+    twofold.done("reset", ADA, *REASON)
+    assert people.look_up(ada).password_hash is None
+
+
+def test_without_mail_it_says_that_nobody_gets_in_until_a_password_is_set(people: People, twofold: Program) -> None:
+    ada = locked_by_a_thief(people)
+    ran = twofold.done("reset", ADA, *REASON)
+    assert f"they cannot sign in until you set one with twofold users set {ADA} --password-stdin" in ran.out
+    twofold.done("users", "set", ADA, "--password-stdin", stdin=NEW_PASSWORD)
+    assert isinstance(people.begin(people.look_up(ada), at=clock.now(), password=NEW_PASSWORD), SignedIn)
+
+
+def test_keep_password_keeps_it_and_says_what_that_means(people: People, twofold: Program) -> None:
+    ada = locked_by_a_thief(people)
+    said = twofold.done("reset", ADA, *REASON, "--keep-password").out
+    assert "that person can sign in with it alone" in said
+    assert isinstance(people.begin(people.look_up(ada), at=clock.now()), SignedIn)
+
+
+@pytest.mark.parametrize(
+    ("thief", "options", "password"),
+    [
+        (True, (), "void"),
+        (True, ("--keep-password",), "known"),
+        (False, (), "good"),
+        (False, ("--keep-password",), "good"),
+    ],
+)
+def test_as_json_it_says_what_the_password_is_worth(
+    people: People, twofold_mailing: Program, *, thief: bool, options: tuple[str, ...], password: str
+) -> None:
+    ada = locked_by_a_thief(people) if thief else people.protected()[0]
+    told = twofold_mailing.done("reset", ADA, *REASON, *options, "--json").json
+    assert (told["id"], told["password"]) == (str(ada.id), password)
+    assert (told["password_link_at"] is not None) == (password == "void")
+
+
+def test_a_promise_from_before_a_reset_is_made_anew(people: People, twofold_mailing: Program) -> None:
+    """Somebody unfrozen waits for a link; a reset voids what was asked for before it, and gives them another."""
+    ada, _factor = people.protected()
+    people.set_person(ada, frozen_at=NOON)
+    twofold_mailing.done("unfreeze", ADA, *REASON)
+    told = twofold_mailing.done("reset", ADA, *REASON, "--json").json
+    assert told["password"] == "none"
+    assert told["password_link_at"] is not None
+    assert len(people.letters("password_void", ADA)) == 1
+
+
+def test_who_is_frozen_gets_the_link_when_they_are_unfrozen(people: People, twofold_mailing: Program) -> None:
+    ada = locked_by_a_thief(people)
+    people.set_person(ada, frozen_at=NOON)
+    assert twofold_mailing.done("reset", ADA, *REASON, "--json").json["password_link_at"] is None
+    assert "is mailed at" in twofold_mailing.done("unfreeze", ADA, *REASON).out
 
 
 def test_a_support_agent_can_be_helped_too(people: People, twofold: Program) -> None:

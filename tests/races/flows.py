@@ -31,11 +31,12 @@ from twofold.kit.delivery import Delivery
 from twofold.kit.hashing import Hasher
 from twofold.kit.house import House
 from twofold.kit.smtp import Delivered
+from twofold.lockouts.tables import second_factor_budgets
 from twofold.profile import flow as profile
 from twofold.provisioning import account_flow, key_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
-from twofold.recovery import not_me_flow, password_flow
+from twofold.recovery import not_me_flow, password_flow, server_reset_flow
 from twofold.resets import act_flow as case_acts
 from twofold.resets import confirm_flow
 from twofold.resets import flow as cases
@@ -571,7 +572,18 @@ def unfreeze_on_the_server(w: World) -> Act:
 
 
 def reset_on_the_server(w: World) -> Act:
-    return _program(w, "reset", w.ada.email)
+    at = w.now()
+    return lambda house: server_reset_flow.reset_on_server(house, w.ada, REASON, at)
+
+
+def reset_on_the_server_after_a_lock(w: World) -> Act:
+    w.last(lambda: _note_lock(w))
+    return reset_on_the_server(w)
+
+
+def _note_lock(w: World) -> None:
+    with w.house.db.write() as connection:
+        connection.execute(second_factor_budgets.update().values(last_locked_at=w.at))
 
 
 # --- behind the pages
@@ -626,7 +638,7 @@ def lease(w: World) -> Act:
     return act
 
 
-ON_THE_SERVER = (unlock_on_the_server, unfreeze_on_the_server, reset_on_the_server)
+ON_THE_SERVER = (unlock_on_the_server, unfreeze_on_the_server)
 
 # Each with what comes of it where nothing else happens: the kind of the outcome.
 FLOWS: Mapping[Flow, str] = {
@@ -692,7 +704,8 @@ FLOWS: Mapping[Flow, str] = {
     log_is_exported: "exported",
     unlock_on_the_server: "done",
     unfreeze_on_the_server: "done",
-    reset_on_the_server: "done",
+    reset_on_the_server: "ResetOnServer",
+    reset_on_the_server_after_a_lock: "ResetOnServer",
     letters_go_out: "NoneType",
     log_is_sealed: "int",
     clean_up: "NoneType",

@@ -16,7 +16,8 @@ from twofold.factors.outcomes import Opened
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.tables import password_throttles
-from twofold.resets import act_flow, confirm_flow, flow, records
+from twofold.recovery.server_reset_flow import ResetOnServer, reset_on_server
+from twofold.resets import act_flow, flow, records
 from twofold.resets.case import MOST_WRONG_PASSWORDS, Death, State
 from twofold.resets.link import Dead, Expired, Open, Over, Replaced, Unknown, Used
 from twofold.resets.link_flow import OpenLink
@@ -187,7 +188,7 @@ def test_a_link_dies_with_a_change_of_authenticators(desk: Desk) -> None:
 
 def test_a_link_does_not_survive_a_removal_and_a_new_set_up(desk: Desk) -> None:
     token = desk.sent()
-    confirm_flow.reset_now(desk.house, desk.ada, REASON, later(minutes=1))
+    reset_on_server(desk.house, desk.ada, REASON, later(minutes=1))
     ada = desk.ada_now()
     desk.people.protect(ada, at=later(minutes=2))
     assert isinstance(over(desk.confirm(token, at=later(minutes=3))), Dead)
@@ -576,8 +577,8 @@ def test_looking_at_a_link_changes_nothing_however_often_and_whatever_it_says(de
 def test_the_command_line_switches_off_at_once_without_mail(desk: Desk, database_url: str) -> None:
     open_case = desk.ask()
     token = desk.link()
-    done = confirm_flow.reset_now(desk.house, desk.ada, "She stands before me.", later(minutes=1))
-    assert isinstance(done, ResetDone)
+    done = reset_on_server(desk.house, desk.ada, "She stands before me.", later(minutes=1))
+    assert isinstance(done, ResetOnServer)
     ada = desk.ada_now()
     assert (ada.has_second_factor, ada.reset_confirmed_at) == (False, later(minutes=1))
     closed = desk.case(open_case)
@@ -587,11 +588,11 @@ def test_the_command_line_switches_off_at_once_without_mail(desk: Desk, database
     assert (event.actor_kind, event.reason, event.account_id) == ("console", "She stands before me.", ada.account_id)
     newest = flow.cases_for(desk.house, desk.grace).cases[0]
     assert (newest.state, newest.requester_kind, newest.requester) == (State.CONFIRMED, "console", None)
-    assert exactly(confirm_flow.reset_now(desk.house, ada, "Again, please.", later(minutes=2)), NotEnabled())
+    assert exactly(reset_on_server(desk.house, ada, "Again, please.", later(minutes=2)), NotEnabled())
 
 
 def test_the_command_line_gives_a_reason_too(desk: Desk) -> None:
-    assert exactly(confirm_flow.reset_now(desk.house, desk.ada, " ", NOON), MissingReason())
+    assert exactly(reset_on_server(desk.house, desk.ada, " ", NOON), MissingReason())
     assert desk.ada_now().has_second_factor
 
 

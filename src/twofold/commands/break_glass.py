@@ -13,10 +13,11 @@ from twofold.directory import flow as directory
 from twofold.kit import clock
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
+from twofold.recovery import server_reset_flow
 from twofold.recovery.outcomes import NoMail, NotFrozen, NotYourself, Unfrozen
-from twofold.resets import confirm_flow as resets
+from twofold.recovery.server_reset_flow import ResetOnServer
 from twofold.resets import flow as cases
-from twofold.resets.outcomes import MissingReason, NotEnabled, ResetDone
+from twofold.resets.outcomes import MissingReason, NotEnabled
 
 email_argument = click.argument("email", metavar="EMAIL")
 
@@ -40,7 +41,10 @@ def unlock(*, email: str, reason: str, as_json: bool) -> None:
             )  # fmt: skip
     match outcome:
         case lockouts.Unlocked():
-            said = f"{person.email} is unlocked; their second factor is what it was."
+            said = (
+                f"{person.email} is unlocked; their second factor is what it was. If wrong codes locked them, whoever "
+                "typed those knows the password: have them change it."
+            )
             show({"id": person.id}, as_json=as_json, said=said)
         case lockouts.LockIsFinal():
             raise Stop(f"{person.email} has a hundred wrong codes behind them: only twofold reset helps.")
@@ -81,17 +85,28 @@ def unfreeze(*, email: str, reason: str, as_json: bool) -> None:
 @click.command()
 @email_argument
 @reason
+@click.option("--keep-password", is_flag=True, help="Keep the password, also where a thief knows it.")
 @as_json
-def reset(*, email: str, reason: str, as_json: bool) -> None:
-    """Switch somebody's 2FA off. At once, without mail and without asking them."""
+def reset(*, email: str, reason: str, keep_password: bool, as_json: bool) -> None:
+    """Switch somebody's 2FA off. At once, without mail and without asking them.
+
+    Where wrong codes have locked them since their password was set, whoever typed those knows the password: it is void
+    then, and 24 hours later they are mailed a link to choose a new one. twofold users set EMAIL --password-stdin sets
+    one sooner.
+    """
     words = _words(reason)
     with opened() as house:
         person = person_by_email(house, email)
-        outcome = resets.reset_now(house, person, words, clock.now())
+        outcome = server_reset_flow.reset_on_server(house, person, words, clock.now(), keep_password=keep_password)
     match outcome:
-        case ResetDone():
+        case ResetOnServer():
             said = f"Two-factor authentication of {person.email} is off, and their sessions have ended."
-            show({"id": person.id}, as_json=as_json, said=said)
+            told = {
+                "id": person.id,
+                "password": _password_state(outcome),
+                "password_link_at": None if outcome.link_at is None else outcome.link_at.isoformat(),
+            }
+            show(told, as_json=as_json, said=f"{said} {_password_after(outcome, person.email)}".rstrip())
         case NotEnabled():
             raise Stop(f"{person.email} has no second factor.")
         case MissingReason():
@@ -100,6 +115,12 @@ def reset(*, email: str, reason: str, as_json: bool) -> None:
             assert_never(outcome)
 
 
+KNOWN = "Wrong codes have locked them since their password was set: whoever typed those knows the password."
+VOID = f"{KNOWN} So it is void."
+KEPT = (
+    f"{KNOWN} It was kept, and it is all that is asked for now: that person can sign in with it alone. Set another "
+    "with twofold users set --password-stdin, or have them change it at once."
+)
 TOO_SHORT = "Give a reason of 3 to 500 characters."
 
 
@@ -108,6 +129,28 @@ def _words(reason: str) -> str:
     if not cases.usable_reason(words):
         raise Stop(TOO_SHORT)
     return words
+
+
+def _password_state(outcome: ResetOnServer) -> str:
+    """Say in one word what the password is worth: good, known to somebody else as well, void, or there was none."""
+    if outcome.password:
+        return "known" if outcome.known else "good"
+    return "void" if outcome.known else "none"
+
+
+def _password_after(outcome: ResetOnServer, email: str) -> str:
+    """Say what became of the password, and what to do."""
+    if outcome.password:
+        return KEPT if outcome.known else ""
+    sooner = f"twofold users set {email} --password-stdin"
+    if outcome.link_at is None:
+        then = f"No link to choose a new one is mailed: they cannot sign in until you set one with {sooner}."
+    else:
+        then = (
+            f"A link to choose a new one is mailed at {outcome.link_at:%Y-%m-%d %H:%M} UTC, 24 hours after the reset. "
+            f"To let them in sooner, set one with {sooner}."
+        )
+    return f"{VOID if outcome.known else 'They have no password.'} {then}"
 
 
 def _what_next(outcome: Unfrozen) -> str:

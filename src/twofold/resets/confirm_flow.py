@@ -97,7 +97,9 @@ def confirm(
             return LinkOver(Used(case))
         note(connection, case.key, "confirmed", actor=audit.user(now.id), words=case.reason, visitor=visitor, at=at)
         tell_overseers(house, connection, case, "reset_done_by_user", at)
-        return _switch_off(house, connection, now, hashed, visitor, at)
+        done = _switch_off(house, connection, now, hashed, visitor, at)
+        sessions.forget_ended(connection, now.id)
+        return done
 
 
 def refuse(house: House, token: str, *, visitor: Visitor = audit.HERE, at: datetime) -> RefusalDone | LinkOver:
@@ -120,37 +122,37 @@ def refuse(house: House, token: str, *, visitor: Visitor = audit.HERE, at: datet
         return RefusalDone()
 
 
-def reset_now(house: House, person: Person, reason: str, at: datetime) -> ResetDone | NotEnabled | MissingReason:
-    """Switch a user's two-factor authentication off at once: for the command line on the server, without mail."""
+def reset_now(
+    house: House, connection: sa.Connection, held: Person, reason: str, at: datetime
+) -> ResetDone | NotEnabled | MissingReason:
+    """Switch the second factor of a user off who is held: for the command line on the server, without asking them."""
     words = reason.strip()
     if not usable_reason(words):
         return MissingReason()
-    with house.db.write() as connection:
-        held = directory.hold_person(connection, person.id)
-        if held is None or not held.has_second_factor:
-            return NotEnabled()
-        close_cases_of(connection, held.id, at, why=CONSOLE)
-        key = Key(new_id(), held.account_id, held.id)
-        records.insert(
-            connection,
-            {
-                "id": key.id,
-                "account_id": key.account_id,
-                "user_id": key.user_id,
-                "requester_kind": CONSOLE,
-                "reason": words,
-                "state": State.CONFIRMED,
-                "requested_at": at,
-                "email": held.email,
-                "second_factor_since": held.second_factor_since,
-                "factors_changed_at": held.factors_changed_at,
-                "password_tries": 0,
-                "ended_at": at,
-                "ended_why": CONSOLE,
-            },
-        )
-        note(connection, key, "done_on_the_server", actor=audit.CONSOLE, words=words, at=at)
-        return _switch_off(house, connection, held, None, audit.HERE, at)
+    if not held.has_second_factor:
+        return NotEnabled()
+    close_cases_of(connection, held.id, at, why=CONSOLE)
+    key = Key(new_id(), held.account_id, held.id)
+    records.insert(
+        connection,
+        {
+            "id": key.id,
+            "account_id": key.account_id,
+            "user_id": key.user_id,
+            "requester_kind": CONSOLE,
+            "reason": words,
+            "state": State.CONFIRMED,
+            "requested_at": at,
+            "email": held.email,
+            "second_factor_since": held.second_factor_since,
+            "factors_changed_at": held.factors_changed_at,
+            "password_tries": 0,
+            "ended_at": at,
+            "ended_why": CONSOLE,
+        },
+    )
+    note(connection, key, "done_on_the_server", actor=audit.CONSOLE, words=words, at=at)
+    return _switch_off(house, connection, held, None, audit.HERE, at)
 
 
 def _switch_off(
@@ -171,7 +173,6 @@ def _switch_off(
     if hashed is not None:
         directory.set_password(connection, person.id, hashed, at, by_mail=False)
     directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
-    sessions.forget_ended(connection, person.id)
     directory.tell(
         house, connection, person, "reset_done", at, new_password=hashed is not None, address=visitor.address,
         browser=visitor.browser,
