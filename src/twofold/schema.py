@@ -43,6 +43,7 @@ LOCK_ORDER = (
     "known_clients",
     "policy_reminders",
     "operator_keys",
+    "blocked_networks",
     "encryption_keys",
     "audit_signing_keys",
     "audit_chains",

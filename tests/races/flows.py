@@ -13,6 +13,7 @@ from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
 from twofold import jobs
+from twofold.abuse import block_flow
 from twofold.admin import act_flow as acts
 from twofold.admin import policy_flow, reminder_flow
 from twofold.admin.policy import Policy
@@ -547,6 +548,16 @@ def operator_key_is_made_used_and_revoked(w: World) -> Act:
     return act
 
 
+def network_is_blocked_and_let_in_again(w: World) -> Act:
+    def act(house: House) -> object:
+        network = f"2001:db8:{w.name[:4]}:{w.name[4:6]}00::/56"
+        made = block_flow.block(house, network, reason=REASON, life=None, actor=audit.CONSOLE, at=w.at)
+        assert isinstance(made, block_flow.Block), made
+        return block_flow.unblock(house.db, made.id, reason=REASON, actor=audit.CONSOLE, at=w.at)
+
+    return act
+
+
 def log_is_exported(w: World) -> Act:
     def act(house: House) -> str:
         copy = audit_flow.take_copy(house, w.boss, w.account, Filters(), "json", visitor=VISITOR, at=w.at)
@@ -701,6 +712,7 @@ FLOWS: Mapping[Flow, str] = {
     account_is_made: "UUID",
     account_turns_to_sso: "Account",
     operator_key_is_made_used_and_revoked: "bool",
+    network_is_blocked_and_let_in_again: "Block",
     log_is_exported: "exported",
     unlock_on_the_server: "done",
     unfreeze_on_the_server: "done",
