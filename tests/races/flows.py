@@ -617,7 +617,7 @@ def letters_go_out(w: World) -> Act:
     at = w.at
 
     def act(house: House) -> None:
-        delivery = Delivery(house, Nowhere(), COMPOSERS, jobs.URGENT)
+        delivery = Delivery(house, Nowhere(), COMPOSERS)
         while delivery.run_urgent(house, at) or delivery.run(house, at):
             pass
 

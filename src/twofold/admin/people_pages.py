@@ -179,8 +179,8 @@ def _notice(request: AnyRequest) -> str | None:
         "not_waiting": _("They do not wait for an invitation any more, so none was sent."),
         "no_mail": words.no_mail(),
         "invited": _(
-            "The invitation is on its way. Its link works once, for 7 days. Whoever signs in at another organisation with "
-            "this address is told by e-mail that yours needs another one."
+            "The invitation is on its way. Its link works once, for 7 days. Whoever signs in at another organisation "
+            "with this address is told by e-mail that yours needs another one."
         ),
         "invited_for_later": _(
             "Their two-factor authentication was reset a short time ago. The link to choose a password goes out by "

@@ -33,7 +33,7 @@ from twofold.kit.tokens import digest, random_bytes
 from twofold.kit.vault import Sealed, VaultError
 from twofold.kit.visitor import Visitor
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts.budget import Charged
+from twofold.lockouts.budget import Charged, Counts
 
 log = structlog.get_logger()
 

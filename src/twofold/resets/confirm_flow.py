@@ -81,8 +81,6 @@ def confirm(
         return _wrong_password(house, case, tries, visitor, at)
     hashed = house.hasher.hash(normalise(given.new_password)) if given.new_password else None
     with house.db.write() as connection:
-        if hashed is not None:
-            lockouts.forget_wrong_passwords(connection, person.email)
         held = _hold(connection, token, at, charged=True)
         if isinstance(held, LinkOver):
             return held
