@@ -168,6 +168,24 @@ def test_a_chain_that_its_owner_wrote_anew_is_found(
         assert "the chain was written anew since" in said
 
 
+def test_an_event_that_somebody_else_gave_its_place_is_found(
+    people: People, twofold: Program, database_url: str, export: Path
+) -> None:
+    """It needs no owner of the database, stops the sealer, and is said in a sentence."""
+    people.person("eve@acme.example")
+    places = sa.select(sa.func.max(audit_events.c.position) + 1).where(audit_events.c.account_id == people.acme)
+    waiting = (audit_events.c.account_id == people.acme) & audit_events.c.hash.is_(None)
+    db = Database(database_url)
+    with db.write() as connection:
+        place = connection.execute(places).scalar_one()
+        number = connection.execute(sa.select(sa.func.min(audit_events.c.number)).where(waiting)).scalar_one()
+        own = audit_events.update().where(audit_events.c.number == number)
+        connection.execute(own.values(position=place, hash=bytes(32)))
+    db.close()
+    people.person("mallory@acme.example")
+    assert "somebody gave an event a place" in twofold.refused("audit", "verify")
+
+
 def test_a_head_of_one_account_is_of_that_one_alone(people: People, twofold: Program) -> None:
     said = twofold.done("audit", "head", "--account", str(people.acme), "--json").json
     assert [one["chain"] for one in said["head"]["chains"]] == [str(people.acme)]
