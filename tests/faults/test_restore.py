@@ -17,16 +17,16 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Program, codes_around, crowd, now
 from tests.harness.clock import NOON
 from tests.harness.databases import Backend
-from tests.harness.people import EARLIER, NEW_PASSWORD, PASSWORD, VISITOR, People
+from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, PASSWORD, VISITOR, People
 from tests.harness.postgres import Cluster, find_programs
 from tests.harness.server import Server
 from twofold import restore, schema
 from twofold.factors import totp
 from twofold.kit.house import House
-from twofold.recovery import not_me_flow, password_flow
+from twofold.recovery import browser_flow, not_me_flow, password_flow
 from twofold.recovery.outcomes import Gone, MayChoose, NotMe
 from twofold.recovery.password_link import Over
-from twofold.recovery.tables import not_me_links, password_links
+from twofold.recovery.tables import browser_links, not_me_links, password_links
 from twofold.resets import confirm_flow, link_flow
 from twofold.resets import flow as resets
 from twofold.resets.case import State
@@ -145,10 +145,19 @@ def test_a_restore_is_told_to_the_installation_and_to_every_account(house: House
 
 def test_every_table_has_its_place_in_a_restore() -> None:
     """Stops: a table added later whose links come back to life, because nobody thought of it."""
-    changed = {"users", "authenticators", "backup_codes", reset_cases.name, not_me_links.name, password_links.name}
+    changed = {"users", "authenticators", "backup_codes", reset_cases.name}
+    changed |= {not_me_links.name, password_links.name, browser_links.name}
     begun = {table.name for table in restore.BEGUN}
     places = [*changed, *begun, *restore.KEPT]
     assert sorted(places) == sorted(schema.metadata.tables)
+
+
+def test_a_link_for_a_browser_is_void(house: House, people: People) -> None:
+    people.person()
+    browser_flow.ask(house, ADA, visitor=VISITOR, at=NOON)
+    assert people.count(browser_links) == 1
+    restore.after_restore(house.db, reason="a drill", at=NOON)
+    assert people.count(browser_links) == 0
 
 
 def test_the_newest_step_is_never_lowered(house: House, people: People) -> None:
