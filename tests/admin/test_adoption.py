@@ -64,7 +64,8 @@ def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Bo
 
 def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: Person) -> None:
     people.person("bob@acme.example", name='Bob "the Builder", jr.')
-    people.person("formula@acme.example", name='=HYPERLINK("https://evil.example")')
+    formula = people.person("formula@acme.example")
+    people.set_person(formula, name='=HYPERLINK("https://evil.example")')  # from before names were looked at
     people.person("gone@acme.example", name="Gus Gone", active=False)
     page = boss.open("/account/adoption.csv")
     assert page.headers["content-type"] == "text/csv; charset=utf-8"

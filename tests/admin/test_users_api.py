@@ -229,10 +229,10 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
 
 
 def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Boss) -> None:
-    people.person("taken@other.example", account=people.account("Other"))
+    people.person("taken@acme.example")
     new = {"email": "new@acme.example", "name": "Nora"}
     refusals = [
-        ({"email": "taken@OTHER.example"}, (409, "email_taken")),
+        ({"email": "taken@ACME.example"}, (409, "email_taken")),
         ({"email": "nonsense"}, (400, "invalid_request")),
         ({"name": ""}, (400, "invalid_request")),
         ({"role": "support"}, (400, "invalid_request")),
@@ -240,7 +240,7 @@ def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Boss) -> 
     ]
     for change, refusal in refusals:
         assert boss.api.call("POST", "/invitations", new | change).refusal == refusal, change
-    people.set_account(people.acme, seats=1)
+    people.set_account(people.acme, seats=2)
     assert boss.api.call("POST", "/invitations", new).refusal == (409, "no_seat_left")
     assert people.letters("invitation") == []
     assert people.count(users, users.c.email_key == "new@acme.example") == 0

@@ -40,7 +40,8 @@ unknown_wrong_codes = sa.Table(
 
 # The key is the hash of what is throttled: a typed address together with a network; a typed address over all networks
 # (then `wrong` is 0, and `next_at` and `forget_at` are when its budget is full again); a known browser together with
-# its user; or an address that letters are asked for (then `wrong` counts them, and `forget_at` lets the next ones out).
+# its user; or an address that letters are asked for, or an account that invites (then `wrong` counts letters, and
+# `forget_at` lets the next ones out).
 password_throttles = sa.Table(
     "password_throttles",
     metadata,
