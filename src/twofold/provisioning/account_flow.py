@@ -52,9 +52,9 @@ def change_account(
     """Change an account; None: there is none. Where single sign-on begins, all that its people have open ends."""
 
     def end_what_is_open(connection: sa.Connection) -> None:
-        sessions.forget_ended_of_account(connection, account_id)
         resets.close_cases_of_account(connection, account_id, at, why=Death.SSO)
         recovery.void_links_of_account(connection, account_id)
+        sessions.forget_ended_of_account(connection, account_id)
 
     outcome = directory.change_account(
         db, account_id, change, actor=actor, at=at, visitor=visitor, when_sso_begins=end_what_is_open,

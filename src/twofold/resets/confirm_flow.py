@@ -166,8 +166,8 @@ def _switch_off(
     Links to choose a password die of `reset_confirmed_at`: whoever uses one compares it with the moment the link was
     made, so nothing above this room has to be called.
     """
-    lockouts.lift_after_reset(connection, person)
     factors.switch_off(connection, person, at)
+    lockouts.lift_after_reset(connection, person)
     if hashed is not None:
         directory.set_password(connection, person.id, hashed, at, by_mail=False)
     directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
