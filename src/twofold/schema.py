@@ -50,6 +50,7 @@ LOCK_ORDER = (
     "audit_signing_keys",
     "audit_chains",
     "audit_events",
+    "discarded_events",
     "refusal_counts",
 )
 

@@ -14,10 +14,11 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
 from twofold import jobs
 from twofold.abuse import block_flow
+from twofold.abuse import flow as abuse
 from twofold.admin import act_flow as acts
 from twofold.admin import policy_flow, reminder_flow
 from twofold.admin.policy import Policy
-from twofold.audit import export_flow, seal_flow
+from twofold.audit import export_flow
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser
@@ -28,16 +29,19 @@ from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import AwaitsLastQuestion, Opened
 from twofold.jobs import COMPOSERS
+from twofold.kit import nodes
 from twofold.kit.delivery import Delivery
 from twofold.kit.hashing import Hasher
 from twofold.kit.house import House
+from twofold.kit.outbox import MOST_FOR_NOBODY
 from twofold.kit.smtp import Delivered
+from twofold.kit.tokens import new_id
 from twofold.lockouts.tables import second_factor_budgets
 from twofold.profile import flow as profile
 from twofold.provisioning import account_flow, key_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
-from twofold.recovery import not_me_flow, password_flow, server_reset_flow
+from twofold.recovery import browser_flow, not_me_flow, password_flow, server_reset_flow
 from twofold.resets import act_flow as case_acts
 from twofold.resets import confirm_flow
 from twofold.resets import flow as cases
@@ -459,6 +463,18 @@ def password_is_chosen(w: World) -> Act:
     return lambda house: password_flow.choose(house, token, NEW_PASSWORD, visitor=VISITOR, at=at)
 
 
+def browser_link_is_asked(w: World) -> Act:
+    at = w.now()
+    return lambda house: browser_flow.ask(house, w.ada.email, visitor=VISITOR, at=at)
+
+
+def browser_becomes_known(w: World) -> Act:
+    at = w.now()
+    browser_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=at)
+    token = w.told("browser_link", w.ada)["url"].rpartition("/")[2]
+    return lambda house: browser_flow.know(house, token, None, visitor=VISITOR, at=at)
+
+
 def account_is_frozen(w: World) -> Act:
     token, at = str(w.told("two_factor_set_up", w.ada)["not_me_url"]).rpartition("/")[2], w.now()
     return lambda house: not_me_flow.freeze(house, token, visitor=VISITOR, at=at)
@@ -625,7 +641,30 @@ def letters_go_out(w: World) -> Act:
 
 
 def log_is_sealed(w: World) -> Act:
-    return lambda house: seal_flow.seal_everything(house.db, w.at)
+    password_flow.ask(w.house, f"nobody@{w.name}.example", visitor=VISITOR, at=w.now())
+    return lambda house: jobs._seal(house, w.at)
+
+
+def letters_for_nobody_are_dropped(w: World) -> Act:
+    with w.house.db.write() as connection:
+        for _ in range(MOST_FOR_NOBODY + 1):
+            w.house.outbox.post(
+                connection, "password_link", user_id=new_id(), account_id=new_id(), recipient="", at=w.at, facts={},
+            )  # fmt: skip
+    return lambda house: jobs._drop_surplus(house, w.at)
+
+
+def limited_requests_are_counted(w: World) -> Act:
+    limited = [("192.0.2.0/24", "password", 3), ("198.51.100.0/24", "mail", 1)]
+    return lambda house: abuse.count_limited(house.db, limited, w.at)
+
+
+def node_shows_itself(w: World) -> Act:
+    def act(house: House) -> None:
+        with nodes.seen(house.db, w.name, "0002", lambda: w.at):
+            pass
+
+    return act
 
 
 def clean_up(w: World) -> Act:
@@ -699,6 +738,8 @@ FLOWS: Mapping[Flow, str] = {
     dead_reset_link_is_found: "LinkOver",
     password_link_is_asked: "Asked",
     password_is_chosen: "PasswordSaved",
+    browser_link_is_asked: "Asked",
+    browser_becomes_known: "KnownHere",
     account_is_frozen: "Froze",
     unlock: "Unlocked",
     unfreeze: "Unfrozen",
@@ -719,7 +760,10 @@ FLOWS: Mapping[Flow, str] = {
     reset_on_the_server: "ResetOnServer",
     reset_on_the_server_after_a_lock: "ResetOnServer",
     letters_go_out: "NoneType",
-    log_is_sealed: "int",
+    log_is_sealed: "NoneType",
+    letters_for_nobody_are_dropped: "bool",
+    limited_requests_are_counted: "NoneType",
+    node_shows_itself: "NoneType",
     clean_up: "NoneType",
     reminders: "int",
     lease: "NoneType",
