@@ -11,6 +11,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.houses import house_on
 from tests.harness.people import VISITOR, People
 from tests.harness.plans import plans_of
+from twofold.admin import act_flow
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser, Refused
@@ -212,6 +213,39 @@ def test_a_user_made_while_their_domain_is_claimed_elsewhere_is_refused(postgres
         finish(here, go, first, second)
         assert isinstance(outcome[0], Refused), outcome
         assert outcome[0].code == "domain_taken"
+
+
+def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops: one who holds a user and wants the domain, and one who holds the domain and wants the account's users."""
+    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+        people = People(here)
+        boss = people.person("boss@globex.example", role="admin")
+        new = people.person("new@globex.example", password=None)
+        inside, begun, claim = Event(), Event(), directory.claim_address
+        outcome: list[Any] = []
+
+        def pause(connection: sa.Connection, person: Person) -> Person:
+            inside.set()
+            assert begun.wait(LONG)
+            waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while second.is_alive() and not connection.execute(waits).scalar_one():
+                second.join(0.01)
+            return claim(connection, person)
+
+        monkeypatch.setattr(directory, "claim_address", pause)
+        first = Thread(
+            target=lambda: outcome.append(act_flow.invite_again(here, boss, new.id, visitor=VISITOR, at=NOON))
+        )
+        second = Thread(target=lambda: outcome.append(change(there, people.acme, **GLOBEX)))
+        first.start()
+        assert inside.wait(LONG)
+        second.start()
+        begun.set()
+        first.join(LONG)
+        second.join(LONG)
+        assert [type(one).__name__ for one in outcome] == ["Invited", "Account"]
 
 
 def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> None:

@@ -144,6 +144,7 @@ def _invite_again(
     house: House, actor: Person, user_id: UUID, *, visitor: Visitor, at: datetime
 ) -> Invited | NotInvited | NobodyThere | NoMail | TooManyInvitations | InvitedToday:
     with house.db.write() as connection:
+        directory.lock_account(connection, actor.account_id)  # before the user and the domain: one order, no deadlock
         person = _overseen(connection, actor, user_id, hold=True)
         if person is None:
             return NobodyThere()

@@ -158,10 +158,9 @@ def store_change(
     domains = records.domains_of(connection, account_id)
     before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
     after = _changed(before, change)
-    named = (
-        after if after.name != before.name else after._replace(name=None)
-    )  # an older name may break the rules of today
-    refused = _why_not_account(named) or _taken_domain(
+    # A name that stays may be older than the rules of today.
+    looked_at = after if after.name != before.name else after._replace(name=None)
+    refused = _why_not_account(looked_at) or _taken_domain(
         connection, account_id, after.sso_domains or (), _claimed(before, after)
     )
     if refused:
