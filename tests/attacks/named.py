@@ -105,6 +105,9 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", "/set-password/{token}"): Call("user", "", saying(new_password="marble ferry cinnamon")),
     ("GET", "/not-me/{token}"): Call("user", ""),
     ("POST", "/not-me/{token}"): Call("user", "", NOTHING),
+    ("GET", "/known-browser/{token}"): Call("user", ""),
+    ("POST", "/known-browser/{token}"): Call("user", "", NOTHING),
+    ("POST", "/api/v1/abuse/blocks/{block}/lift"): Call("account", "", saying(reason="A mistake.")),
     ("GET", "/api/{path}"): Call("account", ""),
     ("GET", "/static/{file_path}"): Call("account", ""),
 }  # fmt: skip
@@ -135,9 +138,10 @@ PERSONAL = {where: call for where, call in EVERY.items() if call.who == "member"
 
 # What the API takes that names nothing: a new name has to be put here, or a call that names something above.
 NAMES_NOTHING = {
-    "query": {"cursor", "from", "kind", "limit", "state", "to"},
+    "query": {"cursor", "from", "hours", "kind", "limit", "state", "to"},
     "body": {
-        "active", "backup_code", "code", "dry_run", "edition", "exception_until", "licensed", "name", "new_password",
+        "active", "backup_code", "code", "dry_run", "edition", "exception_until", "hours", "licensed", "name", "network",
+        "new_password",
         "password", "policy", "reason", "required_from", "role", "seats", "sso", "sso_domains", "sso_url",
         # tokens: whoever holds one may
         "sign_in", "token",
