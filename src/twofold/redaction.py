@@ -38,6 +38,8 @@ _NAMED = re.compile(
     r"(?i)\b((?:ssl)?password|passwd|pwd|passfile|secret|token|api[_-]?key|authorization)(=|%3D)"
     r"('[^']*'|\"[^\"]*\"|[^\s&,;'\"]+)"
 )
+# What stands where a port belongs and is none: the password of somebody who forgot the rest.
+_NO_PORT = re.compile(r":(?!\d{1,5}(?:,|$))[^,\[\]:]+(?=,|$)")
 _known: set[str] = set()
 
 
@@ -49,11 +51,13 @@ def address(said: str) -> str:
     before, question, query = rest.partition("?")
     if "@" in query:  # a password that nobody escaped
         return f"{scheme}://{HIDDEN}"
-    who, at, place = before.rpartition("@")
+    who, at, place = ("", "", before) if rest.startswith("/") else before.rpartition("@")  # a path has no user
     user, colon, password = who.partition(":")
     if colon:
         user = HIDDEN if unquote(user) == unquote(password) else user  # some services give one token for both
         who = f"{user}:{password if password in PLACEHOLDERS else HIDDEN}"
+    hosts, slash, path = place.partition("/")
+    place = f"{_NO_PORT.sub(f':{HIDDEN}', hosts)}{slash}{path}"
     shown = "&".join(map(_parameter, query.split("&"))) if question else ""
     return f"{scheme}://{who}{at}{place}{question}{shown}"
 
@@ -61,7 +65,7 @@ def address(said: str) -> str:
 def text(said: str) -> str:
     """Return a text without what may be a secret in it."""
     if "://" in said:
-        said = _ADDRESS.sub(lambda found: address(found[0]) if {"@", "?"} & set(found[0]) else found[0], said)
+        said = _ADDRESS.sub(lambda found: address(found[0]), said)
     said = _NAMED.sub(rf"\1\2{HIDDEN}", said)
     for secret in sorted(_known, key=len, reverse=True):
         said = said.replace(secret, HIDDEN)
