@@ -47,6 +47,7 @@ def worker_beside(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
 def test_a_letter_goes_out_within_seconds_and_its_link_works(database_url: str, serve: Serve, smtp: SmtpServer) -> None:
     person(database_url)
     server = serve(database_url, smtp=smtp, argon2_memory_kib="7168")
+    wait_until(lambda: "twofold works" in server.logged, seconds=20, what="the process that delivers")
     with asked(server) as visitor:
         started = time.monotonic()
         letter = smtp.wait_for(ADA, subject="Choose a new password")
