@@ -140,9 +140,9 @@ PERSONAL = {where: call for where, call in EVERY.items() if call.who == "member"
 NAMES_NOTHING = {
     "query": {"cursor", "from", "hours", "kind", "limit", "state", "to"},
     "body": {
-        "active", "backup_code", "code", "dry_run", "edition", "exception_until", "hours", "licensed", "name", "network",
-        "new_password",
-        "password", "policy", "reason", "required_from", "role", "seats", "sso", "sso_domains", "sso_url",
+        "active", "backup_code", "code", "dry_run", "edition", "exception_until", "hours", "licensed", "name",
+        "network", "new_password", "password", "policy", "reason", "required_from", "role", "seats", "sso",
+        "sso_domains", "sso_url",
         # tokens: whoever holds one may
         "sign_in", "token",
         # the one of a new user or of a change: it belongs to nobody yet, or the call is refused (see the last test)

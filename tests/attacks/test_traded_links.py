@@ -14,8 +14,13 @@ from tests.harness.pages import Page, Visitor
 from tests.harness.people import People
 from twofold.kit.tokens import new_token
 
-COOKIES = {"resets": "twofold_reset_link", "set-password": "twofold_password_link", "not-me": "twofold_notme_link"}
-EVERY_KIND = pytest.mark.parametrize("kind", ["reset", "forgot", "not me"])
+COOKIES = {
+    "resets": "twofold_reset_link",
+    "set-password": "twofold_password_link",
+    "not-me": "twofold_notme_link",
+    "known-browser": "twofold_browser_link",
+}
+EVERY_KIND = pytest.mark.parametrize("kind", ["reset", "forgot", "not me", "browser"])
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 from typing import assert_never
 
 from litestar import get, post
+from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from twofold.directory.email_address import usable
 from twofold.kit import clock
+from twofold.kit.tokens import fingerprint
 from twofold.kit.web.forms import parse_form
 from twofold.kit.web.lanes import quick
+from twofold.kit.web.links import Link
 from twofold.kit.web.render import page, problem_page, see_other
 from twofold.kit.web.requests import (
     BROWSER_LIFE,
@@ -25,6 +28,8 @@ from twofold.lockouts.flow import Wait
 from twofold.recovery import browser_flow
 from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
 from twofold.recovery.password_link import Elsewhere, Over
+
+KNOWN_BROWSER = Link("browser", "/known-browser")
 
 
 @post("/sign-in/email-link", opt=SENDS_MAIL)
@@ -51,25 +56,48 @@ def submit_email_link(request: AnyRequest, body: bytes) -> AnyResponse:
             assert_never(outcome)
 
 
-@get("/known-browser/{token:str}")
+@get("/known-browser/{token:str}", sync_to_thread=False)
+def open_known_browser(request: AnyRequest, token: str) -> AnyResponse:
+    """Lead on to the page, with the token in a cookie."""
+    return KNOWN_BROWSER.trade(request, token) if KNOWN_BROWSER.is_token(token) else _no_link(request)
+
+
+@get("/known-browser")
 @quick
-def show_known_browser(request: AnyRequest, token: str) -> AnyResponse:
+def show_known_browser(request: AnyRequest) -> AnyResponse:
     """Ask whether this is the browser; mail scanners open links, so opening this one changes nothing."""
+    token = KNOWN_BROWSER.token(request)
     found = browser_flow.look(house_of(request), token, clock.now())
     match found:
         case MayKnow(person, expires_at):
-            return page(request, "recovery/known_browser.html", email=person.email, valid_until=expires_at)
+            return page(
+                request, "recovery/known_browser.html", email=person.email, valid_until=expires_at,
+                fingerprint=fingerprint(token),
+            )  # fmt: skip
         case Over():
             return _no_link(request)
         case _:
             assert_never(found)
 
 
+@post("/known-browser")
+@quick
+def submit_known_browser(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Make this browser known, once; signing in is up to its owner."""
+    form = parse_form(body, request.headers.get("content-type", ""))
+    answer = _know(request, KNOWN_BROWSER.token_of_form(request, form))
+    return KNOWN_BROWSER.spent(request, answer) if answer.status_code == HTTP_303_SEE_OTHER else answer
+
+
 @post("/known-browser/{token:str}")
 @quick
-def submit_known_browser(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
-    """Make this browser known, once; signing in is up to its owner."""
+def submit_known_browser_by_token(request: AnyRequest, token: str, body: bytes) -> AnyResponse:
+    """Make a browser known that has no cookie of the link, such as a page that was opened before there was one."""
     parse_form(body, request.headers.get("content-type", ""))
+    return _know(request, token)
+
+
+def _know(request: AnyRequest, token: str) -> AnyResponse:
     house = house_of(request)
     outcome = browser_flow.know(
         house, token, cookie(request, "browser"), visitor=visitor_of(request), at=clock.now(),
@@ -106,4 +134,10 @@ def _back() -> tuple[str, str]:
     return "/sign-in", _("Sign in")
 
 
-handlers = [submit_email_link, show_known_browser, submit_known_browser]
+handlers = [
+    submit_email_link,
+    open_known_browser,
+    show_known_browser,
+    submit_known_browser,
+    submit_known_browser_by_token,
+]
