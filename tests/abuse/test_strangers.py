@@ -3,25 +3,30 @@
 import threading
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from litestar.routes import HTTPRoute
 
+from tests.attacks.test_routes import TABLE
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
-from tests.harness.houses import standing_clock
+from tests.harness.houses import CHEAP, KEYS, app_for, standing_clock
 from tests.harness.networks import ELSEWHERE, NEXT_DOOR, OFFICE, Networks, networks_of
 from tests.harness.pages import Page
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.abuse.tables import refusal_counts
 from twofold.kit import tokens
 from twofold.kit.web import strangers
-from twofold.kit.web.lanes import Lane, Lanes
+from twofold.kit.web.lanes import Lane, Lanes, takes_password
 from twofold.kit.web.limits import BUDGETS, Kind
+from twofold.kit.web.strangers import LIMITED
 from twofold.sessions.tables import sessions
+from twofold.settings import Settings, parse_keys
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
 MADE_UP = {kind: tokens.new_token(kind) + "A" * 22 for kind in ("session", "signin", "operator", "client")}
@@ -373,3 +378,20 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(strangers, "HELD_BACK", 2.0)
     monkeypatch.setattr(strangers, "asyncio", SimpleNamespace(sleep=pause))
     return held
+
+
+def test_every_door_that_hashes_for_anybody_says_so() -> None:
+    """Stops: a new page with a password on it that only counts as one request more."""
+    settings = Settings(database_url="sqlite:///nowhere", data_dir=Path("/nowhere"), keys=parse_keys(KEYS), **CHEAP)
+    in_password_lane = takes_password(lambda: None).__code__
+    found = {
+        f"{method} {route.path}": handler.opt.get(LIMITED)
+        for route in app_for(settings).litestar.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if getattr(handler.fn, "__code__", None) is in_password_lane
+    }
+    open_doors = {name for name in found if TABLE[name].audience == "anybody"}
+    assert len(open_doors) >= 5
+    assert {name: kind for name, kind in found.items() if (kind is Kind.PASSWORD) != (name in open_doors)} == {}

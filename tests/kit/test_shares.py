@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from tests.harness.processes import wait_until
 from twofold.kit.db import Database, serve_strangers
 
 BRIEFLY = timedelta(milliseconds=300)
@@ -49,8 +50,7 @@ def test_strangers_leave_half_of_the_connections(postgresql_url: str) -> None:
     db = Database(postgresql_url, pool_size=4, patience=BRIEFLY)
     try:
         with many_at(db, 8, read) as given_up:
-            while len(given_up) < 6:
-                threading.Event().wait(0.01)
+            wait_until(lambda: len(given_up) == 6, seconds=9, what="the six that find no room to give up")
             assert db.connections_in_use == 2
             for _ in range(3):
                 with db.read() as one, db.read() as other:
