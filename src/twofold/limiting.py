@@ -6,6 +6,7 @@ costs a row an hour and network, and one line of the log each time.
 
 import asyncio
 from functools import partial
+from importlib import resources
 from typing import cast
 
 import jinja2
@@ -39,6 +40,7 @@ def before(app: Litestar) -> ASGIApp:
         app,
         house.settings,
         _routes(app),
+        _never_limited(),
         _answers(app.state.pages),
         vault=lambda: cast("House", app.state.house).vault,
         lanes=lambda: app.state.get("lanes"),
@@ -68,6 +70,12 @@ async def write_down(app: Litestar) -> None:
     except (sa.exc.SQLAlchemyError, Overloaded) as error:
         counts.put_back(taken)
         log.warning("requests limited: not written down yet", error=type(error).__name__)
+
+
+def _never_limited() -> frozenset[str]:
+    """List what is cheap, and asked by those who must be answered: browsers with a page, and who watches this node."""
+    files = resources.files("twofold").joinpath("static").iterdir()
+    return frozenset({"/healthz", "/readyz", "/metrics", *(f"/static/{file.name}" for file in files)})
 
 
 def _routes(app: Litestar) -> dict[tuple[str, str], Kind]:

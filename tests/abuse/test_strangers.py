@@ -24,6 +24,7 @@ from twofold.kit import tokens
 from twofold.kit.web import strangers
 from twofold.kit.web.lanes import Lane, Lanes, takes_password
 from twofold.kit.web.limits import BUDGETS, Kind
+from twofold.kit.web.render import static_url
 from twofold.kit.web.strangers import LIMITED
 from twofold.sessions.tables import sessions
 from twofold.settings import Settings, parse_keys
@@ -395,3 +396,14 @@ def test_every_door_that_hashes_for_anybody_says_so() -> None:
     open_doors = {name for name in found if TABLE[name].audience == "anybody"}
     assert len(open_doors) >= 5
     assert {name: kind for name, kind in found.items() if (kind is Kind.PASSWORD) != (name in open_doors)} == {}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_only_what_watches_this_node_and_files_that_there_are_are_never_limited(networks: Networks) -> None:
+    """Stops: a flood of addresses that only begin like one that is not limited, each answered with a page."""
+    use_up(networks, Kind.OTHER)
+    style = static_url("twofold.css")
+    for path in ("/healthz", "/readyz", style):
+        assert networks.send("GET", path).status_code == 200, path
+    for path in ("/healthzz", "/readyz/nowhere", "/metrics/", "/metrics-nowhere", "/static/nowhere.css", "/static/"):
+        assert networks.send("GET", path).status_code == 429, path

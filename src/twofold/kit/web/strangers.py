@@ -39,8 +39,6 @@ HELD_BACK, MOST_HELD_BACK = 2.0, 2_000  # seconds, requests
 MOST_REMEMBERED = 20_000  # tokens that are not what their mark says
 
 API = "/api/v1/"
-# Cheap, and asked by those who must be answered: browsers with a page before them, and whoever watches this node.
-NEVER_LIMITED = ("/static/", "/healthz", "/readyz")
 LIMITED_ROUTE = "limited"  # how the metrics name what was answered here
 
 
@@ -60,15 +58,20 @@ class Strangers:
         app: ASGIApp,
         settings: Settings,
         routes: Mapping[tuple[str, str], Kind],
+        never_limited: frozenset[str],
         answers: Mapping[bool, Answers],
         *,
         vault: Callable[[], Vault],
         lanes: Callable[[], Lanes | None],
     ) -> None:
-        """Wrap an application; `routes` names those that are limited by method and path, `answers` goes by is_api."""
+        """Wrap an application; `routes` are limited by method and path, `answers` goes by whether it is the API.
+
+        What is `never_limited` are whole paths: all that only begins like one is answered with a page, which costs.
+        """
         self._app = app
         self._settings = settings
         self._kind_of = _Routes(routes)
+        self._never_limited = never_limited
         self._answers = answers
         self._vault, self._lanes = vault, lanes
         self._limits = Limits(settings.limit_passwords)
@@ -80,7 +83,7 @@ class Strangers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with what is known of whoever sent it, or refuse it."""
         path = str(scope["path"]) if scope["type"] == ScopeType.HTTP else ""
-        if not path or path.startswith(NEVER_LIMITED):
+        if not path or path in self._never_limited:
             await self._app(scope, receive, send)
             return
         noted, vault = cast("dict[str, Any]", scope), self._vault()
