@@ -75,7 +75,7 @@ async def write_down(app: Litestar) -> None:
 def _never_limited() -> frozenset[str]:
     """List what is cheap, and asked by those who must be answered: browsers with a page, and who watches this node."""
     files = resources.files("twofold").joinpath("static").iterdir()
-    return frozenset({"/healthz", "/readyz", "/metrics", *(f"/static/{file.name}" for file in files)})
+    return frozenset({"/healthz", "/readyz", *(f"/static/{file.name}" for file in files)})
 
 
 def _routes(app: Litestar) -> dict[tuple[str, str], Kind]:
