@@ -18,13 +18,17 @@ from twofold.lockouts.tables import second_factor_budgets
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
 from twofold.resets.outcomes import ResetDone
+from twofold.signin.outcomes import SignedIn
 
 
-def test_a_factor_is_not_removed_once_a_policy_requires_it(people: People, other: House) -> None:
-    """The policy came while the password was hashed."""
+@pytest.mark.parametrize("with_backup_code", [False, True])
+def test_a_factor_is_not_removed_once_a_policy_requires_it(
+    people: People, other: House, *, with_backup_code: bool
+) -> None:
+    """The policy came while the password was hashed; a backup code is not spent on what cannot be."""
     person, factor = people.protected()
     session = people.sign_in(person, factor.phone, at=later(minutes=-5))
-    given = Proofs(PASSWORD, factor.phone.code(NOON), None)
+    given = Proofs(PASSWORD, factor.backup_code if with_backup_code else factor.phone.code(NOON), None)
     with meanwhile(
         people.house.db,
         "INTO password_throttles",
@@ -33,6 +37,8 @@ def test_a_factor_is_not_removed_once_a_policy_requires_it(people: People, other
         outcome = change_flow.remove(people.house, session, given, visitor=VISITOR, at=NOON)
     assert isinstance(outcome, RequiredByPolicy)
     assert people.look_up(person).has_second_factor
+    sign_in = people.attempt(person, at=later(minutes=1), channel="api")
+    assert isinstance(people.give_code(sign_in, factor.backup_code, at=later(minutes=1), channel="api"), SignedIn)
 
 
 def test_no_lock_falls_between_the_question_for_it_and_the_reset(people: People, other: House) -> None:

@@ -39,6 +39,7 @@ from twofold.sessions.session import Session
 LAST_QUESTION_LIFE = timedelta(minutes=10)
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Proofs(NamedTuple):
@@ -135,12 +136,15 @@ def remove(
     if _required(house, session.person, at):
         return RequiredByPolicy()
 
-    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed | RequiredByPolicy:
-        if _required(house, person, at):  # since a moment ago
-            return RequiredByPolicy()
+    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed:
         return _remove(house, connection, session, person, visitor, at)
 
-    return with_proofs(house, session, given, change, door="remove", visitor=visitor, at=at, hold=_hold_with_policy)
+    def why_not(_connection: sa.Connection, person: Person) -> RequiredByPolicy | None:
+        return RequiredByPolicy() if _required(house, person, at) else None
+
+    return with_proofs(
+        house, session, given, change, why_not, door="remove", visitor=visitor, at=at, hold=_hold_with_policy,
+    )  # fmt: skip
 
 
 def remove_one(
@@ -158,20 +162,16 @@ def remove_one(
     if refused is not None:
         return refused
 
-    def change(
-        connection: sa.Connection,
-        person: Person,
-        passed: Passed,
-    ) -> Changed | NoSuchAuthenticator | LastAuthenticator:
-        gone = _why_not_one(connection, person, authenticator)
-        if gone is not None:
-            return gone
+    def change(connection: sa.Connection, person: Person, passed: Passed) -> Changed:
         records.delete_authenticator(connection, person.id, authenticator)
         version = directory.factors_changed(connection, person.id, at, since=person.second_factor_since)
         token = _go_on(house, connection, session, person, version, "authenticator_removed", visitor, at)
         return Changed(token, passed.new_backup_code, "removed_one")
 
-    return with_proofs(house, session, given, change, door="remove_one", visitor=visitor, at=at)
+    def why_not(connection: sa.Connection, person: Person) -> NoSuchAuthenticator | LastAuthenticator | None:
+        return _why_not_one(connection, person, authenticator)
+
+    return with_proofs(house, session, given, change, why_not, door="remove_one", visitor=visitor, at=at)
 
 
 def rename(
@@ -202,13 +202,18 @@ def with_proofs(
     session: Session,
     given: Proofs,
     change: Callable[[sa.Connection, Person, Passed], T],
+    why_not: Callable[[sa.Connection, Person], R | None] = lambda _connection, _person: None,
     *,
     door: str,
     visitor: Visitor,
     at: datetime,
     hold: Callable[[sa.Connection, Session], Person | None] | None = None,
-) -> T | ProofsRefused:
-    """Carry a change out for somebody who proves password and second factor; `hold` may hold more than the user."""
+) -> T | R | ProofsRefused:
+    """Carry a change out for somebody who proves password and second factor.
+
+    `hold` may hold more than the user. `why_not` looks once more at what is held, before a backup code is spent on a
+    change that cannot be.
+    """
     if not session.person.has_second_factor:
         return NotEnabled()
     proof = proofs.parse(given.code)
@@ -224,6 +229,9 @@ def with_proofs(
         person = (hold or _hold)(connection, session)
         if person is None:
             return SessionOver()
+        refused = why_not(connection, person)
+        if refused is not None:
+            return refused
         factors.hold(connection, person.id)
         passed = factors.prove(house, connection, person, proof, door=door, visitor=visitor, at=at)
         if not isinstance(passed, Passed):
