@@ -131,7 +131,7 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
     assert page.heading == "Invite"
     page = boss.browser.submit(page, "Send invitation", **NEW)
     assert page.heading == "Nora New"
-    assert page.notice.startswith("The invitation is on its way. Its link works once.")
+    assert page.notice.startswith("The invitation is on its way. Its link works once, for 7 days.")
     assert "Invited" in page.text
     (letter,) = people.letters("invitation")
     assert letter.recipient == "new@acme.example"
