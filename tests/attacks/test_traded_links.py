@@ -125,11 +125,15 @@ def test_the_cookie_of_another_kind_of_link_opens_nothing(stage: Stage, kind: st
         for name in COOKIES.values():
             visitor = Visitor(stage.http)
             visitor.cookies.set(name, token)
-            assert visitor.get(KINDS[kind].page).status == 410, (name, other)
-        assert Visitor(stage.http).get(f"/{KINDS[kind].path}/{token}").status in {404, 410}
+            page = visitor.get(KINDS[kind].page)
+            assert (page.status, page.heading) == (410, "Open the link again"), (name, other)
+        answer = stage.http.get(f"/{KINDS[kind].path}/{token}")
+        assert answer.status_code in {404, 410}
+        assert "set-cookie" not in answer.headers
     for nonsense in ("", "x", new_token("session"), f"{new_token('reset')} x", 'tf_reset_"', "tf_reset_" + "x" * 200):
         own: Headers = [("Cookie", f"{COOKIES[KINDS[kind].path]}={nonsense}")]
-        assert stage.http.get(KINDS[kind].page, headers=own).status_code == 410, nonsense
+        answer = stage.http.get(KINDS[kind].page, headers=own)
+        assert (answer.status_code, "Open the link again" in answer.text) == (410, True), nonsense
 
 
 @EVERY_KIND

@@ -101,7 +101,6 @@ def test_asking_and_knowing_are_written_down(house: House, people: People, post_
     events = people.events("browser_link_asked", "browser_known_by_mail")
     assert [(event.kind, event.subject_id, event.actor_kind) for event in events] == [
         ("browser_link_asked", ada.id, "nobody"),
-        ("browser_link_asked", None, "nobody"),
         ("browser_known_by_mail", ada.id, "user"),
     ]
 

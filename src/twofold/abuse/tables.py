@@ -21,7 +21,7 @@ blocked_networks = sa.Table(
     sa.Column("network", sa.Text, nullable=False, unique=True),  # in CIDR form
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("blocked_at", UtcTime, nullable=False),
-    sa.Column("until", UtcTime, nullable=True),  # null: until somebody lifts it
+    sa.Column("until", UtcTime, nullable=True, index=True),  # null: until somebody lifts it
 )
 
 # What happens at an address that nobody has is written here as it would be into the log, and discarded when the log is

@@ -92,7 +92,7 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
 
 @post(
     "/two-factor/enrolments/{enrolment:str}/confirmation", status_code=200, tags=TAGS, summary="Confirm a set-up",
-    responses=write_refusals(401, 403, 410, 423),
+    responses=write_refusals(401, 403, 404, 410, 423),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:

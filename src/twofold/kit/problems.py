@@ -107,11 +107,11 @@ NOTHING = {204: ResponseSpec(None, description="Done", generate_examples=False)}
 
 
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare the refusals of a call for its OpenAPI description; 400, 429 and 503 may come from every call."""
+    """Declare the refusals of a call for its OpenAPI description; 400, 421, 429 and 503 may come from every call."""
     spec = ResponseSpec(
         Annotated[Problem, "problem"], description="A refusal", media_type=MEDIA_TYPE, generate_examples=False
     )
-    return dict.fromkeys(sorted({400, 429, 503, *statuses}), spec)
+    return dict.fromkeys(sorted({400, 421, 429, 503, *statuses}), spec)
 
 
 def write_refusals(*statuses: int) -> dict[int, ResponseSpec]:

@@ -203,7 +203,7 @@ def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedA
 
 @post(
     "/sign-ins/enrolments/{enrolment:str}/confirmation", status_code=200, tags=["Signing in"],
-    summary="Confirm the forced set-up", responses=write_refusals(401, 409, 410),
+    summary="Confirm the forced set-up", responses=write_refusals(401, 404, 409, 410),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody) -> Response[SessionAnswer]:

@@ -68,6 +68,7 @@ def _block_networks() -> None:
         sa.UniqueConstraint("network", name=op.f("uq_blocked_networks_network")),
         if_not_exists=True,
     )
+    op.create_index(op.f("ix_blocked_networks_until"), "blocked_networks", ["until"], if_not_exists=True)
 
 
 def _know_browsers() -> None:
