@@ -30,6 +30,14 @@ class Networks:
         cast("dict[str, Any]", scope)["client"] = (self.address, 40_000)
         await self.app(scope, receive, send)
 
+    @property
+    def strangers(self) -> Any:
+        """The layer of the application that limits strangers."""
+        layer: Any = self.app
+        while not isinstance(layer, strangers.Strangers):
+            layer = layer._app
+        return layer
+
     def forward(self, seconds: float) -> None:
         self.seconds += seconds
 

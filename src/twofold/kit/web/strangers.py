@@ -194,7 +194,7 @@ class _Belied:
 
 
 class _Routes:
-    """The kind of a request by its method and path."""
+    """The kind of a request by its method and path, of which there is one spelling (kit.web.addresses)."""
 
     def __init__(self, limited: Mapping[tuple[str, str], Kind]) -> None:
         self._plain = {route: kind for route, kind in limited.items() if "{" not in route[1]}
@@ -205,7 +205,6 @@ class _Routes:
         ]
 
     def __call__(self, method: str, path: str) -> Kind:
-        path = "/" + "/".join(part for part in path.split("/") if part)  # as the router reads it
         plain = self._plain.get((method, path))
         if plain is not None:
             return plain
