@@ -8,6 +8,7 @@ import pytest
 import throttled.utils
 
 from twofold.kit.network import UNKNOWN
+from twofold.kit.visitor import address_of
 from twofold.kit.web import limits
 from twofold.kit.web.limits import (
     BUDGETS,
@@ -16,7 +17,6 @@ from twofold.kit.web.limits import (
     Counts,
     Kind,
     Limits,
-    address_of,
     is_limited_address,
 )
 

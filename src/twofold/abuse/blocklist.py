@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from twofold.kit.network import Network
+from twofold.kit.network import Network, plain_address
 
 # Wider than this, a slip of the pen would shut out a country.
 WIDEST = {4: 8, 6: 16}
@@ -40,12 +40,9 @@ class Blocklist:
 
     def blocks(self, address: str) -> bool:
         """Tell whether an address lies in a blocked network; what is no address is not blocked."""
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
+        parsed = plain_address(address)
+        if parsed is None:
             return False
-        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
         number = int(parsed)
         return any(
             number >> shift in prefixes

@@ -3,6 +3,7 @@
 import ipaddress
 from typing import TypeAlias
 
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # What one subscriber commonly has: whoever owns one address of it can use all of them.
@@ -17,11 +18,17 @@ def network_of(address: str) -> str:
 
     An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) counts as the IPv4 address.
     """
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    parsed = plain_address(address)
+    if parsed is None:
         return UNKNOWN
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
     prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX  # noqa: PLR2004 - the version of IP
     return str(ipaddress.ip_network((parsed, prefix), strict=False))
+
+
+def plain_address(text: str) -> Address | None:
+    """Read an address; None where it is none. IPv4 written as IPv6 is IPv4, and a zone (`fe80::1%eth0`) is dropped."""
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -3,7 +3,9 @@
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from twofold.kit.network import Network
 
 BROWSER_LENGTH = 200
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
@@ -43,7 +45,7 @@ class Visitor(NamedTuple):
 def client_address(
     peer: str,
     forwarded: str,
-    trusted: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    trusted: Sequence[Network],
 ) -> str:
     """Return the address of the client: the nearest one in `X-Forwarded-For` that is no proxy of ours.
 
@@ -58,6 +60,13 @@ def client_address(
     while hops and _within(address, trusted):
         address = hops.pop()
     return address if _parse(address) else peer
+
+
+def address_of(scope: Mapping[str, Any], trusted: Sequence[Network]) -> str:
+    """Return the address of whoever sent a request (an ASGI scope), as far as proxies that are trusted tell."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return client_address(peer, ",".join(lines), trusted)
 
 
 def browser_name(headers: Mapping[str, str]) -> str:
@@ -79,7 +88,7 @@ def browser_in_words(name: str) -> str:
     return program or (word if _PLAIN_WORD.fullmatch(word) else "")
 
 
-def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def _within(address: str, networks: Sequence[Network]) -> bool:
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in networks)
 

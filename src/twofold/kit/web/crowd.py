@@ -2,13 +2,13 @@
 
 from collections import Counter, OrderedDict
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 import structlog
 
 from twofold.kit import clock, metrics
-from twofold.kit.network import network_of
+from twofold.kit.network import network_of, plain_address
 
 QUIET = 60.0  # seconds between two warnings of one kind
 
@@ -58,10 +58,8 @@ class Crowd:
         """Tell whether a peer, as a socket names it, speaks for others; what has no address is of this machine."""
         if not isinstance(peer, tuple):
             return True
-        address = ip_address(str(peer[0]).partition("%")[0])
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._proxies)
+        address = plain_address(str(peer[0]))
+        return address is not None and any(address in network for network in self._proxies)
 
     def enter(self, member: Member, peer: object) -> Refusal | None:
         """Let somebody in, or say why not."""

@@ -1,10 +1,10 @@
 """Networks that are shut out, as one server process knows them: looked at before anything else is done."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from twofold.kit.network import Network
-from twofold.kit.visitor import client_address
+from twofold.kit.visitor import address_of
 
 if TYPE_CHECKING:  # the list of jobs names a gate, in a process that does without the framework
     from litestar.types import Scope
@@ -40,7 +40,4 @@ class Gate:
         """Tell whether a request comes from a network that is shut out."""
         if not self._blocks or scope["path"] in ALWAYS_OPEN:
             return False
-        client = scope.get("client")
-        forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        address = client_address(client[0] if client else "", ", ".join(forwarded), self._trusted)
-        return self._blocks.blocks(address)
+        return self._blocks.blocks(address_of(cast("Mapping[str, Any]", scope), self._trusted))

@@ -7,13 +7,11 @@ the network that was quiet longest is forgotten first, and then may burst anew.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from throttled import MemoryStore, RateLimiterType, Throttled, per_sec
 
-from twofold.kit.network import UNKNOWN, Network
-from twofold.kit.visitor import client_address
+from twofold.kit.network import UNKNOWN, Network, plain_address
 
 MOST_NETWORKS = 10_000  # for each kind of request: some 3 MiB
 MOST_COUNTED = 200  # networks of refusals, each with a kind, between two times that they are written down
@@ -89,25 +87,15 @@ class Counts:
             self.add(network, kind, times)
 
 
-def address_of(scope: Mapping[str, Any], trusted: Sequence[Network]) -> str:
-    """Return the address of whoever sent a request, as far as proxies that are trusted tell."""
-    peer = scope["client"][0] if scope.get("client") else ""
-    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return client_address(peer, ", ".join(lines), trusted)
-
-
 def is_limited_address(address: str, unlimited: Sequence[Network]) -> bool:
     """Tell whether the network of an address is limited.
 
     What speaks from this machine is not: a proxy that was not named as trusted would speak for everybody, and programs
     beside us are no strangers.
     """
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:  # a socket of this machine has no address
+    parsed = plain_address(address)
+    if parsed is None:  # a socket of this machine has no address
         return False
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
     return not parsed.is_loopback and not any(parsed in network for network in unlimited)
 
 

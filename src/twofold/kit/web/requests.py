@@ -1,6 +1,7 @@
 """What handlers ask of a request: the house, the visitor, the tokens it carries."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 
 from twofold.kit.house import House
-from twofold.kit.visitor import Visitor, browser_name, client_address
+from twofold.kit.visitor import Visitor, address_of, browser_name
 from twofold.settings import Settings
 
 AnyRequest = Request[Any, Any, Any]
@@ -53,11 +54,8 @@ def house_of(request: AnyRequest) -> House:
 
 def visitor_of(request: AnyRequest) -> Visitor:
     """Return who is at the other end."""
-    peer = request.client.host if request.client else ""
-    headers = request.headers
-    forwarded = ",".join(headers.getall("x-forwarded-for", []))
-    address = client_address(peer, forwarded, house_of(request).settings.trusted_proxies)
-    return Visitor(address, browser_name(headers), str(request.scope.get("twofold_request_id", "")))
+    address = address_of(cast("Mapping[str, Any]", request.scope), house_of(request).settings.trusted_proxies)
+    return Visitor(address, browser_name(request.headers), str(request.scope.get("twofold_request_id", "")))
 
 
 def cookie(request: AnyRequest, name: str) -> str | None:

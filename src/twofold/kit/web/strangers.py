@@ -21,8 +21,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from twofold.kit.network import network_of
 from twofold.kit.tokens import digest
 from twofold.kit.vault import Vault
+from twofold.kit.visitor import address_of
 from twofold.kit.web.lanes import KNOWN_CLIENT, STRANGER, Lanes
-from twofold.kit.web.limits import Counts, Kind, Limits, address_of, is_limited_address
+from twofold.kit.web.limits import Counts, Kind, Limits, is_limited_address
 from twofold.kit.web.requests import HELD, Cookies, cookies_of, is_token
 from twofold.settings import Settings
 
