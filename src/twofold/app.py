@@ -43,12 +43,12 @@ from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.smtp import Transport
 from twofold.kit.threads import PROCESSES
 from twofold.kit.web import leaving
-from twofold.kit.web.connections import Limited
 from twofold.kit.web.edge import SAFE_METHODS, Edge, Refusal, Refusals
 from twofold.kit.web.forms import BadForm
 from twofold.kit.web.gate import Gate
 from twofold.kit.web.lanes import Lanes, Overloaded
 from twofold.kit.web.render import environment, problem_page
+from twofold.kit.web.request_limits import Limited
 from twofold.kit.web.requests import Turned
 from twofold.kit.web.single_headers import SingleHeaders
 from twofold.kit.words import gettext as _

@@ -29,14 +29,14 @@ Strict = Callable[..., Server]
 
 @pytest.fixture
 def strict(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Strict]:
-    """Start a server with these limits."""
+    """Start a server with these limits, by a command that may stand before its own."""
     running: list[Server] = []
 
-    def start(**limits: Any) -> Server:
+    def start(*before: str, **limits: Any) -> Server:
         folder = tmp_path / f"server-{len(running) + 1}"
         folder.mkdir()
         chosen = {"database_url": sqlite_databases.fresh(folder), "keys": KEYS, **CHEAP_SERVER}
-        command = (sys.executable, "-m", "tests.harness.strict_server", json.dumps(limits))
+        command = (*before, sys.executable, "-m", "tests.harness.strict_server", json.dumps(limits))
         settings = {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()}
         server = Server(folder, settings=settings, command=command)
         running.append(server)
@@ -312,6 +312,17 @@ def test_silent_connections_of_many_networks_make_room(strict: Strict, connect: 
         with connect(server, source) as line:
             line.sendall(HEAD + b"\r\n")
             assert status(line) == 200
+
+
+def test_connections_leave_files_for_the_server_itself(strict: Strict, connect: Connect) -> None:
+    """Stops: strangers who take every file that the process may open, so that it reads no database any more."""
+    server = strict("sh", "-c", 'ulimit -n 300; exec "$@"', "sh")
+    for number in range(400):
+        connect(server, f"127.1.{number % 50}.1")
+    with connect(server, OTHER) as line:
+        line.sendall(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert status(line) == 200
+    assert "fewer connections than wanted" in server.logged
 
 
 def test_a_proxy_has_as_many_connections_as_there_are(strict: Strict, connect: Connect) -> None:

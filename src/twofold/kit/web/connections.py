@@ -7,12 +7,10 @@ alone (docs/decisions/0032-connections.md).
 
 import asyncio
 import math
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, NamedTuple, cast
 
-from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from twofold.kit.web.crowd import Crowd, Refusal
@@ -106,13 +104,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or refuse it."""
         self._line = JoinedWrites(cast("asyncio.Transport", transport), self._loop, self._asked_to_close)
-        self._is_proxy = self._crowd.is_proxy(transport.get_extra_info("peername"))
-        self._inner = None
         refused = self._crowd.enter(self, transport.get_extra_info("peername"))
         if refused is not None:
             self._line.write(_answer(503))
             self._line.close_now()
             return
+        self._is_proxy = not self._crowd.all[self]
         self._inner = self._behind(self)
         self._inner.connection_made(cast("asyncio.Transport", self._line))
         self._wait(self.limits.header_seconds)
@@ -154,7 +151,7 @@ class Connection(asyncio.Protocol):
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
-    # --- what the application says, through Limited
+    # --- what is said of its requests, by request_limits.py
 
     def request_begins(self, *, has_body: bool) -> None:
         """Give the request the application's time."""
@@ -282,67 +279,6 @@ class Connection(asyncio.Protocol):
     def _give_up_waiting(self) -> None:
         if not self._running and not self._is_closing:
             self.close()
-
-
-class Limited:
-    """ASGI middleware: tells a connection of its requests, and holds those to the limits of their head and body."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application; without a guard before it nothing is limited."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
-        connection = cast("MutableMapping[str, Any]", scope).get("state", {}).pop(CONNECTION, None)
-        if connection is None:
-            await self._app(scope, receive, send)
-            return
-        await self._within(connection, scope, receive, send)
-
-    async def _within(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
-        reason = _too_much(scope, connection)
-        has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _value in scope["headers"])
-        connection.request_begins(has_body=has_body)
-        try:
-            if reason is None:
-                await self._app(scope, _in_time(connection, receive) if has_body else receive, send)
-                return
-            connection.refused(reason)
-            headers = [(b"content-length", b"0"), (b"connection", b"close")]
-            await send({"type": "http.response.start", "status": 431, "headers": headers})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            connection.request_ends()
-
-
-def _too_much(scope: Scope, connection: Connection) -> Refusal | None:
-    headers, limits = list(scope["headers"]), connection.limits
-    if len(headers) > limits.headers:
-        return Refusal.HEADERS
-    if connection.received <= limits.header_bytes:  # and the head is a part of it
-        return None
-    size = len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in headers)
-    return Refusal.HEADER_BYTES if size > limits.header_bytes else None
-
-
-def _in_time(connection: Connection, receive: Receive) -> Receive:
-    """Receive a body within its time, and whatever comes after it at any."""
-    until: float | None = asyncio.get_running_loop().time() + connection.limits.body_seconds
-
-    async def receive_in_time() -> HTTPReceiveMessage:
-        nonlocal until
-        try:
-            async with asyncio.timeout_at(until):
-                message = await receive()
-        except TimeoutError:
-            connection.refused(Refusal.BODY_SECONDS)
-            raise HTTPException(status_code=408) from None
-        if not message.get("more_body"):
-            until = None
-            connection.request_is_whole()
-        return cast("HTTPReceiveMessage", message)
-
-    return cast("Receive", receive_in_time)
 
 
 _REASONS = {
