@@ -13,16 +13,20 @@ from typing import Any
 
 import pytest
 
+from tests.deploy.test_metrics_endpoint import scrape
 from tests.harness import processes
 from tests.harness.databases import SqliteDatabases
 from tests.harness.houses import CHEAP_SERVER, KEYS
+from tests.harness.ports import free_port
 from tests.harness.server import Server
 
 MIB = 2**20
 OWN, OTHER = "127.1.0.1", "127.9.0.1"  # two strangers of two networks, where loopback is no proxy
-HEAD = b"GET /healthz HTTP/1.1\r\nHost: test\r\n"
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 TYPED = json.dumps({"email": "nobody@acme.example", "password": "orchard kettle lantern"}).encode()
-POST = b"POST /api/v1/sign-ins HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+POST = b"POST /api/v1/sign-ins HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+REFUSED = "twofold_connections_refused_total{"
 
 Strict = Callable[..., Server]
 
@@ -38,6 +42,7 @@ def strict(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Strict
         chosen = {"database_url": sqlite_databases.fresh(folder), "keys": KEYS, **CHEAP_SERVER}
         command = (*before, sys.executable, "-m", "tests.harness.strict_server", json.dumps(limits))
         settings = {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()}
+        settings["TWOFOLD_METRICS_LISTEN"] = f"127.0.0.1:{free_port()}"
         server = Server(folder, settings=settings, command=command)
         running.append(server)
         server.start()
@@ -67,7 +72,7 @@ def connect() -> Iterator[Connect]:
 
 
 def connected(server: Server, source: str) -> socket.socket:
-    return socket.create_connection((server.host, server.port), timeout=10, source_address=(source, 0))
+    return socket.create_connection((server.host, server.port), timeout=40, source_address=(source, 0))
 
 
 def answer(line: socket.socket) -> bytes:
@@ -107,14 +112,9 @@ def pour(line: socket.socket, piece: bytes, most: int) -> int:
 
 def refusals(server: Server) -> dict[str, int]:
     """Return how many of each kind the server has counted."""
-    with connected(server, OTHER) as line:
-        line.sendall(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-        text = answer(line).decode()
-    counted = {}
-    for row in text.splitlines():
-        if row.startswith("twofold_connections_refused_total{"):
-            counted[row.split('"')[1]] = int(float(row.split()[-1]))
-    return counted
+    found = scrape(int(server.settings["TWOFOLD_METRICS_LISTEN"].rpartition(":")[2]))
+    kinds = {name.split('"')[1]: int(number) for name, number in found.items() if name.startswith(REFUSED)}
+    return {kind: number for kind, number in kinds.items() if number}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_body_without_end_is_refused_and_takes_no_memory(strict: Strict, conne
 def test_requests_sent_before_their_turn_are_answered_in_order(strict: Strict, connect: Connect) -> None:
     line = connect(strict())
     kinds, answers = (b"/healthz", b"/static/mark.svg", b"/nowhere"), b""
-    line.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % path for path in kinds * 40))
+    line.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in kinds * 40))
     while answers.count(b"HTTP/1.1 ") < 120 or b"</html>" not in answers[-20:]:
         answers += line.recv(65536)
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404"] * 40
@@ -320,7 +320,7 @@ def test_connections_leave_files_for_the_server_itself(strict: Strict, connect: 
     for number in range(400):
         connect(server, f"127.1.{number % 50}.1")
     with connect(server, OTHER) as line:
-        line.sendall(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n")
+        line.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert status(line) == 200
     assert "fewer connections than wanted" in server.logged
 
@@ -354,7 +354,7 @@ def test_whoever_reads_no_answer_is_let_go(strict: Strict, connect: Connect) -> 
         line.bind((OWN, 0))
         line.settimeout(0.5)
         line.connect((server.host, server.port))
-        line.sendall(b"GET /static/twofold.css HTTP/1.1\r\nHost: test\r\n\r\n" * 500)  # more than the system holds
+        line.sendall(b"GET /static/twofold.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500)  # more than the system holds
         processes.wait_until(lambda: "answer_seconds" in refusals(server), seconds=10, what="an end")
 
 
