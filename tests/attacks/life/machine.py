@@ -315,7 +315,7 @@ class Machine(RuleBasedStateMachine):
                 query.where(outbox.c.facts.contains(str(about))).order_by(outbox.c.created_at, outbox.c.id)
             ).all()
         return [
-            Entry._make((*row[:5], msgspec.json.decode(row.facts, type=dict[str, Any]), row.created_at, row.tries))
+            Entry(*row[:5], msgspec.json.decode(row.facts, type=dict[str, Any]), row.created_at, row.tries)
             for row in rows
         ]
 
