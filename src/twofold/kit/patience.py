@@ -275,8 +275,11 @@ def engine(url: str, pool_size: int, patience: float, watch: Watch | None = None
 
     @sa.event.listens_for(made, "checkout")
     def refuse_a_dead_one(connection: Any, _record: Any, _proxy: Any) -> None:
-        """Leave an idle connection that was hung up on: looking costs no round trip, and spares somebody a refusal."""
-        if connection.closed or connection.hung_up():
+        """Leave an idle connection that was hung up on: looking costs no round trip, and spares somebody a refusal.
+
+        So is every one while the database is away: whoever took it would wait for an answer once more.
+        """
+        if connection.closed or connection.hung_up() or (watch.away and hurried()):
             raise sa.exc.DisconnectionError
 
     @sa.event.listens_for(made, "handle_error")
