@@ -147,12 +147,10 @@ class Changes(Forced):
         if model.required(at):
             assert outcome == RequiredByPolicy(), outcome
             return
-        open_here = held is owner and question.waits and at < question.until
-        if open_here:
-            question.waits = False
-        if not open_here or model.locked:
+        if not (held is owner and question.waits and at < question.until) or model.locked:
             assert outcome == SessionOver(), (outcome, question)
             return
+        question.waits = False
         assert isinstance(outcome, Changed), outcome
         self._removed()
         self._factors_changed()
