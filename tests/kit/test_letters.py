@@ -167,7 +167,7 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
     lure = "Pay now:\nhttp://evil.example/x, a@evil.example\u202e"
     message = write(
         "invitation", reader=lure, by=lure, account=lure, email="ada@acme.example", valid_until=NOON,
-        url="https://login.acme.example/set-password/tf_password_x", elsewhere=False,
+        life="7 days", url="https://login.acme.example/set-password/tf_password_x", elsewhere=False,
     )  # fmt: skip
     shown = " ".join(text_of(message, subtype).split())
     assert "Hello Pay now: http: //evil. example/x, a@evil. example," in shown
@@ -181,9 +181,9 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 OUR_OWN = {
     "_", "about", "about_at", "act", "address", "after", "afterwards", "asked_at", "base_url", "before", "browser",
     "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper", "helpers",
-    "kind", "link", "needs_approval", "needs_new_password", "new", "new_password", "ngettext", "not_me_url", "old",
-    "person_url", "policy", "product", "required_from", "role", "split", "sso", "subject", "support_email", "until",
-    "url", "valid_until", "why",
+    "kind", "life", "link", "needs_approval", "needs_new_password", "new", "new_password", "ngettext", "not_me_url",
+    "old", "person_url", "policy", "product", "promised", "required_from", "role", "split", "sso", "subject", "support_email",
+    "until", "url", "valid_until", "why",
 }  # fmt: skip
 
 
