@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.harness import processes
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
+from tests.harness.houses import KEYS, house_on
 from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import PASSWORD, People
 from tests.harness.ports import free_port
@@ -59,7 +59,7 @@ def cluster(postgresql_url: str, tmp_path: Path, smtp: SmtpServer) -> Iterator[C
     nginx = Nginx(tmp_path / "nginx", ports)
     settings = {
         "database_url": postgresql_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS,
-        "smtp_url": smtp.url, "mail_from": "login@operator.example", **CHEAP_SERVER,
+        "smtp_url": smtp.url, "mail_from": "login@operator.example",
     }  # fmt: skip
     named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
     one, other = (Server(tmp_path / str(port), settings=named, port=port) for port in ports)

@@ -182,8 +182,8 @@ OUR_OWN = {
     "_", "about", "about_at", "act", "address", "after", "afterwards", "asked_at", "base_url", "before", "browser",
     "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper", "helpers",
     "kind", "life", "link", "needs_approval", "needs_new_password", "new", "new_password", "ngettext", "not_me_url",
-    "old", "person_url", "policy", "product", "promised", "required_from", "role", "split", "sso", "subject", "support_email",
-    "until", "url", "valid_until", "why",
+    "old", "person_url", "policy", "product", "promised", "required_from", "role", "split", "sso", "subject",
+    "support_email", "until", "url", "valid_until", "why",
 }  # fmt: skip
 
 

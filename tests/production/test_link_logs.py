@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 
 from tests.attacks.mailed import KINDS, Stage, holder
 from tests.conftest import Serve
-from tests.harness.houses import CHEAP_SERVER, KEYS, client_of, house_on
+from tests.harness.houses import KEYS, client_of, house_on
 from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import People
 from tests.harness.ports import free_port
@@ -95,7 +95,6 @@ def test_no_log_of_a_proxy_or_a_server_holds_the_token_of_a_link(
     nginx = Nginx(tmp_path / "nginx", ports)
     chosen = {
         "database_url": sqlite_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS, "worker": "off",
-        **CHEAP_SERVER,
     }  # fmt: skip
     settings = {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()}
     node = Server(tmp_path / "node", settings=settings, port=ports[0])
