@@ -17,7 +17,7 @@ from tests.harness.people import EARLIER, People
 from twofold.audit.tables import audit_events
 from twofold.factors import flow as factors
 from twofold.factors import records as factor_records
-from twofold.kit.outbox import Entry, outbox
+from twofold.kit.outbox import Entry, Turn, outbox
 from twofold.kit.tokens import new_id
 from twofold.lockouts import flow as lockouts
 from twofold.signin import flow as signin
@@ -315,7 +315,15 @@ class Machine(RuleBasedStateMachine):
                 query.where(outbox.c.facts.contains(str(about))).order_by(outbox.c.created_at, outbox.c.id)
             ).all()
         return [
-            Entry(*row[:5], msgspec.json.decode(row.facts, type=dict[str, Any]), row.created_at, row.tries)
+            Entry._make(
+                (
+                    *row[:5],
+                    msgspec.json.decode(row.facts, type=dict[str, Any]),
+                    row.created_at,
+                    row.tries,
+                    Turn(row.turn),
+                )
+            )
             for row in rows
         ]
 
