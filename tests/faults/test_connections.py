@@ -5,6 +5,7 @@ import json
 import resource
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -211,6 +212,19 @@ def test_requests_sent_before_their_turn_are_answered_in_order(strict: Strict, c
     while answers.count(b"HTTP/1.1 ") < 120 or b"</html>" not in answers[-20:]:
         answers += line.recv(65536)
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404"] * 40
+
+
+def test_whoever_goes_while_requests_wait_their_turn_is_no_error_of_ours(strict: Strict, connect: Connect) -> None:
+    """Stops: a stranger who fills the log with traces. The server, which finds one in its log, fails the fixture."""
+    server = strict()
+    for _ in range(60):
+        line = connect(server)
+        pour(line, b"GET / HTTP/1.1\r\n\r\n" * 1_000, MIB)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that its end is a reset
+        line.close()
+    with connect(server) as line:
+        line.sendall(HEAD + b"\r\n")
+        assert status(line) == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/readyz"], ids=["answered at once", "answered by a thread"])

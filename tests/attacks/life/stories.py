@@ -107,6 +107,7 @@ class Stories(Changes, Helped, Reset):
         """Ninety-seven in a row, unlocked again and again: three more and only a reset helps."""
         self.nodes[0].set_counts(self.ada, wrong=0, wrong_in_row=97)
         self.model.wrong, self.model.in_row = 0, 97
+        self.model.forget_unknown()
         self.a_thief_with_the_password_guesses(node, 5)
         for _ in range(unlocks):
             self.is_unlocked(node)

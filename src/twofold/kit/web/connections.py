@@ -146,7 +146,8 @@ class Connection(asyncio.Protocol):
             self.deadline = math.inf
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no longer."""
+        """Count it no longer, and hand on nothing: what was to be fed soon would come to a parser that is gone."""
+        self._is_closing = True
         self._crowd.leave(self)
         if self._inner is not None:
             self._inner.connection_lost(exc)
