@@ -53,10 +53,10 @@ mutate: $(TEST) $(PACKAGE) ## Break the pure rules one at a time: do their tests
 	@tools/system-packages
 	@exec $(BIN)/python tools/mutate.py $(ARGS)
 
-check: $(CHECK) $(PACKAGE) ## Lint, format, types, arrows: what a change must pass before its tests
+check: $(CHECK) $(PACKAGE) ## Lint, format, types, imports: what a change must pass before its tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python tools/arrows.py
+	$(BIN)/python tools/imports.py
 	$(BIN)/mypy $(wildcard src tests tools bench)
 
 bench: $(TEST) $(PACKAGE) ## Measure the numbers that docs and decisions quote (ARGS=--quick)
@@ -128,7 +128,7 @@ $(CHECK): requirements/check.txt | $(VENV)
 	@touch $(RUN) $(TEST) $@
 
 # Compiled into the environment; without a compiler the tool says so, and libsodium hashes.
-$(NATIVE): src/twofold/kit/argon2id_fill.c tools/native-argon2 | $(VENV)
+$(NATIVE): src/twofold/kit/crypto/argon2id_fill.c tools/native-argon2 | $(VENV)
 	@tools/native-argon2 $(BIN)/python
 	@touch $@
 

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from bench.counts import COUNTS, Counts
 from twofold.app import build_app
-from twofold.assembly import build_house
+from twofold.operations.assembly import build_context
 from twofold.settings import load
 
 IN_TRANSACTION = "bench_in_transaction"
@@ -69,8 +69,8 @@ class Counting:
 
 def from_environment() -> ASGIApp:
     """Build the application as the server does, with the counting around it."""
-    house = build_house(load(os.environ))
-    return Counting(build_app(house), house.db.engine)
+    context = build_context(load(os.environ))
+    return Counting(build_app(context), context.db.engine)
 
 
 if __name__ == "__main__":

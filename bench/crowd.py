@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 
 from twofold.factors import backup_code
-from twofold.kit.vault import Vault
+from twofold.kit.crypto.vault import Vault
 from twofold.settings import parse_keys
 
 KEYS = "bench:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="  # 32 bytes that encrypt nothing of value

@@ -24,8 +24,8 @@ from bench.plan import STORES, tell
 from bench.subject import Store, store
 from tests.harness.ports import free_port
 from twofold.directory.tables import accounts, users
-from twofold.kit.db import Database
-from twofold.kit.hashing import Hasher
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.sql.database import Database
 from twofold.lockouts.budget import LOCK_AFTER
 from twofold.lockouts.tables import second_factor_budgets
 
@@ -33,7 +33,7 @@ BASELINE = "unknown"
 STATES = ("known", "locked", "frozen", "deactivated", "unknown", "unknown again")
 SSO_BASELINE = "unknown at single sign-on"
 SSO_STATES = ("known at single sign-on", "unknown at single sign-on", "unknown again at single sign-on")
-DOORS = ("sign_in", "forgot_password", "email_link")
+OPERATIONS = ("sign_in", "forgot_password", "email_link")
 CHEAP = (7168, 1)  # KiB, passes: the least that Twofold takes
 WARM_UP = 100
 AT_ONCE = 500
@@ -62,7 +62,7 @@ class Watched(msgspec.Struct, frozen=True):
     """One door of one database under one set of argon2 parameters."""
 
     store: str
-    door: str
+    operation: str
     argon2: str
     groups: list[Group]
 
@@ -76,8 +76,10 @@ def run(n: int, n_real: int) -> list[Watched]:
                 hasher = subject.hasher if parameters is None else Hasher(*parameters)
                 who = _people(subject, hasher, count + WARM_UP)
                 with _served(subject, parameters) as port:
-                    doors = DOORS if parameters is not None else DOORS[:1]  # the other doors hash nothing
-                    found += [_watch(subject.kind, port, door, who, count, parameters) for door in doors]
+                    operations = (
+                        OPERATIONS if parameters is not None else OPERATIONS[:1]
+                    )  # the other doors hash nothing
+                    found += [_watch(subject.kind, port, operation, who, count, parameters) for operation in operations]
     return found
 
 
@@ -139,22 +141,25 @@ def _served(subject: Store, parameters: tuple[int, int] | None) -> Iterator[int]
         yield server.port
 
 
-def _watch(kind: str, port: int, door: str, who: Addresses, count: int, parameters: tuple[int, int] | None) -> Watched:
-    took = asyncio.run(_ask_all(port, door, who, count))
+def _watch(
+    kind: str, port: int, operation: str, who: Addresses, count: int, parameters: tuple[int, int] | None
+) -> Watched:
+    took = asyncio.run(_ask_all(port, operation, who, count))
     groups = [
         group_of(state, took[state], took[BASELINE if state in STATES else SSO_BASELINE])
         for state in (*STATES, *SSO_STATES)
     ]
-    watched = Watched(kind, door, "the real parameters" if parameters is None else "the least parameters", groups)
+    watched = Watched(kind, operation, "the real parameters" if parameters is None else "the least parameters", groups)
     for group in groups:
         tell(
-            f"{kind} {door}, {watched.argon2}: {group.state:31} p50 {group.p50:.3f} p90 {group.p90:.3f} ms, slower "
-            f"{group.slower:.3f} (p {group.p_rank:.3f}), distance {group.distance:.3f} (p {group.p_distance:.3f})"
+            f"{kind} {operation}, {watched.argon2}: {group.state:31} p50 {group.p50:.3f} p90 {group.p90:.3f} ms, "
+            f"slower {group.slower:.3f} (p {group.p_rank:.3f}), "
+            f"distance {group.distance:.3f} (p {group.p_distance:.3f})"
         )
     return watched
 
 
-async def _ask_all(port: int, door: str, who: Addresses, count: int) -> dict[str, list[float]]:
+async def _ask_all(port: int, operation: str, who: Addresses, count: int) -> dict[str, list[float]]:
     """Return the milliseconds of each request, by state."""
     took: dict[str, list[float]] = {state: [] for state in (*STATES, *SSO_STATES)}
     order, draw = list(took), random.Random()  # one that never changes would put some states after a hash more often
@@ -162,22 +167,22 @@ async def _ask_all(port: int, door: str, who: Addresses, count: int) -> dict[str
     for n in range(count + WARM_UP):
         draw.shuffle(order)
         for state in order:
-            request = _request(door, who(state, n))
+            request = _request(operation, who(state, n))
             if not connection.is_open:
                 connection = await Connection.open("127.0.0.1", port)
             began = time.perf_counter()
             answer = await connection.send(request)
             took[state].append((time.perf_counter() - began) * 1000)
             if answer.status not in {200, 303, 401, 403}:
-                raise RuntimeError(f"{door}: {answer.status} for {state}: {answer.body[:200]!r}")
+                raise RuntimeError(f"{operation}: {answer.status} for {state}: {answer.body[:200]!r}")
     connection.close()
     return {state: taken[WARM_UP:] for state, taken in took.items()}
 
 
-def _request(door: str, email: str) -> bytes:
-    if door == "sign_in":
+def _request(operation: str, email: str) -> bytes:
+    if operation == "sign_in":
         return post("/api/v1/sign-ins", {"email": email, "password": "not the password of anybody"})
-    return form("/forgot-password" if door == "forgot_password" else "/sign-in/email-link", {"email": email})
+    return form("/forgot-password" if operation == "forgot_password" else "/sign-in/email-link", {"email": email})
 
 
 def group_of(state: str, took: Sequence[float], others: Sequence[float]) -> Group:

@@ -3,8 +3,8 @@
     python -m bench.floor SECONDS
 
 It runs in a process of its own, with one thread and with two, each for so many seconds, and prints JSON. Beside it
-stands the same in the way that serves, which is the quicker one on this machine (twofold/kit/argon2id.py). Where that
-is two in turns, threads only ask; instead of two there are as many as keep it busy.
+stands the same in the way that serves, which is the quicker one on this machine (twofold/kit/crypto/argon2id.py).
+Where that is two interleaved, threads only ask; instead of two there are as many as keep it busy.
 """
 
 import subprocess
@@ -15,9 +15,9 @@ import time
 import msgspec
 
 from bench import crowd
-from twofold.kit import argon2id
-from twofold.kit.argon2id import Argon2id
-from twofold.kit.libsodium import Libsodium
+from twofold.kit.crypto import argon2id
+from twofold.kit.crypto.argon2id import Argon2id
+from twofold.kit.crypto.libsodium import Libsodium
 
 MEMORY_KIB, PASSES = 19456, 2
 LIBSODIUM = Libsodium().name

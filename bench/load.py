@@ -69,8 +69,8 @@ class Work:
 
     async def one_after_another(self, connection: Connection, until: float) -> None:
         """Go on as fast as the answers come."""
-        while (began := time.perf_counter()) < until and (person := self._next_person()) is not None:
-            await self._operation(connection, person)
+        while (began := time.perf_counter()) < until and (user := self._next_user()) is not None:
+            await self._operation(connection, user)
             self.took.append(time.perf_counter() - began)
 
     async def at_rate(self, connections: Sequence[Connection], rate: float, until: float) -> None:
@@ -81,25 +81,25 @@ class Work:
         began, running = time.perf_counter(), list[asyncio.Task[None]]()
         for number in count():
             due = began + number / rate
-            if due >= until or (person := self._next_person()) is None:
+            if due >= until or (user := self._next_user()) is None:
                 break
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            running.append(asyncio.create_task(self._one(idle, person, due)))
+            running.append(asyncio.create_task(self._one(idle, user, due)))
         await asyncio.gather(*running)
 
-    async def _one(self, idle: "asyncio.LifoQueue[Connection]", person: int, due: float) -> None:
+    async def _one(self, idle: "asyncio.LifoQueue[Connection]", user: int, due: float) -> None:
         connection = await idle.get()
         if not connection.is_open:  # servers hang up on connections that nobody uses
             connection = await Connection.open("127.0.0.1", self.job.port)
         try:
-            await self._operation(connection, person)
+            await self._operation(connection, user)
             self.took.append(time.perf_counter() - due)
         except Refused:
             self.refused += 1
         finally:
             idle.put_nowait(connection)
 
-    def _next_person(self) -> int | None:
+    def _next_user(self) -> int | None:
         number = next(self._numbers)
         return self.job.first + number % self.job.people if number < self.job.people or self.job.again else None
 

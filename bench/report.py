@@ -243,7 +243,7 @@ def enumeration_table(watched: Sequence[Watched]) -> str:
     """Show each state beside unknown addresses."""
     rows = [
         (
-            STORES[one.store], f"{NAMES[one.door]}, {one.argon2}", group.state, str(group.n), f"{group.p50:.3f}",
+            STORES[one.store], f"{NAMES[one.operation]}, {one.argon2}", group.state, str(group.n), f"{group.p50:.3f}",
             f"{group.p90:.3f}", f"{group.slower:.3f} ({group.p_rank:.2f})",
             f"{group.distance:.3f} ({group.p_distance:.2f})",
         )

@@ -15,7 +15,7 @@ from bench.floor import Floor
 from bench.measure import Cell, People
 from bench.plan import STORES, line_of, tell
 from bench.subject import LoadProgram, Store, store
-from bench.walk import house_of, walk
+from bench.walk import context_of, walk
 from tests.harness.plans import plans_of
 from tests.harness.server import Server
 from twofold.audit.tables import audit_events
@@ -187,6 +187,6 @@ def _cell(subject: Store, server: Server, load: LoadProgram, people: People, ope
 
 def _read_through(subject: Store, people: range) -> list[str]:
     """Walk through a sign-in in this process and ask for the plan of every statement."""
-    with house_of(subject) as house, plans_of(house.db) as plans:
-        walk(house, people)
+    with context_of(subject) as context, plans_of(context.db) as plans:
+        walk(context, people)
     return [f"{table}: {plan.statement}" for plan in plans for table in plan.read_through]

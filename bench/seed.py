@@ -16,10 +16,10 @@ from twofold.directory.tables import account_domains, accounts, users
 from twofold.factors.flow import identity
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.factors.totp import NEVER
-from twofold.kit.db import Database
-from twofold.kit.hashing import Hasher
-from twofold.kit.tokens import digest
-from twofold.kit.vault import Vault
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.tokens import digest
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.sql.database import Database
 from twofold.lockouts.tables import second_factor_budgets
 from twofold.sessions.tables import sessions
 from twofold.signin.attempt import LIFE, Step

@@ -22,11 +22,11 @@ import msgspec
 
 from bench.client import Connection
 from tests.harness import processes
-from tests.harness.houses import KEYS, house_on
+from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import People
 from tests.harness.ports import free_port
-from twofold import migrate
 from twofold.kit import clock
+from twofold.operations import migrate
 
 OTHERS = Path(__file__).parent.parent / ".venv" / "servers"  # what make bench-servers installs
 APPLICATION = "twofold.app:from_environment"
@@ -70,9 +70,9 @@ def run(*, short: bool) -> list[Weighed]:
     with tempfile.TemporaryDirectory(prefix="twofold-bench-") as folder:
         url = f"sqlite:///{folder}/twofold.db"
         migrate.upgrade(url)
-        with house_on(url) as house:
-            people = People(house)
-            token = people.token(people.person(), at=clock.now(), channel="api")
+        with context_on(url) as context:
+            people = People(context)
+            token = people.token(people.user(), at=clock.now(), channel="api")
         with contextlib.ExitStack() as running:
             servers = [
                 running.enter_context(served(name, command, Path(folder), url)) for name, command in SERVERS.items()

@@ -17,10 +17,10 @@ from bench.load import Job, Seen
 from tests.harness import processes
 from tests.harness.postgres import Cluster
 from tests.harness.server import SERVE, Server
-from twofold import migrate
-from twofold.kit.db import Database
-from twofold.kit.hashing import Hasher
-from twofold.kit.vault import Vault
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
 from twofold.settings import load
 
 COUNTED = (sys.executable, "-m", "bench.counting")

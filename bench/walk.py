@@ -9,54 +9,57 @@ from bench.crowd import KEYS
 from bench.subject import Store
 from twofold.audit import seal_flow
 from twofold.kit import clock
-from twofold.kit.house import House
-from twofold.kit.outbox import Outbox
-from twofold.kit.visitor import Visitor
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.context import AppContext
+from twofold.kit.mail.outbox import Outbox
 from twofold.sessions import flow as sessions
 from twofold.settings import load
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
 from twofold.signin.outcomes import Due, SignedIn
 
-HERE = Visitor("127.0.0.1", "bench")
+NO_REQUEST = ClientInfo("127.0.0.1", "bench")
 
 
 @contextmanager
-def house_of(subject: Store) -> Iterator[House]:
-    """Put a house together on a database of the bench."""
+def context_of(subject: Store) -> Iterator[AppContext]:
+    """Build a context on a database of the bench."""
     settings = load({"TWOFOLD_DATABASE_URL": subject.url, "TWOFOLD_KEYS": KEYS})
-    yield House(settings, subject.db, subject.vault, subject.hasher, Outbox(configured=True))
+    yield AppContext(settings, subject.db, subject.vault, subject.hasher, Outbox(configured=True))
 
 
-def walk(house: House, people: range) -> None:
+def walk(context: AppContext, people: range) -> None:
     """Let people sign in by app and by backup code, type wrong ones, be checked and be sealed into the audit log."""
     by_app, by_backup_code, mistaken = people[0], people[1], people[2]
-    token = _sign_in(house, by_app, crowd.code(by_app, time.time()))
-    _sign_in(house, by_backup_code, crowd.spare_code(by_backup_code))
-    signin.submit_password(house, _given(mistaken, "wrong"), visitor=HERE, at=clock.now())
-    _prove(house, _begin(house, mistaken), "000000")
-    session = sessions.find(house.db, house.settings, token, clock.now())
+    token = _sign_in(context, by_app, crowd.code(by_app, time.time()))
+    _sign_in(context, by_backup_code, crowd.spare_code(by_backup_code))
+    signin.submit_password(context, _given(mistaken, "wrong"), origin=Origin(clock.now(), NO_REQUEST))
+    _prove(context, _begin(context, mistaken), "000000")
+    session = sessions.find(context.db, context.settings, token, clock.now())
     assert session is not None
-    sessions.list_own(house, session, clock.now())
-    sessions.sign_out(house.db, session, visitor=HERE, at=clock.now())
-    seal_flow.seal(house.db, clock.now())
+    sessions.list_own(context, session, clock.now())
+    sessions.sign_out(context.db, session, origin=Origin(clock.now(), NO_REQUEST))
+    seal_flow.seal(context.db, clock.now())
 
 
-def _sign_in(house: House, person: int, typed: str) -> str:
-    outcome = _prove(house, _begin(house, person), typed)
+def _sign_in(context: AppContext, user: int, typed: str) -> str:
+    outcome = _prove(context, _begin(context, user), typed)
     assert isinstance(outcome, SignedIn), outcome
     return outcome.session.token
 
 
-def _begin(house: House, person: int) -> str:
-    outcome = signin.submit_password(house, _given(person, crowd.PASSWORD), visitor=HERE, at=clock.now())
+def _begin(context: AppContext, user: int) -> str:
+    outcome = signin.submit_password(context, _given(user, crowd.PASSWORD), origin=Origin(clock.now(), NO_REQUEST))
     assert isinstance(outcome, Due), outcome
     return outcome.sign_in
 
 
-def _prove(house: House, sign_in: str, typed: str) -> object:
-    return signin.submit_code(house, sign_in, typed, channel="api", client=None, visitor=HERE, at=clock.now())
+def _prove(context: AppContext, sign_in: str, typed: str) -> object:
+    return signin.submit_code(
+        context, sign_in, typed, channel="api", client=None, origin=Origin(clock.now(), NO_REQUEST)
+    )
 
 
-def _given(person: int, password: str) -> Credentials:
-    return Credentials(crowd.email(person), password, None, "api")
+def _given(user: int, password: str) -> Credentials:
+    return Credentials(crowd.email(user), password, None, "api")

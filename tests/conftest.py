@@ -17,14 +17,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.harness import browser as browsers
 from tests.harness.api import Api
+from tests.harness.contexts import KEYS, FrozenClock, client_of, context_on, standing_clock
 from tests.harness.databases import BACKENDS, Backend, PostgresqlDatabases, SqliteDatabases
-from tests.harness.houses import KEYS, Hands, client_of, house_on, standing_clock
-from tests.harness.pages import Visitor
+from tests.harness.pages import WebClient
 from tests.harness.people import People
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 
 hypothesis.settings.register_profile("twofold", deadline=None)  # a shared machine is slow at times
 hypothesis.settings.load_profile("twofold")
@@ -132,29 +132,29 @@ def smtp() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture
-def house(database_url: str) -> Iterator[House]:
-    """Open a house with its tools; the test runs once on each kind of database. Flows take the time as an argument."""
-    with house_on(database_url) as house:
-        yield house
+def context(database_url: str) -> Iterator[AppContext]:
+    """Open an application with its tools, once on each kind of database. Flows take the time as an argument."""
+    with context_on(database_url) as context:
+        yield context
 
 
 @pytest.fixture
-def people(house: House) -> People:
-    """Make accounts and people in the house, and look at what is written down about them."""
-    return People(house)
+def people(context: AppContext) -> People:
+    """Make accounts and people in the application, and look at what is written down about them."""
+    return People(context)
 
 
 @pytest.fixture
-def hands() -> Iterator[Hands]:
+def frozen_clock() -> Iterator[FrozenClock]:
     """Stop the clock that pages and API read at noon; `hands.forward(minutes=10)` moves it."""
-    with standing_clock() as hands:
-        yield hands
+    with standing_clock() as frozen_clock:
+        yield frozen_clock
 
 
 @pytest.fixture
-def http(house: House, hands: Hands) -> Iterator[httpx.Client]:
-    """Serve the house in this process, at a time that stands still."""
-    with client_of(house) as client:
+def http(context: AppContext, frozen_clock: FrozenClock) -> Iterator[httpx.Client]:
+    """Serve the application in this process, at a time that stands still."""
+    with client_of(context) as client:
         yield client
 
 
@@ -165,9 +165,9 @@ def api(http: httpx.Client) -> Api:
 
 
 @pytest.fixture
-def visitor(http: httpx.Client) -> Visitor:
+def web_client(http: httpx.Client) -> WebClient:
     """Be somebody with a browser that runs no scripts; `Visitor(http)` is another one."""
-    return Visitor(http)
+    return WebClient(http)
 
 
 # --- Twofold as an operator runs it

@@ -3,8 +3,8 @@
     python tools/mutate.py [word in a file's name …]
 
 A mutant is a rule with one comparison, number, connective, condition or result changed. It is killed when a test of
-its room fails (or does not end); one that survives is a rule that no test holds. Survivors are named by file and line;
-docs/mutation.md says why those that remain make no difference. Fewer than 95 of 100 killed is a failure.
+its feature fails (or does not end); one that survives is a rule that no test holds. Survivors are named by file and
+line; docs/mutation.md says why those that remain make no difference. Fewer than 95 of 100 killed is a failure.
 """
 
 import ast
@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 LEAST_KILLED = 0.95
-PATIENCE = 60.0  # seconds for the tests of one mutant: one that never ends is killed as well
+TIMEOUT = 60.0  # seconds for the tests of one mutant: one that never ends is killed as well
 
 # The pure rules, and what holds them.
 RULES = {
@@ -46,13 +46,13 @@ RULES = {
     "admin/policy": ("admin/test_policy",),
     "audit/chain": ("audit/test_chain",),
     "sessions/session": ("sessions/test_session",),
-    "kit/visitor": ("kit/test_visitor",),
-    "kit/web/forms": ("kit/test_forms",),
-    "kit/web/requests": ("kit/test_requests",),
+    "kit/client_info": ("kit/test_client_info",),
+    "kit/http/forms": ("kit/test_forms",),
+    "kit/http/requests": ("kit/test_requests",),
 }
 
 # Where a file speaks HTTP as well, the functions of it that are rules.
-ONLY = {"kit/web/requests": ("local_path", "row_id")}
+ONLY = {"kit/http/requests": ("local_path", "row_id")}
 
 # What every test imports and no mutant touches; loaded once, so that each mutant begins at once.
 LOADED_ONCE = ("PIL.Image", "zxingcpp", "hypothesis.stateful", "msgspec", "sqlalchemy", "cryptography.hazmat", "nacl")
@@ -148,7 +148,7 @@ def survives(mutant: Mutant | None, tests: Sequence[str]) -> bool:
         with contextlib.suppress(BaseException):
             _run(mutant, tests)
         os._exit(1)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:

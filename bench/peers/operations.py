@@ -37,7 +37,7 @@ class Peer(Protocol):
     def check(self, session: str) -> bytes:
         """Ask who is signed in."""
 
-    def person(self, answer: Answer) -> str | None:
+    def user(self, answer: Answer) -> str | None:
         """Return the address of who is signed in."""
 
 
@@ -63,7 +63,7 @@ class Allauth:
     def check(self, session: str) -> bytes:
         return get(f"{API}/session", x_session_token=session)
 
-    def person(self, answer: Answer) -> str | None:
+    def user(self, answer: Answer) -> str | None:
         return str(answer.json()["data"]["user"]["email"]) if answer.status == 200 else None
 
 
@@ -90,7 +90,7 @@ class BetterAuth:
     def check(self, session: str) -> bytes:
         return get("/api/auth/get-session", cookie=session)
 
-    def person(self, answer: Answer) -> str | None:
+    def user(self, answer: Answer) -> str | None:
         found: Any = answer.json() if answer.status == 200 else None
         return str(found["user"]["email"]) if found else None
 
@@ -122,7 +122,7 @@ class Client:
     async def session_check(self, connection: Connection, n: int) -> None:
         """Ask who is signed in."""
         answer = await connection.send(self._peer.check(self._sessions[n]))
-        if self._peer.person(answer) != crowd.email(n):
+        if self._peer.user(answer) != crowd.email(n):
             raise _wrong("the person's session", answer)
 
     async def proof(self, connection: Connection, n: int) -> None:
@@ -130,7 +130,7 @@ class Client:
         peer = self._peer
         _refused("a wrong password", await connection.send(peer.password(n, "wrong")), peer.attempt)
         attempt = await self._begin(connection, n)
-        _refused("an attempt as a session", await connection.send(peer.check(attempt)), peer.person)
+        _refused("an attempt as a session", await connection.send(peer.check(attempt)), peer.user)
         typed = crowd.code_of(peer.key(n), time.time())
         wrong = f"{(int(typed) + 1) % 1_000_000:06d}"
         _refused("a wrong code", await connection.send(peer.code(attempt, wrong)), peer.session)

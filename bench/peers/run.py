@@ -127,11 +127,11 @@ def _subjects(plan: Plan, stack: ExitStack) -> Iterator[tuple[Subject, int]]:
 def _people(secret_of: Callable[[int], str], count: int) -> Iterator[bytes]:
     """Return the crowd as the peers' seeds take it."""
     for n in range(count):
-        person = {
+        user = {
             "id": crowd.user_id(n).hex, "name": f"Person {n}", "email": crowd.email(n), "secret": secret_of(n),
             "backup_codes": [crowd.spare_code(n)],
         }  # fmt: skip
-        yield json.dumps(person).encode()
+        yield json.dumps(user).encode()
 
 
 def _turned(subjects: Sequence[tuple[Subject, People]], number: int) -> Sequence[tuple[Subject, People]]:

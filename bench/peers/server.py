@@ -17,7 +17,7 @@ from tests.harness import processes
 from tests.harness.ports import free_port
 from tests.harness.server import INHERITED
 
-HERE = Path(__file__).parent
+NO_REQUEST = Path(__file__).parent
 INSTALLED = Path(sys.prefix) / "peers"  # by `make bench-peers`
 SECRET = "tests-encrypt-nothing-of-value!!"
 
@@ -116,13 +116,13 @@ def allauth() -> Recipe:
     )  # fmt: skip
     completed = "SELECT count(*) FROM auth_user WHERE last_login IS NOT NULL"  # written when a sign-in is complete
     settings = {"DJANGO_SETTINGS_MODULE": "settings"}
-    return Recipe(HERE / "allauth", serve, (python, "seed.py"), (python, "floor.py"), completed, settings)
+    return Recipe(NO_REQUEST / "allauth", serve, (python, "seed.py"), (python, "floor.py"), completed, settings)
 
 
 def better_auth(*, cached: bool = False) -> Recipe:
     """Serve better-auth by Node, one process; `cached` lets it believe sessions from a cookie for five minutes."""
     home = _installed("better-auth")
-    for script in (HERE / "better-auth").glob("*.mjs"):  # modules are looked up from where a script lies
+    for script in (NO_REQUEST / "better-auth").glob("*.mjs"):  # modules are looked up from where a script lies
         shutil.copy(script, home)
     node = str(next(home.glob("node_modules/node-linux-*/bin/node")))
     settings = {"NODE_ENV": "production", "PEER_COOKIE_CACHE": str(int(cached))}

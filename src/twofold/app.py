@@ -1,4 +1,4 @@
-"""Where everything meets: the house is put together, the rooms' handlers are collected, refusals get their answers."""
+"""Where everything meets: the context is built, the features' handlers are collected, refusals get their answers."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
-from twofold import health, help_pages, jobs, limiting, metrics_endpoint, redaction
+from twofold import redaction
 from twofold.admin import act_pages as admin_act_pages
 from twofold.admin import acts_api as admin_acts_api
 from twofold.admin import adoption_pages as admin_adoption_pages
@@ -33,25 +33,29 @@ from twofold.admin import people_pages as admin_people_pages
 from twofold.admin import policy_api as admin_policy_api
 from twofold.admin import policy_pages as admin_policy_pages
 from twofold.admin import users_api as admin_users_api
-from twofold.assembly import build_house
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
-from twofold.kit import logs, metrics, private_memory, tracing
-from twofold.kit.house import House
-from twofold.kit.problems import MEDIA_TYPE, problem, problem_body
-from twofold.kit.smtp import Transport
+from twofold.help import pages as help_pages
+from twofold.kit import logs, metrics, tracing
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import private_memory
+from twofold.kit.http import leaving
+from twofold.kit.http.edge import SAFE_METHODS, Edge, Refusal, Refusals
+from twofold.kit.http.forms import BadForm
+from twofold.kit.http.gate import Gate
+from twofold.kit.http.pools import Overloaded, ThreadPools
+from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
+from twofold.kit.http.render import environment, problem_page
+from twofold.kit.http.request_limits import Limited
+from twofold.kit.http.requests import ShortCircuit
+from twofold.kit.http.single_headers import SingleHeaders
+from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.kit.web import leaving
-from twofold.kit.web.edge import SAFE_METHODS, Edge, Refusal, Refusals
-from twofold.kit.web.forms import BadForm
-from twofold.kit.web.gate import Gate
-from twofold.kit.web.lanes import Lanes, Overloaded
-from twofold.kit.web.render import environment, problem_page
-from twofold.kit.web.request_limits import Limited
-from twofold.kit.web.requests import Turned
-from twofold.kit.web.single_headers import SingleHeaders
 from twofold.kit.words import gettext as _
+from twofold.operations import health, jobs, limiting, metrics_endpoint
+from twofold.operations.assembly import build_context
+from twofold.operations.worker import Worker
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
 from twofold.provisioning import abuse_api
@@ -68,7 +72,6 @@ from twofold.signin import set_up_pages
 from twofold.support import act_pages as support_act_pages
 from twofold.support import audit_api, audit_pages
 from twofold.support import pages as support_pages
-from twofold.worker import Worker
 
 LARGEST_BODY = 64 * 1024
 CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, as if it were our fault
@@ -119,19 +122,19 @@ log = structlog.get_logger()
 
 
 def build_app(
-    house: House,
+    context: AppContext,
     *,
     demo: Sequence[Any] = (),
     demo_people: Any = None,
     transport: Transport | None = None,
     serves: bool = False,
 ) -> ASGIApp:
-    """Build the ASGI application of a house.
+    """Build the ASGI application of an application.
 
     One that `serves` strangers does what every node has to, such as obeying the block list. With a `transport` the work
     behind the pages is done here as well, and letters go there: for a demo. A server has a process of its own for it.
     """
-    settings = house.settings
+    settings = context.settings
     gate = Gate(settings.trusted_proxies)
     app = Litestar(
         route_handlers=[
@@ -153,7 +156,7 @@ def build_app(
         request_max_body_size=LARGEST_BODY,
         state=State(
             {
-                "house": house,
+                "context": context,
                 "pages": environment(settings),
                 "demo_people": demo_people,
                 "transport": transport,
@@ -175,29 +178,29 @@ def from_environment() -> ASGIApp:
     tools = tracing.tools(settings)
     tools.begin()
     processes = int(os.environ.get(PROCESSES, "1"))
-    app = tools.application(build_app(build_house(settings, processes), serves=True))
+    app = tools.application(build_app(build_context(settings, processes), serves=True))
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
-    house: House = app.state.house
-    quick_threads = 2 if house.settings.on_sqlite else house.settings.pool_size
-    leaving.say_so_first(house.settings.leave_notice)
-    app.state.lanes = Lanes(
+    context: AppContext = app.state.context
+    quick_threads = 2 if context.settings.on_sqlite else context.settings.pool_size
+    leaving.say_so_first(context.settings.leave_notice)
+    app.state.pools = ThreadPools(
         quick_threads=quick_threads,
-        password_threads=house.hasher.callers,
-        stranger_threads=1 if house.settings.on_sqlite else max(1, house.settings.pool_size // 4),
-        together=house.db.together if house.settings.on_sqlite else None,
+        password_threads=context.hasher.callers,
+        anonymous_threads=1 if context.settings.on_sqlite else max(1, context.settings.pool_size // 4),
+        together=context.db.together if context.settings.on_sqlite else None,
     )
     transport: Transport | None = app.state.transport
-    workers = [] if transport is None else [jobs.worker_of(house, transport)]
+    workers = [] if transport is None else [jobs.worker_of(context, transport)]
     if app.state.serves:
-        workers.append(Worker(house, jobs.of_every_node(app.state.gate)))
+        workers.append(Worker(context, jobs.of_every_node(app.state.gate)))
     for each in workers:
         each.start()
-    sampling = asyncio.create_task(metrics_endpoint.sample(house.db, app.state.lanes))
+    sampling = asyncio.create_task(metrics_endpoint.sample(context.db, app.state.pools))
     counting = asyncio.create_task(limiting.keep_writing_down(app))
     try:
         yield
@@ -207,9 +210,9 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await limiting.write_down(app)
         for each in workers:
             await asyncio.to_thread(each.stop)
-        app.state.lanes.close()
-        house.db.close()
-        await asyncio.to_thread(tracing.tools(house.settings).end)
+        app.state.pools.close()
+        context.db.close()
+        await asyncio.to_thread(tracing.tools(context.settings).end)
 
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
@@ -256,7 +259,7 @@ def _is_api(request: Request[Any, Any, Any]) -> bool:
     return str(request.scope["path"]).startswith("/api/v1")
 
 
-def _turned(_request: Request[Any, Any, Any], turned: Turned) -> Response[Any]:
+def _turned(_request: Request[Any, Any, Any], turned: ShortCircuit) -> Response[Any]:
     return turned.response
 
 
@@ -401,7 +404,7 @@ def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 
 EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
-    Turned: _turned,
+    ShortCircuit: _turned,
     BadForm: _bad_form,
     Overloaded: _overloaded,
     sa.exc.OperationalError: _database_away,

@@ -1,12 +1,14 @@
-"""Every table of every room, gathered for migrations and checks."""
+"""Every table of every feature, gathered for migrations and checks."""
 
 from twofold.abuse import tables as abuse
 from twofold.admin import tables as admin
 from twofold.audit import tables as audit
 from twofold.directory import tables as directory
 from twofold.factors import tables as factors
-from twofold.kit import keyring, leases, outbox
-from twofold.kit.db import metadata
+from twofold.kit import leases
+from twofold.kit.crypto import keyring
+from twofold.kit.mail import outbox
+from twofold.kit.sql.database import metadata
 from twofold.lockouts import tables as lockouts
 from twofold.provisioning import tables as provisioning
 from twofold.recovery import tables as recovery

@@ -91,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_passwords: int = 10
     unlimited_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     pool_size: int = 8
-    database_patience: timedelta = timedelta(milliseconds=1500)
+    database_timeout: timedelta = timedelta(milliseconds=1500)
     leave_notice: timedelta = timedelta(0)
     demo: bool = False
     worker: bool = True
@@ -154,7 +154,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         limit_passwords=read.number("LIMIT_PASSWORDS", 10, 1, 10_000),
         unlimited_networks=_networks("TWOFOLD_UNLIMITED_NETWORKS", read.text("UNLIMITED_NETWORKS", "")),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
-        database_patience=timedelta(milliseconds=read.number("DATABASE_PATIENCE_MS", 1500, 100, 60_000)),
+        database_timeout=timedelta(milliseconds=read.number("DATABASE_TIMEOUT_MS", 1500, 100, 60_000)),
         leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),
         worker=read.switch("WORKER", default=True),
         traces=read.switch("TRACES", default=False),

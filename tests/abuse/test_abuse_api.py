@@ -6,8 +6,10 @@ import pytest
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.people import STRANGER, People
+from tests.harness.people import ANONYMOUS, People
 from twofold.audit import flow as audit
+from twofold.kit import acting
+from twofold.kit.acting import Origin
 from twofold.provisioning import key_flow
 
 BLOCK: dict[str, Any] = {"network": "198.51.100.0/24", "reason": "It guesses passwords."}
@@ -15,19 +17,23 @@ BLOCK: dict[str, Any] = {"network": "198.51.100.0/24", "reason": "It guesses pas
 
 @pytest.fixture
 def operator(people: People, api: Api) -> Api:
-    made = key_flow.create_key(people.house.db, "The product", actor=audit.CONSOLE, at=NOON)
+    made = key_flow.create_key(people.context.db, "The product", actor=acting.CONSOLE, at=NOON)
     assert isinstance(made, key_flow.MadeKey)
     api.token = made.key
     return api
 
 
 def test_who_is_refused_is_told_by_network_and_by_user(people: People, operator: Api) -> None:
-    ada = people.person()
-    with people.house.db.write() as connection:
+    ada = people.user()
+    with people.context.db.write() as connection:
         audit.record(
-            connection, "sign_in_refused", at=NOON, account_id=ada.account_id, actor=audit.NOBODY, subject_id=ada.id,
-            result="refused", visitor=STRANGER,
-        )  # fmt: skip
+            connection,
+            "sign_in_refused",
+            origin=Origin(NOON, ANONYMOUS, acting.NOBODY),
+            account_id=ada.account_id,
+            subject_id=ada.id,
+            result="refused",
+        )
     answer = operator.get("/abuse")
     assert answer["networks"] == [
         {"network": "198.51.100.0/24", "refused": 1, "kinds": {"sign_in_refused": 1}, "users": 1}

@@ -12,13 +12,13 @@ from twofold.abuse.tables import refusal_counts
 
 def counted(people: People) -> list[tuple[str, str, int]]:
     columns = (refusal_counts.c.network, refusal_counts.c.kind, refusal_counts.c.refused)
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         rows = connection.execute(sa.select(*columns).order_by(refusal_counts.c.hour, *columns)).all()
     return [(network, kind, refused) for network, kind, refused in rows]
 
 
 def refuse(people: People, kind: str, address: str, minutes: float = 0, times: int = 1) -> None:
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         abuse.count_refusal(connection, kind, address, later(minutes=minutes), times=times)
 
 
@@ -43,6 +43,6 @@ def test_the_next_hour_has_a_row_of_its_own(people: People) -> None:
 def test_after_30_days_an_hour_is_forgotten(people: People) -> None:
     refuse(people, "limited", "192.0.2.7")
     for days, left in ((30, 1), (30.05, 0)):
-        with people.house.db.write() as connection:
+        with people.context.db.write() as connection:
             abuse.forget_old(connection, NOON + timedelta(days=days))
         assert len(counted(people)) == left

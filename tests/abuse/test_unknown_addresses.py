@@ -7,14 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, PASSWORD, STRANGER, VISITOR, People
-from twofold import jobs
+from tests.harness.people import ADA, ANONYMOUS, CLIENT_INFO, PASSWORD, People
 from twofold.abuse import flow as abuse
 from twofold.abuse import unknown_flow as unknown
 from twofold.abuse.report_flow import report
 from twofold.abuse.tables import discarded_events, refusal_counts
 from twofold.audit.tables import audit_events
+from twofold.kit.acting import Origin
 from twofold.kit.network import UNKNOWN
+from twofold.operations import jobs
 from twofold.recovery import password_flow
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
@@ -24,15 +25,15 @@ NOBODY = "nobody@acme.example"
 
 def sign_in(people: People, email: str, channel: str = "page") -> None:
     submit = signin.submit_legacy if channel == "legacy" else signin.submit_password
-    submit(people.house, Credentials(email, "not it at all", None, channel), visitor=STRANGER, at=NOON)
+    submit(people.context, Credentials(email, "not it at all", None, channel), origin=Origin(NOON, ANONYMOUS))
 
 
 def ask_for_letter(people: People, email: str) -> None:
-    password_flow.ask(people.house, email, visitor=STRANGER, at=NOON)
+    password_flow.ask(people.context, email, origin=Origin(NOON, ANONYMOUS))
 
 
 def counted(people: People) -> dict[str, int]:
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         rows = connection.execute(sa.select(refusal_counts.c.kind, refusal_counts.c.refused)).all()
     return {kind: refused for kind, refused in rows if refused}
 
@@ -54,16 +55,16 @@ def test_letters_asked_for_nobody_are_a_number_of_the_hour(people: People) -> No
 
 
 def test_what_happens_to_somebody_stands_in_the_log_and_is_not_counted(people: People) -> None:
-    ada = people.person()
+    ada = people.user()
     sign_in(people, ADA)
     ask_for_letter(people, ADA)
     refused, asked = people.events("sign_in_refused", "password_link_asked")
     assert {refused.subject_id, asked.subject_id} == {ada.id}
     assert (refused.result, refused.details, refused.address) == (
-        "refused", '{"why":"password_wrong"}', STRANGER.address,
+        "refused", '{"why":"password_wrong"}', ANONYMOUS.address,
     )  # fmt: skip
     assert counted(people) == {}
-    assert report(people.house.db, later(minutes=1), timedelta(hours=1)).kinds == {
+    assert report(people.context.db, later(minutes=1), timedelta(hours=1)).kinds == {
         "password_link_asked": 1, "sign_in_refused": 1,
     }  # fmt: skip
 
@@ -83,18 +84,18 @@ def test_it_is_discarded_when_the_log_is_sealed(people: People) -> None:
     for n in range(3):
         sign_in(people, f"nobody{n}@acme.example")
     assert people.count(discarded_events) == 3
-    (seal,) = [job for job in jobs.jobs_of(people.house, None) if job.name == "seal"]
-    seal.run(people.house, NOON)
+    (seal,) = [job for job in jobs.jobs_of(people.context, None) if job.name == "seal"]
+    seal.run(people.context, NOON)
     assert people.count(discarded_events) == 0
 
 
 def test_who_exists_does_not_show_in_the_row_that_others_wait_for(people: People) -> None:
     """Stops: holding the row of the hour with one's own requests, and watching who waits for it."""
     held = []
-    for whose in (None, (people.person().id, people.acme)):
-        with people.house.db.write() as connection:
-            unknown.record(connection, "sign_in_refused", whose, counted_as="kind", at=NOON, visitor=VISITOR)
-        with people.house.db.read() as connection:
+    for whose in (None, (people.user().id, people.acme)):
+        with people.context.db.write() as connection:
+            unknown.record(connection, "sign_in_refused", whose, counted_as="kind", origin=Origin(NOON, CLIENT_INFO))
+        with people.context.db.read() as connection:
             held.append(connection.execute(sa.select(refusal_counts.c.network, refusal_counts.c.kind)).all())
     assert held[0] == held[1] == [("192.0.2.0/24", "kind")]
 
@@ -105,18 +106,18 @@ def test_an_hour_has_no_more_rows_than_networks_that_are_counted_apart(
     """Stops: an IPv6 prefix of millions of networks, each with a row of its own."""
     monkeypatch.setattr(abuse, "MOST_NETWORKS_AN_HOUR", 5)
     kind = uuid4().hex
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         for n in range(20):
             abuse.count_refusal(connection, kind, f"2001:db8:0:{n:x}00::1", later(hours=7))
         abuse.count_refusal(connection, kind, "192.0.2.7", later(hours=8))
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         rows = connection.execute(sa.select(refusal_counts.c.network, refusal_counts.c.refused)).all()
     assert len(rows) == 7
     assert (UNKNOWN, 15) in {tuple(row) for row in rows}
 
 
 def test_the_right_password_of_somebody_is_no_refusal(people: People) -> None:
-    people.person()
-    signin.submit_password(people.house, Credentials(ADA, PASSWORD, None, "page"), visitor=VISITOR, at=NOON)
+    people.user()
+    signin.submit_password(people.context, Credentials(ADA, PASSWORD, None, "page"), origin=Origin(NOON, CLIENT_INFO))
     assert counted(people) == {}
     assert people.count(discarded_events) == 0

@@ -2,12 +2,12 @@ import httpx
 import pytest
 
 from tests.admin.room import BOSS, Boss, administrator
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import People
 from tests.harness.smtp import SmtpServer
 from tests.recovery.conftest import PostOffice
-from twofold.directory.person import Person
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def boss(people: People, http: httpx.Client) -> Boss:
 
 
 @pytest.fixture
-def stranger(people: People) -> Person:
+def stranger(people: People) -> User:
     """Be somebody with two-factor authentication in another account."""
     account = people.account("Other")
-    person, _ = people.protected("stranger@other.example", name="Somebody Else", account=account)
-    return person
+    user, _ = people.protected("stranger@other.example", name="Somebody Else", account=account)
+    return user
 
 
 @pytest.fixture
-def post_office(house: House, smtp: SmtpServer, hands: Hands) -> PostOffice:
+def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
     """Deliver letters at noon, or whenever a test says, over a real mail server."""
-    return PostOffice(house, smtp, hands)
+    return PostOffice(context, smtp, frozen_clock)

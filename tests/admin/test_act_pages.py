@@ -4,12 +4,13 @@ import pytest
 
 from tests.admin.room import REASON, Boss, administrator, lock, shut_mailbox
 from tests.harness.clock import NOON
-from tests.harness.houses import client_of, house_on, standing_clock
-from tests.harness.people import VISITOR, People
+from tests.harness.contexts import client_of, context_on, standing_clock
+from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import act_flow
-from twofold.admin.act_flow import NobodyThere
+from twofold.admin.act_flow import UserNotFound
 from twofold.directory.flow import NewUser
 from twofold.directory.tables import users
+from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.resets.tables import reset_cases
 
@@ -24,7 +25,7 @@ def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Boss
     assert page.notice.startswith("The e-mail is on its way.")
     assert [letter.recipient for letter in people.letters("reset_confirm")] == ["ada@acme.example"]
     assert people.count(reset_cases, reset_cases.c.user_id == ada.id, reset_cases.c.state == "requested") == 1
-    assert people.sign_in(ada, factor.phone).person.has_second_factor
+    assert people.sign_in(ada, factor.phone).user.has_second_factor
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "xy", "x" * 501, "zero\u200bwidth"])
@@ -33,7 +34,7 @@ def test_every_act_asks_why(people: People, boss: Boss, act: str, reason: str) -
     ada, _ = people.protected("ada@acme.example")
     lock(people, ada)
     if act == "unfreeze":
-        people.set_person(ada, frozen_at=NOON)
+        people.set_user(ada, frozen_at=NOON)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}/{act}"), reason=reason)
     assert page.status == 400
     assert page.errors["reason"].startswith("Say why")
@@ -47,19 +48,19 @@ def test_a_lock_is_lifted_and_the_authenticator_stays(people: People, boss: Boss
     assert page.heading == "Unlock"
     page = boss.browser.submit(page, "Unlock", reason=REASON)
     assert page.notice.startswith("Unlocked.")
-    assert people.sign_in(ada, factor.phone).person.has_second_factor
+    assert people.sign_in(ada, factor.phone).user.has_second_factor
     (event,) = people.events("unlocked")
-    assert (event.actor_id, event.subject_id, event.reason) == (boss.person.id, ada.id, REASON)
+    assert (event.actor_id, event.subject_id, event.reason) == (boss.user.id, ada.id, REASON)
     assert people.letters("member_unlocked") == []  # administrators are told only of what support did
 
 
 def test_unlocking_opens_the_door_of_the_mailed_code_again(people: People, boss: Boss) -> None:
     people.set_account(people.acme, policy="required")
-    ada = people.person("ada@acme.example")
+    ada = people.user("ada@acme.example")
     shut_mailbox(people, ada)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}/unlock"), "Unlock", reason=REASON)
     assert page.notice.startswith("Unlocked.")
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         assert lockouts.mailbox_closed(connection, ada, NOON) is None
 
 
@@ -84,7 +85,7 @@ def test_a_final_lock_is_not_lifted(people: People, boss: Boss) -> None:
 
 def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss: Boss) -> None:
     ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
-    people.set_person(ada, frozen_at=NOON)
+    people.set_user(ada, frozen_at=NOON)
     page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Unfreeze")
     assert page.heading == "Unfreeze"
     page = boss.browser.submit(page, "Unfreeze", reason=REASON)
@@ -98,16 +99,16 @@ def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss:
 
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
 def test_nobody_acts_for_themselves(people: People, boss: Boss, act: str) -> None:
-    people.set_counts(boss.person, wrong=5)
-    assert "Nobody can do this for themselves." in boss.open(f"/people/{boss.person.id}/{act}").text
-    page = boss.browser.post(f"/people/{boss.person.id}/{act}", reason=REASON)
+    people.set_counts(boss.user, wrong=5)
+    assert "Nobody can do this for themselves." in boss.open(f"/people/{boss.user.id}/{act}").text
+    page = boss.browser.post(f"/people/{boss.user.id}/{act}", reason=REASON)
     assert page.status == 409
     assert "Nobody can do this for themselves." in page.text
     assert people.events("unlocked", "unfrozen", "reset_asked") == []
 
 
 def test_there_is_nothing_to_reset_without_a_factor(people: People, boss: Boss) -> None:
-    ada = people.person("ada@acme.example")
+    ada = people.user("ada@acme.example")
     page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
     assert page.status == 409
     assert "They have no two-factor authentication that could be switched off." in page.text
@@ -115,7 +116,7 @@ def test_there_is_nothing_to_reset_without_a_factor(people: People, boss: Boss) 
 
 def test_somebody_frozen_is_not_reset(people: People, boss: Boss) -> None:
     ada, _ = people.protected("ada@acme.example")
-    people.set_person(ada, frozen_at=NOON)
+    people.set_user(ada, frozen_at=NOON)
     page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
     assert page.status == 409
     assert "Unfreeze them first." in page.text
@@ -138,7 +139,7 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
     made = people.look_up(letter.user_id)
     assert (made.account_id, made.role, made.licensed, made.password_hash) == (people.acme, "member", True, None)
     kinds = [(event.kind, event.actor_id) for event in people.events("user_created", "invited")]
-    assert kinds[-2:] == [("user_created", boss.person.id), ("invited", boss.person.id)]
+    assert kinds[-2:] == [("user_created", boss.user.id), ("invited", boss.user.id)]
 
 
 def test_an_administrator_can_be_invited_without_a_licence(people: People, boss: Boss) -> None:
@@ -150,11 +151,11 @@ def test_an_administrator_can_be_invited_without_a_licence(people: People, boss:
 
 
 def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, boss: Boss) -> None:
-    nora = people.person("new@acme.example", password=None)
+    nora = people.user("new@acme.example", password=None)
     page = boss.browser.submit(boss.open(f"/people/{nora.id}"), "Invite again")
     assert page.notice.startswith("The invitation is on its way.")
     assert len(people.letters("invitation")) == 1
-    people.set_person(nora, password_hash="hash")
+    people.set_user(nora, password_hash="hash")
     assert "Invite again" not in boss.open(f"/people/{nora.id}").buttons
     page = boss.browser.post(f"/people/{nora.id}/invitation")
     assert page.notice.startswith("They do not wait for an invitation any more")
@@ -182,7 +183,7 @@ def test_an_invitation_names_the_field_that_is_wrong(
 
 
 def test_nobody_is_invited_who_exists_here_already(people: People, boss: Boss) -> None:
-    people.person("new@acme.example")
+    people.user("new@acme.example")
     page = boss.browser.post("/people/invite", **(NEW | {"email": "NEW@acme.example"}))
     assert page.status == 409
     assert page.errors["email"].startswith("Somebody in your organisation has this e-mail address already.")
@@ -196,13 +197,13 @@ def test_there_is_no_invitation_beyond_the_last_licence(people: People, boss: Bo
 
 
 def test_without_a_mail_server_nothing_is_begun_that_needs_one(database_url: str) -> None:
-    with house_on(database_url, mail=False) as house, standing_clock(), client_of(house) as http:
-        people = People(house)
+    with context_on(database_url, mail=False) as context, standing_clock(), client_of(context) as http:
+        people = People(context)
         boss = administrator(people, http, "boss@acme.example")
         ada, _ = people.protected("ada@acme.example")
         cold, waiting = (
-            people.person("cold@acme.example", frozen_at=NOON),
-            people.person("w@acme.example", password=None),
+            people.user("cold@acme.example", frozen_at=NOON),
+            people.user("w@acme.example", password=None),
         )
         for path in (f"/people/{ada.id}/reset", f"/people/{cold.id}/unfreeze"):
             page = boss.browser.post(path, reason=REASON)
@@ -223,17 +224,17 @@ def test_without_a_mail_server_nothing_is_begun_that_needs_one(database_url: str
 def test_an_actor_who_was_demoted_meanwhile_finds_nobody(people: People, boss: Boss) -> None:
     ada, _ = people.protected("ada@acme.example")
     lock(people, ada)
-    people.set_person(ada, frozen_at=NOON)
-    acting = people.look_up(boss.person)
-    people.set_person(boss.person, role="member", security_version=acting.security_version + 1)
-    house = people.house
+    people.set_user(ada, frozen_at=NOON)
+    acting = people.look_up(boss.user)
+    people.set_user(boss.user, role="member", security_version=acting.security_version + 1)
+    context = people.context
     outcomes = (
-        act_flow.reset(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
-        act_flow.unlock(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
-        act_flow.unfreeze(house, acting, ada.id, REASON, visitor=VISITOR, at=NOON),
-        act_flow.invite(house, acting, NewUser("new@acme.example", "Nora"), visitor=VISITOR, at=NOON),
-        act_flow.invite_again(house, acting, ada.id, visitor=VISITOR, at=NOON),
+        act_flow.reset(context, acting, ada.id, REASON, origin=Origin(NOON, CLIENT_INFO)),
+        act_flow.unlock(context, acting, ada.id, REASON, origin=Origin(NOON, CLIENT_INFO)),
+        act_flow.unfreeze(context, acting, ada.id, REASON, origin=Origin(NOON, CLIENT_INFO)),
+        act_flow.invite(context, acting, NewUser("new@acme.example", "Nora"), origin=Origin(NOON, CLIENT_INFO)),
+        act_flow.invite_again(context, acting, ada.id, origin=Origin(NOON, CLIENT_INFO)),
     )
-    assert outcomes == (NobodyThere(),) * 5
+    assert outcomes == (UserNotFound(),) * 5
     assert people.look_up(ada).frozen_at == NOON
     assert people.count(users, users.c.email_key == "new@acme.example") == 0

@@ -11,18 +11,18 @@ from tests.harness.clock import NOON
 from tests.harness.people import People
 from twofold.admin import adoption_flow, adoption_records, spreadsheet
 from twofold.admin.plot import BOTTOM, HEIGHT, TOP, draw
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 DAY = timedelta(days=1)
 
 
-def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, stranger: Person) -> None:
+def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, stranger: User) -> None:
     people.protected("ada@acme.example")
-    people.person("bob@acme.example")
-    people.person("free@acme.example", licensed=False)
+    people.user("bob@acme.example")
+    people.user("free@acme.example", licensed=False)
     gone, _ = people.protected("gone@acme.example")
-    people.set_person(gone, active=False)
-    seen = adoption_flow.look(people.house, boss.person, NOON)
+    people.set_user(gone, active=False)
+    seen = adoption_flow.look(people.context, boss.user, NOON)
     assert seen.counts == (4, 2, 1)
     text = boss.open("/account/adoption").text
     assert "2 of 4 people have two-factor authentication." in text
@@ -31,11 +31,11 @@ def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, str
 
 
 def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Boss) -> None:
-    people.person("bob@acme.example", name="Bob Builder")
-    people.person("free@acme.example", name="Fay Free", licensed=False)
-    people.person("gone@acme.example", name="Gus Gone", active=False)
+    people.user("bob@acme.example", name="Bob Builder")
+    people.user("free@acme.example", name="Fay Free", licensed=False)
+    people.user("gone@acme.example", name="Gus Gone", active=False)
     people.set_account(people.acme, policy="required")
-    people.person("eve@acme.example", name="Eve Except", exception_until=NOON + 9 * DAY)
+    people.user("eve@acme.example", name="Eve Except", exception_until=NOON + 9 * DAY)
     page = boss.open("/account/adoption")
     assert page.heading == "Adoption"
     table = page.text.partition("Who does not have it")[2]
@@ -50,23 +50,23 @@ def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Bos
 
 
 def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Boss) -> None:
-    people.set_person(boss.person, second_factor_since=NOON - 40 * DAY)
+    people.set_user(boss.user, second_factor_since=NOON - 40 * DAY)
     since = [NOON - 400 * DAY, NOON.replace(hour=0) - 2 * DAY, NOON.replace(hour=23, minute=59) - 2 * DAY, NOON]
     for number, moment in enumerate(since):
-        people.person(f"p{number}@acme.example", second_factor_since=moment)
-    people.person("gone@acme.example", second_factor_since=NOON, active=False)
-    people.person("else@other.example", second_factor_since=NOON, account=people.account("Other"))
-    with people.house.db.read() as connection:
+        people.user(f"p{number}@acme.example", second_factor_since=moment)
+    people.user("gone@acme.example", second_factor_since=NOON, active=False)
+    people.user("else@other.example", second_factor_since=NOON, account=people.account("Other"))
+    with people.context.db.read() as connection:
         days = [NOON.date() - back * DAY for back in range(90, -1, -1)]
         counted = adoption_records.by_day(connection, people.acme, days)
     assert counted == [1] * 50 + [2] * 38 + [4, 4, 5]
 
 
-def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: Person) -> None:
-    people.person("bob@acme.example", name='Bob "the Builder", jr.')
-    formula = people.person("formula@acme.example")
-    people.set_person(formula, name='=HYPERLINK("https://evil.example")')  # from before names were looked at
-    people.person("gone@acme.example", name="Gus Gone", active=False)
+def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: User) -> None:
+    people.user("bob@acme.example", name='Bob "the Builder", jr.')
+    formula = people.user("formula@acme.example")
+    people.set_user(formula, name='=HYPERLINK("https://evil.example")')  # from before names were looked at
+    people.user("gone@acme.example", name="Gus Gone", active=False)
     page = boss.open("/account/adoption.csv")
     assert page.headers["content-type"] == "text/csv; charset=utf-8"
     assert page.headers["content-disposition"] == 'attachment; filename="two-factor-2026-03-03.csv"'
@@ -80,13 +80,13 @@ def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: Perso
     assert by_address["bob@acme.example"]["name"] == 'Bob "the Builder", jr.'
     assert by_address["formula@acme.example"]["name"] == '\'=HYPERLINK("https://evil.example")'
     assert by_address["gone@acme.example"]["status"] == "deactivated"
-    assert (by_address[boss.person.email]["two_factor"], by_address[boss.person.email]["role"]) == ("on", "admin")
-    assert by_address[boss.person.email]["since"] == "2026-03-02T12:00:00+00:00"
+    assert (by_address[boss.user.email]["two_factor"], by_address[boss.user.email]["role"]) == ("on", "admin")
+    assert by_address[boss.user.email]["since"] == "2026-03-02T12:00:00+00:00"
 
 
 def test_the_list_of_who_does_not_have_it_is_paged(people: People, boss: Boss) -> None:
     for number in range(55):
-        people.person(f"p{number}@acme.example", name=f"Person {number:02}", password=None)
+        people.user(f"p{number}@acme.example", name=f"Person {number:02}", password=None)
     first = boss.open("/account/adoption")
     assert first.text.count("Person ") == 50
     second = boss.browser.click(first, "Next")

@@ -1,6 +1,7 @@
 """Inviting: so many a day, one letter a day to an address, and never a way to learn who exists in another account."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -8,19 +9,20 @@ import pytest
 
 from tests.admin.room import Boss, operator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands, house_on
+from tests.harness.contexts import FrozenClock, context_on
 from tests.harness.parallel import at_once
-from tests.harness.people import VISITOR, People
+from tests.harness.people import CLIENT_INFO, People
 from tests.recovery.conftest import PostOffice
 from tests.signin.test_cost import counted
 from twofold.admin import act_flow
 from twofold.admin.act_flow import Made
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import NewUser, Refused
-from twofold.directory.person import Person
 from twofold.directory.tables import users
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.lockouts.budget import invitations_a_day
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.provisioning import flow as provisioning
@@ -34,33 +36,33 @@ FREE = "free@globex.example"
 
 
 @pytest.fixture
-def second_node(database_url: str, house: House) -> Iterator[House]:
-    with house_on(database_url) as node:
+def second_node(database_url: str, context: AppContext) -> Iterator[AppContext]:
+    with context_on(database_url) as node:
         yield node
 
 
 @pytest.fixture
-def taken(people: People) -> Person:
+def taken(people: People) -> User:
     """Be somebody of another account."""
-    return people.person(TAKEN, name="Tara Taken", account=people.account("Globex"))
+    return people.user(TAKEN, name="Tara Taken", account=people.account("Globex"))
 
 
 @pytest.fixture
-def ada(people: People) -> Person:
-    return people.person("ada@acme.example", role="admin")
+def ada(people: People) -> User:
+    return people.user("ada@acme.example", role="admin")
 
 
-def invite(house: House, actor: Person, email: str, name: str = "Nora New", **options: Any) -> Any:
-    return act_flow.invite(house, actor, NewUser(email, name), visitor=VISITOR, **({"at": NOON} | options))
+def invite(context: AppContext, actor: User, email: str, name: str = "Nora New", at: datetime = NOON) -> Any:
+    return act_flow.invite(context, actor, NewUser(email, name), origin=Origin(at, CLIENT_INFO))
 
 
-def again(house: House, actor: Person, person: Person, **options: Any) -> Any:
-    return act_flow.invite_again(house, actor, person.id, visitor=VISITOR, **({"at": NOON} | options))
+def again(context: AppContext, actor: User, user: User, at: datetime = NOON) -> Any:
+    return act_flow.invite_again(context, actor, user.id, origin=Origin(at, CLIENT_INFO))
 
 
-def made(outcome: Any) -> Person:
+def made(outcome: Any) -> User:
     assert isinstance(outcome, Made), outcome
-    return outcome.person
+    return outcome.user
 
 
 # --- how many
@@ -73,82 +75,86 @@ def test_how_many_follows_from_the_seats(seats: int | None, most: int) -> None:
     assert invitations_a_day(seats) == most
 
 
-def test_the_number_of_a_day_is_the_most_and_tomorrow_there_are_more(people: People, house: House, ada: Person) -> None:
+def test_the_number_of_a_day_is_the_most_and_tomorrow_there_are_more(
+    people: People, context: AppContext, ada: User
+) -> None:
     people.set_account(people.acme, seats=3)
     for number in range(20):
-        made(act_flow.invite(
-            house, ada, NewUser(f"new{number}@acme.example", "New", licensed=False), visitor=VISITOR,
-            at=later(minutes=number),
-        ))  # fmt: skip
-    refused = invite(house, ada, "one.more@acme.example", at=later(minutes=20))
+        made(
+            act_flow.invite(
+                context,
+                ada,
+                NewUser(f"new{number}@acme.example", "New", licensed=False),
+                origin=Origin(later(minutes=number), CLIENT_INFO),
+            )
+        )
+    refused = invite(context, ada, "one.more@acme.example", at=later(minutes=20))
     assert refused == TooManyInvitations(20, later(days=1), 24 * 3600 - 20 * 60)
     assert people.count(users, users.c.email_key == "one.more@acme.example") == 0
     assert len(people.letters("invitation")) == 20
-    other = people.person("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
-    made(invite(house, other, "one@umbrella.example", at=later(minutes=20)))
+    other = people.user("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
+    made(invite(context, other, "one@umbrella.example", at=later(minutes=20)))
     made(act_flow.invite(
-        house, ada, NewUser("one.more@acme.example", "New", licensed=False), visitor=VISITOR, at=later(days=1)
+        context, ada, NewUser("one.more@acme.example", "New", licensed=False), origin=Origin(later(days=1), CLIENT_INFO)
     ))  # fmt: skip
 
 
-def test_inviting_again_counts_as_well(people: People, house: House, ada: Person) -> None:
+def test_inviting_again_counts_as_well(people: People, context: AppContext, ada: User) -> None:
     people.set_account(people.acme, seats=3)
-    waiting = [people.person(f"new{number}@acme.example", licensed=False, password=None) for number in range(21)]
-    outcomes = [again(house, ada, person) for person in waiting]
+    waiting = [people.user(f"new{number}@acme.example", licensed=False, password=None) for number in range(21)]
+    outcomes = [again(context, ada, user) for user in waiting]
     assert outcomes[:20] == [Invited()] * 20
     assert isinstance(outcomes[20], TooManyInvitations)
 
 
-def test_of_many_at_once_on_two_nodes_no_more_go_out(people: People, second_node: House, ada: Person) -> None:
+def test_of_many_at_once_on_two_nodes_no_more_go_out(people: People, second_node: AppContext, ada: User) -> None:
     people.set_account(people.acme, seats=0)
-    waiting = [people.person(f"new{number}@acme.example", licensed=False, password=None) for number in range(24)]
-    houses = (people.house, second_node)
+    waiting = [people.user(f"new{number}@acme.example", licensed=False, password=None) for number in range(24)]
+    contexts = (people.context, second_node)
     outcomes = at_once(
         *(
-            lambda person=person, house=houses[number % 2]: again(house, ada, person)
-            for number, person in enumerate(waiting)
+            lambda user=user, context=contexts[number % 2]: again(context, ada, user)
+            for number, user in enumerate(waiting)
         )
     )
     assert outcomes.count(Invited()) == 20
     assert len(people.letters("invitation")) == 20
 
 
-def test_what_is_refused_for_another_reason_costs_nothing(people: People, house: House, ada: Person) -> None:
+def test_what_is_refused_for_another_reason_costs_nothing(people: People, context: AppContext, ada: User) -> None:
     people.set_account(people.acme, seats=3)
     for _ in range(25):
-        assert isinstance(invite(house, ada, "ada@acme.example"), Refused)
-    new = made(invite(house, ada, FREE))
-    assert isinstance(again(house, ada, new), InvitedToday)
+        assert isinstance(invite(context, ada, "ada@acme.example"), Refused)
+    new = made(invite(context, ada, FREE))
+    assert isinstance(again(context, ada, new), InvitedToday)
 
 
 def test_operators_are_not_bound_and_what_they_send_counts_for_the_address(
-    people: People, house: House, ada: Person
+    people: People, context: AppContext, ada: User
 ) -> None:
     people.set_account(people.acme, seats=30)
     outcomes = [
         new_user_flow.create_user(
-            house,
+            context,
             people.acme,
             NewUser(f"new{number}@acme.example", "New"),
-            actor=audit.CONSOLE,
-            visitor=VISITOR,
-            at=NOON,
+            origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
         )
         for number in range(25)
     ]
-    persons = [outcome.person for outcome in outcomes if isinstance(outcome, MadeUser)]
-    assert len(persons) == len(people.letters("invitation")) == 25
-    assert isinstance(again(house, ada, persons[-1]), InvitedToday)
-    assert made(invite(house, ada, FREE)).email == FREE
+    users = [outcome.user for outcome in outcomes if isinstance(outcome, MadeUser)]
+    assert len(users) == len(people.letters("invitation")) == 25
+    assert isinstance(again(context, ada, users[-1]), InvitedToday)
+    assert made(invite(context, ada, FREE)).email == FREE
 
 
 # --- one letter a day to an address
 
 
-def test_an_address_is_invited_once_a_day_and_again_tomorrow(people: People, house: House, ada: Person) -> None:
-    new = made(invite(house, ada, FREE))
-    assert again(house, ada, new, at=later(hours=23)) == InvitedToday(later(days=1), 3600)
-    assert again(house, ada, new, at=later(days=1)) == Invited()
+def test_an_address_is_invited_once_a_day_and_again_tomorrow(people: People, context: AppContext, ada: User) -> None:
+    new = made(invite(context, ada, FREE))
+    assert again(context, ada, new, at=later(hours=23)) == InvitedToday(later(days=1), 3600)
+    assert again(context, ada, new, at=later(days=1)) == Invited()
     assert len(people.letters("invitation")) == 2
 
 
@@ -158,8 +164,8 @@ def test_an_address_is_invited_once_a_day_and_again_tomorrow(people: People, hou
 def looks(people: People, boss: Boss, user_id: str) -> Any:
     """Return all that an administrator sees of somebody they invited, but for ids, names and addresses."""
     seen = boss.api.get(f"/users/{user_id}").body
-    listed = next(user for user in boss.api.get("/users")["users"] if user["id"] == user_id)
-    assert listed == seen
+    summary = next(user for user in boss.api.get("/users")["users"] if user["id"] == user_id)
+    assert summary == seen
     found = boss.api.get("/users", search=seen["email"])["users"]
     assert [user["id"] for user in found] == [user_id]
     page = boss.open(f"/people/{user_id}")
@@ -173,7 +179,7 @@ def looks(people: People, boss: Boss, user_id: str) -> Any:
 
 
 def test_over_the_api_a_taken_address_is_answered_and_listed_as_a_free_one(
-    people: People, boss: Boss, taken: Person
+    people: People, boss: Boss, taken: User
 ) -> None:
     answers = [boss.api.post("/invitations", email=email, name="Nora New") for email in (FREE, TAKEN)]
     assert [answer.status for answer in answers] == [201, 201]
@@ -186,7 +192,7 @@ def test_over_the_api_a_taken_address_is_answered_and_listed_as_a_free_one(
     assert people.look_up(taken) == taken
 
 
-def test_on_pages_a_taken_address_is_answered_as_a_free_one(people: People, boss: Boss, taken: Person) -> None:
+def test_on_pages_a_taken_address_is_answered_as_a_free_one(people: People, boss: Boss, taken: User) -> None:
     pages = [
         boss.browser.submit(boss.open("/people/invite"), "Send invitation", email=email, name="Nora New", role="member")
         for email in (FREE, TAKEN)
@@ -198,44 +204,46 @@ def test_on_pages_a_taken_address_is_answered_as_a_free_one(people: People, boss
     assert people.look_up(taken) == taken
 
 
-def test_a_taken_address_costs_the_same_statements(people: People, house: House, ada: Person, taken: Person) -> None:
-    people.person("zoe@zzz.example")  # somebody comes after every address: the nearest is looked for
+def test_a_taken_address_costs_the_same_statements(people: People, context: AppContext, ada: User, taken: User) -> None:
+    people.user("zoe@zzz.example")  # somebody comes after every address: the nearest is looked for
     heard = []
     for email in (FREE, TAKEN):
-        with counted(house.db) as statements:
-            new = made(invite(house, ada, email))
-        with counted(house.db) as further:
-            assert again(house, ada, new, at=later(days=1)) == Invited()
+        with counted(context.db) as statements:
+            new = made(invite(context, ada, email))
+        with counted(context.db) as further:
+            assert again(context, ada, new, at=later(days=1)) == Invited()
         heard.append((statements, further))
     assert heard[0] == heard[1]
     assert taken.email == TAKEN
 
 
-def test_inviting_a_taken_address_twice_says_that_it_is_there_already(house: House, ada: Person, taken: Person) -> None:
+def test_inviting_a_taken_address_twice_says_that_it_is_there_already(
+    context: AppContext, ada: User, taken: User
+) -> None:
     for email in (FREE, TAKEN):
-        made(invite(house, ada, email))
-        refused = invite(house, ada, email.upper())
+        made(invite(context, ada, email))
+        refused = invite(context, ada, email.upper())
         assert isinstance(refused, Refused)
         assert refused.code == "email_taken"
     assert taken.active
 
 
 def test_one_address_invited_by_two_accounts_at_once_is_made_in_one(
-    people: People, second_node: House, ada: Person
+    people: People, second_node: AppContext, ada: User
 ) -> None:
-    bob = people.person("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
-    outcomes = at_once(lambda: invite(people.house, ada, FREE), lambda: invite(second_node, bob, FREE))
-    persons = [made(outcome) for outcome in outcomes]
-    assert sorted(person.is_placeholder for person in persons) == [False, True]
+    bob = people.user("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
+    outcomes = at_once(lambda: invite(people.context, ada, FREE), lambda: invite(second_node, bob, FREE))
+    users = [made(outcome) for outcome in outcomes]
+    assert sorted(user.is_placeholder for user in users) == [False, True]
 
 
 def test_the_owner_is_asked_by_mail_once_a_day_and_nothing_of_theirs_changes(
-    people: People, house: House, ada: Person, taken: Person, post_office: PostOffice
+    people: People, context: AppContext, ada: User, taken: User, post_office: PostOffice
 ) -> None:
     lure = "Pay now today, dear friend"
-    bob = people.person("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
-    placeholder = made(invite(house, ada, TAKEN.upper(), lure))
-    made(invite(house, bob, TAKEN, lure))
+    bob = people.user("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
+    placeholder = made(invite(context, ada, TAKEN.upper(), lure))
+    made(invite(context, bob, TAKEN, lure))
     post_office.deliver()
     (letter,) = post_office.smtp.sent_to(TAKEN)
     assert letter.subject == "An administrator of Acme wanted to invite you"
@@ -245,20 +253,27 @@ def test_the_owner_is_asked_by_mail_once_a_day_and_nothing_of_theirs_changes(
         assert untold not in letter.text + letter.subject
     assert people.look_up(taken) == taken
     people.sign_in(taken)
-    again(house, ada, placeholder, at=later(days=1, minutes=5))
+    again(context, ada, placeholder, at=later(days=1, minutes=5))
     post_office.deliver(later(days=1, minutes=5))
     assert len(post_office.smtp.sent_to(TAKEN)) == 2
 
 
 def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
-    people: People, house: House, ada: Person, taken: Person, post_office: PostOffice
+    people: People, context: AppContext, ada: User, taken: User, post_office: PostOffice
 ) -> None:
-    placeholder = made(act_flow.invite(house, ada, NewUser(TAKEN, "Nora", "admin"), visitor=VISITOR, at=NOON))
-    with house.db.write() as connection:
-        directory.tell_admins(
-            house, connection, people.acme, "member_locked", NOON, name="Ada", email="a@b.example", user_id=str(ada.id)
+    placeholder = made(act_flow.invite(context, ada, NewUser(TAKEN, "Nora", "admin"), origin=Origin(NOON, CLIENT_INFO)))
+    with context.db.write() as connection:
+        directory.notify_admins(
+            context,
+            connection,
+            people.acme,
+            "member_locked",
+            NOON,
+            name="Ada",
+            email="a@b.example",
+            user_id=str(ada.id),
         )
-        directory.tell(house, connection, placeholder, "password_changed", NOON, address="", browser="")
+        directory.notify(context, connection, placeholder, "password_changed", NOON, address="", browser="")
     post_office.deliver()
     assert [letter.subject for letter in post_office.smtp.sent_to(TAKEN)] == [
         "An administrator of Acme wanted to invite you"
@@ -266,33 +281,37 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
     assert taken.active
 
 
-def test_nobody_comes_in_by_a_placeholder(people: People, house: House, ada: Person, taken: Person) -> None:
-    placeholder = made(invite(house, ada, TAKEN))
-    assert people.sign_in(taken).person.account_id == taken.account_id
+def test_nobody_comes_in_by_a_placeholder(people: People, context: AppContext, ada: User, taken: User) -> None:
+    placeholder = made(invite(context, ada, TAKEN))
+    assert people.sign_in(taken).user.account_id == taken.account_id
     for change in (UserChange(password="orchard kettle lantern two"), UserChange(email=TAKEN)):
         refused = provisioning.change_user(
-            house, actor=audit.CONSOLE, subject_id=placeholder.id, change=change, visitor=VISITOR, at=NOON, within=None
+            context,
+            origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
+            subject_id=placeholder.id,
+            change=change,
+            within=None,
         )
         assert isinstance(refused, Refused)
         assert refused.code == "email_taken"
 
 
 def test_an_address_that_became_free_is_invited_in_earnest_the_next_time(
-    people: People, house: House, ada: Person, taken: Person
+    people: People, context: AppContext, ada: User, taken: User
 ) -> None:
-    placeholder = made(invite(house, ada, TAKEN))
-    people.set_person(taken, email="moved@globex.example", email_key="moved@globex.example")
-    assert again(house, ada, placeholder, at=later(days=1)) == Invited()
+    placeholder = made(invite(context, ada, TAKEN))
+    people.set_user(taken, email="moved@globex.example", email_key="moved@globex.example")
+    assert again(context, ada, placeholder, at=later(days=1)) == Invited()
     now = people.look_up(placeholder)
     assert (now.is_placeholder, now.email_key) == (False, TAKEN)
 
 
 def test_operators_go_on_learning_that_an_address_is_taken(
-    people: People, house: House, http: httpx.Client, ada: Person, taken: Person
+    people: People, context: AppContext, http: httpx.Client, ada: User, taken: User
 ) -> None:
-    api = operator(http, house.db)
+    api = operator(http, context.db)
     assert api.post(f"/accounts/{people.acme}/users", email=TAKEN, name="Nora").refusal == (409, "email_taken")
-    made(invite(house, ada, TAKEN))
+    made(invite(context, ada, TAKEN))
     assert api.post(f"/accounts/{people.acme}/users", email=TAKEN, name="Nora").refusal == (409, "email_taken")
     assert taken.active
 
@@ -310,17 +329,17 @@ def test_over_the_api_too_many_say_when_it_is_possible_again(people: People, bos
     assert "20" in refused["detail"]
 
 
-def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, hands: Hands) -> None:
+def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, frozen_clock: FrozenClock) -> None:
     people.set_account(people.acme, seats=2)
-    new = [people.person(f"n{number}@acme.example", licensed=False, password=None) for number in range(20)]
-    for person in new:
-        assert boss.browser.post(f"/people/{person.id}/invitation").status == 200
+    new = [people.user(f"n{number}@acme.example", licensed=False, password=None) for number in range(20)]
+    for user in new:
+        assert boss.browser.post(f"/people/{user.id}/invitation").status == 200
     page = boss.browser.submit(boss.open("/people/invite"), "Send invitation", email=FREE, name="N", role="member")
     assert page.status == 429
     assert "20 invitations" in page.alert
     assert "4 March 2026, 12:00 UTC" in page.alert
     assert page.form("Send invitation").fields["email"] == FREE
-    hands.forward(minutes=30)
+    frozen_clock.forward(minutes=30)
     page = boss.browser.post(f"/people/{new[0].id}/invitation")
     assert page.status == 429
     assert "4 March 2026, 12:00 UTC" in page.alert
@@ -333,10 +352,10 @@ def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, hands
     "name", ["Pay now: http://evil.example/x", "evil.example", "Eve\u2028Pay now", "a@evil.example"]
 )
 def test_no_name_with_a_link_comes_in_by_any_way(
-    people: People, boss: Boss, http: httpx.Client, house: House, name: str
+    people: People, boss: Boss, http: httpx.Client, context: AppContext, name: str
 ) -> None:
-    api = operator(http, house.db)
-    ada = people.person("ada@acme.example")
+    api = operator(http, context.db)
+    ada = people.user("ada@acme.example")
     refusals = [
         boss.api.post("/invitations", email=FREE, name=name),
         boss.api.patch(f"/users/{ada.id}", name=name),
@@ -351,15 +370,20 @@ def test_no_name_with_a_link_comes_in_by_any_way(
     assert not people.letters("invitation")
 
 
-def test_a_name_from_before_lets_its_owner_in_and_everything_else_of_them_change(people: People, house: House) -> None:
-    ada = people.person()
-    people.set_person(ada, name="http://evil.example")
+def test_a_name_from_before_lets_its_owner_in_and_everything_else_of_them_change(
+    people: People, context: AppContext
+) -> None:
+    ada = people.user()
+    people.set_user(ada, name="http://evil.example")
     people.set_account(people.acme, name="http://acme.example")
     people.sign_in(ada)
     change = UserChange(licensed=False)
     changed = provisioning.change_user(
-        house, actor=audit.CONSOLE, subject_id=ada.id, change=change, visitor=VISITOR, at=NOON, within=None
+        context, origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE), subject_id=ada.id, change=change, within=None
     )
-    assert isinstance(changed, Person)
+    assert isinstance(changed, User)
     edition = directory.AccountChange(edition="standard")
-    assert directory.change_account(house.db, people.acme, edition, actor=audit.CONSOLE, at=NOON) == people.acme
+    assert (
+        directory.change_account(context.db, people.acme, edition, origin=Origin(NOON, actor=acting.CONSOLE))
+        == people.acme
+    )

@@ -10,16 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from tests.harness.people import People
 from twofold.admin import people_flow
 from twofold.admin.cursor import Cursor
-from twofold.admin.listed import Listed
-from twofold.admin.wanted import STATES, Rules, Wanted
+from twofold.admin.user_filter import STATES, Rules, UserFilter
+from twofold.admin.user_summary import UserSummary
 from twofold.directory import flow as directory
 from twofold.directory.tables import users
 from twofold.factors.tables import authenticators, enrolments
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 
 DAY = timedelta(days=1)
@@ -72,9 +72,9 @@ def crowd(people: People, account: UUID) -> None:
         )
         for table, row in _more(more, user_id, account, has_factor=has_factor):
             rows.setdefault(table, []).append(row)
-    with people.house.db.write() as connection:
-        for table, listed in rows.items():
-            connection.execute(table.insert(), listed)
+    with people.context.db.write() as connection:
+        for table, summary in rows.items():
+            connection.execute(table.insert(), summary)
 
 
 def _more(kind: str, user_id: UUID, account: UUID, *, has_factor: bool) -> Iterator[tuple[sa.Table, dict[str, Any]]]:
@@ -106,12 +106,12 @@ def _more(kind: str, user_id: UUID, account: UUID, *, has_factor: bool) -> Itera
         )  # fmt: skip
 
 
-def everybody(house: House, account: UUID, wanted: Wanted, most: int = 50) -> list[Listed]:
+def everybody(context: AppContext, account: UUID, user_filter: UserFilter, most: int = 50) -> list[UserSummary]:
     """Read a list to its end, a page after the other."""
-    found: list[Listed] = []
+    found: list[UserSummary] = []
     cursor: Cursor | None = None
     while True:
-        page = people_flow.find_page(house, account, wanted, cursor, NOON, most)
+        page = people_flow.find_page(context, account, user_filter, cursor, NOON, most)
         found += page.people
         if page.next is None:
             return found
@@ -119,10 +119,10 @@ def everybody(house: House, account: UUID, wanted: Wanted, most: int = 50) -> li
 
 
 def rules_of(people: People, account: UUID) -> Rules:
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         row = directory.find_account(connection, account)
     assert row is not None
-    return people_flow.rules_of(people.house, row, NOON)
+    return people_flow.rules_of(people.context, row, NOON)
 
 
 @pytest.mark.parametrize("kind", ACCOUNTS)
@@ -131,27 +131,29 @@ def test_each_filter_lists_exactly_those_who_are_in_that_state(people: People, k
     crowd(people, account)
     crowd(people, other)
     rules = rules_of(people, account)
-    all_of_them = everybody(people.house, account, Wanted(rules))
+    all_of_them = everybody(people.context, account, UserFilter(rules))
     assert len(all_of_them) == 576
     for state in STATES[1:]:
-        found = {listed.person.id for listed in everybody(people.house, account, Wanted(rules, state), 200)}
-        assert found == {listed.person.id for listed in all_of_them if _is(listed, state)}, state
+        found = {summary.user.id for summary in everybody(people.context, account, UserFilter(rules, state), 200)}
+        assert found == {summary.user.id for summary in all_of_them if _is(summary, state)}, state
 
 
-def _is(listed: Listed, state: str) -> bool:
-    person = listed.person
+def _is(summary: UserSummary, state: str) -> bool:
+    user = summary.user
     if state == "without":
-        return person.active and not person.has_second_factor
+        return user.active and not user.has_second_factor
     if state == "excepted":
-        return person.active and person.exception_until is not None and person.exception_until > NOON
-    return listed.presence == state or (person.active and listed.two_factor == state)
+        return user.active and user.exception_until is not None and user.exception_until > NOON
+    return summary.presence == state or (user.active and summary.two_factor == state)
 
 
 def test_everybody_comes_once_in_the_order_of_names_whatever_the_page(people: People) -> None:
     account = people.account()
     crowd(people, account)
-    wanted = Wanted(rules_of(people, account))
-    ways = [[listed.person.id for listed in everybody(people.house, account, wanted, most)] for most in (7, 50, 600)]
+    user_filter = UserFilter(rules_of(people, account))
+    ways = [
+        [summary.user.id for summary in everybody(people.context, account, user_filter, most)] for most in (7, 50, 600)
+    ]
     assert len(set(ways[0])) == 576
     assert ways[0] == ways[1] == ways[2]
 
@@ -159,10 +161,10 @@ def test_everybody_comes_once_in_the_order_of_names_whatever_the_page(people: Pe
 def test_going_back_shows_the_same_pages(people: People) -> None:
     account = people.account()
     crowd(people, account)
-    wanted = Wanted(rules_of(people, account), "on")
+    user_filter = UserFilter(rules_of(people, account), "on")
     there, cursor = [], None
     while True:
-        page = people_flow.find_page(people.house, account, wanted, cursor, NOON, 20)
+        page = people_flow.find_page(people.context, account, user_filter, cursor, NOON, 20)
         there.append(page)
         if page.next is None:
             break
@@ -170,29 +172,29 @@ def test_going_back_shows_the_same_pages(people: People) -> None:
     assert there[0].previous is None
     back = [there[-1]]
     while back[-1].previous is not None:
-        back.append(people_flow.find_page(people.house, account, wanted, back[-1].previous, NOON, 20))
+        back.append(people_flow.find_page(people.context, account, user_filter, back[-1].previous, NOON, 20))
     assert [page.people for page in back[::-1]][-len(there) :] == [page.people for page in there]
 
 
 def test_a_page_carries_every_authenticator_of_each_person(people: People) -> None:
     account = people.account()
     crowd(people, account)
-    found = everybody(people.house, account, Wanted(rules_of(people, account), "on"))
-    assert {tuple(app.name for app in listed.apps) for listed in found} == {("App 1", "App 2")}
-    assert {listed.last_used_at for listed in found} == {NOON - DAY}
+    found = everybody(people.context, account, UserFilter(rules_of(people, account), "on"))
+    assert {tuple(app.name for app in summary.apps) for summary in found} == {("App 1", "App 2")}
+    assert {summary.last_used_at for summary in found} == {NOON - DAY}
 
 
 def test_a_page_stays_right_when_people_come_and_go(people: People) -> None:
     account = people.account()
     for name in ("Ada", "Bob", "Dan", "Eve"):
-        people.person(f"{name}@acme.example", name=name, account=account)
-    wanted = Wanted(rules_of(people, account))
-    first = people_flow.find_page(people.house, account, wanted, None, NOON, 2)
-    people.person("aaron@acme.example", name="Aaron", account=account)
-    people.person("carl@acme.example", name="Carl", account=account)
-    people.set_person(first.people[-1].person, name_key="zoe")  # Bob, on whom the next page hangs
-    second = people_flow.find_page(people.house, account, wanted, first.next, NOON, 3)
-    assert [listed.person.name for listed in second.people] == ["Carl", "Dan", "Eve"]
+        people.user(f"{name}@acme.example", name=name, account=account)
+    user_filter = UserFilter(rules_of(people, account))
+    first = people_flow.find_page(people.context, account, user_filter, None, NOON, 2)
+    people.user("aaron@acme.example", name="Aaron", account=account)
+    people.user("carl@acme.example", name="Carl", account=account)
+    people.set_user(first.people[-1].user, name_key="zoe")  # Bob, on whom the next page hangs
+    second = people_flow.find_page(people.context, account, user_filter, first.next, NOON, 3)
+    assert [summary.user.name for summary in second.people] == ["Carl", "Dan", "Eve"]
 
 
 @pytest.mark.parametrize(
@@ -217,35 +219,35 @@ def test_people_are_found_by_the_beginning_of_name_surname_or_address(
     people: People, search: str, names: list[str]
 ) -> None:
     account = people.account()
-    people.person("countess@acme.example", name="Ada Lovelace", account=account)
-    people.person("K.G@acme.example", name="Kurt Gödel", account=account)
-    people.person("zk@acme.example", name="Zoë K", account=account)
-    people.person("ada@other.example", name="Ada Lovelace", account=people.account("Other"))
-    found = everybody(people.house, account, Wanted(rules_of(people, account), search=search))
-    assert [listed.person.name for listed in found] == names
+    people.user("countess@acme.example", name="Ada Lovelace", account=account)
+    people.user("K.G@acme.example", name="Kurt Gödel", account=account)
+    people.user("zk@acme.example", name="Zoë K", account=account)
+    people.user("ada@other.example", name="Ada Lovelace", account=people.account("Other"))
+    found = everybody(people.context, account, UserFilter(rules_of(people, account), search=search))
+    assert [summary.user.name for summary in found] == names
 
 
 def test_a_search_is_paged_in_order_too(people: People) -> None:
     account = people.account()
     crowd(people, account)
-    wanted = Wanted(rules_of(people, account), search="person 01")
-    one, many = everybody(people.house, account, wanted, 3), everybody(people.house, account, wanted, 600)
-    assert [listed.person.id for listed in one] == [listed.person.id for listed in many]
+    user_filter = UserFilter(rules_of(people, account), search="person 01")
+    one, many = everybody(people.context, account, user_filter, 3), everybody(people.context, account, user_filter, 600)
+    assert [summary.user.id for summary in one] == [summary.user.id for summary in many]
     assert len(one) == 276  # those whose key begins with "person 01": from 100 on, three each
 
 
 def test_no_list_goes_through_a_table_or_a_whole_account(sqlite_url: str) -> None:
     """Each is read along an index that is in its order, or starts from the few rows it is about."""
-    with house_on(sqlite_url) as house:
-        people = People(house)
+    with context_on(sqlite_url) as context:
+        people = People(context)
         for kind in ("optional", "required", "off"):
             account = people.account(kind, **ACCOUNTS[kind])
             crowd(people, account)
             rules = rules_of(people, account)
-            after = people_flow.find_page(house, account, Wanted(rules), None, NOON, 3).next
+            after = people_flow.find_page(context, account, UserFilter(rules), None, NOON, 3).next
             for state, search, cursor in itertools.product(STATES, ("", "person 01"), (None, after)):
-                wanted = Wanted(rules, state, search)
-                plan = plan_of(house, lambda: people_flow.find_page(house, account, wanted, cursor, NOON))  # noqa: B023
+                user_filter = UserFilter(rules, state, search)
+                plan = plan_of(context, lambda: people_flow.find_page(context, account, user_filter, cursor, NOON))  # noqa: B023
                 scans = [step for step in plan if step.startswith("SCAN") and not step.endswith(MADE_ON_THE_WAY)]
                 assert not scans, (kind, state, search, plan)
                 whole_account = [step for step in plan if "ix_users_account_id_name_key_id (account_id=?)" in step]
@@ -257,16 +259,16 @@ def test_no_list_goes_through_a_table_or_a_whole_account(sqlite_url: str) -> Non
 MADE_ON_THE_WAY = ("chosen", "either", "few", "anon_1", "anon_2", "anon_3", "CONSTANT ROW")
 
 
-def plan_of(house: House, read: Any) -> list[str]:
+def plan_of(context: AppContext, read: Any) -> list[str]:
     """Return how SQLite goes about the one statement of a read."""
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         statements.append((statement, parameters))
 
-    sa.event.listen(house.db.engine, "before_cursor_execute", note)
+    sa.event.listen(context.db.engine, "before_cursor_execute", note)
     read()
-    sa.event.remove(house.db.engine, "before_cursor_execute", note)
+    sa.event.remove(context.db.engine, "before_cursor_execute", note)
     ((statement, parameters),) = statements
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         return [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]

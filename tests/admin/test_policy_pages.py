@@ -7,16 +7,16 @@ import pytest
 
 from tests.admin.room import BOSS, Boss, administrator, api_of, browser_of
 from tests.harness.clock import NOON
-from tests.harness.houses import client_of, house_on, standing_clock
+from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import People
 
 DAY = timedelta(days=1)
 
 
 def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss: Boss) -> None:
-    people.person("bob@acme.example", name="Bob Builder")
-    people.person("alma@acme.example", name="Alma Admin", role="admin")
-    people.person("eve@acme.example", name="Eve Except", exception_until=NOON + 60 * DAY)
+    people.user("bob@acme.example", name="Bob Builder")
+    people.user("alma@acme.example", name="Alma Admin", role="admin")
+    people.user("eve@acme.example", name="Eve Except", exception_until=NOON + 60 * DAY)
     page = boss.open("/account/policy")
     assert page.heading == "Two-factor policy"
     page = boss.browser.submit(page, "Save", policy="required", required_from="2026-03-20")
@@ -30,10 +30,10 @@ def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss:
     assert "Eve Except" not in page.text
     assert "One more person has an exception and follows when it ends." in page.text
     assert "Nothing is saved yet." in page.text
-    assert people.look_up(boss.person).policy == "optional"
+    assert people.look_up(boss.user).policy == "optional"
     page = boss.browser.submit(page, "Save")
     assert page.notice.startswith("Saved.")
-    after = people.look_up(boss.person)
+    after = people.look_up(boss.user)
     assert (after.policy, after.required_from) == ("required", NOON.replace(day=20, hour=0))
     assert page.form("Save").fields["required_from"] == "2026-03-20"
 
@@ -41,14 +41,14 @@ def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss:
 def test_a_policy_that_stops_nobody_is_saved_at_once(people: People, boss: Boss) -> None:
     page = boss.browser.submit(boss.open("/account/policy"), "Save", policy="off", required_from="2026-03-20")
     assert page.notice.startswith("Saved.")
-    after = people.look_up(boss.person)
+    after = people.look_up(boss.user)
     assert (after.policy, after.required_from) == ("off", None)
 
 
 def test_an_administrator_is_warned_when_they_stop_themselves(people: People, boss: Boss) -> None:
-    second = people.person("second@acme.example", role="admin")
-    visitor = browser_of(people, boss.browser.http, second)
-    page = visitor.submit(visitor.get("/account/policy"), "Save", policy="required")
+    second = people.user("second@acme.example", role="admin")
+    web_client = browser_of(people, boss.browser.http, second)
+    page = web_client.submit(web_client.get("/account/policy"), "Save", policy="required")
     assert "You are one of them." in page.text
     assert "You are one of them." not in boss.browser.post("/account/policy", policy="required").text
 
@@ -65,11 +65,11 @@ def test_an_administrator_is_warned_when_they_stop_themselves(people: People, bo
 def test_nonsense_names_the_field(people: People, boss: Boss, fields: dict[str, str], field: str) -> None:
     page = boss.browser.post("/account/policy", **fields, confirm="yes")
     assert (page.status, set(page.errors)) == (400, {field})
-    assert people.look_up(boss.person).policy == "optional"
+    assert people.look_up(boss.user).policy == "optional"
 
 
 def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
-    people.set_person(boss.person, second_factor_since=None)
+    people.set_user(boss.user, second_factor_since=None)
     page = boss.browser.post("/account/policy", policy="required")
     assert page.status == 409
     assert page.errors["policy"].startswith("No administrator who can sign in has two-factor authentication yet.")
@@ -77,14 +77,14 @@ def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
     for page in (boss.open("/account/policy"), boss.browser.post("/account/policy", policy="off")):
         assert "edition does not include two-factor authentication" in page.text
         assert "Save" not in page.buttons
-    assert people.look_up(boss.person).policy == "optional"
+    assert people.look_up(boss.user).policy == "optional"
 
 
 # --- over the API
 
 
 def test_a_dry_run_names_whom_it_stops_and_saves_nothing(people: People, boss: Boss) -> None:
-    bob = people.person("bob@acme.example", name="Bob Builder")
+    bob = people.user("bob@acme.example", name="Bob Builder")
     assert boss.api.get("/account/policy").body == {"policy": "optional", "required_from": None}
     body = {"policy": "required", "required_from": "2026-03-20T08:00:00Z"}
     answer = boss.api.put("/account/policy", **body, dry_run=True)
@@ -117,12 +117,12 @@ def test_a_policy_that_cannot_be_names_the_field(people: People, boss: Boss, bod
     answer = boss.api.call("PUT", "/account/policy", body)
     assert answer.refusal == (400, "invalid_request")
     assert field in str(answer.body)
-    assert people.look_up(boss.person).policy == "optional"
+    assert people.look_up(boss.user).policy == "optional"
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_api_refuses_what_the_page_refuses(people: People, boss: Boss, dry_run: bool) -> None:  # noqa: FBT001
-    people.set_person(boss.person, second_factor_since=None)
+    people.set_user(boss.user, second_factor_since=None)
     required = boss.api.put("/account/policy", policy="required", dry_run=dry_run)
     assert required.refusal == (409, "would_lock_out_last_admin")
     people.set_account(people.acme, edition="standard")
@@ -132,8 +132,8 @@ def test_the_api_refuses_what_the_page_refuses(people: People, boss: Boss, dry_r
 
 
 def test_without_a_mail_server_nothing_becomes_required(database_url: str) -> None:
-    with house_on(database_url, mail=False) as house, standing_clock(), client_of(house) as http:
-        people = People(house)
+    with context_on(database_url, mail=False) as context, standing_clock(), client_of(context) as http:
+        people = People(context)
         boss = administrator(people, http, BOSS)
         assert boss.api.put("/account/policy", policy="required").refusal == (409, "no_mail")
         page = boss.browser.post("/account/policy", policy="required")
@@ -143,7 +143,7 @@ def test_without_a_mail_server_nothing_becomes_required(database_url: str) -> No
 
 def test_another_accounts_policy_is_nobodys_to_see(people: People, boss: Boss) -> None:
     other = people.account("Other", policy="off")
-    admin = people.person("admin@other.example", account=other, role="admin")
+    admin = people.user("admin@other.example", account=other, role="admin")
     api = api_of(people, boss.browser.http, admin)
     assert api.get("/account/policy")["policy"] == "off"
     api.put("/account/policy", policy="optional")

@@ -1,4 +1,4 @@
-"""The pure parts of the administrator's room."""
+"""The pure parts of the administrators' pages."""
 
 import base64
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from twofold.admin.cursor import Cursor, decode, encode
 from twofold.admin.dates import as_day, parse_moment
-from twofold.admin.wanted import STATES
+from twofold.admin.user_filter import STATES
 from twofold.admin.words import states, stopped
 from twofold.directory.person_name import name_key, name_values, surname_key
 

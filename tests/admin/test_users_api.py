@@ -8,10 +8,10 @@ import pytest
 from tests.admin.room import NOWHERE, REASON, Boss, administrator, agent, api_of, lock, operator
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.houses import client_of, house_on, standing_clock
+from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import PASSWORD, People
-from twofold.directory.person import Person
 from twofold.directory.tables import users
+from twofold.directory.user import User
 
 # --- looking
 
@@ -21,13 +21,13 @@ def test_users_are_listed_with_what_an_administrator_may_know(people: People, bo
     answer = boss.api.get("/users")
     assert [user["name"] for user in answer["users"]] == ["Ada Lovelace", "Berta Boss"]
     assert answer["next"] is None
-    listed = answer["users"][0]
-    assert listed == boss.api.get(f"/users/{ada.id}").body
-    assert {name: listed[name] for name in ("id", "account", "email", "role", "licensed", "active", "status")} == {
+    summary = answer["users"][0]
+    assert summary == boss.api.get(f"/users/{ada.id}").body
+    assert {name: summary[name] for name in ("id", "account", "email", "role", "licensed", "active", "status")} == {
         "id": str(ada.id), "account": str(people.acme), "email": "ada@acme.example", "role": "member",
         "licensed": True, "active": True, "status": "active",
     }  # fmt: skip
-    two_factor = listed["two_factor"]
+    two_factor = summary["two_factor"]
     assert (two_factor["state"], two_factor["enabled"], two_factor["locked"]) == ("on", True, False)
     assert (two_factor["eligibility"], two_factor["reason"]) == ("offered", "available")
     (app,) = two_factor["authenticators"]
@@ -36,8 +36,8 @@ def test_users_are_listed_with_what_an_administrator_may_know(people: People, bo
 
 
 def test_states_and_reasons_are_told(people: People, boss: Boss) -> None:
-    free = people.person("free@acme.example", licensed=False)
-    must = people.person("must@acme.example")
+    free = people.user("free@acme.example", licensed=False)
+    must = people.user("must@acme.example")
     locked, _ = people.protected("locked@acme.example")
     people.set_account(people.acme, policy="required")
     people.set_counts(locked, wrong=5, wrong_in_row=100)
@@ -49,7 +49,7 @@ def test_states_and_reasons_are_told(people: People, boss: Boss) -> None:
 
 def test_a_list_is_paged_narrowed_and_searched(people: People, boss: Boss) -> None:
     for number in range(5):
-        people.person(f"p{number}@acme.example", name=f"Person {number}", password=None)
+        people.user(f"p{number}@acme.example", name=f"Person {number}", password=None)
     seen, cursor = [], None
     while True:
         more: dict[str, str] = {} if cursor is None else {"cursor": cursor}
@@ -74,7 +74,7 @@ def test_a_list_asked_for_wrongly_names_the_parameter(boss: Boss, parameters: di
     assert answer["fields"] == [field]
 
 
-def test_an_administrator_sees_their_own_account_only(people: People, boss: Boss, stranger: Person) -> None:
+def test_an_administrator_sees_their_own_account_only(people: People, boss: Boss, stranger: User) -> None:
     assert boss.api.get("/users", account=str(people.acme)).status == 200
     there = boss.api.get("/users", account=str(stranger.account_id))
     assert there.refusal == boss.api.get("/users", account=str(NOWHERE)).refusal == (404, "not_found")
@@ -82,7 +82,7 @@ def test_an_administrator_sees_their_own_account_only(people: People, boss: Boss
     assert boss.api.get("/users/nonsense").refusal == (404, "not_found")
 
 
-def test_a_support_agent_sees_any_account_and_names_it(people: People, http: httpx.Client, stranger: Person) -> None:
+def test_a_support_agent_sees_any_account_and_names_it(people: People, http: httpx.Client, stranger: User) -> None:
     api = api_of(people, http, *agent(people))
     answer = api.get("/users", account=str(stranger.account_id))
     assert [user["id"] for user in answer["users"]] == [str(stranger.id)]
@@ -109,7 +109,7 @@ CALLS: list[tuple[str, str, Any]] = [
 def test_a_member_and_somebody_without_a_session_are_refused(
     people: People, http: httpx.Client, method: str, path: str, body: Any
 ) -> None:
-    bob, ada = people.person("bob@acme.example"), people.person("ada@acme.example")
+    bob, ada = people.user("bob@acme.example"), people.user("ada@acme.example")
     url = path.replace("{id}", str(ada.id))
     assert api_of(people, http, bob).call(method, url, body).refusal == (403, "not_allowed")
     assert Api(http).call(method, url, body).refusal == (401, "not_signed_in")
@@ -119,12 +119,12 @@ def test_a_member_and_somebody_without_a_session_are_refused(
 
 @pytest.mark.parametrize(("method", "path", "body"), [call for call in CALLS if "{id}" in call[1]])
 def test_somebody_of_another_account_is_answered_like_nobody(
-    people: People, boss: Boss, stranger: Person, method: str, path: str, body: Any
+    people: People, boss: Boss, stranger: User, method: str, path: str, body: Any
 ) -> None:
     before = people.look_up(stranger)
     answers = [
-        boss.api.call(method, path.replace("{id}", wanted), body)
-        for wanted in (str(stranger.id), str(NOWHERE), "nonsense")
+        boss.api.call(method, path.replace("{id}", user_filter), body)
+        for user_filter in (str(stranger.id), str(NOWHERE), "nonsense")
     ]
     assert {answer.refusal for answer in answers} == {(404, "not_found")}
     assert answers[0].body == answers[1].body == answers[2].body
@@ -144,7 +144,7 @@ def test_a_reason_is_demanded(people: People, boss: Boss, path: str, body: Any) 
 
 
 def test_an_administrator_changes_role_licence_active_and_exception(people: People, boss: Boss) -> None:
-    ada = people.person("ada@acme.example")
+    ada = people.user("ada@acme.example")
     answer = boss.api.patch(
         f"/users/{ada.id}", role="admin", licensed=False, exception_until="2026-03-20T09:00:00+01:00"
     )
@@ -170,7 +170,7 @@ def test_an_administrator_changes_role_licence_active_and_exception(people: Peop
     ],
 )
 def test_a_change_that_cannot_be_names_the_field(people: People, boss: Boss, body: Any, field: str) -> None:
-    ada = people.person("ada@acme.example")
+    ada = people.user("ada@acme.example")
     answer = boss.api.call("PATCH", f"/users/{ada.id}", body)
     assert answer.refusal == (400, "invalid_request")
     assert field in str(answer.body)
@@ -179,19 +179,19 @@ def test_a_change_that_cannot_be_names_the_field(people: People, boss: Boss, bod
 
 @pytest.mark.parametrize("body", [{"email": "x@acme.example"}, {"password": "another long password"}])
 def test_address_and_password_are_not_an_administrators_to_set(people: People, boss: Boss, body: Any) -> None:
-    ada = people.person("ada@acme.example")
+    ada = people.user("ada@acme.example")
     assert boss.api.call("PATCH", f"/users/{ada.id}", body).refusal == (403, "not_allowed")
     assert people.look_up(ada) == ada
 
 
 def test_a_support_agent_changes_nobody(people: People, http: httpx.Client) -> None:
-    ada, api = people.person("ada@acme.example"), api_of(people, http, *agent(people))
+    ada, api = people.user("ada@acme.example"), api_of(people, http, *agent(people))
     assert api.patch(f"/users/{ada.id}", role="admin").refusal == (403, "not_allowed")
     assert api.post("/invitations", email="n@acme.example", name="N").refusal == (403, "not_allowed")
 
 
 def test_an_operator_key_changes_anybody_but_support_agents(people: People, http: httpx.Client) -> None:
-    ada, api = people.person("ada@acme.example"), operator(http, people.house.db)
+    ada, api = people.user("ada@acme.example"), operator(http, people.context.db)
     answer = api.patch(f"/users/{ada.id}", email="ada.l@acme.example", name="Ada L", password="another long password")
     assert (answer.status, answer["email"], answer["name"]) == (200, "ada.l@acme.example", "Ada L")
     assert people.sign_in(people.look_up(ada), password="another long password")
@@ -206,13 +206,13 @@ def test_an_operator_key_changes_anybody_but_support_agents(people: People, http
 def test_what_the_account_does_not_allow_is_refused_whoever_asks(
     people: People, boss: Boss, http: httpx.Client
 ) -> None:
-    ada = people.person("ada@acme.example", licensed=False)
+    ada = people.user("ada@acme.example", licensed=False)
     people.set_account(people.acme, seats=1)
-    for api in (boss.api, operator(http, people.house.db)):
-        assert api.patch(f"/users/{boss.person.id}", role="member").refusal == (409, "last_admin")
-        assert api.patch(f"/users/{boss.person.id}", active=False).refusal == (409, "last_admin")
+    for api in (boss.api, operator(http, people.context.db)):
+        assert api.patch(f"/users/{boss.user.id}", role="member").refusal == (409, "last_admin")
+        assert api.patch(f"/users/{boss.user.id}", active=False).refusal == (409, "last_admin")
         assert api.patch(f"/users/{ada.id}", licensed=True).refusal == (409, "no_seat_left")
-    taken = operator(http, people.house.db).patch(f"/users/{ada.id}", email="BOSS@acme.example")
+    taken = operator(http, people.context.db).patch(f"/users/{ada.id}", email="BOSS@acme.example")
     assert taken.refusal == (409, "email_taken")
 
 
@@ -229,7 +229,7 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
 
 
 def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Boss) -> None:
-    people.person("taken@acme.example")
+    people.user("taken@acme.example")
     new = {"email": "new@acme.example", "name": "Nora"}
     refusals = [
         ({"email": "taken@ACME.example"}, (409, "email_taken")),
@@ -258,11 +258,9 @@ def test_a_reset_is_asked_for(people: People, boss: Boss) -> None:
 
 
 def test_a_reset_that_makes_no_sense_is_refused(people: People, boss: Boss) -> None:
-    bare, (frozen, _) = people.person("bare@acme.example"), people.protected("frozen@acme.example")
-    people.set_person(frozen, frozen_at=NOON)
-    refusals = {
-        boss.person.id: (409, "not_yourself"), bare.id: (409, "not_enabled"), frozen.id: (409, "frozen"),
-    }  # fmt: skip
+    bare, (frozen, _) = people.user("bare@acme.example"), people.protected("frozen@acme.example")
+    people.set_user(frozen, frozen_at=NOON)
+    refusals = {boss.user.id: (409, "not_yourself"), bare.id: (409, "not_enabled"), frozen.id: (409, "frozen")}
     for user_id, refusal in refusals.items():
         assert boss.api.post(f"/users/{user_id}/two-factor-resets", reason=REASON).refusal == refusal
 
@@ -281,19 +279,19 @@ def test_a_lock_that_is_final_or_ones_own_stays(people: People, boss: Boss) -> N
     people.set_counts(ada, wrong=5, wrong_in_row=100)
     assert boss.api.post(f"/users/{ada.id}/unlock", reason=REASON).refusal == (409, "lock_is_final")
     for wrong in (0, 5):
-        people.set_counts(boss.person, wrong=wrong)
-        assert boss.api.post(f"/users/{boss.person.id}/unlock", reason=REASON).refusal == (409, "not_yourself")
+        people.set_counts(boss.user, wrong=wrong)
+        assert boss.api.post(f"/users/{boss.user.id}/unlock", reason=REASON).refusal == (409, "not_yourself")
     assert people.events("unlocked") == []
 
 
 def test_whoever_is_frozen_comes_back(people: People, boss: Boss) -> None:
     ada, _ = people.protected("ada@acme.example")
-    people.set_person(ada, frozen_at=NOON)
+    people.set_user(ada, frozen_at=NOON)
     for _ in range(2):
         assert boss.api.post(f"/users/{ada.id}/unfreeze", reason=REASON).status == 204
     assert people.look_up(ada).frozen_at is None
     assert len(people.events("unfrozen")) == 1
-    assert boss.api.post(f"/users/{boss.person.id}/unfreeze", reason=REASON).refusal == (409, "not_yourself")
+    assert boss.api.post(f"/users/{boss.user.id}/unfreeze", reason=REASON).refusal == (409, "not_yourself")
 
 
 def test_a_support_agent_helps_and_the_administrators_are_told_why(
@@ -305,10 +303,10 @@ def test_a_support_agent_helps_and_the_administrators_are_told_why(
     lock(people, ada)
     assert api.post(f"/users/{ada.id}/unlock", reason=REASON).status == 204
     assert api.post(f"/users/{ada.id}/two-factor-resets", reason=REASON).status == 201
-    people.set_person(ada, frozen_at=NOON)
+    people.set_user(ada, frozen_at=NOON)
     assert api.post(f"/users/{ada.id}/unfreeze", reason=REASON).status == 204
     for kind in ("member_unlocked", "reset_by_support", "member_unfrozen"):
-        (letter,) = people.letters(kind, to=boss.person.email)
+        (letter,) = people.letters(kind, to=boss.user.email)
         assert REASON in letter.facts.values(), kind
     for event in people.events("unlocked", "reset_asked", "unfrozen"):
         assert (event.account_id, event.actor_id, event.reason) == (people.acme, sam.id, REASON)
@@ -316,10 +314,10 @@ def test_a_support_agent_helps_and_the_administrators_are_told_why(
 
 
 def test_without_a_mail_server_what_needs_one_is_refused(database_url: str) -> None:
-    with house_on(database_url, mail=False) as house, standing_clock(), client_of(house) as http:
-        people = People(house)
+    with context_on(database_url, mail=False) as context, standing_clock(), client_of(context) as http:
+        people = People(context)
         boss = administrator(people, http, "boss@acme.example")
-        (ada, _), cold = people.protected("ada@acme.example"), people.person("cold@acme.example", frozen_at=NOON)
+        (ada, _), cold = people.protected("ada@acme.example"), people.user("cold@acme.example", frozen_at=NOON)
         lock(people, ada)
         calls = [
             ("/invitations", {"email": "new@acme.example", "name": "Nora"}),
@@ -332,7 +330,7 @@ def test_without_a_mail_server_what_needs_one_is_refused(database_url: str) -> N
 
 
 def test_an_administrator_who_must_set_up_first_can_do_nothing_yet(people: People, http: httpx.Client) -> None:
-    bare = people.person("bare@acme.example", role="admin")
+    bare = people.user("bare@acme.example", role="admin")
     api = api_of(people, http, bare)
     assert api.get("/users").status == 200
     people.set_account(people.acme, policy="required", required_from=NOON - timedelta(days=1))

@@ -31,14 +31,14 @@ class Exchange(NamedTuple):
 
 
 class Recorder(httpx.BaseTransport):
-    """A wire that keeps what comes over it."""
+    """A transport that keeps what comes over it."""
 
     def __init__(self) -> None:
-        self._wire = httpx.HTTPTransport()
+        self._transport = httpx.HTTPTransport()
         self.exchanges: list[Exchange] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = self._wire.handle_request(request)
+        answer = self._transport.handle_request(request)
         answer.read()
         head = b"\n".join(b": ".join(pair) for pair in answer.headers.raw)
         path = request.url.raw_path.decode()
@@ -52,7 +52,7 @@ class Recorder(httpx.BaseTransport):
         return self.exchanges[-1]
 
     def close(self) -> None:
-        self._wire.close()
+        self._transport.close()
 
 
 @dataclass

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from tests.harness.api import Api
 from tests.harness.clock import later
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import PASSWORD, Factor, People
-from twofold.directory.person import Person
-from twofold.kit.tokens import digest
+from twofold.directory.user import User
+from twofold.kit.crypto.tokens import digest
 from twofold.schema import metadata
 from twofold.sessions.tables import sessions
 from twofold.signin.tables import sign_in_attempts
@@ -42,7 +42,7 @@ class Company:
     people: set[UUID] = field(default_factory=set)
 
 
-def company(people: People, http: httpx.Client, hands: Hands, name: str) -> Company:
+def company(people: People, http: httpx.Client, frozen_clock: FrozenClock, name: str) -> Company:
     """Make an account in which something of every kind is open."""
     account = people.account(name.title())
     boss, bosses = people.protected(f"admin@{name}.example", account=account, role="admin")
@@ -51,9 +51,9 @@ def company(people: People, http: httpx.Client, hands: Hands, name: str) -> Comp
     admin, member = actor_of(people, boss, bosses), actor_of(people, user, users)
     api = Api(http, member.token)
     [app] = api.get("/two-factor")["authenticators"]
-    opened = api.post("/two-factor/enrolments", password=PASSWORD, code=users.phone.code(hands.at))
+    opened = api.post("/two-factor/enrolments", password=PASSWORD, code=users.phone.code(frozen_clock.at))
     case = Api(http, admin.token).post(f"/users/{user.id}/two-factor-resets", **REASON)
-    fresh = people.person(f"fresh@{name}.example", account=account)
+    fresh = people.user(f"fresh@{name}.example", account=account)
     people.set_account(account, policy="required", required_from=later(days=-1))
     admin.sign_in = member.sign_in = _due_to_set_up(people, fresh)
     forced = Api(http).post("/sign-ins/enrolments", sign_in=member.sign_in)
@@ -64,9 +64,9 @@ def company(people: People, http: httpx.Client, hands: Hands, name: str) -> Comp
     return Company(name, account, admin, member, named, {boss.id, user.id, fresh.id})
 
 
-def actor_of(people: People, person: Person, factor: Factor) -> Actor:
+def actor_of(people: People, user: User, factor: Factor) -> Actor:
     """Sign somebody in, a little before the clock that stands."""
-    return Actor(people.token(person, factor.phone, at=later(minutes=-2)), factor.phone.code)
+    return Actor(people.token(user, factor.phone, at=later(minutes=-2)), factor.phone.code)
 
 
 def rows_of(people: People, company: Company) -> list[str]:
@@ -76,7 +76,7 @@ def rows_of(people: People, company: Company) -> list[str]:
     """
     ids = {company.account, *company.people, *(UUID(one) for kind, one in company.named.items() if kind != "email")}
     marks = [company.name, *map(str, ids), *(one.hex for one in ids)]
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         return sorted(
             text
             for table in metadata.sorted_tables
@@ -86,17 +86,17 @@ def rows_of(people: People, company: Company) -> list[str]:
         )
 
 
-def _session(people: People, person: Person, factor: Factor, minutes: int) -> str:
-    token = people.token(person, factor.phone, at=later(minutes=minutes))
-    with people.house.db.read() as connection:
+def _session(people: People, user: User, factor: Factor, minutes: int) -> str:
+    token = people.token(user, factor.phone, at=later(minutes=minutes))
+    with people.context.db.read() as connection:
         query = sa.select(sessions.c.id).where(sessions.c.token_hash == digest(token))
         return str(connection.execute(query).scalar_one())
 
 
-def _due_to_set_up(people: People, person: Person) -> str:
+def _due_to_set_up(people: People, user: User) -> str:
     """Begin a sign-in whose user has proved password and mailbox already."""
-    token = people.attempt(person, channel="api")
-    own = sign_in_attempts.c.user_id == person.id
-    with people.house.db.write() as connection:
+    token = people.attempt(user, channel="api")
+    own = sign_in_attempts.c.user_id == user.id
+    with people.context.db.write() as connection:
         connection.execute(sign_in_attempts.update().where(own).values(step="set_up"))
     return token

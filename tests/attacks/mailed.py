@@ -10,15 +10,16 @@ import httpx
 import sqlalchemy as sa
 
 from tests.attacks.forged import OWN, Headers
-from tests.attacks.postbox import Postbox
+from tests.attacks.mailbox import Mailbox
 from tests.harness.clock import NOON, later
-from tests.harness.pages import Visitor
-from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, People
-from twofold.audit import flow as audit
+from tests.harness.pages import WebClient
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.db import metadata
-from twofold.kit.tokens import new_id
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import metadata
 from twofold.lockouts.tables import password_throttles
 from twofold.provisioning import key_flow
 from twofold.recovery import browser_flow, password_flow
@@ -35,34 +36,34 @@ class Stage:
     """Grace, an administrator, Sam, an agent, the operator's program, and as many others as a test needs."""
 
     def __init__(self, people: People, http: httpx.Client) -> None:
-        self.people, self.house, self.http = people, people.house, http
-        self.post = Postbox(people)
-        self.grace = people.person("grace@acme.example", role="admin", second_factor_since=later(days=-1))
-        made = key_flow.create_key(self.house.db, "The product", actor=audit.CONSOLE, at=NOON)
+        self.people, self.context, self.http = people, people.context, http
+        self.post = Mailbox(people)
+        self.grace = people.user("grace@acme.example", role="admin", second_factor_since=later(days=-1))
+        made = key_flow.create_key(self.context.db, "The product", actor=acting.CONSOLE, at=NOON)
         assert isinstance(made, key_flow.MadeKey)
         self.key = made.key
 
     @cached_property
     def session(self) -> str:
         """The token of Grace's session."""
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             started = sessions.start(
-                self.house, connection, self.grace, security_version=self.grace.security_version,
-                methods=("pwd", "otp"), channel="page", visitor=VISITOR, at=NOON,
+                self.context, connection, self.grace, security_version=self.grace.security_version,
+                methods=("pwd", "otp"), channel="page", origin=Origin(NOON, CLIENT_INFO),
             )  # fmt: skip
         assert started is not None
         return started.token
 
     @cached_property
-    def sam(self) -> Person:
+    def sam(self) -> User:
         """An agent, made when one is needed."""
-        return self.people.person("sam@operator.example", role="support", second_factor_since=later(days=-1))
+        return self.people.user("sam@operator.example", role="support", second_factor_since=later(days=-1))
 
-    def other(self, **values: Any) -> Person:
+    def other(self, **values: Any) -> User:
         """Make somebody whom nobody has met."""
-        return self.people.person(f"{new_id().hex}@acme.example", **values)
+        return self.people.user(f"{new_id().hex}@acme.example", **values)
 
-    def with_factor(self) -> Person:
+    def with_factor(self) -> User:
         """Make somebody whose second factor can be reset; nobody will use it."""
         return self.other(second_factor_since=later(days=-1))
 
@@ -75,24 +76,24 @@ class Stage:
         own = [("Authorization", f"Bearer {token}")]
         return self.http.request(method, f"/api/v1{path}", json=body, headers=[*own, *headers])
 
-    def open_case(self, person: Person, by: Person | None = None, at: datetime = NOON) -> UUID:
-        opened = resets.open_case(self.house, by or self.grace, person, REASON, visitor=VISITOR, at=at)
+    def open_case(self, user: User, by: User | None = None, at: datetime = NOON) -> UUID:
+        opened = resets.open_case(self.context, by or self.grace, user, REASON, origin=Origin(at, CLIENT_INFO))
         assert isinstance(opened, CaseOpened), opened
         return opened.id
 
-    def link(self, kind: str, person: Person, at: datetime = NOON) -> str:
+    def link(self, kind: str, user: User, at: datetime = NOON) -> str:
         """Let a link of a kind be asked for at noon, and go out at a moment; return its token."""
-        KINDS[kind].ask(self, person)
-        return self.post.token(KINDS[kind].path, at, to=person.email)
+        KINDS[kind].ask(self, user)
+        return self.post.token(KINDS[kind].path, at, to=user.email)
 
     def use(self, kind: str, token: str) -> int:
         """Press the button of a link; return what is answered."""
         fields = KINDS[kind].fields
-        return Visitor(self.http).post(f"/{KINDS[kind].path}/{token}", **fields).status
+        return WebClient(self.http).post(f"/{KINDS[kind].path}/{token}", **fields).status
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return everything that rests in the database."""
-        with self.house.db.read() as connection:
+        with self.context.db.read() as connection:
             return {
                 table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
                 for table in metadata.sorted_tables
@@ -102,41 +103,41 @@ class Stage:
 class Kind:
     """A kind of link: how it is asked for, where it leads, what is sent by its button, how long it lives."""
 
-    def __init__(self, ask: Callable[[Stage, Person], object], path: str, life: timedelta, **fields: str) -> None:
+    def __init__(self, ask: Callable[[Stage, User], object], path: str, life: timedelta, **fields: str) -> None:
         self.ask, self.path, self.life, self.fields = ask, path, life, fields
         self.page = {"resets": "/resets/link"}.get(path, f"/{path}")
 
 
-def ask_forgot(stage: Stage, person: Person) -> None:
-    password_flow.ask(stage.house, person.email, visitor=VISITOR, at=NOON)
+def ask_forgot(stage: Stage, user: User) -> None:
+    password_flow.ask(stage.context, user.email, origin=Origin(NOON, CLIENT_INFO))
 
 
-def ask_invitation(stage: Stage, person: Person) -> None:
-    with stage.house.db.write() as connection:
-        recovery.invite(stage.house, connection, person, NOON, audit.user(stage.grace.id))
+def ask_invitation(stage: Stage, user: User) -> None:
+    with stage.context.db.write() as connection:
+        recovery.invite(stage.context, connection, user, Origin(NOON, actor=acting.user(stage.grace.id)))
 
 
-def ask_unfrozen(stage: Stage, person: Person) -> None:
-    stage.people.set_person(person, frozen_at=NOON)
-    with stage.house.db.write() as connection:
-        recovery.unfreeze(stage.house, connection, person, actor=audit.CONSOLE, reason=REASON, at=NOON)
+def ask_unfrozen(stage: Stage, user: User) -> None:
+    stage.people.set_user(user, frozen_at=NOON)
+    with stage.context.db.write() as connection:
+        recovery.unfreeze(stage.context, connection, user, origin=Origin(NOON, actor=acting.CONSOLE), reason=REASON)
 
 
-def ask_not_me(stage: Stage, person: Person) -> None:
+def ask_not_me(stage: Stage, user: User) -> None:
     """Be told of a change."""
-    with stage.house.db.write() as connection:
-        directory.tell(stage.house, connection, person, "password_changed", NOON, address="", browser="")
+    with stage.context.db.write() as connection:
+        directory.notify(stage.context, connection, user, "password_changed", NOON, address="", browser="")
 
 
-def ask_browser(stage: Stage, person: Person) -> None:
+def ask_browser(stage: Stage, user: User) -> None:
     """Ask as if the one before had been asked for long ago."""
-    with stage.house.db.write() as connection:
+    with stage.context.db.write() as connection:
         connection.execute(password_throttles.delete())
-    browser_flow.ask(stage.house, person.email, visitor=VISITOR, at=NOON)
+    browser_flow.ask(stage.context, user.email, origin=Origin(NOON, CLIENT_INFO))
 
 
-def ask_agent(stage: Stage, person: Person) -> None:
-    stage.open_case(person, stage.sam)
+def ask_agent(stage: Stage, user: User) -> None:
+    stage.open_case(user, stage.sam)
 
 
 CHOSEN = {"new_password": NEW_PASSWORD}
@@ -155,6 +156,6 @@ SINCE = {"second_factor_since": later(days=-1)}
 HOLDERS: dict[str, dict[str, Any]] = {"reset": SINCE, "reset by an agent": SINCE, "invitation": {"password": None}}
 
 
-def holder(stage: Stage, kind: str, email: str = ADA) -> Person:
+def holder(stage: Stage, kind: str, email: str = ADA) -> User:
     """Make somebody who can be sent a link of a kind."""
-    return stage.people.person(email, **HOLDERS.get(kind, {}))
+    return stage.people.user(email, **HOLDERS.get(kind, {}))

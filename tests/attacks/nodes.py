@@ -1,4 +1,4 @@
-"""Servers of four processes under attack, and a house on the same database that looks at what became of it."""
+"""Servers of four processes under attack, and an application on the same database that looks at what became of it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,15 +13,16 @@ import msgspec
 
 from tests.faults import volley
 from tests.faults.volley import Shot
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
-from tests.harness.people import VISITOR, Factor, People
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
+from tests.harness.people import CLIENT_INFO, Factor, People
 from tests.harness.server import Server
-from twofold.directory.person import Person
-from twofold.jobs import COMPOSERS
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id, new_token
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import Counts
+from twofold.operations.jobs import COMPOSERS
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions.tables import sessions
@@ -33,14 +34,14 @@ WORKERS = 4  # in all: on one node, or two on each of two
 
 @dataclass(frozen=True)
 class Target:
-    """One node of four processes, or two nodes of two, and a house on their database."""
+    """One node of four processes, or two nodes of two, and an application on their database."""
 
     nodes: tuple[Server, ...]
-    house: House
+    context: AppContext
 
     @property
     def people(self) -> People:
-        return People(self.house)
+        return People(self.context)
 
     def fire(self, requests: list[bytes]) -> list[Shot]:
         """Send all requests at the same moment, to each node in turn."""
@@ -50,44 +51,44 @@ class Target:
     def account(self, **change: Any) -> UUID:
         return self.people.account(new_id().hex, **change)
 
-    def person(self, account: UUID | None = None, **values: Any) -> Person:
+    def user(self, account: UUID | None = None, **values: Any) -> User:
         """Make somebody whom no other test knows."""
-        return self.people.person(f"{new_id().hex}@acme.example", account=account or self.account(), **values)
+        return self.people.user(f"{new_id().hex}@acme.example", account=account or self.account(), **values)
 
-    def protected(self) -> tuple[Person, Factor]:
+    def protected(self) -> tuple[User, Factor]:
         """Make somebody with a phone, protected since yesterday."""
-        person = self.person()
-        factor = self.people.protect(person, at=now() - timedelta(days=1))
-        return self.people.look_up(person), factor
+        user = self.user()
+        factor = self.people.protect(user, at=now() - timedelta(days=1))
+        return self.people.look_up(user), factor
 
-    def attempts(self, person: Person, count: int, step: Step = Step.CODE) -> list[str]:
+    def attempts(self, user: User, count: int, step: Step = Step.CODE) -> list[str]:
         """Begin sign-ins, as if the password had been given in each."""
         tokens = [new_token("signin") for _ in range(count)]
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             for token in tokens:
-                signin.begin(connection, person, token, step, "api", known_client=None, return_to="", at=now())
+                signin.begin(connection, user, token, step, "api", known_client=None, return_to="", at=now())
         return tokens
 
-    def reset_link(self, person: Person) -> str:
+    def reset_link(self, user: User) -> str:
         """Let an administrator ask for a reset; return the token of the link in the letter that goes out."""
-        boss = self.person(person.account_id, role="admin")
-        opened = resets.open_case(self.house, boss, person, "lost her phone", visitor=VISITOR, at=now())
+        boss = self.user(user.account_id, role="admin")
+        opened = resets.open_case(self.context, boss, user, "lost her phone", origin=Origin(now(), CLIENT_INFO))
         assert isinstance(opened, CaseOpened), opened
-        [entry] = self.people.letters("reset_confirm", person.email)
-        with self.house.db.write() as connection:
-            told = COMPOSERS[entry.kind](self.house, connection, entry, now())
+        [entry] = self.people.letters("reset_confirm", user.email)
+        with self.context.db.write() as connection:
+            told = COMPOSERS[entry.kind](self.context, connection, entry, now())
         assert told is not None
         return str(told["link"]).rpartition("/")[2]
 
-    def sessions_of(self, person: Person) -> int:
-        return self.people.count(sessions, sessions.c.user_id == person.id)
+    def sessions_of(self, user: User) -> int:
+        return self.people.count(sessions, sessions.c.user_id == user.id)
 
-    def counts(self, person: Person) -> Counts:
-        with self.house.db.read() as connection:
-            return lockouts.counts(connection, person.id)
+    def counts(self, user: User) -> Counts:
+        with self.context.db.read() as connection:
+            return lockouts.counts(connection, user.id)
 
-    def events_of(self, person: Person, *kinds: str) -> Counter[str]:
-        return Counter(event.kind for event in self.people.events(*kinds) if event.subject_id == person.id)
+    def events_of(self, user: User, *kinds: str) -> Counter[str]:
+        return Counter(event.kind for event in self.people.events(*kinds) if event.subject_id == user.id)
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def target_on(url: str, folder: Path, *, nodes: int) -> Iterator[Target]:
             stack.callback(server.stop)
         for server in servers:
             server.wait_until_ready(seconds=60)
-        yield Target(tuple(servers), stack.enter_context(house_on(url)))
+        yield Target(tuple(servers), stack.enter_context(context_on(url)))
 
 
 def now() -> datetime:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from tests.harness.clock import NOON
-from tests.harness.people import VISITOR, People
-from twofold.audit import flow as audit
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id, new_token
+from tests.harness.people import CLIENT_INFO, People
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id, new_token
 from twofold.provisioning import key_flow
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
@@ -37,28 +38,30 @@ class Carried:
 class World:
     """An account with all kinds of people, and what they carry in each state."""
 
-    def __init__(self, house: House) -> None:
-        self.house, self.people = house, People(house)
+    def __init__(self, context: AppContext) -> None:
+        self.context, self.people = context, People(context)
         people = self.people
-        self.plain = people.person("plain@acme.example")
+        self.plain = people.user("plain@acme.example")
         self.protected = self._protected("protected@acme.example")
         self.locked = self._protected("locked@acme.example")
         people.set_counts(self.locked, wrong=5)
         self.admin = self._protected("admin@acme.example", role="admin")
-        self.bare_admin = people.person("bare@acme.example", role="admin")
-        self.agent = people.person("agent@operator.example", role="support", second_factor_since=NOON)
-        self.new_agent = people.person("new@operator.example", role="support")
+        self.bare_admin = people.user("bare@acme.example", role="admin")
+        self.agent = people.user("agent@operator.example", role="support", second_factor_since=NOON)
+        self.new_agent = people.user("new@operator.example", role="support")
         self.subject = self._protected(SUBJECT)
         strict = people.account("Strict")
-        self.forced = people.person("forced@strict.example", account=strict)
-        self.forced_admin = people.person("boss@strict.example", account=strict, role="admin")
+        self.forced = people.user("forced@strict.example", account=strict)
+        self.forced_admin = people.user("boss@strict.example", account=strict, role="admin")
         people.set_account(strict, policy="required")
         self.forced, self.forced_admin = people.look_up(self.forced), people.look_up(self.forced_admin)
-        self.frozen = people.person("frozen@acme.example", frozen_at=NOON)
-        self.deactivated = people.person("gone@acme.example", active=False)
-        opened = resets.open_case(house, self.admin, self.subject, "Lost her phone.", visitor=VISITOR, at=NOON)
+        self.frozen = people.user("frozen@acme.example", frozen_at=NOON)
+        self.deactivated = people.user("gone@acme.example", active=False)
+        opened = resets.open_case(
+            context, self.admin, self.subject, "Lost her phone.", origin=Origin(NOON, CLIENT_INFO)
+        )
         assert isinstance(opened, CaseOpened), opened
-        made = key_flow.create_key(house.db, "The product", actor=audit.CONSOLE, at=NOON)
+        made = key_flow.create_key(context.db, "The product", actor=acting.CONSOLE, at=NOON)
         assert isinstance(made, key_flow.MadeKey)
         self.key = made.key
         self.ids = {
@@ -85,58 +88,58 @@ class World:
     def repair(self) -> None:
         """Undo what somebody who was let in did to the subject."""
         subject = self.subject
-        self.people.set_person(subject, active=True, frozen_at=None, role="member", licensed=True, exception_until=None)
+        self.people.set_user(subject, active=True, frozen_at=None, role="member", licensed=True, exception_until=None)
         self.people.set_account(subject.account_id, policy="optional", required_from=None)
 
-    def session(self, person: Person, channel: str, *methods: str, ago: timedelta = timedelta()) -> Carried:
+    def session(self, user: User, channel: str, *methods: str, ago: timedelta = timedelta()) -> Carried:
         """Make a session as the one door does."""
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             started = sessions.start(
-                self.house, connection, person, security_version=person.security_version,
-                methods=methods or ("pwd",), channel=channel, visitor=VISITOR, at=NOON - ago,
+                self.context, connection, user, security_version=user.security_version,
+                methods=methods or ("pwd",), channel=channel, origin=Origin(NOON - ago, CLIENT_INFO),
             )  # fmt: skip
         assert started is not None
         return Carried(session=started.token)
 
-    def attempt(self, person: Person, channel: str, step: Step, *, ago: timedelta = timedelta()) -> Carried:
+    def attempt(self, user: User, channel: str, step: Step, *, ago: timedelta = timedelta()) -> Carried:
         """Make a sign-in that has come as far as a step."""
         token = new_token("signin")
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             attempt = signin.begin(
-                connection, person, token, step, channel, known_client=None, return_to="", at=NOON - ago,
+                connection, user, token, step, channel, known_client=None, return_to="", at=NOON - ago,
             )  # fmt: skip
             if step is Step.SAVE_BACKUP_CODE:
-                sealed = set_up_flow.seal_backup_code(self.house, attempt, "0000-0000-0000-0000-0000-0000")
+                sealed = set_up_flow.seal_backup_code(self.context, attempt, "0000-0000-0000-0000-0000-0000")
                 own = sign_in_attempts.c.id == attempt.id
                 values = {"backup_key_id": sealed.key_id, "backup_box": sealed.box, "methods": "pwd backup_code"}
                 connection.execute(sign_in_attempts.update().where(own).values(values))
         return Carried(sign_in=token)
 
-    def ended(self, person: Person, channel: str, **values: Any) -> Carried:
+    def ended(self, user: User, channel: str, **values: Any) -> Carried:
         """Make a session of somebody who is then changed, and is changed back for others to be as they were."""
-        with self._changed(person, frozen_at=None, active=True):
-            carried = self.session(self.people.look_up(person), channel)
-        self.people.set_person(person, **values)
+        with self._changed(user, frozen_at=None, active=True):
+            carried = self.session(self.people.look_up(user), channel)
+        self.people.set_user(user, **values)
         return carried
 
-    def outdated(self, person: Person, channel: str) -> Carried:
+    def outdated(self, user: User, channel: str) -> Carried:
         """Make a session under a version that its user has not any more."""
-        carried = self.session(person, channel, "pwd", "otp")
+        carried = self.session(user, channel, "pwd", "otp")
         own = sessions_table.c.token_hash == digest(carried.session)
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             connection.execute(sessions_table.update().where(own).values(security_version=0))
         return carried
 
     @contextmanager
-    def _changed(self, person: Person, **values: Any) -> Iterator[None]:
-        before = {name: getattr(person, name) for name in values}
-        self.people.set_person(person, **values)
+    def _changed(self, user: User, **values: Any) -> Iterator[None]:
+        before = {name: getattr(user, name) for name in values}
+        self.people.set_user(user, **values)
         yield
-        self.people.set_person(person, **before)
+        self.people.set_user(user, **before)
 
-    def _protected(self, email: str, **values: Any) -> Person:
-        person, _ = self.people.protected(email, **values)
-        return person
+    def _protected(self, email: str, **values: Any) -> User:
+        user, _ = self.people.protected(email, **values)
+        return user
 
 
 Make = Callable[[World, str], Carried]

@@ -25,11 +25,11 @@ from tests.attacks.named import ELSEWHERE, EVERY, IN_PATH, NAMES_NOTHING, PERSON
 from tests.attacks.test_routes import ROUTES, without_types
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import People
-from twofold.audit import flow as audit
 from twofold.audit import seal_flow
-from twofold.kit.web import requests
+from twofold.kit import acting
+from twofold.kit.http import requests
 from twofold.provisioning import key_flow
 from twofold.provisioning.key_flow import MadeKey
 
@@ -43,21 +43,21 @@ NOT_WALKED = {"commands.frame.id_of", "demo.pages", "provisioning.api.list_accou
 
 
 @pytest.fixture
-def acme(people: People, http: httpx.Client, hands: Hands) -> Company:
-    return company(people, http, hands, "acme")
+def acme(people: People, http: httpx.Client, frozen_clock: FrozenClock) -> Company:
+    return company(people, http, frozen_clock, "acme")
 
 
 @pytest.fixture
-def globex(people: People, http: httpx.Client, hands: Hands) -> Company:
-    return company(people, http, hands, "globex")
+def globex(people: People, http: httpx.Client, frozen_clock: FrozenClock) -> Company:
+    return company(people, http, frozen_clock, "globex")
 
 
 @pytest.fixture
-def actors(people: People, hands: Hands, acme: Company) -> dict[str, Actor]:
+def actors(people: People, frozen_clock: FrozenClock, acme: Company) -> dict[str, Actor]:
     """Everybody who acts: two from Acme, and two who serve all accounts."""
     helper = actor_of(people, *agent(people))
     helper.sign_in = acme.member.sign_in
-    made = key_flow.create_key(people.house.db, "Shop", actor=audit.CONSOLE, at=hands.at)
+    made = key_flow.create_key(people.context.db, "Shop", actor=acting.CONSOLE, at=frozen_clock.at)
     assert isinstance(made, MadeKey)
     return {
         "admin": acme.admin, "member": acme.member, "support": helper, "operator": Actor(made.key),
@@ -93,10 +93,10 @@ def readers() -> Iterator[str]:
 
 
 def ask(
-    http: httpx.Client, actor: Actor, where: tuple[str, str], call: Call, named: str, hands: Hands
+    http: httpx.Client, actor: Actor, where: tuple[str, str], call: Call, named: str, frozen_clock: FrozenClock
 ) -> tuple[int, str, str]:
     """Make a call as somebody, and return all that its answer tells but the name that was given."""
-    at = hands.forward(seconds=30 if call.body in (proofs, replaces) else 0)  # a code counts once
+    at = frozen_clock.forward(seconds=30 if call.body in (proofs, replaces) else 0)  # a code counts once
     method, template = where
     path = re.sub(r"\{[^}]+\}", quote(named), template)
     body = None if call.body is None else call.body(actor, named, at)
@@ -120,12 +120,14 @@ def name_in(names: dict[str, str], call: Call) -> str:
     return names["email" if call.kind == "email" else "id"]
 
 
-def walk(http: httpx.Client, hands: Hands, attacker: Actor, other: Company, calls: dict[Any, Call]) -> list[Any]:
+def walk(
+    http: httpx.Client, frozen_clock: FrozenClock, attacker: Actor, other: Company, calls: dict[Any, Call]
+) -> list[Any]:
     """Name what belongs to another account; return the calls whose answers tell that it exists."""
     told = []
     for where, call in calls.items():
         names = (other.named[call.kind], name_in(NOWHERE, call), name_in(MALFORMED, call))
-        foreign, missing, malformed = [ask(http, attacker, where, call, name, hands) for name in names]
+        foreign, missing, malformed = [ask(http, attacker, where, call, name, frozen_clock) for name in names]
         if not foreign == missing == malformed or foreign[0] in (201, 204) or foreign[0] >= 500:
             told.append((where, foreign, missing, malformed))
     return told
@@ -159,27 +161,32 @@ def test_every_parameter_of_the_api_names_nothing_or_is_walked(http: httpx.Clien
 
 
 def test_what_another_account_has_is_answered_like_what_does_not_exist(
-    http: httpx.Client, people: People, hands: Hands, actors: dict[str, Actor], globex: Company
+    http: httpx.Client, people: People, frozen_clock: FrozenClock, actors: dict[str, Actor], globex: Company
 ) -> None:
-    seal_flow.seal_everything(people.house.db, hands.at)  # else somebody who takes a copy of their log does it
+    seal_flow.seal_everything(people.context.db, frozen_clock.at)  # else somebody who takes a copy of their log does it
     before = rows_of(people, globex)
     assert len(before) > 40
     for seed, (role, calls) in enumerate({"admin": EVERY, "member": EVERY, "support": PERSONAL}.items()):
-        hands.at = NOON  # sign-ins live ten minutes, and every code counts once
-        told = walk(http, hands, actors[role], globex, shuffled(calls, seed))
+        frozen_clock.at = NOON  # sign-ins live ten minutes, and every code counts once
+        told = walk(http, frozen_clock, actors[role], globex, shuffled(calls, seed))
         assert not told, (role, told)
         assert set(rows_of(people, globex)) ^ set(before) == set(), role
 
 
 def test_each_of_these_calls_does_something_with_what_is_ones_own(
-    http: httpx.Client, people: People, hands: Hands, actors: dict[str, Actor], acme: Company, reached: set[str]
+    http: httpx.Client,
+    people: People,
+    frozen_clock: FrozenClock,
+    actors: dict[str, Actor],
+    acme: Company,
+    reached: set[str],
 ) -> None:
     """Otherwise the walks would compare two refusals that have nothing to do with what was named."""
     idle = []
     for where, call in sorted(EVERY.items(), key=lambda item: item[1].who != "member"):
-        missing = ask(http, actors[call.who], where, call, name_in(NOWHERE, call), hands)
+        missing = ask(http, actors[call.who], where, call, name_in(NOWHERE, call), frozen_clock)
         before = rows_of(people, acme)
-        own = ask(http, actors[call.who], where, call, acme.named[call.kind], hands)
+        own = ask(http, actors[call.who], where, call, acme.named[call.kind], frozen_clock)
         if call.who and own == missing and rows_of(people, acme) == before:
             idle.append((where, own))
     assert not idle, idle

@@ -10,12 +10,13 @@ import pytest
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, VISITOR, People, phone_of
-from tests.resets.desk import meanwhile
-from twofold.directory.person import Person
+from tests.harness.people import ADA, CLIENT_INFO, People, phone_of
+from tests.resets.helpdesk import meanwhile
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import EnrolmentExpired
-from twofold.jobs import COMPOSERS
+from twofold.kit.acting import Origin
+from twofold.operations.jobs import COMPOSERS
 from twofold.recovery.server_reset_flow import reset_on_server
 from twofold.sessions.tables import sessions
 from twofold.signin import set_up_flow
@@ -40,12 +41,12 @@ class SetUpBegun(NamedTuple):
 @pytest.mark.parametrize("change", ["switched on", "reset"])
 def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str) -> None:
     """Stops: keeping a sign-in for the day on which it needs less, or another proof."""
-    person = people.person(ADA)
-    factor = people.protect(person)
-    begun = [people.attempt(person, channel=channel) for channel in ("page", "api")]
-    reset_on_server(people.house, person, "lost phone, seen in person", NOON)
-    assert not people.look_up(person).has_second_factor
-    again = people.protect(people.look_up(person), at=NOON) if change == "switched on" else factor
+    user = people.user(ADA)
+    factor = people.protect(user)
+    begun = [people.attempt(user, channel=channel) for channel in ("page", "api")]
+    reset_on_server(people.context, user, "lost phone, seen in person", NOON)
+    assert not people.look_up(user).has_second_factor
+    again = people.protect(people.look_up(user), at=NOON) if change == "switched on" else factor
     at = later(minutes=1)
     for sign_in, channel in zip(begun, ("page", "api"), strict=True):
         for typed in (factor.phone.code(at), factor.backup_code, again.phone.code(at), again.backup_code):
@@ -55,9 +56,9 @@ def test_a_sign_in_begun_before_gives_nothing_after(people: People, change: str)
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_sign_in_whose_password_was_hashed_during_a_reset_is_over(people: People, channel: str) -> None:
     """Stops: coming out of the hash with what was true before, and going on with the factor that is gone."""
-    person, factor = people.protected(ADA)
-    with meanwhile(people.house, lambda: reset_on_server(people.house, person, "lost phone, seen in person", NOON)):
-        begun = people.attempt(person, channel=channel)
+    user, factor = people.protected(ADA)
+    with meanwhile(people.context, lambda: reset_on_server(people.context, user, "lost phone, seen in person", NOON)):
+        begun = people.attempt(user, channel=channel)
     for typed in (factor.phone.code(AT), factor.backup_code):
         assert people.give_code(begun, typed, at=AT, channel=channel) == Expired()
     assert people.count(sessions) == 0
@@ -84,29 +85,31 @@ def strict(people: People) -> UUID:
     return people.account("Strict", policy="required", required_from=later(days=-1))
 
 
-def mailed(people: People, person: Person) -> str:
+def mailed(people: People, user: User) -> str:
     """Deliver the last code that was asked for, and return it."""
-    entry = people.letters("sign_in_code", person.email)[-1]
-    with people.house.db.write() as connection:
-        told = COMPOSERS[entry.kind](people.house, connection, entry, NOON)
+    entry = people.letters("sign_in_code", user.email)[-1]
+    with people.context.db.write() as connection:
+        told = COMPOSERS[entry.kind](people.context, connection, entry, NOON)
     assert told is not None
     return str(told["code"])
 
 
 def give_mailed_code(people: People, sign_in: str, code: str, channel: str) -> Any:
-    return set_up_flow.submit_mailed_code(people.house, sign_in, code, channel=channel, visitor=VISITOR, at=NOON)
+    return set_up_flow.submit_mailed_code(
+        people.context, sign_in, code, channel=channel, origin=Origin(NOON, CLIENT_INFO)
+    )
 
 
-def begin(people: People, person: Person, channel: str) -> SetUpBegun:
+def begin(people: People, user: User, channel: str) -> SetUpBegun:
     """Come as far as the QR code, with the code from the mailbox."""
-    sign_in = people.attempt(person, channel=channel)
-    assert isinstance(give_mailed_code(people, sign_in, mailed(people, person), channel), GoesOn)
+    sign_in = people.attempt(user, channel=channel)
+    assert isinstance(give_mailed_code(people, sign_in, mailed(people, user), channel), GoesOn)
     return open_again(people, sign_in, channel)
 
 
 def open_again(people: People, sign_in: str, channel: str) -> SetUpBegun:
     """Show the QR code, a new one each time."""
-    opened = set_up_flow.open_enrolment(people.house, sign_in, channel=channel, at=NOON)
+    opened = set_up_flow.open_enrolment(people.context, sign_in, channel=channel, at=NOON)
     assert isinstance(opened, tuple), opened
     return SetUpBegun(sign_in, opened[1].id, phone_of(opened[1]))
 
@@ -114,32 +117,37 @@ def open_again(people: People, sign_in: str, channel: str) -> SetUpBegun:
 def confirm(people: People, sign_in: str, begun: SetUpBegun, channel: str) -> Any:
     """Confirm an enrolment with a right code of the phone that scanned it."""
     return set_up_flow.confirm_enrolment(
-        people.house, sign_in, begun.enrolment, begun.phone.code(AT), channel=channel, client=None, visitor=VISITOR,
-        at=AT,
-    )  # fmt: skip
+        people.context,
+        sign_in,
+        begun.enrolment,
+        begun.phone.code(AT),
+        channel=channel,
+        client=None,
+        origin=Origin(AT, CLIENT_INFO),
+    )
 
 
-def apps_of(people: People, person: Person) -> int:
-    with people.house.db.read() as connection:
-        return len(factors.show(connection, person.id).authenticators)
+def apps_of(people: People, user: User) -> int:
+    with people.context.db.read() as connection:
+        return len(factors.show(connection, user.id).authenticators)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_set_up_begun_before_somebody_set_up_goes_no_further(people: People, strict: UUID, channel: str) -> None:
     """Stops: a thief's phone that becomes the second one, or the only one, of somebody who has set up meanwhile."""
-    person = people.person(ADA, account=strict)
-    waiting = people.attempt(person, channel=channel)
-    code = mailed(people, person)
-    before = begin(people, person, channel)
-    owner = begin(people, person, "api")  # the newest wins: whoever opens an enrolment ends the one before
+    user = people.user(ADA, account=strict)
+    waiting = people.attempt(user, channel=channel)
+    code = mailed(people, user)
+    before = begin(people, user, channel)
+    owner = begin(people, user, "api")  # the newest wins: whoever opens an enrolment ends the one before
     assert confirm(people, before.sign_in, before, channel) == EnrolmentExpired()
     assert isinstance(confirm(people, owner.sign_in, owner, "api"), SignedIn)
     held = people.count(sessions)
     assert give_mailed_code(people, waiting, code, channel) == Expired()
-    assert set_up_flow.open_enrolment(people.house, before.sign_in, channel=channel, at=AT) == Expired()
+    assert set_up_flow.open_enrolment(people.context, before.sign_in, channel=channel, at=AT) == Expired()
     assert confirm(people, before.sign_in, before, channel) == Expired()
     assert confirm(people, before.sign_in, owner, channel) == Expired()
-    assert (apps_of(people, person), people.count(sessions)) == (1, held)
+    assert (apps_of(people, user), people.count(sessions)) == (1, held)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -147,7 +155,7 @@ def test_a_set_up_is_confirmed_in_the_sign_in_that_opened_it_and_in_no_other(
     people: People, strict: UUID, channel: str
 ) -> None:
     """Stops: confirming an enrolment that was seen over a shoulder, in a sign-in of one's own or of the same user."""
-    ada, eve = people.person(ADA, account=strict), people.person("eve@strict.example", account=strict)
+    ada, eve = people.user(ADA, account=strict), people.user("eve@strict.example", account=strict)
     begun, of_eve = begin(people, ada, channel), begin(people, eve, channel)
     again = people.attempt(ada, channel=channel)
     assert isinstance(give_mailed_code(people, again, mailed(people, ada), channel), GoesOn)
@@ -162,8 +170,8 @@ def test_a_set_up_is_confirmed_in_the_sign_in_that_opened_it_and_in_no_other(
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_mailed_code_proves_the_mailbox_in_its_own_sign_in_alone(people: People, strict: UUID, channel: str) -> None:
     """Stops: proving one's own mailbox in the sign-in of somebody else."""
-    ada, eve = people.person(ADA, account=strict), people.person("eve@strict.example", account=strict)
+    ada, eve = people.user(ADA, account=strict), people.user("eve@strict.example", account=strict)
     sign_in, _own = people.attempt(ada, channel=channel), people.attempt(eve, channel=channel)
     mailed(people, ada)
     assert isinstance(give_mailed_code(people, sign_in, mailed(people, eve), channel), WrongMailedCode)
-    assert not isinstance(set_up_flow.open_enrolment(people.house, sign_in, channel=channel, at=NOON), tuple)
+    assert not isinstance(set_up_flow.open_enrolment(people.context, sign_in, channel=channel, at=NOON), tuple)

@@ -15,17 +15,18 @@ import pytest
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
+from tests.harness.contexts import FrozenClock
 from tests.harness.databases import Backend
-from tests.harness.houses import Hands
-from tests.harness.pages import Visitor
-from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
-from tests.resets.desk import meanwhile
-from twofold.audit import flow as audit
-from twofold.directory.person import Person
+from tests.harness.pages import WebClient
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
+from tests.resets.helpdesk import meanwhile
+from twofold.directory.user import User
 from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened
+from twofold.kit import acting
+from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER
 from twofold.lockouts.flow import LockIsFinal, Proved, Unlocked, Wait, WrongPassword
@@ -36,36 +37,36 @@ from twofold.provisioning.flow import UserChange
 WRONG, CREATED, REFUSED, SHUT, WAITING = "not this one", 201, 401, 423, 429
 CLIENT = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
-Door = Callable[[str, str], int]  # takes a password and a code, and returns the status of the answer
+Operation = Callable[[str, str], int]  # takes a password and a code, and returns the status of the answer
 
 
-class Thief:
+class Attacker:
     """Somebody with Ada's password, her session and sign-ins that wait; each request seems to come from elsewhere."""
 
-    def __init__(self, people: People, http: httpx.Client, ada: Person, factor: Factor) -> None:
+    def __init__(self, people: People, http: httpx.Client, ada: User, factor: Factor) -> None:
         self.http, self.people = http, people
         self._addresses = count(1)
         self.app = self._second_app(ada, factor)
         self.token = people.token(ada, factor.phone, at=later(minutes=-4), channel="api")
-        self.browser = Visitor(http)
+        self.browser = WebClient(http)
         self.browser.cookies.set("twofold_session", people.token(ada, factor.phone, at=later(minutes=-2)))
 
-    def sign_ins(self) -> dict[str, Door]:
+    def sign_ins(self) -> dict[str, Operation]:
         """Begin sign-ins, and return the doors in which each of them goes on: pages and API."""
-        doors: dict[str, Door] = {}
+        operations: dict[str, Operation] = {}
         for number in range(2):
             begun = Api(self.http).post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
-            visitor = Visitor(self.http)
-            visitor.sign_in(ADA, PASSWORD)
-            doors |= {
+            web_client = WebClient(self.http)
+            web_client.sign_in(ADA, PASSWORD)
+            operations |= {
                 f"code, API {number}": self._called("POST", "/sign-ins/code", sign_in=begun),
                 f"backup code, API {number}": self._backup_code_called(begun),
-                f"code, page {number}": self._sent(visitor, "/sign-in/code"),
-                f"backup code, page {number}": self._backup_code_sent(visitor),
+                f"code, page {number}": self._sent(web_client, "/sign-in/code"),
+                f"backup code, page {number}": self._backup_code_sent(web_client),
             }
-        return doors
+        return operations
 
-    def fresh_sign_ins(self) -> dict[str, Door]:
+    def fresh_sign_ins(self) -> dict[str, Operation]:
         """Return the doors of who begins a sign-in for each guess; none begins where the second factor is locked."""
 
         def called(password: str, code: str) -> int:
@@ -77,13 +78,13 @@ class Thief:
 
         def sent(password: str, code: str) -> int:
             self.http.headers.update(self._from_elsewhere())
-            visitor = Visitor(self.http)
-            visitor.sign_in(ADA, password)
-            return visitor.post("/sign-in/code", code=code).status
+            web_client = WebClient(self.http)
+            web_client.sign_in(ADA, password)
+            return web_client.post("/sign-in/code", code=code).status
 
         return {"fresh, API": called, "fresh, page": sent}
 
-    def profile(self) -> dict[str, Door]:
+    def profile(self) -> dict[str, Operation]:
         """Return the doors that a session opens: every form and call that takes a password and a code."""
         app, new = f"/two-factor/authenticators/{self.app}", {"new_password": NEW_PASSWORD}
         configure, page = "/profile/two-factor/configure", f"/profile{app}/remove"
@@ -102,62 +103,64 @@ class Thief:
             "password, page": self._sent(self.browser, "/profile/password", **new),
         }
 
-    def _called(self, method: str, path: str, **fixed: str) -> Door:
-        def door(password: str, code: str) -> int:
+    def _called(self, method: str, path: str, **fixed: str) -> Operation:
+        def operation(password: str, code: str) -> int:
             asks = {"code": code} if "sign_in" in fixed else {"password": password, "code": code}
             return Api(self.http, self.token, headers=self._from_elsewhere()).call(method, path, fixed | asks).status
 
-        return door
+        return operation
 
-    def _backup_code_called(self, sign_in: str) -> Door:
-        def door(_password: str, _code: str) -> int:
+    def _backup_code_called(self, sign_in: str) -> Operation:
+        def operation(_password: str, _code: str) -> int:
             asked = {"sign_in": sign_in, "backup_code": "0000-0000-0000-0000-0000-0000"}
             return Api(self.http, headers=self._from_elsewhere()).call("POST", "/sign-ins/backup-code", asked).status
 
-        return door
+        return operation
 
-    def _sent(self, visitor: Visitor, path: str, **fixed: str) -> Door:
-        def door(password: str, code: str) -> int:
+    def _sent(self, web_client: WebClient, path: str, **fixed: str) -> Operation:
+        def operation(password: str, code: str) -> int:
             self.http.headers.update(self._from_elsewhere())
-            return visitor.post(path, password=password, code=code, **fixed).status
+            return web_client.post(path, password=password, code=code, **fixed).status
 
-        return door
+        return operation
 
-    def _backup_code_sent(self, visitor: Visitor) -> Door:
-        def door(_password: str, _code: str) -> int:
+    def _backup_code_sent(self, web_client: WebClient) -> Operation:
+        def operation(_password: str, _code: str) -> int:
             self.http.headers.update(self._from_elsewhere())
-            return visitor.post("/sign-in/backup-code", backup_code="0000 0000 0000 0000 0000 0000").status
+            return web_client.post("/sign-in/backup-code", backup_code="0000 0000 0000 0000 0000 0000").status
 
-        return door
+        return operation
 
     def _from_elsewhere(self) -> dict[str, str]:
         address = f"198.51.100.{next(self._addresses) % 254 + 1}"
         return {"X-Forwarded-For": f"{address}, 10.0.0.1", "X-Real-IP": address, "Forwarded": f"for={address}"}
 
-    def _second_app(self, ada: Person, factor: Factor) -> str:
+    def _second_app(self, ada: User, factor: Factor) -> str:
         at = later(minutes=-20)
         session = self.people.sign_in(ada, factor.phone, at=later(at=at, minutes=-1))
         asked = SetUp(PASSWORD, factor.phone.code(at), None)
-        opened = enrolment_flow.open_in_session(self.people.house, session, asked, visitor=VISITOR, at=at)
+        opened = enrolment_flow.open_in_session(self.people.context, session, asked, origin=Origin(at, CLIENT_INFO))
         assert isinstance(opened, Opened), opened
         code = phone_of(opened).code(at)
         done = enrolment_flow.confirm_in_session(
-            self.people.house, session, opened.id, code, visitor=VISITOR, at=at,
+            self.people.context, session, opened.id, code, origin=Origin(at, CLIENT_INFO),
         )  # fmt: skip
         assert isinstance(done, Changed), done
-        with self.people.house.db.read() as connection:
+        with self.people.context.db.read() as connection:
             return str(factors.show(connection, ada.id).authenticators[-1].id)
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[Person, Factor]:
+def ada(people: People) -> tuple[User, Factor]:
     return people.protected(ADA)
 
 
 @pytest.fixture
-def thief(people: People, http: httpx.Client, hands: Hands, ada: tuple[Person, Factor]) -> Iterator[Thief]:
-    del hands
-    yield Thief(people, http, *ada)
+def attacker(
+    people: People, http: httpx.Client, frozen_clock: FrozenClock, ada: tuple[User, Factor]
+) -> Iterator[Attacker]:
+    del frozen_clock
+    yield Attacker(people, http, *ada)
     http.headers.clear()
 
 
@@ -166,55 +169,61 @@ def evaluated(people: People) -> int:
 
 
 def test_guesses_spread_over_all_doors_are_as_many_as_at_one(
-    people: People, thief: Thief, ada: tuple[Person, Factor]
+    people: People, attacker: Attacker, ada: tuple[User, Factor]
 ) -> None:
     """Stops: a budget of its own for a door, a sign-in, a cookie, an address, the API or the pages."""
-    person, factor = ada
-    doors = thief.sign_ins() | thief.fresh_sign_ins() | thief.profile()
-    wrong, names = factor.phone.wrong_code(NOON), list(doors)
+    user, factor = ada
+    operations = attacker.sign_ins() | attacker.fresh_sign_ins() | attacker.profile()
+    wrong, names = factor.phone.wrong_code(NOON), list(operations)
     for first in range(0, len(names), 3):
-        people.set_counts(person, wrong=0)
+        people.set_counts(user, wrong=0)
         before = evaluated(people)
         round_ = names[first:] + names[:first]
-        came = [doors[name](PASSWORD, wrong) for name in round_]
+        came = [operations[name](PASSWORD, wrong) for name in round_]
         assert came == [REFUSED] * LOCK_AFTER + [SHUT] * (len(names) - LOCK_AFTER), list(zip(round_, came, strict=True))
         assert evaluated(people) - before == LOCK_AFTER
     right = factor.phone.code(NOON)
-    assert {name: doors[name](PASSWORD, right) for name in names if "backup" not in name} == {
+    assert {name: operations[name](PASSWORD, right) for name in names if "backup" not in name} == {
         name: SHUT for name in names if "backup" not in name
     }
-    assert people.look_up(person).has_second_factor
+    assert people.look_up(user).has_second_factor
 
 
 def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
-    people: People, thief: Thief, ada: tuple[Person, Factor]
+    people: People, attacker: Attacker, ada: tuple[User, Factor]
 ) -> None:
     """Stops: going on at the next door with what an unlock gives, day after day, until one guess is right."""
-    person, factor = ada
-    doors = thief.sign_ins() | thief.profile() | thief.fresh_sign_ins()
-    wrong, order, spent = factor.phone.wrong_code(NOON), cycle(doors), Counter[str]()
+    user, factor = ada
+    operations = attacker.sign_ins() | attacker.profile() | attacker.fresh_sign_ins()
+    wrong, order, spent = factor.phone.wrong_code(NOON), cycle(operations), Counter[str]()
     for unlocks in range(1, FINAL_AFTER // LOCK_AFTER + 1):
         round_ = [next(order) for _ in range(LOCK_AFTER + 2)]
-        came = [doors[name](PASSWORD, wrong) for name in round_]
+        came = [operations[name](PASSWORD, wrong) for name in round_]
         assert came == [REFUSED] * LOCK_AFTER + [SHUT] * 2, (unlocks, list(zip(round_, came, strict=True)))
         spent.update(round_[:LOCK_AFTER])
         unlocked = Unlocked if unlocks < FINAL_AFTER // LOCK_AFTER else LockIsFinal
-        assert isinstance(unlock(people, person), unlocked), unlocks
+        assert isinstance(unlock(people, user), unlocked), unlocks
     assert evaluated(people) == spent.total() == FINAL_AFTER
-    assert spent.keys() == doors.keys()
+    assert spent.keys() == operations.keys()
     right = factor.phone.code(NOON)
-    assert {name: door(PASSWORD, right) for name, door in doors.items()} == dict.fromkeys(doors, SHUT)
+    assert {name: operation(PASSWORD, right) for name, operation in operations.items()} == dict.fromkeys(
+        operations, SHUT
+    )
     assert evaluated(people) == FINAL_AFTER
-    assert people.look_up(person).has_second_factor
+    assert people.look_up(user).has_second_factor
 
 
-def unlock(people: People, person: Person) -> object:
+def unlock(people: People, user: User) -> object:
     """Let the operator unlock somebody who asked nicely."""
-    with people.house.db.write() as connection:
-        return lockouts.unlock(people.house, connection, person, actor=audit.CONSOLE, reason="asked nicely", at=NOON)
+    with people.context.db.write() as connection:
+        return lockouts.unlock(
+            people.context, connection, user, origin=Origin(NOON, actor=acting.CONSOLE), reason="asked nicely"
+        )
 
 
-def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(http: httpx.Client, thief: Thief) -> None:
+def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(
+    http: httpx.Client, attacker: Attacker
+) -> None:
     """Stops: a new door that nobody walked through. The few beside them count for themselves, in tests named here."""
     described = http.get("/api/openapi.json").json()
     taking: dict[str, set[str]] = {"password": set(), "code": set()}
@@ -229,7 +238,7 @@ def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(http
         "POST /two-factor/enrolments", "POST /two-factor/backup-code", "POST /two-factor/removal", f"DELETE {app}",
         "PUT /password",
     }  # fmt: skip
-    assert len(in_profile) + 1 == sum(name.endswith("API") for name in thief.profile())  # one call adds and replaces
+    assert len(in_profile) + 1 == sum(name.endswith("API") for name in attacker.profile())  # one call adds and replaces
     begins = {"POST /sign-ins", "POST /legacy/sign-ins"}
     sets = {"POST /accounts/{account}/users", "PATCH /users/{user_id}"}  # an operator's, who proves none
     counts_for_itself = {"POST /resets/confirmation"}  # resets/test_confirm.py
@@ -249,20 +258,20 @@ def fields_of(described: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 
 def test_the_forms_of_the_profile_share_one_throttle_of_passwords(
-    people: People, thief: Thief, hands: Hands, ada: tuple[Person, Factor]
+    people: People, attacker: Attacker, frozen_clock: FrozenClock, ada: tuple[User, Factor]
 ) -> None:
     """Stops: guessing the password of a session that was left open, some tries at each form."""
-    doors = thief.profile()
-    names, code = list(doors), ada[1].phone.code(NOON)
+    operations = attacker.profile()
+    names, code = list(operations), ada[1].phone.code(NOON)
     for first in range(0, len(names), 3):
-        hands.forward(hours=25)  # what was typed yesterday is forgotten
-        thief.token = people.token(ada[0], ada[1].phone, at=hands.at, channel="api")
-        thief.browser.cookies.set("twofold_session", thief.token)
+        frozen_clock.forward(hours=25)  # what was typed yesterday is forgotten
+        attacker.token = people.token(ada[0], ada[1].phone, at=frozen_clock.at, channel="api")
+        attacker.browser.cookies.set("twofold_session", attacker.token)
         round_ = names[first:] + names[:first]
-        came = [doors[name](WRONG, code) for name in round_]
+        came = [operations[name](WRONG, code) for name in round_]
         assert came == [REFUSED] * 5 + [WAITING] * (len(names) - 5), list(zip(round_, came, strict=True))
-        assert Api(thief.http).post("/sign-ins", email=ADA, password=WRONG).status == WAITING
-        assert {doors[name](PASSWORD, code) for name in names} == {WAITING}
+        assert Api(attacker.http).post("/sign-ins", email=ADA, password=WRONG).status == WAITING
+        assert {operations[name](PASSWORD, code) for name in names} == {WAITING}
     assert evaluated(people) == 0
     assert people.look_up(ada[0]).has_second_factor
 
@@ -279,21 +288,23 @@ def test_of_a_strangers_ten_thousand_passwords_few_are_looked_at_and_the_owner_c
     many are looked at is what the waits allow, whatever is asked in between; the right one among those that must wait
     opens nothing. On the browser that she has used before, the owner comes in at any moment.
     """
-    person = people.person(ADA)
-    with people.house.db.write() as connection:
-        lockouts.remember_client(connection, person, CLIENT, NOON)
+    user = people.user(ADA)
+    with people.context.db.write() as connection:
+        lockouts.remember_client(connection, user, CLIENT, NOON)
     tries, minute, spent = (10_000 if backend == "sqlite" else 1_000), timedelta(minutes=1), 0
     for number in range(tries):
         at = NOON + number * minute
         password = PASSWORD if number % 97 == 50 and is_waiting(people, at) else WRONG
-        came = lockouts.prove_password(people.house, ADA, password, client=None, address=VISITOR.address, at=at)
+        came = lockouts.prove_password(people.context, ADA, password, client=None, address=CLIENT_INFO.address, at=at)
         assert isinstance(came, Wait if password == PASSWORD else (WrongPassword, Wait)), (number, came)
         spent += isinstance(came, WrongPassword)
         if number % 500 == 499:
-            proved = lockouts.prove_password(people.house, ADA, PASSWORD, client=CLIENT, address=VISITOR.address, at=at)
+            proved = lockouts.prove_password(
+                people.context, ADA, PASSWORD, client=CLIENT, address=CLIENT_INFO.address, at=at
+            )
             assert isinstance(proved, Proved), proved
             assert proved.known_client is not None
-            with people.house.db.write() as connection:
+            with people.context.db.write() as connection:
                 lockouts.settle(connection, proved)
     assert spent == most_looks(tries * minute, minute)
 
@@ -322,41 +333,41 @@ CHANGES = ["two-factor switched on", "policy requires", "frozen", "deactivated",
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("channel", ["page", "api", "legacy"])
 def test_what_changes_while_the_password_is_hashed_is_due(
-    people: People, http: httpx.Client, hands: Hands, change: str, channel: str
+    people: People, http: httpx.Client, frozen_clock: FrozenClock, change: str, channel: str
 ) -> None:
     """Stops: a password that was right a moment ago and goes on as if nothing had happened.
 
     A reset asks for less afterwards, not for more: see `attacks/test_begun_before.py`.
     """
-    del hands
-    person = people.person(ADA)
+    del frozen_clock
+    user = people.user(ADA)
 
     def happens() -> None:
         match change:
             case "two-factor switched on":
-                people.protect(person)
+                people.protect(user)
             case "policy requires":
-                people.set_account(person.account_id, policy="required", required_from=later(days=-1))
+                people.set_account(user.account_id, policy="required", required_from=later(days=-1))
             case "frozen":
-                people.set_person(person, frozen_at=NOON)
+                people.set_user(user, frozen_at=NOON)
             case "deactivated":
-                changed(people, person, active=False)
+                changed(people, user, active=False)
             case "password":
-                changed(people, person, password=NEW_PASSWORD)
+                changed(people, user, password=NEW_PASSWORD)
             case "address":
-                changed(people, person, email="ada.new@acme.example")
+                changed(people, user, email="ada.new@acme.example")
             case "role":
-                changed(people, person, role="admin")
+                changed(people, user, role="admin")
             case _:
                 raise AssertionError(change)
         before.append(len(people.events("signed_in")))
 
     before: list[int] = []
-    with meanwhile(people.house, happens):
+    with meanwhile(people.context, happens):
         if channel == "page":
-            visitor = Visitor(http)
-            visitor.sign_in(ADA, PASSWORD)
-            session = visitor.cookie("twofold_session")
+            web_client = WebClient(http)
+            web_client.sign_in(ADA, PASSWORD)
+            session = web_client.cookie("twofold_session")
         else:
             path = "/sign-ins" if channel == "api" else "/legacy/sign-ins"
             session = Api(http).post(path, email=ADA, password=PASSWORD).body.get("session_token")
@@ -367,8 +378,11 @@ def test_what_changes_while_the_password_is_hashed_is_due(
         assert len(people.events("signed_in")) == before[0]  # nor was one made that the next page took away again
 
 
-def changed(people: People, person: Person, **values: Any) -> None:
+def changed(people: People, user: User, **values: Any) -> None:
     provisioning.change_user(
-        people.house, actor=audit.CONSOLE, subject_id=person.id, change=UserChange(**values), within=None,
-        visitor=VISITOR, at=NOON,
-    )  # fmt: skip
+        people.context,
+        origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
+        subject_id=user.id,
+        change=UserChange(**values),
+        within=None,
+    )

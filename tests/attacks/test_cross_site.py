@@ -8,8 +8,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.houses import Hands
-from tests.harness.pages import Visitor
+from tests.harness.contexts import FrozenClock
+from tests.harness.pages import WebClient
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.schema import metadata
 
@@ -60,7 +60,7 @@ REDIRECTS = [
 
 def everything(people: People) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table."""
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         return {
             table.name: sorted(map(tuple, connection.execute(sa.select(table))), key=repr)
             for table in metadata.sorted_tables
@@ -71,7 +71,7 @@ def everything(people: People) -> dict[str, list[tuple[Any, ...]]]:
 def test_a_form_that_is_not_ours_is_refused_and_does_nothing(
     http: httpx.Client, people: People, headers: dict[str, str]
 ) -> None:
-    people.person(ADA)
+    people.user(ADA)
     before = everything(people)
     answer = http.post("/sign-in", data=FORM, headers=headers)
     misdirected = "Host" in headers  # which is looked at before
@@ -83,14 +83,14 @@ def test_a_form_that_is_not_ours_is_refused_and_does_nothing(
 
 @pytest.mark.parametrize("headers", [{"Origin": OWN}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
 def test_our_own_form_is_taken(http: httpx.Client, people: People, headers: dict[str, str]) -> None:
-    people.person(ADA)
+    people.user(ADA)
     answer = http.post("/sign-in", data=FORM, headers=headers)
     assert (answer.status_code, answer.headers["location"]) == (303, "/profile")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_no_other_method_gets_round_the_check(http: httpx.Client, people: People, method: str) -> None:
-    people.person(ADA)
+    people.user(ADA)
     assert http.request(method, "/sign-in", data=FORM).status_code == 403
     override = {"Origin": OWN, "X-HTTP-Method-Override": method}
     assert http.get("/sign-in", headers=override).status_code == 200
@@ -98,7 +98,7 @@ def test_no_other_method_gets_round_the_check(http: httpx.Client, people: People
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "application/json"])
 def test_a_body_of_another_kind_is_no_form(http: httpx.Client, people: People, kind: str) -> None:
-    people.person(ADA)
+    people.user(ADA)
     answer = http.post("/sign-in", content=urlencode(FORM), headers={"Origin": OWN, "Content-Type": kind})
     assert answer.status_code == 400
     assert "<h1>The form could not be read</h1>" in answer.text
@@ -107,29 +107,29 @@ def test_a_body_of_another_kind_is_no_form(http: httpx.Client, people: People, k
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_json_sent_as_something_else_is_refused_by_the_api(http: httpx.Client, people: People, kind: str) -> None:
-    people.person(ADA)
+    people.user(ADA)
     body = b'{"email":"ada@acme.example","password":"orchard kettle lantern"}'
     answer = http.post("/api/v1/sign-ins", content=body, headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
 def test_a_cookie_is_no_bearer_token(http: httpx.Client, people: People) -> None:
-    person = people.person(ADA)
-    token = people.token(person)
+    user = people.user(ADA)
+    token = people.token(user)
     answer = http.get("/api/v1/session", headers={"Cookie": f"twofold_session={token}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
 
 
 def test_a_bearer_token_opens_no_page(http: httpx.Client, people: People) -> None:
-    person = people.person(ADA)
-    token = people.token(person)
+    user = people.user(ADA)
+    token = people.token(user)
     answer = http.get("/profile", headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?return_to=/profile")
 
 
 @pytest.mark.parametrize("target", REDIRECTS, ids=repr)
 def test_after_signing_in_nobody_is_led_to_another_site(http: httpx.Client, people: People, target: str) -> None:
-    people.person(ADA)
+    people.user(ADA)
     answer = http.post("/sign-in", data={"return_to": target, **FORM}, headers={"Origin": OWN})
     assert (answer.status_code, answer.headers["location"]) == (303, "/profile")
 
@@ -148,25 +148,25 @@ def test_every_answer_forbids_frames_scripts_of_others_and_keeping(http: httpx.C
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_opening_pages_changes_nothing(visitor: Visitor, people: People, hands: Hands) -> None:
-    person, factor = people.protected(ADA, role="admin")
-    visitor.sign_in(ADA, PASSWORD, factor.phone.code(hands.at))
+def test_opening_pages_changes_nothing(web_client: WebClient, people: People, frozen_clock: FrozenClock) -> None:
+    user, factor = people.protected(ADA, role="admin")
+    web_client.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
     before = everything(people)
-    opened = list(_crawl(visitor, "/profile"))
+    opened = list(_crawl(web_client, "/profile"))
     assert len(opened) >= 15, opened
     after = everything(people)
     assert {name for name in before if before[name] != after[name]} == set()
-    assert people.look_up(person) == person
+    assert people.look_up(user) == user
 
 
-def _crawl(visitor: Visitor, start: str) -> Iterator[str]:
+def _crawl(web_client: WebClient, start: str) -> Iterator[str]:
     """Open every page that links lead to, as a link scanner would."""
     found, queue = {start}, [start]
     while queue and len(found) < 200:
         path = queue.pop(0)
-        page = visitor.get(path)
+        page = web_client.get(path)
         assert page.status < 500, path
-        visitor.http.head(path, headers={"Cookie": "; ".join(f"{k}={v}" for k, v in visitor.cookies.items())})
+        web_client.http.head(path, headers={"Cookie": "; ".join(f"{k}={v}" for k, v in web_client.cookies.items())})
         yield path
         for _words, url in page.links:
             local = url.partition("#")[0]

@@ -6,7 +6,7 @@ import httpx
 
 from tests.conftest import Serve
 from tests.harness.api import ROOT
-from tests.harness.houses import CHEAP_SERVER, house_on
+from tests.harness.contexts import CHEAP_SERVER, context_on
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.server import Server
 
@@ -16,9 +16,9 @@ BODY = {"email": ADA, "password": PASSWORD}
 def test_lines_of_forwarding_are_read_as_one_list(sqlite_url: str, serve: Serve) -> None:
     """Stops: a client that writes a line of its own above the one which the proxy adds."""
     server = serve(sqlite_url, trusted_proxies="127.0.0.1", smtp=None, workers=1, worker="off", **CHEAP_SERVER)
-    with house_on(sqlite_url) as house:
-        people = People(house)
-        people.person(ADA)
+    with context_on(sqlite_url) as context:
+        people = People(context)
+        people.user(ADA)
         for lines, address in (
             (["198.51.100.1", "192.0.2.1"], "192.0.2.1"),
             (["192.0.2.2", "127.0.0.1, 127.0.0.1"], "192.0.2.2"),

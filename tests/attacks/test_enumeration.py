@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
-from tests.harness.people import ADA, PASSWORD, VISITOR, People
+from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from twofold.directory import flow as directory
-from twofold.kit import statement
-from twofold.kit.argon2id_turns import InTurns
-from twofold.kit.libsodium import Libsodium
+from twofold.kit.crypto.argon2id_interleaved import Interleaved
+from twofold.kit.crypto.libsodium import Libsodium
+from twofold.kit.sql import statement
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 
@@ -25,17 +25,17 @@ def make(people: People, state: str) -> str:
     """Make a user in a state; return the address."""
     email = f"{state}@acme.example"
     if state in ("protected", "locked"):
-        person, _ = people.protected(email)
+        user, _ = people.protected(email)
         if state == "locked":
-            people.set_counts(person, wrong=5)
+            people.set_counts(user, wrong=5)
     elif state == "invited":
-        people.person(email, password=None)
+        people.user(email, password=None)
     else:
-        person = people.person(email)
+        user = people.user(email)
         if state == "frozen":
-            people.set_person(person, frozen_at=NOON)
+            people.set_user(user, frozen_at=NOON)
         if state == "deactivated":
-            people.set_person(person, active=False)
+            people.set_user(user, active=False)
     return email
 
 
@@ -86,7 +86,7 @@ def test_who_cannot_sign_in_is_answered_like_nobody_even_with_the_password(
 
 
 def test_waiting_is_answered_alike_for_known_and_unknown_addresses(http: httpx.Client, people: People) -> None:
-    people.person(ADA)
+    people.user(ADA)
     for email in (ADA, "nobody@acme.example"):
         for _ in range(5):
             assert http.post("/api/v1/sign-ins", json={"email": email, "password": "wrong one"}).status_code == 401
@@ -102,7 +102,7 @@ def test_known_and_unknown_addresses_of_an_sso_domain_are_led_on_alike(http: htt
     account = people.account(
         "Globex", sso=True, sso_domains=["globex.example"], sso_url="https://sso.globex.example/in"
     )
-    people.person("gus@globex.example", account=account, password=None)
+    people.user("gus@globex.example", account=account, password=None)
     shapes = [
         shape(http.post("/sign-in", data={"email": email, "password": PASSWORD}, headers=OWN), email)
         for email in ("gus@globex.example", "nobody@globex.example", "NOBODY@GLOBEX.EXAMPLE")
@@ -111,7 +111,7 @@ def test_known_and_unknown_addresses_of_an_sso_domain_are_led_on_alike(http: htt
     assert "https://sso.globex.example/in" in str(shapes[0][2])
 
 
-DOORS = {
+OPERATIONS = {
     "page": ("/sign-in", {"password": "wrong one"}),
     "api": ("/api/v1/sign-ins", {"password": "wrong one"}),
     "legacy": ("/api/v1/legacy/sign-ins", {"password": "wrong one"}),
@@ -120,9 +120,9 @@ DOORS = {
 }
 
 
-def work_of(http: httpx.Client, people: People, door: str, email: str) -> list[str]:
+def work_of(http: httpx.Client, people: People, operation: str, email: str) -> list[str]:
     """Go to a door with an address; return all the work that was done, in order."""
-    path, given = DOORS[door]
+    path, given = OPERATIONS[operation]
     body: dict[str, object] = {"json" if "/api/" in path else "data": {"email": email, **given}}
     with counted(people) as work:
         answer = http.post(path, headers=OWN, **body)  # type: ignore[arg-type]
@@ -130,14 +130,16 @@ def work_of(http: httpx.Client, people: People, door: str, email: str) -> list[s
     return work
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("state", STATES)
-def test_the_same_work_is_done_whoever_it_is(http: httpx.Client, people: People, state: str, door: str) -> None:
+def test_the_same_work_is_done_whoever_it_is(http: httpx.Client, people: People, state: str, operation: str) -> None:
     """Not a stopwatch (`make bench-enumeration` is one): what takes the time is counted, and what it is done with."""
     known, unknown = make(people, state), "nobody@acme.example"
-    works = [work_of(http, people, door, email) for email in (known, unknown)]
+    works = [work_of(http, people, operation, email) for email in (known, unknown)]
     assert works[0] == works[1]
-    assert len([done for done in works[0] if done.startswith("hash")]) == (0 if door in {"forgot", "email link"} else 1)
+    assert len([done for done in works[0] if done.startswith("hash")]) == (
+        0 if operation in {"forgot", "email link"} else 1
+    )
     assert "COMMIT" in works[0]
     assert any(done.startswith("a row of") for done in works[0])
 
@@ -145,30 +147,32 @@ def test_the_same_work_is_done_whoever_it_is(http: httpx.Client, people: People,
 @pytest.mark.parametrize("typed", ["a@acme.example", "ada@acme.exampl", "ada@acme.example.", "zoe@acme.example"])
 def test_nobody_is_not_the_neighbour_whose_row_is_read_in_their_place(people: People, typed: str) -> None:
     """What makes the work the same must let nobody in: the neighbour's password, known browser and lock are theirs."""
-    person, client = people.person(ADA), "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
-    with people.house.db.write() as connection:
-        lockouts.remember_client(connection, person, client, NOON)
+    user, client = people.user(ADA), "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+    with people.context.db.write() as connection:
+        lockouts.remember_client(connection, user, client, NOON)
 
     def prove(email: str) -> object:
         return lockouts.prove_password(
-            people.house, email, PASSWORD, client=client, address=VISITOR.address, at=NOON,
+            people.context, email, PASSWORD, client=client, address=CLIENT_INFO.address, at=NOON,
         )  # fmt: skip
 
     for _ in range(5):
         assert prove(typed) == WrongPassword()
     assert prove(typed) == Wait(1)
     assert isinstance(prove(ADA), Proved)
-    with people.house.db.read() as connection:
-        assert directory.find_person_by_email(connection, typed) is None
-        assert directory.whose(connection, typed) is None
-        assert directory.find_person_by_email(connection, ADA) == person
+    with people.context.db.read() as connection:
+        assert directory.find_user_by_email(connection, typed) is None
+        assert directory.user_ids_by_email(connection, typed) is None
+        assert directory.find_user_by_email(connection, ADA) == user
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_the_same_work_is_done_for_everybody_of_an_sso_domain(http: httpx.Client, people: People, door: str) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_same_work_is_done_for_everybody_of_an_sso_domain(
+    http: httpx.Client, people: People, operation: str
+) -> None:
     account = people.account("Globex", sso=True, sso_domains=["globex.example"], sso_url="https://sso.globex.example/")
-    people.person("gus@globex.example", account=account, password=None)
-    path, given = DOORS[door]
+    people.user("gus@globex.example", account=account, password=None)
+    path, given = OPERATIONS[operation]
     works = []
     for email in ("gus@globex.example", "nobody@globex.example"):
         with counted(people) as work:
@@ -182,7 +186,7 @@ def test_the_same_work_is_done_for_everybody_of_an_sso_domain(http: httpx.Client
 
 
 def test_the_password_of_somebody_waiting_is_not_hashed_whoever_it_is(http: httpx.Client, people: People) -> None:
-    people.person(ADA)
+    people.user(ADA)
     works = []
     for email in (ADA, "nobody@acme.example"):
         for _ in range(5):
@@ -195,22 +199,22 @@ def test_the_password_of_somebody_waiting_is_not_hashed_whoever_it_is(http: http
 
 
 class counted:  # noqa: N801 - reads as a word
-    """Notes the statements, rows, commits and password hashes of a house, in order and with their size.
+    """Notes the statements, rows, commits and password hashes of an application, in order and with their size.
 
     A value more or less, a row more or less, another argon2 parameter: each of them takes another time.
     """
 
     def __init__(self, people: People) -> None:
-        self.house, self.work = people.house, list[str]()
+        self.context, self.work = people.context, list[str]()
 
     def __enter__(self) -> list[str]:
         self.patch = pytest.MonkeyPatch()
-        for way in (Libsodium, InTurns):
+        for way in (Libsodium, Interleaved):
             for name in ("verify", "hash"):
                 self.patch.setattr(way, name, self._noted(way, name))
         self.patch.setattr(statement._Prepared, "row", self._decoded(statement._Prepared.row))
-        sa.event.listen(self.house.db.engine, "before_cursor_execute", self._note)
-        sa.event.listen(self.house.db.engine, "commit", self._note_commit)
+        sa.event.listen(self.context.db.engine, "before_cursor_execute", self._note)
+        sa.event.listen(self.context.db.engine, "commit", self._note_commit)
         return self.work
 
     def _noted(self, way: type[Any], name: str) -> Callable[..., Any]:
@@ -237,6 +241,6 @@ class counted:  # noqa: N801 - reads as a word
         self.work.append("COMMIT")
 
     def __exit__(self, *_error: object) -> None:
-        sa.event.remove(self.house.db.engine, "before_cursor_execute", self._note)
-        sa.event.remove(self.house.db.engine, "commit", self._note_commit)
+        sa.event.remove(self.context.db.engine, "before_cursor_execute", self._note)
+        sa.event.remove(self.context.db.engine, "commit", self._note_commit)
         self.patch.undo()

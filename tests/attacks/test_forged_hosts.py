@@ -15,21 +15,21 @@ import pytest
 from tests.attacks.forged import EVIL, VARIANTS, Headers
 from tests.attacks.mailed import BASE, REASON, Stage
 from tests.harness.clock import NOON
+from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.databases import Backend
-from tests.harness.houses import Hands, client_of, house_on
 from tests.harness.people import PASSWORD, People
-from twofold.kit.tokens import new_id
-from twofold.kit.web.addresses import OwnHost
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.http.addresses import OwnHost
 
 
 @pytest.fixture
-def public(database_url: str, hands: Hands) -> Iterator[Stage]:
-    """Serve a house by https under a name of its own, as behind a proxy."""
-    with house_on(database_url, base_url=BASE) as house, client_of(house) as http:
-        yield Stage(People(house), http)
+def public(database_url: str, frozen_clock: FrozenClock) -> Iterator[Stage]:
+    """Serve an application by https under a name of its own, as behind a proxy."""
+    with context_on(database_url, base_url=BASE) as context, client_of(context) as http:
+        yield Stage(People(context), http)
 
 
-Door = Callable[[Stage, Headers], httpx.Response]
+Operation = Callable[[Stage, Headers], httpx.Response]
 
 
 def forgot_password(stage: Stage, forged: Headers) -> httpx.Response:
@@ -100,11 +100,11 @@ SENDING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("door", SENDING, ids=lambda door: door.__name__)
-def test_a_request_to_another_host_sends_nobody_a_letter(public: Stage, backend: Backend, door: Door) -> None:
+@pytest.mark.parametrize("operation", SENDING, ids=lambda operation: operation.__name__)
+def test_a_request_to_another_host_sends_nobody_a_letter(public: Stage, backend: Backend, operation: Operation) -> None:
     """Stops: poisoned links at the edge; and DNS rebinding."""
     for forged in some([variant for variant in VARIANTS if variant[0][0] == "Host"], backend):
-        answer = door(public, forged)
+        answer = operation(public, forged)
         clean(answer, forged)
         assert answer.status_code == 421, forged
         assert not [letter for letter in public.post.deliver() if letter.kind not in PREPARING], forged
@@ -117,12 +117,14 @@ def any_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("any_host")
-@pytest.mark.parametrize("door", SENDING, ids=lambda door: door.__name__)
-def test_no_header_of_a_request_gets_into_a_letter_or_a_redirect(public: Stage, backend: Backend, door: Door) -> None:
+@pytest.mark.parametrize("operation", SENDING, ids=lambda operation: operation.__name__)
+def test_no_header_of_a_request_gets_into_a_letter_or_a_redirect(
+    public: Stage, backend: Backend, operation: Operation
+) -> None:
     """Stops: poisoned links, with the name of a host that the request brings along."""
     taken = 0
     for forged in some(VARIANTS, backend):
-        answer = door(public, forged)
+        answer = operation(public, forged)
         clean(answer, forged)
         letters = public.post.deliver()
         if answer.status_code == 400 and forged[0][0] == "Host":  # no name of a host at all: refused by everything

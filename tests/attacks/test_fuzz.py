@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
-from tests.attacks.town import Seed, Town
+from tests.attacks.world import Seed, World
 from tests.harness.api import ROOT
+from tests.harness.contexts import FrozenClock
 from tests.harness.databases import Backend
-from tests.harness.houses import Hands
 from tests.harness.people import People
 from twofold.app import PAGES
-from twofold.kit.problems import MEDIA_TYPE, TITLES
+from twofold.kit.http.problems import MEDIA_TYPE, TITLES
 
 EXAMPLES = {"sqlite": 5, "postgresql": 1}
 FEW = 1
@@ -41,8 +41,8 @@ FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; bou
 
 
 @pytest.fixture
-def town(people: People, http: httpx.Client, hands: Hands) -> Town:
-    return Town(people, http, hands)
+def world(people: People, http: httpx.Client, frozen_clock: FrozenClock) -> World:
+    return World(people, http, frozen_clock)
 
 
 # --- the API
@@ -51,10 +51,10 @@ def town(people: People, http: httpx.Client, hands: Hands) -> Town:
 class Fuzz:
     """The operations of the description, and what is wrong with an answer."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, world: World) -> None:
         load_all_checks()
-        self.town, self.seeds = town, town.seeds()
-        self.schema = schemathesis.openapi.from_dict(town.http.get("/api/openapi.json").json())
+        self.world, self.seeds = world, world.seeds()
+        self.schema = schemathesis.openapi.from_dict(world.http.get("/api/openapi.json").json())
         self.operations = {
             f"{one.method.upper()} {one.path.removeprefix(ROOT)}": one
             for one in (cast("Any", result).ok() for result in self.schema.get_all_operations())
@@ -64,14 +64,14 @@ class Fuzz:
 
     def send(self, case: Any, role: str) -> httpx.Response:
         """Send a call as it was drawn, to the town as it was at first."""
-        self.town.restore()
-        token = self.town.tokens[role]
-        said = case.as_transport_kwargs(base_url=str(self.town.http.base_url).rstrip("/"))
+        self.world.restore()
+        token = self.world.tokens[role]
+        said = case.as_transport_kwargs(base_url=str(self.world.http.base_url).rstrip("/"))
         headers = {k: v for k, v in said["headers"].items() if str(v).isascii() and str(v).isprintable()}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         body = {"json": said["json"]} if "json" in said else {"content": said.get("data")}
-        answer = self.town.http.request(said["method"], said["url"], params=said["params"], headers=headers, **body)
-        self.town.http.cookies.clear()
+        answer = self.world.http.request(said["method"], said["url"], params=said["params"], headers=headers, **body)
+        self.world.http.cookies.clear()
         self.seen[answer.status_code] += 1
         return answer
 
@@ -135,9 +135,9 @@ def others(operation: Any, seed: Seed) -> Iterator[tuple[str, Any]]:
         yield seed.role, seeded(operation, seed._replace(path=dict.fromkeys(seed.path, odd)))
 
 
-def fuzz(town: Town, examples: int, *, derandomize: bool) -> Fuzz:
+def fuzz(world: World, examples: int, *, derandomize: bool) -> Fuzz:
     """Call every operation as it should be, then as often as told in other ways; fail at the first fault."""
-    fuzz = Fuzz(town)
+    fuzz = Fuzz(world)
     assert fuzz.operations.keys() == fuzz.seeds.keys()
     for name, operation in fuzz.operations.items():
         seed = fuzz.seeds[name]
@@ -164,38 +164,38 @@ def fuzz(town: Town, examples: int, *, derandomize: bool) -> Fuzz:
     return fuzz
 
 
-def test_the_api_answers_nonsense_as_its_description_says(town: Town, backend: Backend) -> None:
-    before = town.of_the_bystander()
-    seen = fuzz(town, EXAMPLES[backend], derandomize=True).seen
-    assert town.of_the_bystander() == before
+def test_the_api_answers_nonsense_as_its_description_says(world: World, backend: Backend) -> None:
+    before = world.of_the_bystander()
+    seen = fuzz(world, EXAMPLES[backend], derandomize=True).seen
+    assert world.of_the_bystander() == before
     assert {200, 201, 204, 400, 401, 404} <= seen.keys(), seen
     deep = sum(count for status, count in seen.items() if status < 300)
     assert deep > seen.total() / 4, seen
 
 
 @pytest.mark.soak
-def test_the_api_answers_more_nonsense_as_its_description_says(town: Town) -> None:
-    before = town.of_the_bystander()
-    fuzz(town, 150, derandomize=False)
-    assert town.of_the_bystander() == before
+def test_the_api_answers_more_nonsense_as_its_description_says(world: World) -> None:
+    before = world.of_the_bystander()
+    fuzz(world, 150, derandomize=False)
+    assert world.of_the_bystander() == before
 
 
-def test_a_body_that_is_none_is_refused_as_the_description_says(town: Town, backend: Backend) -> None:
+def test_a_body_that_is_none_is_refused_as_the_description_says(world: World, backend: Backend) -> None:
     """Another type, no JSON, far too much of it, nothing at all: whoever calls, and whether a body is due or not."""
-    fuzz, faults, seen = Fuzz(town), [], Counter[int]()
+    fuzz, faults, seen = Fuzz(world), [], Counter[int]()
     for name, operation in fuzz.operations.items():
         method, path = name.split(" ")
         seed = fuzz.seeds[name]
         address = ROOT + path.format(**seed.path)
-        town.restore()
+        world.restore()
         for content, kind in NO_BODIES[:: 1 if backend == "sqlite" else 3]:
-            token = town.tokens[seed.role]
+            token = world.tokens[seed.role]
             headers = {"Content-Type": kind} if kind else {}
             headers |= {"Authorization": f"Bearer {token}"} if token else {}
-            answer = town.http.request(method, address, params=seed.query, content=content, headers=headers)
+            answer = world.http.request(method, address, params=seed.query, content=content, headers=headers)
             seen[answer.status_code] += 1
             if answer.status_code < 400:
-                town.restore()
+                world.restore()
             if fault := fuzz.fault(operation, answer):
                 faults.append((name, kind, content[:20], fault))
     assert not faults, faults
@@ -262,43 +262,43 @@ def pages() -> Iterator[tuple[str, bool]]:
                 yield path, reads
 
 
-def fill(town: Town, path: str) -> str:
+def fill(world: World, path: str) -> str:
     """Put what exists into an address."""
     known = {
-        "token": town.link if path.startswith("/resets") else "tf_password_" + "A" * 43,
-        "user_id": str(town.ada.id), "account": str(town.ada.account_id), "case_id": town.case,
-        "authenticator": town.tablet, "session_id": str(town.ada.id),
+        "token": world.link if path.startswith("/resets") else "tf_password_" + "A" * 43,
+        "user_id": str(world.ada.id), "account": str(world.ada.account_id), "case_id": world.case,
+        "authenticator": world.tablet, "session_id": str(world.ada.id),
     }  # fmt: skip
     return re.sub(r"\{(\w+):[a-z]+\}", lambda found: known[found[1]], path)
 
 
-def carried(town: Town, path: str) -> dict[str, str]:
+def carried(world: World, path: str) -> dict[str, str]:
     """Be whoever may open a page."""
     admins = ("/people", "/account", "/resets/case")
     role = "support" if path.startswith("/support") else "admin" if path.startswith(admins) else "member"
-    return {"Cookie": f"twofold_session={town.tokens[role]}; twofold_sign_in={town.page_at_code}"}
+    return {"Cookie": f"twofold_session={world.tokens[role]}; twofold_sign_in={world.page_at_code}"}
 
 
 @pytest.mark.parametrize("forms", [MALFORMED, ODD], ids=["malformed", "odd"])
 def test_no_form_breaks_a_page_or_lets_anybody_in(
-    town: Town, backend: Backend, forms: dict[str, tuple[bytes, str]]
+    world: World, backend: Backend, forms: dict[str, tuple[bytes, str]]
 ) -> None:
-    before, faults, seen = town.of_the_bystander(), [], Counter[int]()
+    before, faults, seen = world.of_the_bystander(), [], Counter[int]()
     for path, reads in pages():
         for name, (body, kind) in list(forms.items())[:: 1 if backend == "sqlite" else 6]:
             headers = OWN | ({"Content-Type": kind} if kind else {})
-            for cookies in (carried(town, path), {}):
-                answer = town.http.post(fill(town, path), content=body, headers=headers | cookies)
-                town.http.cookies.clear()
+            for cookies in (carried(world, path), {}):
+                answer = world.http.post(fill(world, path), content=body, headers=headers | cookies)
+                world.http.cookies.clear()
                 if answer.status_code < 400:
-                    town.restore()
+                    world.restore()
                 seen[answer.status_code] += 1
                 if fault := fault_of_page(answer, refuses=forms is MALFORMED and reads):
                     faults.append((path, name, bool(cookies), fault))
     assert seen.total() >= 80, seen
     assert not faults, faults
     assert {303, 400} <= seen.keys(), seen
-    assert town.of_the_bystander() == before
+    assert world.of_the_bystander() == before
 
 
 def fault_of_page(answer: httpx.Response, *, refuses: bool) -> str:

@@ -8,15 +8,16 @@ import httpx
 import pytest
 
 from tests.harness.clock import NOON, later
+from tests.harness.contexts import FrozenClock
 from tests.harness.databases import Backend
-from tests.harness.houses import Hands
-from tests.harness.pages import Visitor as Browser
-from tests.harness.people import ADA, PASSWORD, VISITOR, People
+from tests.harness.pages import WebClient
+from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from tests.harness.smtp import SmtpServer
 from tests.recovery.conftest import PostOffice
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import ADDRESS_BURST, ADDRESS_REFILL
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -33,7 +34,7 @@ class Stranger:
 
     def __init__(self, people: People, address: str, *, email: str = ADA, at: datetime = NOON) -> None:
         self.people, self.email, self.next_at, self.looks = people, email, at, 0
-        self.visitor = Visitor(address, "curl", "request")
+        self.client_info = ClientInfo(address, "curl", "request")
 
     def go_on(self, until: datetime) -> None:
         """Try at every moment at which a try is due, up to this one."""
@@ -44,20 +45,20 @@ class Stranger:
 
     def try_once(self) -> Any:
         given = Credentials(self.email, WRONG, None, "page")
-        came = signin.submit_password(self.people.house, given, visitor=self.visitor, at=self.next_at)
+        came = signin.submit_password(self.people.context, given, origin=Origin(self.next_at, self.client_info))
         assert isinstance(came, Wait | WrongPassword), came
         self.looks += isinstance(came, WrongPassword)
         return came
 
 
 @pytest.fixture
-def ada(people: People) -> Person:
-    return people.person()
+def ada(people: People) -> User:
+    return people.user()
 
 
 @pytest.fixture
-def post_office(house: House, smtp: SmtpServer, hands: Hands) -> PostOffice:
-    return PostOffice(house, smtp, hands)
+def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
+    return PostOffice(context, smtp, frozen_clock)
 
 
 def moments(days: int, every: timedelta) -> Iterator[datetime]:
@@ -67,13 +68,13 @@ def moments(days: int, every: timedelta) -> Iterator[datetime]:
 
 
 def test_a_stranger_who_takes_every_turn_of_a_week_keeps_nobody_out(
-    people: People, ada: Person, backend: Backend
+    people: People, ada: User, backend: Backend
 ) -> None:
     """Stops: a throttle that all share, of which a stranger takes every turn; 0 of 10,081 came in by such a one."""
     stranger, days = Stranger(people, "198.51.100.66"), 7 if backend == "sqlite" else 2
     for at in moments(days, timedelta(hours=1)):
         stranger.go_on(at)
-        assert isinstance(people.begin(ada, at=at, visitor=VISITOR), SignedIn), at
+        assert isinstance(people.begin(ada, at=at, client_info=CLIENT_INFO), SignedIn), at
     assert stranger.looks > 90 * days, "the stranger was to try all the time"
 
 
@@ -101,10 +102,10 @@ class Botnet:
 
 
 def test_a_botnet_keeps_out_only_browsers_that_are_not_known_and_gets_few_looks(
-    people: People, ada: Person, backend: Backend
+    people: People, ada: User, backend: Backend
 ) -> None:
     """Stops: guessing from many networks. Where she has signed in before the owner comes in at any moment."""
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         lockouts.remember_client(connection, ada, CLIENT, NOON)
     botnet, hours = Botnet(people, 200), 24 if backend == "sqlite" else 4
     for hour in range(1, hours):
@@ -117,37 +118,42 @@ def test_a_botnet_keeps_out_only_browsers_that_are_not_known_and_gets_few_looks(
 
 
 def test_whom_a_botnet_keeps_out_comes_in_by_a_link_from_the_mailbox(
-    house: House, people: People, ada: Person, post_office: PostOffice, hands: Hands, http: httpx.Client
+    context: AppContext,
+    people: People,
+    ada: User,
+    post_office: PostOffice,
+    frozen_clock: FrozenClock,
+    http: httpx.Client,
 ) -> None:
     del ada
-    botnet, browser = Botnet(people, 200), Browser(http)
-    botnet.go_on(hands.at)
+    botnet, browser = Botnet(people, 200), WebClient(http)
+    botnet.go_on(frozen_clock.at)
     page = browser.sign_in(ADA, PASSWORD)
     assert (page.status, "Email me a link" in page.buttons) == (429, True)
     page = browser.submit(page, "Email me a link")
     assert "If there is an account with that email address" in page.notice
-    hands.forward(minutes=1)
-    botnet.go_on(hands.at)
+    frozen_clock.forward(minutes=1)
+    botnet.go_on(frozen_clock.at)
     page = browser.get(f"/known-browser/{post_office.token('known-browser')}")
     page = browser.submit(page, "Make this browser known")
     assert (page.path, "do not have to wait" in page.notice) == ("/sign-in", True)
-    botnet.go_on(hands.at)
+    botnet.go_on(frozen_clock.at)
     assert browser.sign_in(ADA, PASSWORD).path == "/profile"
-    hands.forward(days=80)
-    botnet.next_at = hands.at
-    botnet.go_on(hands.at)
+    frozen_clock.forward(days=80)
+    botnet.next_at = frozen_clock.at
+    botnet.go_on(frozen_clock.at)
     assert browser.sign_in(ADA, PASSWORD).path == "/profile", "a sign-in makes it known for 90 days"
-    assert house.outbox.configured
+    assert context.outbox.configured
 
 
 def test_a_stranger_who_asks_for_every_link_leaves_the_owner_one_that_works(
-    people: People, ada: Person, post_office: PostOffice, hands: Hands, http: httpx.Client
+    people: People, ada: User, post_office: PostOffice, frozen_clock: FrozenClock, http: httpx.Client
 ) -> None:
     """Stops: asking for all links of an hour at once, so that for the rest of it the owner gets none."""
-    browser, without = Browser(http), 0
+    browser, without = WebClient(http), 0
     for _ in range(180):
-        hands.forward(minutes=1)
-        Browser(http).post("/sign-in/email-link", email=ADA)
+        frozen_clock.forward(minutes=1)
+        WebClient(http).post("/sign-in/email-link", email=ADA)
         post_office.deliver()
         newest = post_office.smtp.sent_to(ada.email)[-1].link("/known-browser/").rpartition("/")[2]
         works = browser.get(f"/known-browser/{newest}").status == 200

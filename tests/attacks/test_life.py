@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from tests.attacks.life.stories import Stories
+from tests.harness.contexts import context_on
 from tests.harness.databases import Backend
-from tests.harness.houses import house_on
 from tests.harness.people import People
 
 
@@ -35,7 +35,7 @@ def live(database_url: str, *, lives: int, acts: int, always_the_same: bool) -> 
         deadline=None, database=None, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     # The least memory of all for argon2id: a life types hundreds of passwords.
-    with house_on(database_url, argon2_memory_kib=8) as one, house_on(database_url, argon2_memory_kib=8) as other:
+    with context_on(database_url, argon2_memory_kib=8) as one, context_on(database_url, argon2_memory_kib=8) as other:
 
         class OnTwoNodes(Life):
             nodes = (People(one), People(other))

@@ -18,10 +18,10 @@ from tests.attacks.mailed import KINDS, Stage, holder
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
-from tests.harness.pages import Visitor
+from tests.harness.contexts import FrozenClock
+from tests.harness.pages import WebClient
 from tests.harness.people import PASSWORD, Factor, People
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ SCANNERS: list[Headers] = [
 @pytest.mark.parametrize("kind", KINDS)
 def test_whoever_only_opens_a_link_spends_nothing(stage: Stage, kind: str) -> None:
     """Stops: mail scanners, prefetching browsers and previews that use a link up, or do what its button does."""
-    person = holder(stage, kind)
-    path = f"/{KINDS[kind].path}/{stage.link(kind, person)}"
+    user = holder(stage, kind)
+    path = f"/{KINDS[kind].path}/{stage.link(kind, user)}"
     before = stage.rows()
     for _ in range(2):
         for headers in SCANNERS:
@@ -79,13 +79,13 @@ def session_cookies(answer: httpx.Response) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_link_lives_to_the_second_counted_from_when_its_letter_went_out(
-    stage: Stage, hands: Hands, kind: str
+    stage: Stage, frozen_clock: FrozenClock, kind: str
 ) -> None:
     """Stops: a link that outlives its time, or dies in a slow queue: 14:59 counts, 15:00 and 15:01 do not."""
     for number, seconds in enumerate((-1, 0, 1)):
-        sent_at = hands.at = later(hours=2)
+        sent_at = frozen_clock.at = later(hours=2)
         token = stage.link(kind, holder(stage, kind, f"{number}@acme.example"), sent_at)
-        hands.at = sent_at + KINDS[kind].life + timedelta(seconds=seconds)
+        frozen_clock.at = sent_at + KINDS[kind].life + timedelta(seconds=seconds)
         assert stage.use(kind, token) == (200 if seconds < 0 else 410), seconds
         assert stage.use(kind, token) == 410
 
@@ -107,22 +107,22 @@ def test_a_link_lives_to_the_second_counted_from_when_its_letter_went_out(
 )
 def test_a_newer_link_is_the_only_one_that_counts(stage: Stage, older: str, newer: str) -> None:
     """Stops: an old letter, found later; also one of another kind that opens the same door."""
-    person = holder(stage, older)
-    old, new = (stage.link(kind, person) for kind in (older, newer))
+    user = holder(stage, older)
+    old, new = (stage.link(kind, user) for kind in (older, newer))
     assert old != new
     assert stage.use(older, old) == 410
     assert stage.use(newer, new) == 200
     assert stage.use(older, old) == 410
 
 
-# --- what else a link dies of, by the doors that such things happen at (more: test_confirm.py, test_password_flow.py)
+# --- what else a link dies of, by what does it (more: test_confirm.py, test_password_flow.py)
 
 
-Happens = Callable[[Stage, Person, Factor], None]
+Happens = Callable[[Stage, User, Factor], None]
 
 
-def owner(stage: Stage, person: Person, factor: Factor) -> Api:
-    return Api(stage.http, stage.people.token(person, factor.phone, at=later(minutes=-5)))
+def owner(stage: Stage, user: User, factor: Factor) -> Api:
+    return Api(stage.http, stage.people.token(user, factor.phone, at=later(minutes=-5)))
 
 
 def confirm(api: Api, opened: Any, code_at: datetime = NOON) -> None:
@@ -131,46 +131,46 @@ def confirm(api: Api, opened: Any, code_at: datetime = NOON) -> None:
     api.keep(api.post(path, code=phone.code(code_at)))
 
 
-def new_phone(stage: Stage, person: Person, factor: Factor) -> None:
+def new_phone(stage: Stage, user: User, factor: Factor) -> None:
     """Find the backup code again, and replace the phone."""
-    api = owner(stage, person, factor)
+    api = owner(stage, user, factor)
     [old] = api.get("/two-factor")["authenticators"]
     proofs = {"password": PASSWORD, "backup_code": factor.backup_code, "replaces": old["id"]}
     confirm(api, api.post("/two-factor/enrolments", **proofs))
 
 
 def patched(of: str, **change: Any) -> Happens:
-    def happens(stage: Stage, person: Person, _factor: Factor) -> None:
+    def happens(stage: Stage, user: User, _factor: Factor) -> None:
         """Let the operator's program change them."""
-        stage.people.person("linus@acme.example", role="admin")  # so that Grace is not the last one
-        wanted = {"owner": person, "issuer": stage.grace}[of]
+        stage.people.user("linus@acme.example", role="admin")  # so that Grace is not the last one
+        wanted = {"owner": user, "issuer": stage.grace}[of]
         answer = Api(stage.http, stage.key).patch(f"/users/{wanted.id}", **change)
         assert answer.status == 200, answer
 
     return happens
 
 
-def away_and_back(stage: Stage, person: Person, factor: Factor) -> None:
-    patched("owner", active=False)(stage, person, factor)
-    assert Api(stage.http, stage.key).patch(f"/users/{person.id}", active=True).status == 200
+def away_and_back(stage: Stage, user: User, factor: Factor) -> None:
+    patched("owner", active=False)(stage, user, factor)
+    assert Api(stage.http, stage.key).patch(f"/users/{user.id}", active=True).status == 200
 
 
-def sso(stage: Stage, person: Person, _factor: Factor) -> None:
-    path = f"/accounts/{person.account_id}"
+def sso(stage: Stage, user: User, _factor: Factor) -> None:
+    path = f"/accounts/{user.account_id}"
     change = {"sso": True, "sso_url": "https://sso.acme.example", "sso_domains": ["acme.example"]}
     assert Api(stage.http, stage.key).patch(path, **change).status == 200
 
 
 def sam(**change: Any) -> Happens:
-    def happens(stage: Stage, _person: Person, _factor: Factor) -> None:
+    def happens(stage: Stage, _user: User, _factor: Factor) -> None:
         """Change the agent, whom only the people who run Twofold can change."""
-        stage.people.set_person(stage.sam, **change)
+        stage.people.set_user(stage.sam, **change)
 
     return happens
 
 
 ADDRESS = {"email": "ada@home.example"}
-DEATHS: list[tuple[str, str, Happens]] = [
+CLOSE_REASONS: list[tuple[str, str, Happens]] = [
     ("reset", "a new phone", new_phone),
     ("reset", "a new address", patched("owner", **ADDRESS)),
     ("reset", "its owner was away", away_and_back),
@@ -202,7 +202,7 @@ LIVES: list[tuple[str, str, Happens]] = [
 
 CASES = {
     f"{kind}, {what}": (kind, happens, status)
-    for status, cases in ((410, DEATHS), (200, LIVES))
+    for status, cases in ((410, CLOSE_REASONS), (200, LIVES))
     for kind, what, happens in cases
 }
 
@@ -211,17 +211,17 @@ CASES = {
 def test_a_link_dies_of_what_it_was_bound_to_and_of_nothing_else(stage: Stage, case: str) -> None:
     """Stops: a letter that outlives the reason for it, the mailbox that it went to, or the right of whoever sent it."""
     kind, happens, status = CASES[case]
-    person, factor = holder_with_factor(stage, kind)
-    token = stage.link(kind, person)
-    happens(stage, person, factor)
+    user, factor = holder_with_factor(stage, kind)
+    token = stage.link(kind, user)
+    happens(stage, user, factor)
     assert stage.use(kind, token) == status
     if kind in {"reset", "reset by an agent"}:
-        assert stage.people.look_up(person).has_second_factor
+        assert stage.people.look_up(user).has_second_factor
 
 
-def holder_with_factor(stage: Stage, kind: str) -> tuple[Person, Factor]:
+def holder_with_factor(stage: Stage, kind: str) -> tuple[User, Factor]:
     if kind == "invitation":
-        return stage.people.person(password=None), Factor(Authenticator(""), "")
+        return stage.people.user(password=None), Factor(Authenticator(""), "")
     return stage.people.protected()
 
 
@@ -231,10 +231,10 @@ def holder_with_factor(stage: Stage, kind: str) -> tuple[Person, Factor]:
 def test_a_link_never_signs_anybody_in(stage: Stage) -> None:
     """Stops: a mailbox that is a session: no link gives a cookie or a token, and a set password asks for the factor."""
     for number, kind in enumerate(KINDS):
-        person = holder(stage, kind, f"{number}@acme.example")
-        visitor = Visitor(stage.http)
-        path = f"/{KINDS[kind].path}/{stage.link(kind, person)}"
-        visitor.get(path)
-        assert visitor.post(path, **KINDS[kind].fields).status == 200
-        assert not visitor.cookie("twofold_session")
-        assert visitor.get("/profile").path == "/sign-in"
+        user = holder(stage, kind, f"{number}@acme.example")
+        web_client = WebClient(stage.http)
+        path = f"/{KINDS[kind].path}/{stage.link(kind, user)}"
+        web_client.get(path)
+        assert web_client.post(path, **KINDS[kind].fields).status == 200
+        assert not web_client.cookie("twofold_session")
+        assert web_client.get("/profile").path == "/sign-in"

@@ -13,18 +13,18 @@ import pytest
 import structlog
 
 from tests.attacks.test_fuzz import FIELDS, FORM, OWN, carried, fill, pages
-from tests.attacks.town import Seed, Town
+from tests.attacks.world import Seed, World
 from tests.harness.api import ROOT
+from tests.harness.contexts import FrozenClock
 from tests.harness.databases import Backend
-from tests.harness.houses import Hands
 from tests.harness.people import People
 
 NAMES = ("twofold_session", "twofold_sign_in", "twofold_browser")
 
 
 @pytest.fixture
-def town(people: People, http: httpx.Client, hands: Hands) -> Town:
-    return Town(people, http, hands)
+def world(people: People, http: httpx.Client, frozen_clock: FrozenClock) -> World:
+    return World(people, http, frozen_clock)
 
 
 @pytest.fixture
@@ -95,37 +95,37 @@ TAKEN_OR_REFUSED: dict[str, Body] = {
 }
 
 
-def call(town: Town, name: str, seed: Seed, content: bytes) -> httpx.Response:
+def call(world: World, name: str, seed: Seed, content: bytes) -> httpx.Response:
     method, path = name.split(" ")
-    token = town.tokens[seed.role]
+    token = world.tokens[seed.role]
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    answer = town.http.request(
+    answer = world.http.request(
         method, ROOT + path.format(**seed.path), params=seed.query, content=content, headers=headers
     )
     if answer.status_code < 400:
-        town.restore()
+        world.restore()
     return answer
 
 
-def test_a_body_that_is_no_json_of_texts_is_refused_on_every_route(town: Town, logged: list[Any]) -> None:
+def test_a_body_that_is_no_json_of_texts_is_refused_on_every_route(world: World, logged: list[Any]) -> None:
     """Stops: an error a request, with its traceback, by whoever can reach the address."""
     wrong = []
-    for name, seed in town.seeds().items():
+    for name, seed in world.seeds().items():
         reads = not name.startswith(("GET", "HEAD")) and seed.body is not None
         for kind, body in REFUSED.items() if reads else ():
-            answer = call(town, name, seed, body(seed.body or {}))
+            answer = call(world, name, seed, body(seed.body or {}))
             if answer.status_code != 400 or answer.json()["code"] != "invalid_request":
                 wrong.append((name, kind, answer.status_code, answer.text[:80]))
     assert wrong == []
     assert fine(logged)
 
 
-def test_no_body_breaks_a_route_whether_it_reads_one_or_not(town: Town, logged: list[Any], backend: Backend) -> None:
+def test_no_body_breaks_a_route_whether_it_reads_one_or_not(world: World, logged: list[Any], backend: Backend) -> None:
     wrong = []
-    for name, seed in town.seeds().items():
+    for name, seed in world.seeds().items():
         kinds = REFUSED | TAKEN_OR_REFUSED if seed.body is None else TAKEN_OR_REFUSED
         for kind, body in list(kinds.items())[:: 1 if backend == "sqlite" else 3]:
-            answer = call(town, name, seed, body(seed.body or {}))
+            answer = call(world, name, seed, body(seed.body or {}))
             if answer.status_code >= 500:
                 wrong.append((name, kind, answer.status_code))
     assert wrong == []
@@ -141,45 +141,45 @@ TEXTS = (
 PARAMETERS = ("cursor", "limit", "search", "state", "account", "user", "kind", "from", "to", "page", "q", "return_to")
 
 
-def addresses(town: Town) -> Iterator[tuple[str, dict[str, str]]]:
+def addresses(world: World) -> Iterator[tuple[str, dict[str, str]]]:
     """Return every address that is read, in the API and among the pages, with what who may read it carries."""
-    for name, seed in town.seeds().items():
+    for name, seed in world.seeds().items():
         method, path = name.split(" ")
         if method == "GET":
-            yield ROOT + path.format(**seed.path), {"Authorization": f"Bearer {town.tokens[seed.role]}"}
+            yield ROOT + path.format(**seed.path), {"Authorization": f"Bearer {world.tokens[seed.role]}"}
     for path in ("/sign-in", "/people", "/resets", "/account/audit", "/support", "/support/audit", "/account/adoption"):
-        yield path, carried(town, "/account" if path == "/resets" else path)
+        yield path, carried(world, "/account" if path == "/resets" else path)
 
 
-def test_no_query_breaks_an_address(town: Town, logged: list[Any]) -> None:
+def test_no_query_breaks_an_address(world: World, logged: list[Any]) -> None:
     wrong = []
-    for address, headers in addresses(town):
+    for address, headers in addresses(world):
         for text in TEXTS:
             for query in (
                 "&".join(f"{name}={text}" for name in PARAMETERS),
                 text,
                 f"{text}=1&{text}=2&limit=1&limit=2",
             ):
-                answer = town.http.get(f"{address}?{query}", headers=headers)
+                answer = world.http.get(f"{address}?{query}", headers=headers)
                 if answer.status_code >= 500:
                     wrong.append((address, query[:40], answer.status_code))
     assert wrong == []
     assert fine(logged)
 
 
-def test_no_part_of_a_path_breaks_an_address(town: Town, logged: list[Any]) -> None:
+def test_no_part_of_a_path_breaks_an_address(world: World, logged: list[Any]) -> None:
     wrong = []
-    for name, seed in town.seeds().items():
+    for name, seed in world.seeds().items():
         method, path = name.split(" ")
         for text in TEXTS if seed.path else ():
             address = ROOT + path.format(**dict.fromkeys(seed.path, text))
-            headers = {"Authorization": f"Bearer {town.tokens[seed.role]}"}
-            answer = town.http.request(method, address, json=seed.body, params=seed.query, headers=headers)
+            headers = {"Authorization": f"Bearer {world.tokens[seed.role]}"}
+            answer = world.http.request(method, address, json=seed.body, params=seed.query, headers=headers)
             if answer.status_code not in (400, 404, 405, 410):
                 wrong.append((name, text, answer.status_code))
     for prefix in ("/resets/", "/not-me/", "/set-password/", "/people/", "/support/users/", "/static/", "/"):
         for text in TEXTS:
-            answer = town.http.get(prefix + text, headers=carried(town, prefix))
+            answer = world.http.get(prefix + text, headers=carried(world, prefix))
             if answer.status_code >= 500:
                 wrong.append((prefix, text, answer.status_code))
     assert wrong == []
@@ -202,16 +202,16 @@ FORMS = (
 )
 
 
-def test_no_form_breaks_a_page(town: Town, logged: list[Any]) -> None:
+def test_no_form_breaks_a_page(world: World, logged: list[Any]) -> None:
     wrong = []
     for path, _reads in pages():
         for raw in FORMS:
             body = b"&".join(field.encode() + b"=" + raw for field in FIELDS)
-            headers = OWN | {"Content-Type": FORM} | carried(town, path)
-            answer = town.http.post(fill(town, path), content=body, headers=headers)
-            town.http.cookies.clear()
+            headers = OWN | {"Content-Type": FORM} | carried(world, path)
+            answer = world.http.post(fill(world, path), content=body, headers=headers)
+            world.http.cookies.clear()
             if answer.status_code < 400:
-                town.restore()
+                world.restore()
             if answer.status_code >= 500:
                 wrong.append((path, raw, answer.status_code))
     assert wrong == []
@@ -223,9 +223,9 @@ def test_no_form_breaks_a_page(town: Town, logged: list[Any]) -> None:
 BYTES = (b"\xff\xfe", b"\xed\xa0\x80", b"\xc3", b"caf\xe9", b"=", b";;,", b'"', b"\\ud800", b"%00", b"a" * 8000, b"\t")
 
 
-def test_no_header_breaks_a_page_or_a_call(town: Town, logged: list[Any]) -> None:
+def test_no_header_breaks_a_page_or_a_call(world: World, logged: list[Any]) -> None:
     wrong = []
-    token = town.tokens["member"].encode()
+    token = world.tokens["member"].encode()
     for raw in BYTES:
         for name, value in (
             (b"User-Agent", raw),
@@ -249,10 +249,10 @@ def test_no_header_breaks_a_page_or_a_call(town: Town, logged: list[Any]) -> Non
             ):
                 own = {name.encode(): text.encode() for name, text in OWN.items()}
                 kind = b"application/json" if path.startswith(ROOT) else FORM.encode()
-                answer = town.http.request(
+                answer = world.http.request(
                     method, path, content=body, headers=own | {b"Content-Type": kind, name: value}
                 )
-                town.http.cookies.clear()
+                world.http.cookies.clear()
                 if answer.status_code >= 500:
                     wrong.append((name, value[:20], path, answer.status_code))
     assert wrong == []
@@ -262,8 +262,8 @@ def test_no_header_breaks_a_page_or_a_call(town: Town, logged: list[Any]) -> Non
 @pytest.mark.parametrize(
     "kind", [b"\xff", b"application/json\xff", b"application/json; charset=\xff", b";", b"/" * 500]
 )
-def test_no_type_of_a_body_breaks_a_call(town: Town, logged: list[Any], kind: bytes) -> None:
+def test_no_type_of_a_body_breaks_a_call(world: World, logged: list[Any], kind: bytes) -> None:
     for path in (ROOT + "/sign-ins", "/sign-in", "/forgot-password"):
         headers = {name.encode(): text.encode() for name, text in OWN.items()} | {b"Content-Type": kind}
-        assert town.http.post(path, content=b'{"email": "x"}', headers=headers).status_code in {400, 415}
+        assert world.http.post(path, content=b'{"email": "x"}', headers=headers).status_code in {400, 415}
     assert fine(logged)

@@ -15,11 +15,12 @@ from tests.faults.volley import post
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import later
 from tests.harness.databases import BACKENDS, PostgresqlDatabases, SqliteDatabases
-from tests.harness.people import PASSWORD, VISITOR, phone_of
+from tests.harness.people import CLIENT_INFO, PASSWORD, phone_of
 from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Opened
+from twofold.kit.acting import Origin
 from twofold.signin.attempt import Step
 from twofold.signin.outcomes import SignedIn
 
@@ -53,83 +54,83 @@ def from_elsewhere(number: int) -> str:
 
 
 def test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session(target: Target) -> None:
-    person, factor = target.protected()
-    code, before = factor.phone.code(now()), target.sessions_of(person)
-    tokens = target.attempts(person, VOLLEY)
+    user, factor = target.protected()
+    code, before = factor.phone.code(now()), target.sessions_of(user)
+    tokens = target.attempts(user, VOLLEY)
     shots = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in tokens])
     assert answers(shots) == {(200, None, None, None): 1, (401, "invalid_code", "used", 5): VOLLEY - 1}
-    assert target.sessions_of(person) == before + 1
-    assert target.counts(person) == (0, 0)
+    assert target.sessions_of(user) == before + 1
+    assert target.counts(user) == (0, 0)
 
 
 def test_a_code_that_one_node_took_is_used_up_on_every_other_in_every_form(target: Target) -> None:
     """One after another, so that every process has had the time to know better; the doors are in test_replay."""
-    person, factor = target.protected()
+    user, factor = target.protected()
     at = now()
     before, code = factor.phone.code(later(at=at, seconds=-30)), factor.phone.code(at)
-    (first, *tokens) = target.attempts(person, 1 + 2 * (len(FORMS) + 1))
+    (first, *tokens) = target.attempts(user, 1 + 2 * (len(FORMS) + 1))
     assert statuses(target.fire([post("/api/v1/sign-ins/code", {"sign_in": first, "code": code})])) == {200: 1}
     again = [typed for typed in (before, *(write(code) for write in FORMS.values())) for _ in range(2)]
     for token, typed in zip(tokens, again, strict=True):
         [node, *_] = target.nodes[::-1] if tokens.index(token) % 2 else target.nodes
         answer = httpx.post(f"{node.url}/api/v1/sign-ins/code", json={"sign_in": token, "code": typed})
         assert (answer.status_code, answer.json()["hint"]) == (401, "used"), typed
-    assert target.counts(person) == (0, 0)
+    assert target.counts(user) == (0, 0)
 
 
 def test_of_200_requests_at_once_in_one_sign_in_one_gets_a_session(target: Target) -> None:
     """Half of them give a code of the app, half the backup code: both are right, but a sign-in ends only once."""
-    person, factor = target.protected()
-    code, before = factor.phone.code(now()), target.sessions_of(person)
-    (token,) = target.attempts(person, 1)
+    user, factor = target.protected()
+    code, before = factor.phone.code(now()), target.sessions_of(user)
+    (token,) = target.attempts(user, 1)
     proofs = [("code", code), ("backup_code", factor.backup_code)]
     requests = [post("/api/v1/sign-ins/code", {"sign_in": token, kind: typed}) for kind, typed in proofs]
     shots = target.fire(requests * (VOLLEY // 2))
     assert statuses(shots) == {200: 1, 401: VOLLEY - 1}
-    assert target.sessions_of(person) == before + 1
-    assert target.counts(person) == (0, 0)
+    assert target.sessions_of(user) == before + 1
+    assert target.counts(user) == (0, 0)
 
 
 def test_of_1000_wrong_codes_at_once_exactly_five_are_evaluated(target: Target) -> None:
-    person, factor = target.protected()
-    wrong, before = factor.phone.wrong_code(now()), target.sessions_of(person)
+    user, factor = target.protected()
+    wrong, before = factor.phone.wrong_code(now()), target.sessions_of(user)
     requests = [
         post("/api/v1/sign-ins/code", {"sign_in": token, "code": wrong}, x_forwarded_for=from_elsewhere(number))
-        for number, token in enumerate(target.attempts(person, 50) * 20)
+        for number, token in enumerate(target.attempts(user, 50) * 20)
     ]
     shots = [shot for start in range(0, 1000, 250) for shot in target.fire(requests[start : start + 250])]
     expected: Counter[tuple[object, ...]] = Counter((401, "invalid_code", None, left) for left in (4, 3, 2, 1, 0))
     expected[(423, "locked", None, None)] = 995
     assert answers(shots) == expected
-    assert target.counts(person) == (5, 5)
-    assert target.sessions_of(person) == before
-    assert target.events_of(person, "second_factor_wrong", "locked") == {"second_factor_wrong": 5, "locked": 1}
-    (token,) = target.attempts(person, 1)
+    assert target.counts(user) == (5, 5)
+    assert target.sessions_of(user) == before
+    assert target.events_of(user, "second_factor_wrong", "locked") == {"second_factor_wrong": 5, "locked": 1}
+    (token,) = target.attempts(user, 1)
     right = target.fire([post("/api/v1/sign-ins/code", {"sign_in": token, "code": factor.phone.code(now())})])
     assert answers(right) == {(423, "locked", None, None): 1}
 
 
 def test_of_200_uses_of_one_backup_code_at_once_one_counts(target: Target) -> None:
-    person, factor = target.protected()
-    before = target.sessions_of(person)
+    user, factor = target.protected()
+    before = target.sessions_of(user)
     requests = [
         post("/api/v1/sign-ins/backup-code", {"sign_in": token, "backup_code": factor.backup_code})
-        for token in target.attempts(person, VOLLEY)
+        for token in target.attempts(user, VOLLEY)
     ]
     shots = target.fire(requests)
     assert answers(shots) == {(200, None, None, None): 1, (401, "invalid_code", "used_backup_code", 5): VOLLEY - 1}
-    assert target.sessions_of(person) == before + 1
+    assert target.sessions_of(user) == before + 1
     (successor,) = {str(body(shot)["new_backup_code"]) for shot in shots if shot.status == 200}
-    (token,) = target.attempts(person, 1)
-    outcome = target.people.give_code(token, successor, at=now(), channel="api", visitor=VISITOR)
+    (token,) = target.attempts(user, 1)
+    outcome = target.people.give_code(token, successor, at=now(), channel="api", client_info=CLIENT_INFO)
     assert isinstance(outcome, SignedIn)
-    with target.house.db.read() as connection:
-        assert factors.show(connection, person.id).authenticators
+    with target.context.db.read() as connection:
+        assert factors.show(connection, user.id).authenticators
 
 
 def test_of_100_wrong_passwords_at_once_five_are_looked_at(target: Target) -> None:
-    person = target.person()
-    wrong = {"email": person.email, "password": "a wrong password"}
+    user = target.user()
+    wrong = {"email": user.email, "password": "a wrong password"}
     shots = target.fire(
         [post("/api/v1/sign-ins", wrong, x_forwarded_for=from_elsewhere(number)) for number in range(100)]
     )
@@ -142,11 +143,11 @@ def test_of_100_wrong_passwords_at_once_five_are_looked_at(target: Target) -> No
 
 
 def test_of_100_wrong_mailed_codes_at_once_five_are_looked_at(target: Target) -> None:
-    person = target.person(target.account(policy="required"))
-    target.people.attempt(person, at=now(), channel="api")
+    user = target.user(target.account(policy="required"))
+    target.people.attempt(user, at=now(), channel="api")
     guesses = [
         post("/api/v1/sign-ins/email-code", {"sign_in": token, "code": f"{number:06}"})
-        for number, token in enumerate(target.attempts(person, 100, Step.VERIFY_EMAIL))
+        for number, token in enumerate(target.attempts(user, 100, Step.VERIFY_EMAIL))
     ]
     expected: Counter[tuple[object, ...]] = Counter((401, "invalid_code", None, left) for left in (4, 3, 2, 1, 0))
     expected[(429, "too_many_attempts", None, None)] = 95
@@ -161,35 +162,35 @@ def holds(target: Target, token: str) -> bool:
 
 
 def test_of_100_confirmations_of_one_reset_link_at_once_one_counts(target: Target) -> None:
-    person, _ = target.protected()
-    confirm = post("/api/v1/resets/confirmation", {"token": target.reset_link(person), "password": PASSWORD})
+    user, _ = target.protected()
+    confirm = post("/api/v1/resets/confirmation", {"token": target.reset_link(user), "password": PASSWORD})
     shots = target.fire([confirm] * 100)
     assert answers(shots) == {(200, None, None, None): 1, (410, "link_expired", None, None): 99}
-    assert not target.people.look_up(person).has_second_factor
-    assert target.events_of(person, "reset_confirmed") == {"reset_confirmed": 1}
+    assert not target.people.look_up(user).has_second_factor
+    assert target.events_of(user, "reset_confirmed") == {"reset_confirmed": 1}
 
 
 def test_of_confirming_and_refusing_a_case_at_once_one_counts(target: Target) -> None:
-    person, _ = target.protected()
-    token = target.reset_link(person)
+    user, _ = target.protected()
+    token = target.reset_link(user)
     confirm = post("/api/v1/resets/confirmation", {"token": token, "password": PASSWORD})
     refuse = post("/api/v1/resets/refusal", {"token": token})
     shots = target.fire([confirm, confirm, refuse, refuse] * 5)  # both kinds reach each node
     assert answers(shots) == {(200, None, None, None): 1, (410, "link_expired", None, None): 19}
     [what] = [body(shot)["status"] for shot in shots if shot.status == 200]
-    assert target.events_of(person, "reset_confirmed", "reset_refused") == {f"reset_{what}": 1}
-    assert target.people.look_up(person).has_second_factor is (what == "refused")
+    assert target.events_of(user, "reset_confirmed", "reset_refused") == {f"reset_{what}": 1}
+    assert target.people.look_up(user).has_second_factor is (what == "refused")
 
 
 def test_of_two_set_ups_confirmed_at_once_one_protects(target: Target) -> None:
     """Two browsers of one person, and who presses ten times: one phone, one backup code, one session are left."""
-    person = target.person()
+    user = target.user()
     opened = []
     for _ in range(2):
-        token = target.people.token(person, at=now())
+        token = target.people.token(user, at=now())
         session = target.people.session(token, at=now())
         asked = SetUp(PASSWORD, "", None)
-        enrolment = enrolment_flow.open_in_session(target.house, session, asked, visitor=VISITOR, at=now())
+        enrolment = enrolment_flow.open_in_session(target.context, session, asked, origin=Origin(now(), CLIENT_INFO))
         assert isinstance(enrolment, Opened)
         opened.append((token, enrolment))
     presses = [
@@ -205,18 +206,18 @@ def test_of_two_set_ups_confirmed_at_once_one_protects(target: Target) -> None:
     came = statuses(shots)
     assert came[200] == 1
     assert came[401] + came[410] == 19
-    with target.house.db.read() as connection:
-        assert len(factors.show(connection, person.id).authenticators) == 1
-    assert target.events_of(person, "two_factor_set_up") == {"two_factor_set_up": 1}
+    with target.context.db.read() as connection:
+        assert len(factors.show(connection, user.id).authenticators) == 1
+    assert target.events_of(user, "two_factor_set_up") == {"two_factor_set_up": 1}
     [renewed] = [str(body(shot)["session_token"]) for shot in shots if shot.status == 200]
     holding = [token for token in (renewed, *(token for token, _ in opened)) if holds(target, token)]
     assert holding == [renewed]
 
 
 def test_of_two_forced_set_ups_confirmed_at_once_one_lets_in(target: Target) -> None:
-    person = target.person(target.account(policy="required"))
+    user = target.user(target.account(policy="required"))
     presses = []
-    for sign_in in target.attempts(person, 2, Step.SET_UP):
+    for sign_in in target.attempts(user, 2, Step.SET_UP):
         [shot] = target.fire([post("/api/v1/sign-ins/enrolments", {"sign_in": sign_in})])
         opened = body(shot)
         code = Authenticator.open(str(opened["otpauth_uri"])).code(now())
@@ -227,16 +228,18 @@ def test_of_two_forced_set_ups_confirmed_at_once_one_lets_in(target: Target) -> 
     came = statuses(shots)
     assert came[200] == 1
     assert came[401] + came[410] == 19
-    assert target.sessions_of(person) == 1
-    with target.house.db.read() as connection:
-        assert len(factors.show(connection, person.id).authenticators) == 1
+    assert target.sessions_of(user) == 1
+    with target.context.db.read() as connection:
+        assert len(factors.show(connection, user.id).authenticators) == 1
 
 
 def test_of_100_wrong_confirmations_of_a_set_up_at_once_ten_are_looked_at(target: Target) -> None:
-    person = target.person()
-    token = target.people.token(person, at=now())
+    user = target.user()
+    token = target.people.token(user, at=now())
     session = target.people.session(token, at=now())
-    opened = enrolment_flow.open_in_session(target.house, session, SetUp(PASSWORD, "", None), visitor=VISITOR, at=now())
+    opened = enrolment_flow.open_in_session(
+        target.context, session, SetUp(PASSWORD, "", None), origin=Origin(now(), CLIENT_INFO)
+    )
     assert isinstance(opened, Opened)
     path = f"/api/v1/two-factor/enrolments/{opened.id}/confirmation"
     wrong = post(path, {"code": phone_of(opened).wrong_code(now())}, authorization=f"Bearer {token}")
@@ -248,14 +251,12 @@ def test_of_100_wrong_confirmations_of_a_set_up_at_once_ten_are_looked_at(target
 
 def test_of_removing_and_signing_in_at_once_no_session_outlives_the_factor(target: Target) -> None:
     """Whoever comes first: after the removal nobody is in but the one who made it."""
-    person, factor = target.protected()
-    mine = target.people.token(person, factor.phone, at=later(at=now(), minutes=-2))
+    user, factor = target.protected()
+    mine = target.people.token(user, factor.phone, at=later(at=now(), minutes=-2))
     at = now()
     proofs = {"password": PASSWORD, "code": factor.phone.code(later(at=at, seconds=30))}
     code = factor.phone.code(at)
-    sign_ins = [
-        post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in target.attempts(person, 20)
-    ]
+    sign_ins = [post("/api/v1/sign-ins/code", {"sign_in": token, "code": code}) for token in target.attempts(user, 20)]
     removal = post("/api/v1/two-factor/removal", proofs, authorization=f"Bearer {mine}")
     *entered, removed = target.fire([*sign_ins, removal])
     came = statuses(entered)
@@ -264,8 +265,8 @@ def test_of_removing_and_signing_in_at_once_no_session_outlives_the_factor(targe
     assert removed.status == 200
     tokens = [str(body(shot)["session_token"]) for shot in (*entered, removed) if shot.status == 200]
     assert [token for token in (mine, *tokens) if holds(target, token)] == tokens[-1:]
-    with target.house.db.read() as connection:
-        assert not factors.show(connection, person.id).authenticators
+    with target.context.db.read() as connection:
+        assert not factors.show(connection, user.id).authenticators
 
 
 # --- and again

@@ -17,14 +17,14 @@ from litestar.routes import HTTPRoute
 
 from tests.attacks.states import AUDIENCES, IN, STATES, STEPS, SUBJECT, Carried, World
 from tests.harness.clock import NOON
+from tests.harness.contexts import CHEAP, KEYS, app_for, client_of, context_on, standing_clock
 from tests.harness.databases import SqliteDatabases
-from tests.harness.houses import CHEAP, KEYS, app_for, client_of, house_on, standing_clock
 from twofold.sessions.tables import sessions
 from twofold.settings import Settings, parse_keys
 
 LINES = Path(__file__).parent / "routes"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-HERE = "http://127.0.0.1:8000"
+NO_REQUEST = "http://127.0.0.1:8000"
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,20 @@ TABLE = read_lines()
 @pytest.fixture(scope="module")
 def world(sqlite_databases: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     url = sqlite_databases.fresh(tmp_path_factory.mktemp("routes"))
-    with house_on(url) as house:
-        yield World(house)
+    with context_on(url) as context:
+        yield World(context)
 
 
 @pytest.fixture(scope="module")
 def http(world: World) -> Iterator[httpx.Client]:
-    with standing_clock(), client_of(world.house) as client:
+    with standing_clock(), client_of(world.context) as client:
         yield client
 
 
 def send(http: httpx.Client, world: World, line: Line, state: str, carried: Carried) -> httpx.Response:
     """Send a request in a state: on pages cookies are carried, in the API a bearer token."""
     in_header = line.api != (state == "carried wrongly")
-    headers = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
+    headers = {"Origin": NO_REQUEST, "Sec-Fetch-Site": "same-origin"}
     if in_header and (carried.session or carried.sign_in):
         headers["Authorization"] = f"Bearer {carried.session or carried.sign_in}"
     if not in_header:

@@ -19,12 +19,12 @@ from tests.attacks import talkative
 from tests.attacks.canaries import TOKEN, Canary, Found, Search
 from tests.attacks.whole_life import Life, collect_tokens
 from tests.harness import processes
+from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import Backend
-from tests.harness.houses import CHEAP_SERVER, KEYS
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold.kit.tokens import digest
+from twofold.kit.crypto.tokens import digest
 
 MAIL_LOGIN = "canary-of-the-mail-server"
 
@@ -125,7 +125,7 @@ def test_no_secret_is_found_where_it_does_not_belong(life: Life, backend: Backen
     twice = collect_tokens(life)
     refused = provoke(life)
     assert {303, 400, 401, 403, 404, 405, 410, 413} <= refused, refused
-    assert {422, 423, 500} <= {exchange.status for exchange in life.wire.exchanges}
+    assert {422, 423, 500} <= {exchange.status for exchange in life.query_pipeline.exchanges}
     for address in (f"http://{life.server.settings['TWOFOLD_METRICS_LISTEN']}/metrics", "/api/openapi.json"):
         assert life.http.get(address).status_code == 200
     processes.wait_until(lambda: "unexpected error" in life.server.logged, seconds=10, what="the log of an error")
@@ -144,7 +144,7 @@ def everywhere(life: Life, backend: Backend, database_url: str) -> list[Found]:
     """Look through all that there is."""
     search = Search(list(life.canaries.values()))
     found: list[Found] = []
-    for exchange in life.wire.exchanges:
+    for exchange in life.query_pipeline.exchanges:
         found += search.through(str(exchange), exchange.answer, exchange=exchange.number)
     for letter in life.smtp.letters:
         place = f"letter {letter.subject!r}"

@@ -8,8 +8,8 @@ from tests.attacks.canaries import TOKEN, Canary, Exchange, Recorder
 from tests.cli.program import Program
 from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator, code
-from tests.harness.houses import house_on
-from tests.harness.pages import Visitor
+from tests.harness.contexts import context_on
+from tests.harness.pages import WebClient
 from tests.harness.people import People
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
@@ -27,8 +27,8 @@ class Life:
 
     def __init__(self, server: Server, database_url: str, smtp: SmtpServer) -> None:
         self.server, self.database_url, self.smtp = server, database_url, smtp
-        self.wire = Recorder()
-        self.http = httpx.Client(base_url=server.url, transport=self.wire)
+        self.query_pipeline = Recorder()
+        self.http = httpx.Client(base_url=server.url, transport=self.query_pipeline)
         self.canaries: dict[str, Canary] = {}
         self.commands: list[str] = []
         self._spent: set[tuple[str, str]] = set()
@@ -40,7 +40,7 @@ class Life:
         canary = self.canaries.setdefault(text, Canary(kind, text))
         canary.mailed |= mailed
         if told:
-            canary.told_in.add(self.wire.last.number)
+            canary.told_in.add(self.query_pipeline.last.number)
         return text
 
     def password(self, name: str) -> str:
@@ -89,10 +89,10 @@ class Life:
 
     def live(self) -> None:
         """Let everything happen."""
-        with house_on(self.database_url) as house:
-            people = People(house)
+        with context_on(self.database_url) as context:
+            people = People(context)
             self._people(people)
-            ada = self._set_up(Visitor(self.http))
+            ada = self._set_up(WebClient(self.http))
             ada = self._sign_ins(*ada)
             api, backup, _phone = self._by_program(*ada)
             boss = self._administrator()
@@ -109,14 +109,14 @@ class Life:
         self.boss_password, self.ada_password = self.password("boss"), self.password("ada")
         self.bob_password, self.fay_password = self.password("bob"), self.password("fay")
         self.vera_password = self.password("vera")
-        people.person(BOSS, account=acme, role="admin", password=self.boss_password)
-        people.person(ADA, account=acme, password=self.ada_password)
-        people.person(BOB, account=acme, password=self.bob_password)
-        people.person(FAY, account=strict, password=self.fay_password)
-        self.vera = people.person(VERA, account=acme, password=self.vera_password)
+        people.user(BOSS, account=acme, role="admin", password=self.boss_password)
+        people.user(ADA, account=acme, password=self.ada_password)
+        people.user(BOB, account=acme, password=self.bob_password)
+        people.user(FAY, account=strict, password=self.fay_password)
+        self.vera = people.user(VERA, account=acme, password=self.vera_password)
         self.acme = acme
 
-    def _set_up(self, ada: Visitor) -> tuple[Visitor, Authenticator, str]:
+    def _set_up(self, ada: WebClient) -> tuple[WebClient, Authenticator, str]:
         """Sign in, the password wrong first, and set two-factor authentication up on pages."""
         ada.sign_in(ADA, self.password("wrong"))
         ada.sign_in(ADA, self.ada_password)
@@ -135,7 +135,7 @@ class Life:
         assert ada.submit(page, "Done", saved="yes").heading == "Profile"
         return ada, phone, backup
 
-    def _sign_ins(self, ada: Visitor, phone: Authenticator, backup: str) -> tuple[Visitor, Authenticator, str]:
+    def _sign_ins(self, ada: WebClient, phone: Authenticator, backup: str) -> tuple[WebClient, Authenticator, str]:
         """Sign in with the app, then with the backup code, whose successor is shown until it is saved."""
         ada.post("/sign-out")
         page = ada.sign_in(ADA, self.ada_password, self.wrong_of(phone))
@@ -150,7 +150,7 @@ class Life:
         assert page.heading == "Profile"
         return ada, phone, fresh
 
-    def _by_program(self, ada: Visitor, phone: Authenticator, backup: str) -> tuple[Api, str, Authenticator]:
+    def _by_program(self, ada: WebClient, phone: Authenticator, backup: str) -> tuple[Api, str, Authenticator]:
         """Do by a program what can be done to factors and password; the backup code proves it, and is replaced."""
         api = Api(self.http)
         begun = api.post("/sign-ins", email=ADA, password=self.ada_password)
@@ -179,12 +179,12 @@ class Life:
         api.keep(answer)
         return self.new_backup_code(answer[name])
 
-    def _administrator(self) -> Visitor:
-        boss = Visitor(self.http)
+    def _administrator(self) -> WebClient:
+        boss = WebClient(self.http)
         assert boss.sign_in(BOSS, self.boss_password).heading == "Profile"
         return boss
 
-    def _lock_and_reset(self, api: Api, backup: str, boss: Visitor) -> None:
+    def _lock_and_reset(self, api: Api, backup: str, boss: WebClient) -> None:
         """Guess until it locks; the administrator unlocks and asks for a reset, which the mailed link confirms."""
         begun = api.post("/sign-ins", email=ADA, password=self.ada_password)
         for guess in ("111111", "222222", "333333", "444444", "555555"):
@@ -194,7 +194,7 @@ class Life:
         ada = next(url for said, url in boss.get("/people").links if "Ada" in said)
         assert boss.submit(boss.get(f"{ada}/unlock"), "Unlock", reason=REASON).path == ada
         boss.submit(boss.get(f"{ada}/reset"), "Send reset e-mail", reason=REASON)
-        stranger, path = Visitor(self.http), self.link(ADA, "/resets/")
+        stranger, path = WebClient(self.http), self.link(ADA, "/resets/")
         page = stranger.get(path)
         page = stranger.submit(page, "Confirm", password=self.password("guessed"), new_password=self.password("x"))
         page = stranger.submit(
@@ -203,9 +203,9 @@ class Life:
         assert page.heading == "Two-factor authentication is off", page.text
         assert stranger.get(path).status == 410
 
-    def _forgotten(self, boss: Visitor) -> None:
+    def _forgotten(self, boss: WebClient) -> None:
         """Choose a password by mail, say "this wasn't me", be unfrozen, and choose another."""
-        bob = Visitor(self.http)
+        bob = WebClient(self.http)
         bob.submit(bob.get("/forgot-password"), email=BOB)
         path = self.link(BOB, "/set-password/")
         bob.submit(bob.get(path), new_password="password")
@@ -224,7 +224,7 @@ class Life:
 
     def _forced(self) -> None:
         """Be made to set up during sign-in: the code from the mailbox, then the app, then the backup code."""
-        fay = Visitor(self.http)
+        fay = WebClient(self.http)
         page = fay.sign_in(FAY, self.fay_password)
         mailed = self.smtp.wait_for(FAY, subject="code").code
         self.plant("mailed code", mailed, mailed=True)
@@ -258,19 +258,19 @@ class Life:
         """Make the server fail in the middle of a check: somebody has changed what rests in the database."""
         factor = people.protect(self.vera, password=self.vera_password)
         own = authenticators.c.user_id == self.vera.id
-        with people.house.db.write() as connection:
+        with people.context.db.write() as connection:
             connection.execute(authenticators.update().where(own).values(box=b"tampered with " * 4))
-        visitor, api = Visitor(self.http), Api(self.http)
-        page = visitor.sign_in(VERA, self.vera_password)
-        assert "We cannot read" in visitor.submit(page, "Verify", code=self.code_of(factor.phone)).text
+        web_client, api = WebClient(self.http), Api(self.http)
+        page = web_client.sign_in(VERA, self.vera_password)
+        assert "We cannot read" in web_client.submit(page, "Verify", code=self.code_of(factor.phone)).text
         begun = api.post("/sign-ins", email=VERA, password=self.vera_password)
-        with people.house.db.write() as connection:
+        with people.context.db.write() as connection:
             connection.execute(sign_in_attempts.update().values(step="none there is"))
-        assert visitor.submit(page, "Verify", code=self.code_of(factor.phone)).status == 500
+        assert web_client.submit(page, "Verify", code=self.code_of(factor.phone)).status == 500
         failed = api.post("/sign-ins/code", sign_in=begun["sign_in"], code=self.code_of(factor.phone))
         assert failed.status == 500, failed
 
-    def _looked_at(self, boss: Visitor) -> None:
+    def _looked_at(self, boss: WebClient) -> None:
         """Look at everything that tells of all this."""
         for path in (
             "/people", "/people?q=ada", "/resets", "/account/audit", "/account/adoption", "/account/adoption.csv",
@@ -293,7 +293,7 @@ def collect_tokens(life: Life) -> list[str]:
     link goes back to whoever opens it, in a cookie and nowhere else.
     """
     twice = []
-    for exchange in life.wire.exchanges:
+    for exchange in life.query_pipeline.exchanges:
         for token in set(TOKEN.findall(exchange.answer.decode("latin-1"))):
             known = life.canaries.setdefault(token, Canary(token.split("_")[1], token))
             if known.mailed and trades(exchange, token):

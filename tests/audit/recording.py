@@ -4,12 +4,14 @@ from uuid import UUID
 
 from tests.harness.clock import NOON, later
 from twofold.audit import flow as audit
-from twofold.kit.db import Database
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.sql.database import Database
 
 A, B = UUID(int=0xA), UUID(int=0xB)
 ADA, BOB = UUID(int=0xADA), UUID(int=0xB0B)
-HERE = Visitor("192.0.2.7", "Firefox", "request-1")
+NO_REQUEST = ClientInfo("192.0.2.7", "Firefox", "request-1")
 
 
 def record(db: Database, count: int = 1, *, account: UUID | None = A, kind: str = "signed_in") -> None:
@@ -17,9 +19,14 @@ def record(db: Database, count: int = 1, *, account: UUID | None = A, kind: str 
     with db.write() as connection:
         for number in range(count):
             audit.record(
-                connection, kind, at=later(seconds=number), account_id=account, actor=audit.user(ADA), subject_id=BOB,
-                reason=f"reason {number}", visitor=HERE, details={"number": number, "of": ["é", None, True]},
-            )  # fmt: skip
+                connection,
+                kind,
+                origin=Origin(later(seconds=number), NO_REQUEST, acting.user(ADA)),
+                account_id=account,
+                subject_id=BOB,
+                reason=f"reason {number}",
+                details={"number": number, "of": ["é", None, True]},
+            )
 
 
-__all__ = ["ADA", "BOB", "HERE", "NOON", "A", "B", "record"]
+__all__ = ["ADA", "BOB", "NOON", "NO_REQUEST", "A", "B", "record"]

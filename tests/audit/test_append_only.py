@@ -9,7 +9,7 @@ from tests.audit.recording import A, B, record
 from tests.harness.clock import NOON, later
 from twofold.audit import seal_flow
 from twofold.audit.tables import audit_chains, audit_events
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 OTHER_VALUES = {
     "id": B, "account_id": B, "at": later(days=1), "kind": "other", "result": "refused", "actor_kind": "system",

@@ -9,26 +9,26 @@ import sqlalchemy as sa
 
 from tests.audit.recording import A, B, record
 from tests.harness.clock import NOON
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from twofold.audit import export_flow, records, signed_head
 from twofold.audit.chain import Event, Head, append, chain_of, empty
 from twofold.audit.tables import audit_chains, audit_events
 from twofold.audit.verify import Broken, KeptHeads, Verified, kept_heads, verify_lines
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 
 
 @pytest.fixture
-def recorded(house: House) -> House:
-    """A house with six events of one account, two of another, one of the installation."""
-    record(house.db, 6)
-    record(house.db, 2, account=B)
-    record(house.db, 1, account=None)
-    return house
+def recorded(context: AppContext) -> AppContext:
+    """An application with six events of one account, two of another, one of the installation."""
+    record(context.db, 6)
+    record(context.db, 2, account=B)
+    record(context.db, 1, account=None)
+    return context
 
 
-def head(house: House, chain: str | None = None) -> str:
-    return export_flow.head_line(house.db, house.vault, chain, NOON)
+def head(context: AppContext, chain: str | None = None) -> str:
+    return export_flow.head_line(context.db, context.vault, chain, NOON)
 
 
 def kept(*lines: str, key: str | None = None) -> KeptHeads:
@@ -37,8 +37,8 @@ def kept(*lines: str, key: str | None = None) -> KeptHeads:
     return read
 
 
-def verified(house: House, heads: KeptHeads, chain: str | None = None) -> Verified | Broken:
-    lines = export_flow.complete_lines(house.db, house.vault, chain, NOON)
+def verified(context: AppContext, heads: KeptHeads, chain: str | None = None) -> Verified | Broken:
+    lines = export_flow.complete_lines(context.db, context.vault, chain, NOON)
     return verify_lines(lines, None, kept=heads)
 
 
@@ -47,9 +47,9 @@ def why(outcome: KeptHeads | Verified | Broken) -> str:
     return outcome.why
 
 
-def as_owner(house: House, change: Callable[[sa.Connection], object]) -> None:
+def as_owner(context: AppContext, change: Callable[[sa.Connection], object]) -> None:
     """Do something with the rights of the database's owner, to whom triggers are no hindrance."""
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         if connection.dialect.name == "postgresql":
             for table in ("audit_events", "audit_chains"):
                 connection.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
@@ -59,7 +59,7 @@ def as_owner(house: House, change: Callable[[sa.Connection], object]) -> None:
         change(connection)
 
 
-def write_anew(house: House, account: Any, events: Sequence[Event]) -> None:
+def write_anew(context: AppContext, account: Any, events: Sequence[Event]) -> None:
     """Put other events into the place of a chain, linked as the sealer would, with a head that fits them."""
 
     def change(connection: sa.Connection) -> None:
@@ -72,16 +72,16 @@ def write_anew(house: House, account: Any, events: Sequence[Event]) -> None:
         values = {"position": reached.position, "hash": reached.hash}
         connection.execute(audit_chains.update().where(audit_chains.c.chain == reached.chain).values(values))
 
-    as_owner(house, change)
+    as_owner(context, change)
 
 
-def events_of(house: House, account: Any) -> list[Event]:
-    with house.db.read() as connection:
+def events_of(context: AppContext, account: Any) -> list[Event]:
+    with context.db.read() as connection:
         rows = records.events_of_chain(connection, Head(chain_of(account), 99, b""), 0, 99)
         return [Event(*fields) for _position, _hash, *fields in rows]
 
 
-def test_a_head_says_how_far_every_chain_reaches(recorded: House) -> None:
+def test_a_head_says_how_far_every_chain_reaches(recorded: AppContext) -> None:
     said = json.loads(head(recorded))
     assert {(one["chain"], one["position"]) for one in said["head"]["chains"]} == {
         (str(A), 6), (str(B), 2), ("installation", 1),
@@ -91,7 +91,7 @@ def test_a_head_says_how_far_every_chain_reaches(recorded: House) -> None:
     assert [one["chain"] for one in json.loads(head(recorded, str(B)))["head"]["chains"]] == [str(B)]
 
 
-def test_a_log_that_went_on_runs_through_it(recorded: House) -> None:
+def test_a_log_that_went_on_runs_through_it(recorded: AppContext) -> None:
     first = head(recorded)
     record(recorded.db, 3)
     heads = kept(first, head(recorded), head(recorded, str(B)))
@@ -100,7 +100,7 @@ def test_a_log_that_went_on_runs_through_it(recorded: House) -> None:
     assert outcome.kept == 7
 
 
-def test_a_chain_that_its_owner_wrote_anew_does_not(recorded: House) -> None:
+def test_a_chain_that_its_owner_wrote_anew_does_not(recorded: AppContext) -> None:
     """Stops: whoever owns database and key: every other check passes, as the first assertion says."""
     heads = kept(head(recorded))
     events = events_of(recorded, A)
@@ -113,7 +113,7 @@ def test_a_chain_that_its_owner_wrote_anew_does_not(recorded: House) -> None:
     assert str(A) in outcome.why
 
 
-def test_a_chain_that_became_shorter_or_is_gone_does_not(recorded: House) -> None:
+def test_a_chain_that_became_shorter_or_is_gone_does_not(recorded: AppContext) -> None:
     heads = kept(head(recorded))
     write_anew(recorded, A, events_of(recorded, A)[:4])
     assert f"Chain {A} ends before event 6, which the head kept at" in why(verified(recorded, heads))
@@ -122,14 +122,14 @@ def test_a_chain_that_became_shorter_or_is_gone_does_not(recorded: House) -> Non
         assert "ends before event 6" in why(verified(recorded, heads, chain))
 
 
-def test_a_chain_that_is_longer_than_before_and_another_does_not(recorded: House) -> None:
+def test_a_chain_that_is_longer_than_before_and_another_does_not(recorded: AppContext) -> None:
     heads = kept(head(recorded, str(A)))
     events = events_of(recorded, A)
     write_anew(recorded, A, [*events[1:], *(event._replace(id=new_id()) for event in events)])
     assert "written anew" in why(verified(recorded, heads))
 
 
-def test_of_two_heads_that_contradict_each_other_one_is_found(recorded: House) -> None:
+def test_of_two_heads_that_contradict_each_other_one_is_found(recorded: AppContext) -> None:
     """Stops: a head of after the rewriting, that takes the place of the one of before."""
     before = head(recorded)
     events = events_of(recorded, A)
@@ -139,7 +139,7 @@ def test_of_two_heads_that_contradict_each_other_one_is_found(recorded: House) -
         assert "written anew" in why(verified(recorded, kept(*order)))
 
 
-def test_a_head_of_no_chain_that_is_here_says_nothing(recorded: House) -> None:
+def test_a_head_of_no_chain_that_is_here_says_nothing(recorded: AppContext) -> None:
     """Stops: "verified", where the file that was given has nothing to do with the log."""
     assert "None of the kept heads" in why(verified(recorded, kept(head(recorded, str(A))), str(B)))
 
@@ -147,7 +147,7 @@ def test_a_head_of_no_chain_that_is_here_says_nothing(recorded: House) -> None:
 # --- whose it is
 
 
-def test_a_head_is_signed(recorded: House) -> None:
+def test_a_head_is_signed(recorded: AppContext) -> None:
     line, key = head(recorded), export_flow.public_key(recorded.db, recorded.vault, NOON)
     assert kept(line, key=key).public_keys == {key}
     other = signed_head.signer_of(bytes(32))
@@ -160,13 +160,13 @@ def test_a_head_is_signed(recorded: House) -> None:
     assert "is none" in why(kept_heads([line], "nonsense"))
 
 
-def test_a_head_of_another_installation_is_not_taken(recorded: House, house: House) -> None:
+def test_a_head_of_another_installation_is_not_taken(recorded: AppContext, context: AppContext) -> None:
     other = signed_head.signer_of(bytes(32))
     line = json.dumps(signed_head.kept_line(other, NOON, [Head(str(A), 0, bytes(32))]))
     assert "another key" in why(verified(recorded, kept(line)))
 
 
-def test_an_end_of_an_export_is_no_head_and_a_head_is_no_end(recorded: House) -> None:
+def test_an_end_of_an_export_is_no_head_and_a_head_is_no_end(recorded: AppContext) -> None:
     """Stops: a signature that was given for one thing and is shown for another."""
     lines = list(export_flow.complete_lines(recorded.db, recorded.vault, None, NOON))
     end, line = json.loads(lines[-1]), json.loads(head(recorded))
@@ -179,11 +179,11 @@ def test_an_end_of_an_export_is_no_head_and_a_head_is_no_end(recorded: House) ->
 
 
 @pytest.mark.parametrize("nonsense", ["[]", "{}", "no JSON", '{"head": 1}', '{"head": {"at": "", "chains": [1]}}'])
-def test_what_is_no_head_is_said_to_be_none(recorded: House, nonsense: str) -> None:
+def test_what_is_no_head_is_said_to_be_none(recorded: AppContext, nonsense: str) -> None:
     assert "Line 2 of the kept heads is no head" in why(kept_heads([head(recorded), nonsense], None))
 
 
-def test_a_head_that_says_more_is_none(recorded: House) -> None:
+def test_a_head_that_says_more_is_none(recorded: AppContext) -> None:
     line = json.loads(head(recorded))
     line["head"]["more"] = 1
     assert "is no head" in why(kept_heads([json.dumps(line)], None))
@@ -196,9 +196,9 @@ def test_an_empty_file_verifies_nothing() -> None:
 
 def test_one_account_whose_chain_was_wiped_out_does_not_fit_an_earlier_export(database_url: str) -> None:
     """Stops: an export of one account that has no event left, and so nothing to compare."""
-    with house_on(database_url) as house:
-        record(house.db, 2)
+    with context_on(database_url) as context:
+        record(context.db, 2)
         earlier = [Head(str(A), 2, bytes(32))]
-        write_anew(house, A, [])
-        lines = export_flow.complete_lines(house.db, house.vault, str(A), NOON)
+        write_anew(context, A, [])
+        lines = export_flow.complete_lines(context.db, context.vault, str(A), NOON)
         assert "earlier export" in why(verify_lines(lines, None, earlier))

@@ -19,8 +19,8 @@ from tests.harness.databases import SqliteDatabases
 from twofold.audit import records, seal_flow
 from twofold.audit.chain import Event, Head, append, empty
 from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
-from twofold.kit.db import Database
-from twofold.kit.tokens import new_id
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import Database
 from twofold.resets.tables import reset_events
 from twofold.schema import metadata
 

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from click.testing import CliRunner
 
-from tests.harness.houses import CHEAP_SERVER, KEYS
+from tests.harness.contexts import CHEAP_SERVER, KEYS
 from twofold.cli import main
 
 DEFAULTS = {"TWOFOLD_KEYS": KEYS, "TWOFOLD_METRICS_LISTEN": "off"} | {

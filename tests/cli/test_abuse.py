@@ -3,24 +3,29 @@
 from uuid import uuid4
 
 from tests.cli.program import Program
-from tests.harness.houses import house_on
-from tests.harness.people import STRANGER, People
+from tests.harness.contexts import context_on
+from tests.harness.people import ANONYMOUS, People
 from twofold.abuse import flow as abuse
 from twofold.audit import flow as audit
-from twofold.kit import clock
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
 
 
 def attack(database_url: str) -> None:
     """Refuse three sign-ins of Ada and seven of nobody, just now."""
     at = clock.now()
-    with house_on(database_url) as house:
-        ada = People(house).person()
-        with house.db.write() as connection:
+    with context_on(database_url) as context:
+        ada = People(context).user()
+        with context.db.write() as connection:
             for _ in range(3):
                 audit.record(
-                    connection, "sign_in_refused", at=at, account_id=ada.account_id, actor=audit.NOBODY,
-                    subject_id=ada.id, result="refused", visitor=STRANGER,
-                )  # fmt: skip
+                    connection,
+                    "sign_in_refused",
+                    origin=Origin(at, ANONYMOUS, acting.NOBODY),
+                    account_id=ada.account_id,
+                    subject_id=ada.id,
+                    result="refused",
+                )
             abuse.count_refusal(connection, "unknown_address_sign_in", "192.0.2.1", at, times=7)
 
 

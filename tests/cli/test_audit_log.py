@@ -9,14 +9,14 @@ from tests.cli.program import Program
 from tests.harness.people import People
 from twofold.audit.chain import Event, Head, append
 from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 
 @pytest.fixture
 def export(people: People, twofold: Program, tmp_path: Path) -> Path:
     """Export the log of two accounts and the installation."""
-    people.person("ada@acme.example")
-    people.person("gil@globex.example", account=people.account("Globex"))
+    people.user("ada@acme.example")
+    people.user("gil@globex.example", account=people.account("Globex"))
     twofold.done("operator-keys", "create", "--name", "Shop")
     file = tmp_path / "export.jsonl"
     twofold.done("audit", "export", "--output", str(file))
@@ -28,9 +28,7 @@ def test_an_export_verifies_with_the_key_that_it_named(twofold: Program, export:
     told = twofold.done("audit", "export", "--output", str(again), "--json").json
     assert told["events"] == len(again.read_text().splitlines()) - 2
     verified = twofold.done("audit", "verify", str(again), "--key", told["public_key"], "--json").json
-    assert verified == {
-        "verified": True, "events": told["events"], "public_key": told["public_key"], "key_given": True,
-    }  # fmt: skip
+    assert verified == {"verified": True, "events": told["events"], "public_key": told["public_key"], "key_given": True}
 
 
 def test_verifying_needs_neither_settings_nor_database(export: Path) -> None:
@@ -63,7 +61,7 @@ def test_another_key_does_not_vouch_for_it(twofold: Program, export: Path) -> No
 
 
 def test_an_earlier_export_must_still_be_in_it(people: People, twofold: Program, export: Path, tmp_path: Path) -> None:
-    people.person("bob@acme.example")
+    people.user("bob@acme.example")
     later = tmp_path / "later.jsonl"
     twofold.done("audit", "export", "--output", str(later))
     twofold.done("audit", "verify", str(later), "--earlier", str(export))
@@ -107,7 +105,7 @@ def heads(people: People, twofold: Program, export: Path, tmp_path: Path) -> Pat
     for address in ("bob@acme.example", "eve@acme.example"):
         with file.open("a") as kept:
             kept.write(twofold.done("audit", "head").out)
-        people.person(address)
+        people.user(address)
     return file
 
 
@@ -172,7 +170,7 @@ def test_an_event_that_somebody_else_gave_its_place_is_found(
     people: People, twofold: Program, database_url: str, export: Path
 ) -> None:
     """It needs no owner of the database, stops the sealer, and is said in a sentence."""
-    people.person("eve@acme.example")
+    people.user("eve@acme.example")
     places = sa.select(sa.func.max(audit_events.c.position) + 1).where(audit_events.c.account_id == people.acme)
     waiting = (audit_events.c.account_id == people.acme) & audit_events.c.hash.is_(None)
     db = Database(database_url)
@@ -182,7 +180,7 @@ def test_an_event_that_somebody_else_gave_its_place_is_found(
         own = audit_events.update().where(audit_events.c.number == number)
         connection.execute(own.values(position=place, hash=bytes(32)))
     db.close()
-    people.person("mallory@acme.example")
+    people.user("mallory@acme.example")
     assert "somebody gave an event a place" in twofold.refused("audit", "verify")
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from tests.cli.program import Program
 from tests.harness.clock import NOON
-from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, People
+from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from tests.harness.smtp import SmtpServer
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.kit import clock
-from twofold.kit.house import House
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import password_flow
 from twofold.recovery.outcomes import PasswordSaved
@@ -47,17 +48,17 @@ def test_a_final_lock_only_yields_to_a_reset(people: People, twofold: Program) -
     people.sign_in(people.look_up(ada))
 
 
-def test_the_door_of_the_mailed_code_is_opened_again(people: People, house: House, twofold: Program) -> None:
-    rita = people.person("rita@bank.example", account=people.account("Bank", policy="required"))
+def test_the_door_of_the_mailed_code_is_opened_again(people: People, context: AppContext, twofold: Program) -> None:
+    rita = people.user("rita@bank.example", account=people.account("Bank", policy="required"))
     now = clock.now()
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         lockouts.charge_mail(connection, rita, now)
         for _ in range(5):
             lockouts.charge_mailed_code(connection, rita, now)
     (row,) = twofold.done("locked", "list", "--json").json
     assert (row["email"], row["helps"]) == (rita.email, "unlock, or time")
     twofold.done("unlock", rita.email, *REASON)
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         assert lockouts.mailbox_closed(connection, rita, now) is None
 
 
@@ -82,7 +83,7 @@ def test_two_factor_authentication_is_off_at_once_and_sessions_end(people: Peopl
 # --- a reset where a thief knows the password
 
 
-def locked_by_a_thief(people: People) -> Person:
+def locked_by_an_attacker(people: People) -> User:
     """Let somebody who knows Ada's password type five wrong codes an hour ago."""
     ada, factor = people.protected()
     at = clock.now() - timedelta(hours=1)
@@ -93,35 +94,35 @@ def locked_by_a_thief(people: People) -> Person:
 
 
 def test_a_password_that_a_thief_knows_is_void_after_a_reset(
-    people: People, twofold_mailing: Program, house: House
+    people: People, twofold_mailing: Program, context: AppContext
 ) -> None:
-    ada = locked_by_a_thief(people)
+    ada = locked_by_an_attacker(people)
     said = twofold_mailing.done("reset", ADA, *REASON).out
     assert "whoever typed those knows the password. So it is void." in said
     assert "A link to choose a new one is mailed at" in said
     assert isinstance(people.begin(ada, at=clock.now()), lockouts.WrongPassword)
     [letter] = people.letters("password_void", ADA)
     assert timedelta(hours=23, minutes=59) < letter.created_at - clock.now() <= timedelta(hours=24)
-    password_flow.ask(house, ADA, visitor=VISITOR, at=clock.now())  # anybody can, and the promise stands
+    password_flow.ask(context, ADA, origin=Origin(clock.now(), CLIENT_INFO))  # anybody can, and the promise stands
     at = letter.created_at
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         minted = password_flow.mint(connection, letter, people.look_up(ada), at)
     assert minted is not None
     assert isinstance(
-        password_flow.choose(house, minted[0], NEW_PASSWORD, visitor=VISITOR, at=at + timedelta(hours=23)),
+        password_flow.choose(context, minted[0], NEW_PASSWORD, origin=Origin(at + timedelta(hours=23), CLIENT_INFO)),
         PasswordSaved,
     )
 
 
 def test_it_is_void_as_well_where_the_lock_was_lifted_before(people: People, twofold: Program) -> None:
-    ada = locked_by_a_thief(people)
+    ada = locked_by_an_attacker(people)
     twofold.done("unlock", ADA, *REASON)
     twofold.done("reset", ADA, *REASON)
     assert people.look_up(ada).password_hash is None
 
 
 def test_without_mail_it_says_that_nobody_gets_in_until_a_password_is_set(people: People, twofold: Program) -> None:
-    ada = locked_by_a_thief(people)
+    ada = locked_by_an_attacker(people)
     ran = twofold.done("reset", ADA, *REASON)
     assert f"they cannot sign in until you set one with twofold users set {ADA} --password-stdin" in ran.out
     twofold.done("users", "set", ADA, "--password-stdin", stdin=NEW_PASSWORD)
@@ -129,14 +130,14 @@ def test_without_mail_it_says_that_nobody_gets_in_until_a_password_is_set(people
 
 
 def test_keep_password_keeps_it_and_says_what_that_means(people: People, twofold: Program) -> None:
-    ada = locked_by_a_thief(people)
+    ada = locked_by_an_attacker(people)
     said = twofold.done("reset", ADA, *REASON, "--keep-password").out
     assert "that person can sign in with it alone" in said
     assert isinstance(people.begin(people.look_up(ada), at=clock.now()), SignedIn)
 
 
 @pytest.mark.parametrize(
-    ("thief", "options", "password"),
+    ("attacker", "options", "password"),
     [
         (True, (), "void"),
         (True, ("--keep-password",), "known"),
@@ -145,9 +146,9 @@ def test_keep_password_keeps_it_and_says_what_that_means(people: People, twofold
     ],
 )
 def test_as_json_it_says_what_the_password_is_worth(
-    people: People, twofold_mailing: Program, *, thief: bool, options: tuple[str, ...], password: str
+    people: People, twofold_mailing: Program, *, attacker: bool, options: tuple[str, ...], password: str
 ) -> None:
-    ada = locked_by_a_thief(people) if thief else people.protected()[0]
+    ada = locked_by_an_attacker(people) if attacker else people.protected()[0]
     told = twofold_mailing.done("reset", ADA, *REASON, *options, "--json").json
     assert (told["id"], told["password"]) == (str(ada.id), password)
     assert (told["password_link_at"] is not None) == (password == "void")
@@ -156,7 +157,7 @@ def test_as_json_it_says_what_the_password_is_worth(
 def test_a_promise_from_before_a_reset_is_made_anew(people: People, twofold_mailing: Program) -> None:
     """Somebody unfrozen waits for a link; a reset voids what was asked for before it, and gives them another."""
     ada, _factor = people.protected()
-    people.set_person(ada, frozen_at=NOON)
+    people.set_user(ada, frozen_at=NOON)
     twofold_mailing.done("unfreeze", ADA, *REASON)
     told = twofold_mailing.done("reset", ADA, *REASON, "--json").json
     assert told["password"] == "none"
@@ -165,22 +166,22 @@ def test_a_promise_from_before_a_reset_is_made_anew(people: People, twofold_mail
 
 
 def test_who_is_frozen_gets_the_link_when_they_are_unfrozen(people: People, twofold_mailing: Program) -> None:
-    ada = locked_by_a_thief(people)
-    people.set_person(ada, frozen_at=NOON)
+    ada = locked_by_an_attacker(people)
+    people.set_user(ada, frozen_at=NOON)
     assert twofold_mailing.done("reset", ADA, *REASON, "--json").json["password_link_at"] is None
     assert "is mailed at" in twofold_mailing.done("unfreeze", ADA, *REASON).out
 
 
 def test_a_support_agent_can_be_helped_too(people: People, twofold: Program) -> None:
-    people.person("sue@operator.example", role="support")
+    people.user("sue@operator.example", role="support")
     assert "no second factor" in twofold.refused("reset", "sue@operator.example", *REASON)
 
 
 def test_who_was_frozen_comes_back_with_a_new_password(
     people: People, twofold_mailing: Program, smtp: SmtpServer
 ) -> None:
-    ada = people.person()
-    people.set_person(ada, frozen_at=NOON)
+    ada = people.user()
+    people.set_user(ada, frozen_at=NOON)
     assert isinstance(people.begin(ada), Frozen)
     assert "on its way" in twofold_mailing.done("unfreeze", ADA, *REASON).out
     after = people.look_up(ada)
@@ -190,8 +191,8 @@ def test_who_was_frozen_comes_back_with_a_new_password(
 
 
 def test_without_mail_the_server_itself_sets_the_password(people: People, twofold: Program) -> None:
-    ada = people.person()
-    people.set_person(ada, frozen_at=NOON)
+    ada = people.user()
+    people.set_user(ada, frozen_at=NOON)
     assert "users set --password-stdin" in twofold.done("unfreeze", ADA, *REASON).out
     twofold.done("users", "set", ADA, "--password-stdin", stdin=NEW_PASSWORD)
     people.sign_in(people.look_up(ada), password=NEW_PASSWORD)
@@ -211,11 +212,11 @@ def test_an_address_is_found_however_it_is_typed(people: People, twofold: Progra
     twofold.done("reset", " ADA@Acme.example", *REASON)
 
 
-def test_cases_that_wait_are_listed(people: People, house: House, twofold: Program) -> None:
+def test_cases_that_wait_are_listed(people: People, context: AppContext, twofold: Program) -> None:
     ada, _factor = people.protected()
-    grace = people.person("grace@acme.example", role="admin")
+    grace = people.user("grace@acme.example", role="admin")
     assert "No reset case waits" in twofold.done("resets", "list").out
-    resets.open_case(house, grace, ada, "Lost her phone.", visitor=VISITOR, at=NOON)
+    resets.open_case(context, grace, ada, "Lost her phone.", origin=Origin(NOON, CLIENT_INFO))
     (case,) = twofold.done("resets", "list", "--json").json
     assert (case["state"], case["whose"], case["asked_by"], case["reason"]) == (
         "requested", ADA, "grace@acme.example", "Lost her phone.",

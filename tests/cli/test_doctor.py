@@ -16,9 +16,10 @@ from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
 from twofold.commands import checks
 from twofold.factors.tables import authenticators
-from twofold.kit import argon2id, clock
-from twofold.kit.house import House
-from twofold.kit.libsodium import Libsodium
+from twofold.kit import clock
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import argon2id
+from twofold.kit.crypto.libsodium import Libsodium
 
 
 def doctor(twofold: Program) -> dict[str, list[dict[str, Any]]]:
@@ -105,22 +106,22 @@ def test_a_missing_schema_is_a_finding(blank_database_url: str, tmp_path: Path) 
     assert "twofold migrate" in finding(twofold, "schema")
 
 
-def test_a_newer_schema_is_a_finding(well: Program, house: House) -> None:
-    with house.db.write() as connection:
+def test_a_newer_schema_is_a_finding(well: Program, context: AppContext) -> None:
+    with context.db.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     assert "newer than this version" in finding(well, "schema")
 
 
-def test_a_wrong_key_is_a_finding(well: Program, house: House) -> None:
+def test_a_wrong_key_is_a_finding(well: Program, context: AppContext) -> None:
     other = "test:" + "A" * 43 + "="
     assert "holds another key" in finding(well.with_settings(keys=other), "keys")
 
 
 def test_a_key_that_secrets_need_is_missed_wherever_it_was_forgotten(
-    people: People, well: Program, house: House
+    people: People, well: Program, context: AppContext
 ) -> None:
     people.protected()
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         connection.execute(authenticators.update().values(key_id="lost"))
     assert "keys that the ring lacks: lost" in finding(well, "keys")
 
@@ -186,12 +187,12 @@ def test_a_mail_server_that_knows_us_not_is_a_finding(twofold: Program) -> None:
         assert smtp.letters == []
 
 
-def test_letters_that_wait_for_long_are_a_finding(people: People, well: Program, house: House) -> None:
-    ada = people.person()
+def test_letters_that_wait_for_long_are_a_finding(people: People, well: Program, context: AppContext) -> None:
+    ada = people.user()
     for minutes in (5, 11):
         old = datetime.now(UTC) - timedelta(minutes=minutes)
-        with house.db.write() as connection:
-            house.outbox.post(
+        with context.db.write() as connection:
+            context.outbox.post(
                 connection, "locked", user_id=ada.id, account_id=ada.account_id, recipient=ada.email, at=old,
             )  # fmt: skip
         if minutes < 10:
@@ -294,8 +295,8 @@ def test_people_whom_the_single_sign_on_of_another_account_takes_are_shown(well:
     people.account("Globex", **globex)
     assert doctor(well)["domains"][0]["health"] == "ok"
     for number, name in enumerate(("ada", "bob", "old")):
-        person = people.person(f"{name}@acme.example", active=number < 2)
-        people.set_person(person, email=f"{name}@globex.example", email_key=f"{name}@globex.example")
+        user = people.user(f"{name}@acme.example", active=number < 2)
+        people.set_user(user, email=f"{name}@globex.example", email_key=f"{name}@globex.example")
     said = finding(well, "domains")
     assert "Globex has single sign-on for globex.example" in said
     assert "people of Acme with addresses of it cannot sign in: 2." in said

@@ -14,9 +14,9 @@ from tests.cli.program import Program
 from tests.harness.ports import free_port
 from twofold.cli import main
 from twofold.commands import frame
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
-# Commands that serve, that do not look at the house, or that print something else.
+# Commands that serve, that do not look at the application, or that print something else.
 OTHERS = {
     "audit export", "audit verify", "copy-database", "demo", "doctor", "keys new", "migrate", "serve", "settings",
     "worker",
@@ -47,7 +47,7 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> list[tupl
     return found
 
 
-HOUSED = sorted(name for name, _ in commands() if name not in OTHERS)
+WITH_CONTEXT = sorted(name for name, _ in commands() if name not in OTHERS)
 
 
 def call(name: str) -> list[str]:
@@ -63,7 +63,7 @@ def test_every_command_says_what_it_is_for() -> None:
     assert all(command.help for _, command in commands())
 
 
-@pytest.mark.parametrize("name", [name for name in HOUSED if "nonsense" not in ARGUMENTS.get(name, [])])
+@pytest.mark.parametrize("name", [name for name in WITH_CONTEXT if "nonsense" not in ARGUMENTS.get(name, [])])
 def test_without_a_schema_it_says_what_to_run(name: str, blank_database_url: str, tmp_path: Path) -> None:
     twofold = Program({"TWOFOLD_DATABASE_URL": blank_database_url, "TWOFOLD_DATA_DIR": str(tmp_path)})
     said = twofold.refused(*call(name), stdin="orchard kettle lantern")
@@ -81,7 +81,7 @@ def test_a_schema_of_a_newer_version_is_left_alone(twofold: Program, database_ur
     assert "newer" in twofold.refused("migrate")
 
 
-@pytest.mark.parametrize("name", HOUSED)
+@pytest.mark.parametrize("name", WITH_CONTEXT)
 def test_a_wrong_setting_is_named(name: str, tmp_path: Path) -> None:
     twofold = Program({"TWOFOLD_DATA_DIR": str(tmp_path), "TWOFOLD_BASE_URL": "http://login.example.com"})
     ran = twofold(*call(name), stdin="orchard kettle lantern")

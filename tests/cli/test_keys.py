@@ -10,17 +10,17 @@ from tests.cli.program import Program
 from tests.conftest import Serve
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
-from tests.harness.houses import KEYS, house_on
+from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
-from twofold.assembly import build_house
 from twofold.audit import export_flow
-from twofold.commands import rotation
 from twofold.factors import enrolment_flow
 from twofold.factors.tables import authenticators
 from twofold.kit import clock
-from twofold.kit.house import House
-from twofold.kit.keyring import encryption_keys
-from twofold.kit.vault import Sealed
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.keyring import encryption_keys
+from twofold.kit.crypto.vault import Sealed
+from twofold.operations import rotation
+from twofold.operations.assembly import build_context
 from twofold.schema import metadata
 from twofold.settings import load, parse_keys
 from twofold.signin import flow as signin
@@ -37,17 +37,17 @@ def rotating(twofold: Program) -> Program:
 
 
 @contextmanager
-def house_with(twofold: Program, keys: str) -> Iterator[House]:
-    house = build_house(load(twofold.with_settings(keys=keys).settings))
+def context_with(twofold: Program, keys: str) -> Iterator[AppContext]:
+    context = build_context(load(twofold.with_settings(keys=keys).settings))
     try:
-        yield house
+        yield context
     finally:
-        house.db.close()
+        context.db.close()
 
 
-def key_ids(house: House) -> list[set[str]]:
+def key_ids(context: AppContext) -> list[set[str]]:
     """Return the ids of the keys in use, place by place."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         return [
             set(connection.execute(sa.select(place.key_id).where(place.box.is_not(None))).scalars())
             for place in rotation.PLACES
@@ -56,27 +56,27 @@ def key_ids(house: House) -> list[set[str]]:
 
 def mail_a_code(people: People) -> str:
     """Let Rita sign in where she must set up first; return the code that was mailed to her."""
-    rita = people.person("rita@bank.example", account=people.account("Bank", policy="required"))
+    rita = people.user("rita@bank.example", account=people.account("Bank", policy="required"))
     people.attempt(rita)
     (entry,) = people.letters("sign_in_code")
-    with people.house.db.write() as connection:
-        minted = set_up_flow.mint_mailed_code(people.house, connection, entry, NOON)
+    with people.context.db.write() as connection:
+        minted = set_up_flow.mint_mailed_code(people.context, connection, entry, NOON)
     assert minted is not None
     return minted.code
 
 
-def mailed_code(house: House) -> str:
+def mailed_code(context: AppContext) -> str:
     """Open the mailed code that rests in a sign-in."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         row = connection.execute(sa.select(sign_in_attempts).where(sign_in_attempts.c.mail_box.is_not(None))).one()
-    return house.vault.open(Sealed(row.mail_key_id, row.mail_box), f"sign_in_attempts.mail:{row.id}").decode()
+    return context.vault.open(Sealed(row.mail_key_id, row.mail_box), f"sign_in_attempts.mail:{row.id}").decode()
 
 
-def shown_backup_code(house: House, sign_in: str) -> str | None:
+def shown_backup_code(context: AppContext, sign_in: str) -> str | None:
     """Show the backup code that rests in a sign-in."""
-    attempt = signin.look(house, sign_in, NOON)
+    attempt = signin.look(context, sign_in, NOON)
     assert attempt is not None
-    return set_up_flow.show_backup_code(house, attempt)
+    return set_up_flow.show_backup_code(context, attempt)
 
 
 def test_a_new_key_is_one_that_the_settings_take(twofold: Program) -> None:
@@ -92,25 +92,25 @@ def test_every_column_of_sealed_secrets_is_known() -> None:
     assert boxes - {encryption_keys.c.check_box} == {place.box for place in rotation.PLACES}
 
 
-def test_every_secret_opens_with_the_new_key_alone(people: People, house: House, rotating: Program) -> None:
+def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppContext, rotating: Program) -> None:
     ada, factor = people.protected()
     session = people.sign_in(ada, factor.phone)
     opener = enrolment_flow.opener_of(session)
-    with house.db.write() as connection:
-        opened = enrolment_flow.open_for(house, connection, ada, opener, at=NOON)
+    with context.db.write() as connection:
+        opened = enrolment_flow.open_for(context, connection, ada, opener, at=NOON)
     bob, backup = people.protected("bob@acme.example")
     saving = people.attempt(bob)
     people.give_code(saving, backup.backup_code)
     before = (
         mail_a_code(people),
-        shown_backup_code(house, saving),
-        export_flow.public_key(house.db, house.vault, NOON),
+        shown_backup_code(context, saving),
+        export_flow.public_key(context.db, context.vault, NOON),
     )
-    assert key_ids(house) == [{"test"}] * len(rotation.PLACES)  # each place has something to seal anew
+    assert key_ids(context) == [{"test"}] * len(rotation.PLACES)  # each place has something to seal anew
 
     done = rotating.done("keys", "rotate", "--json").json
     assert done == {"active": "new", "sealed": 6, "retired": ["test"], "unreadable": []}
-    with house_with(rotating, NEW) as renewed:
+    with context_with(rotating, NEW) as renewed:
         assert key_ids(renewed) == [{"new"}] * len(rotation.PLACES)
         People(renewed).sign_in(ada, factor.phone, at=later(minutes=2))
         with renewed.db.read() as connection:
@@ -133,7 +133,7 @@ def test_as_long_as_a_secret_needs_it_no_key_is_forgotten(people: People, twofol
 
 
 def test_it_goes_on_where_it_was_stopped(
-    people: People, house: House, rotating: Program, monkeypatch: pytest.MonkeyPatch
+    people: People, context: AppContext, rotating: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in "abcde":
         people.protected(f"{name}@acme.example")
@@ -142,7 +142,7 @@ def test_it_goes_on_where_it_was_stopped(
     def stop_after_the_first(_count: int) -> None:
         raise KeyboardInterrupt
 
-    with house_with(rotating, rotating.settings["TWOFOLD_KEYS"]) as started:
+    with context_with(rotating, rotating.settings["TWOFOLD_KEYS"]) as started:
         with pytest.raises(KeyboardInterrupt):
             rotation.rotate(started, NOON, stop_after_the_first)
         assert rotation.due(started) == 3
@@ -153,23 +153,25 @@ def test_it_goes_on_where_it_was_stopped(
 
 
 def test_a_secret_that_a_server_changed_meanwhile_is_left_alone(
-    people: People, house: House, rotating: Program
+    people: People, context: AppContext, rotating: Program
 ) -> None:
     people.protected()
     place = rotation.PLACES[0]
-    with house_with(rotating, rotating.settings["TWOFOLD_KEYS"]) as started:
+    with context_with(rotating, rotating.settings["TWOFOLD_KEYS"]) as started:
         (stale,) = rotation._batch(started, place, None)
-        fresh = house.vault.seal(b"x" * 20, place.identity_of(stale[0]))
+        fresh = context.vault.seal(b"x" * 20, place.identity_of(stale[0]))
         with started.db.write() as connection:
             connection.execute(authenticators.update().values(box=fresh.box))
             assert not rotation._seal_row(started, connection, place, stale, set())
             assert connection.execute(sa.select(authenticators.c.box)).scalar_one() == fresh.box
 
 
-def test_a_secret_that_was_tampered_with_is_named_and_left(people: People, house: House, rotating: Program) -> None:
+def test_a_secret_that_was_tampered_with_is_named_and_left(
+    people: People, context: AppContext, rotating: Program
+) -> None:
     ada, _factor = people.protected()
     people.protected("bob@acme.example")
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         mine = authenticators.c.user_id == ada.id
         connection.execute(authenticators.update().where(mine).values(box=b"\0" * 48))
     ran = rotating("keys", "rotate", "--json")
@@ -188,12 +190,12 @@ def test_it_is_written_down(people: People, rotating: Program) -> None:
 
 
 def test_people_sign_in_while_keys_are_rotated(database_url: str, serve: Serve) -> None:
-    with house_on(database_url) as house:
-        people = People(house)
+    with context_on(database_url) as context:
+        people = People(context)
         phones = {}
         for number in range(3):
-            person, factor = people.protected(f"p{number}@acme.example")
-            phones[person.email] = factor.phone
+            user, factor = people.protected(f"p{number}@acme.example")
+            phones[user.email] = factor.phone
     server = serve(database_url, keys=f"{NEW},{KEYS}")
     with httpx.Client(base_url=server.url) as http:
         for number, (email, phone) in enumerate(phones.items()):

@@ -13,21 +13,21 @@ import sqlalchemy as sa
 from tests.cli.program import Program
 from tests.conftest import Serve
 from tests.harness.clock import NOON, later
+from tests.harness.contexts import CHEAP_SERVER, context_on
 from tests.harness.databases import SqliteDatabases
-from tests.harness.houses import CHEAP_SERVER, house_on
 from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.ports import free_port
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
-from twofold import copy_database, migrate
-from twofold.copy_database import CannotCopy
-from twofold.directory.person import Person
 from twofold.directory.tables import users
+from twofold.directory.user import User
 from twofold.factors.outcomes import SpentBackupCode, UsedCode
 from twofold.kit import clock, leases, nodes
-from twofold.kit.db import Database
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import Database
 from twofold.lockouts import flow as lockouts
+from twofold.operations import copy_database, migrate
+from twofold.operations.copy_database import CannotCopy
 from twofold.schema import metadata
 from twofold.signin.outcomes import Due, SignedIn
 
@@ -45,21 +45,21 @@ def contents(database_url: str) -> dict[str, list[Any]]:
         db.close()
 
 
-def lived_in(database_url: str) -> tuple[Person, Factor]:
-    """Fill a house: people, factors, sessions, a lock that is near, letters, wrong codes, a used code."""
-    with house_on(database_url) as house:
-        people = People(house)
+def lived_in(database_url: str) -> tuple[User, Factor]:
+    """Fill a database: people, factors, sessions, a lock that is near, letters, wrong codes, a used code."""
+    with context_on(database_url) as context:
+        people = People(context)
         ada, factor = people.protected()
-        people.person("bob@acme.example", name="Bøb 🔑")
+        people.user("bob@acme.example", name="Bøb 🔑")
         people.token(ada, factor.phone)
         people.give_code(people.attempt(ada, at=later(minutes=1)), "000000", at=later(minutes=1))
         return ada, factor
 
 
-def signs_in_once(database_url: str, ada: Person, factor: Factor) -> None:
+def signs_in_once(database_url: str, ada: User, factor: Factor) -> None:
     """Hold that a code of before is used up, that the phone and the backup code open the door, each once."""
-    with house_on(database_url) as house:
-        people = People(house)
+    with context_on(database_url) as context:
+        people = People(context)
         at = later(minutes=2)
         assert isinstance(people.give_code(people.attempt(ada), factor.phone.code(NOON)), UsedCode)
         for typed, used in ((factor.phone.code(at), UsedCode), (factor.backup_code, SpentBackupCode)):
@@ -74,38 +74,38 @@ def test_a_house_moves_from_sqlite_to_postgresql_and_back(
     ada, factor = lived_in(sqlite_url)
     (tmp_path / "third").mkdir()
     stations = [sqlite_url, postgresql_url, sqlite_databases.fresh(tmp_path / "third")]
-    houses = [Program({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_DATA_DIR": str(tmp_path)}) for url in stations]
+    contexts = [Program({"TWOFOLD_DATABASE_URL": url, "TWOFOLD_DATA_DIR": str(tmp_path)}) for url in stations]
     before, exports = tmp_path / "0.jsonl", [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
-    key = houses[0].done("audit", "export", "--output", str(before), "--json").json["public_key"]
+    key = contexts[0].done("audit", "export", "--output", str(before), "--json").json["public_key"]
     rows = contents(sqlite_url)
     for old, new, export in zip(stations, stations[1:], exports, strict=False):
-        told = houses[1].done("copy-database", old, new, "--json").json
+        told = contexts[1].done("copy-database", old, new, "--json").json
         assert told["tables"] == {table: len(rows[table]) for table in rows}
         assert told["rows"] == sum(map(len, rows.values()))
         assert contents(new) == rows
-        house = houses[stations.index(new)]
-        house.done("audit", "export", "--output", str(export))
+        context = contexts[stations.index(new)]
+        context.done("audit", "export", "--output", str(export))
         assert (
             "events are as they were sealed"
-            in house.done("audit", "verify", str(export), "--key", key, "--earlier", str(before)).out
+            in context.done("audit", "verify", str(export), "--key", key, "--earlier", str(before)).out
         )
-    for url, house in zip(stations[1:], houses[1:], strict=True):
+    for url, context in zip(stations[1:], contexts[1:], strict=True):
         signs_in_once(url, ada, factor)
-        house.done("audit", "export", "--output", str(exports[0]))  # and the chains go on where they ended
-        house.done("audit", "verify", str(exports[0]), "--key", key, "--earlier", str(before))
+        context.done("audit", "export", "--output", str(exports[0]))  # and the chains go on where they ended
+        context.done("audit", "verify", str(exports[0]), "--key", key, "--earlier", str(before))
 
 
 # --- what is refused
 
 
 def used_by_a_user(url: str) -> None:
-    with house_on(url) as house:
-        People(house).person()
+    with context_on(url) as context:
+        People(context).user()
 
 
 def used_by_an_account(url: str) -> None:
-    with house_on(url) as house:
-        People(house).account()
+    with context_on(url) as context:
+        People(context).account()
 
 
 def used_by_an_operator(url: str) -> None:
@@ -124,7 +124,7 @@ def test_a_target_in_use_is_left_alone(sqlite_url: str, postgresql_url: str, use
 
 def test_a_target_that_a_node_has_served_to_nobody_will_do(sqlite_url: str, postgresql_url: str) -> None:
     lived_in(sqlite_url)
-    with house_on(postgresql_url):
+    with context_on(postgresql_url):
         pass
     Program({}).done("copy-database", sqlite_url, postgresql_url)
 
@@ -235,8 +235,8 @@ def test_what_changes_meanwhile_is_noticed(sqlite_url: str, postgresql_url: str,
 
     def go_on(table: str, *_: int) -> None:
         if not told:
-            with house_on(source) as house:
-                People(house).account("Late")
+            with context_on(source) as context:
+                People(context).account("Late")
         told.append(table)
 
     with pytest.raises(CannotCopy, match="Stop every node"):
@@ -272,7 +272,7 @@ CHANGERS = {
 
 @pytest.mark.parametrize("way", CHANGERS)
 def test_a_row_that_differs_in_the_target_is_noticed(sqlite_url: str, postgresql_url: str, way: str) -> None:
-    """Stops: a house that has moved with other contents, because a trigger of somebody's changed them."""
+    """Stops: a database that was copied with other contents, because a trigger of somebody's changed them."""
     source, target = (sqlite_url, postgresql_url) if way == "there" else (postgresql_url, sqlite_url)
     lived_in(source)
     with closing(Database(target)) as db, db.write() as connection:
@@ -284,7 +284,7 @@ def test_a_row_that_differs_in_the_target_is_noticed(sqlite_url: str, postgresql
 
 
 def test_a_target_that_does_not_keep_what_it_is_given_is_noticed(sqlite_url: str, postgresql_url: str) -> None:
-    """Stops: a house that has moved without its sessions, because a trigger or a rule of somebody's took them."""
+    """Stops: a database that was copied without its sessions, because a trigger or a rule of somebody's took them."""
     lived_in(sqlite_url)
     db = Database(postgresql_url)
     with db.write() as connection:
@@ -301,7 +301,7 @@ def test_a_target_that_does_not_keep_what_it_is_given_is_noticed(sqlite_url: str
 
 
 def test_a_database_that_is_served_is_not_copied(sqlite_url: str, postgresql_url: str, serve: Serve) -> None:
-    """Stops: a move beside a live server, which goes on writing into the house that is left."""
+    """Stops: a move beside a live server, which goes on writing into the database that is left."""
     embedded = serve(sqlite_url, smtp=None, workers=1, **CHEAP_SERVER)
     production = serve(postgresql_url, smtp=None, workers=2, **CHEAP_SERVER)
     both = (sqlite_url, postgresql_url), (postgresql_url, sqlite_url)
@@ -376,7 +376,7 @@ def test_the_schema_does_not_go_back_under_a_node_that_needs_it(
 # --- after a restore
 
 
-def test_after_a_restore_nothing_used_works_again(people: People, house: House, twofold: Program) -> None:
+def test_after_a_restore_nothing_used_works_again(people: People, context: AppContext, twofold: Program) -> None:
     ada, factor = people.protected()
     token = people.token(ada, factor.phone)
     told = twofold.done("restored", "--reason", "The disk broke.", "--json").json

@@ -4,13 +4,13 @@ import httpx
 
 from tests.cli.program import Program
 from tests.harness.api import Api
-from tests.harness.houses import client_of, house_on
+from tests.harness.contexts import client_of, context_on
 
 
 def test_a_key_is_shown_once_and_opens_the_api(twofold: Program, database_url: str) -> None:
     made = twofold.done("operator-keys", "create", "--name", "Shop", "--json").json
     assert list(made) == ["id", "key"]
-    with house_on(database_url) as house, client_of(house) as http:
+    with context_on(database_url) as context, client_of(context) as http:
         assert Api(http, token=made["key"]).get("/accounts").status == 200
     (listed,) = twofold.done("operator-keys", "list", "--json").json
     assert (listed["id"], listed["name"], listed["revoked_at"]) == (made["id"], "Shop", None)
@@ -27,7 +27,7 @@ def test_people_get_the_key_as_json_too_and_are_told_to_keep_it(twofold: Program
 def test_a_revoked_key_opens_nothing(twofold: Program, database_url: str) -> None:
     made = twofold.done("operator-keys", "create", "--name", "Shop", "--json").json
     twofold.done("operator-keys", "revoke", made["id"])
-    with house_on(database_url) as house, client_of(house) as http:
+    with context_on(database_url) as context, client_of(context) as http:
         refused: httpx.Client = http
         assert Api(refused, token=made["key"]).get("/accounts").refusal == (401, "not_signed_in")
     assert "no operator key in force" in twofold.refused("operator-keys", "revoke", made["id"])

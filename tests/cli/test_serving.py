@@ -15,14 +15,14 @@ import sqlalchemy as sa
 
 from tests.cli.program import DEFAULTS, Program
 from tests.harness import processes
+from tests.harness.contexts import context_on
 from tests.harness.databases import PostgresqlDatabases
-from tests.harness.houses import house_on
 from tests.harness.people import People
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold import migrate
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_schema_that_is_one_ahead_is_served_and_left_alone(database_url: str, 
 
 
 def test_a_wrong_key_is_found_before_anybody_signs_in(database_url: str, tmp_path: Path) -> None:
-    with house_on(database_url):
+    with context_on(database_url):
         pass
     assert "TWOFOLD_KEYS" in refused_to_start(database_url, tmp_path, keys="test:" + "A" * 43 + "=")
 
@@ -159,8 +159,8 @@ def test_a_worker_delivers_what_a_server_leaves_to_it(database_url: str, tmp_pat
         "TWOFOLD_WORKER": "off",
     }  # fmt: skip
     twofold = Program(chosen)
-    with house_on(database_url) as house:
-        account = People(house).acme
+    with context_on(database_url) as context:
+        account = People(context).acme
     create = ("users", "create", "--account", str(account), "--email", "ada@acme.example", "--name", "Ada")
     with Server(tmp_path / "data", settings=DEFAULTS | chosen) as server:
         twofold.done(*create)

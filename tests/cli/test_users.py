@@ -123,7 +123,7 @@ def test_who_is_unknown_or_an_agent_is_not_changed(twofold: Program) -> None:
 
 
 def test_the_last_administrator_who_came_is_neither_demoted_nor_deactivated(twofold: Program, people: People) -> None:
-    people.sign_in(people.person("ada@acme.example", role="admin"))
-    people.person("new@acme.example", role="admin", password=None)
+    people.sign_in(people.user("ada@acme.example", role="admin"))
+    people.user("new@acme.example", role="admin", password=None)
     for option in (["--role", "member"], ["--inactive"]):
         assert "signed in" in twofold.refused("users", "set", "ada@acme.example", *option)

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from tests.harness import processes
 from tests.harness.authenticator import Authenticator
-from tests.harness.pages import Page, Visitor
+from tests.harness.pages import Page, WebClient
 from tests.harness.ports import free_port
 from twofold.demo import run
 from twofold.demo.people import PASSWORD
@@ -51,12 +51,12 @@ def fresh(tmp_path: Path) -> Iterator[httpx.Client]:
 
 def letter(http: httpx.Client, to: str, *, subject: str = "") -> Page:
     """Wait for a letter in the demo's mailbox and open it."""
-    visitor = Visitor(http)
+    web_client = WebClient(http)
 
     def opened() -> Page | None:
-        for words, url in visitor.get("/demo/mailbox").links:
+        for words, url in web_client.get("/demo/mailbox").links:
             if url.startswith("/demo/mailbox/") and subject in words:
-                mail = visitor.get(url)
+                mail = web_client.get(url)
                 if to in mail.text:
                     return mail
         return None
@@ -88,56 +88,56 @@ def code_in(mail: Page) -> str:
     ],
 )
 def test_everybody_gets_where_the_table_says(shared: tuple[Demo, httpx.Client], email: str, heading: str) -> None:
-    assert Visitor(shared[1]).sign_in(email, PASSWORD).heading == heading
+    assert WebClient(shared[1]).sign_in(email, PASSWORD).heading == heading
 
 
 def test_the_sign_in_page_names_everybody(shared: tuple[Demo, httpx.Client]) -> None:
     demo, client = shared
-    page = Visitor(client).get("/sign-in")
+    page = WebClient(client).get("/sign-in")
     assert len(demo.people) == 10
-    for person in demo.people:
-        assert all(words in page.text for words in person)
+    for user in demo.people:
+        assert all(words in page.text for words in user)
     assert page.link("mailbox") == "/demo/mailbox"
 
 
 @pytest.mark.parametrize("email", ["rita@bank.example", "sue@support.example"])
 def test_the_forced_set_up_works_with_the_code_from_the_mailbox(fresh: httpx.Client, email: str) -> None:
-    visitor = Visitor(fresh)
-    page = visitor.sign_in(email, PASSWORD)
-    page = visitor.submit(page, "Continue", code=code_in(letter(fresh, email)))
+    web_client = WebClient(fresh)
+    page = web_client.sign_in(email, PASSWORD)
+    page = web_client.submit(page, "Continue", code=code_in(letter(fresh, email)))
     phone = Authenticator.type_in(page.key)
-    page = visitor.submit(page, code=phone.code(clock.now()))
+    page = web_client.submit(page, code=phone.code(clock.now()))
     assert page.backup_code
-    page = visitor.submit(page, saved="yes")
+    page = web_client.submit(page, saved="yes")
     assert page.heading == "Profile"
     if email.startswith("sue"):
-        assert visitor.get("/support").heading == "Support"
+        assert web_client.get("/support").heading == "Support"
 
 
 def test_an_administrator_helps_whoever_lost_his_phone(fresh: httpx.Client) -> None:
-    ada = Visitor(fresh)
+    ada = WebClient(fresh)
     ada.sign_in("ada@acme.example", PASSWORD)
     page = ada.click(ada.click(ada.get("/people"), "Paul Phoneless"), "Reset 2FA")
     ada.submit(page, "Send reset e-mail", reason="Lost his phone.")
     mail = letter(fresh, "paul@acme.example", subject="Confirm the reset")
     (link,) = {url for _, url in mail.links if "/resets/" in url}
-    paul = Visitor(fresh)
+    paul = WebClient(fresh)
     done = paul.submit(paul.get(link.removeprefix("http://127.0.0.1:8000")), "Confirm", password=PASSWORD)
     assert done.status == 200
-    assert Visitor(fresh).sign_in("paul@acme.example", PASSWORD).heading == "Profile"
+    assert WebClient(fresh).sign_in("paul@acme.example", PASSWORD).heading == "Profile"
 
 
 # --- the mailbox
 
 
 def test_the_mailbox_is_empty_at_first(fresh: httpx.Client) -> None:
-    page = Visitor(fresh).get("/demo/mailbox")
+    page = WebClient(fresh).get("/demo/mailbox")
     assert page.heading == "Demo mailbox"
     assert "Nothing yet" in page.text
 
 
 def test_a_letter_is_shown_as_text_and_in_a_sandbox(fresh: httpx.Client) -> None:
-    Visitor(fresh).sign_in("rita@bank.example", PASSWORD)
+    WebClient(fresh).sign_in("rita@bank.example", PASSWORD)
     mail = letter(fresh, "rita@bank.example")
     shown = fresh.get(mail.link("As a mail program shows it"))
     assert shown.status_code == 200
@@ -152,16 +152,16 @@ def test_a_letter_is_shown_as_text_and_in_a_sandbox(fresh: httpx.Client) -> None
 @pytest.mark.parametrize("mail", ["nonsense", "00000000-0000-4000-8000-000000000000"])
 @pytest.mark.parametrize("end", ["", "/html"])
 def test_a_letter_that_is_not_there_is_not_found(fresh: httpx.Client, mail: str, end: str) -> None:
-    page = Visitor(fresh).get(f"/demo/mailbox/{mail}{end}")
+    page = WebClient(fresh).get(f"/demo/mailbox/{mail}{end}")
     assert (page.status, page.heading) == (404, "Not found")
 
 
 # --- nowhere else
 
 
-def test_nothing_of_it_exists_on_a_real_server(visitor: Visitor) -> None:
-    assert visitor.get("/demo/mailbox").status == 404
-    assert "Try it" not in visitor.get("/sign-in").text
+def test_nothing_of_it_exists_on_a_real_server(web_client: WebClient) -> None:
+    assert web_client.get("/demo/mailbox").status == 404
+    assert "Try it" not in web_client.get("/sign-in").text
 
 
 # --- the program

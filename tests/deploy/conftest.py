@@ -1,10 +1,10 @@
 import pytest
 
 from tests.harness.people import People
-from tests.resets.desk import Desk
+from tests.resets.helpdesk import Helpdesk
 
 
 @pytest.fixture
-def desk(people: People) -> Desk:
+def helpdesk(people: People) -> Helpdesk:
     """Sit Grace, an administrator, at her desk, and let Ada have lost her phone."""
-    return Desk(people)
+    return Helpdesk(people)

@@ -12,12 +12,12 @@ import click
 import msgspec.yaml
 import pytest
 
-from tests.harness.houses import KEYS, app_for
-from twofold import server, worker
+from tests.harness.contexts import KEYS, app_for
 from twofold.cli import main
 from twofold.commands.show_settings import names_of_settings
 from twofold.kit import spans
-from twofold.kit.tokens import new_token
+from twofold.kit.crypto.tokens import new_token
+from twofold.operations import server, worker
 from twofold.settings import METRICS_LISTEN, Listen, Settings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

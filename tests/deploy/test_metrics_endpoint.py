@@ -17,14 +17,14 @@ from tests.cli.program import DEFAULTS
 from tests.conftest import Serve
 from tests.harness import processes
 from tests.harness.api import Api
+from tests.harness.contexts import context_on
 from tests.harness.databases import TEMPLATE, PostgresqlDatabases
-from tests.harness.houses import house_on
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
-from twofold.kit.web import metrics_listener
-from twofold.kit.web.metrics_listener import listening
+from twofold.kit.http import metrics_listener
+from twofold.kit.http.metrics_listener import listening
 from twofold.settings import Listen, SettingsError, load
 
 HOST = "127.0.0.1"
@@ -53,8 +53,8 @@ def requests_counted(numbers: Numbers) -> float:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: str, serve: Serve, workers: int) -> None:
     port = free_port()
-    with house_on(database_url) as house:
-        People(house).person()
+    with context_on(database_url) as context:
+        People(context).user()
     server = serve(database_url, workers=workers, metrics_listen=f"{HOST}:{port}")
     for _ in range(20):
         with httpx.Client(base_url=server.url) as http:  # a connection each: whichever worker takes it
@@ -66,7 +66,7 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
     numbers = scrape(port)
     assert requests_counted(numbers) == 20
     assert numbers['twofold_events_total{kind="signed_in",result="done"}'] == 1
-    assert numbers['twofold_lane_inside{lane="quick"}'] == 0
+    assert numbers['twofold_pool_inside{pool="quick"}'] == 0
     assert {"twofold_mail_waiting", "twofold_sign_ins_in_progress"} <= numbers.keys()
     text = httpx.get(f"http://{HOST}:{port}/metrics").text
     assert not re.search(r"ada|acme|tf_|127\.0\.0\.1", text)
@@ -76,7 +76,7 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
 def test_what_a_killed_worker_was_doing_is_not_counted_for_ever(postgresql_url: str, serve: Serve) -> None:
     port = free_port()
     server = serve(postgresql_url, workers=2, metrics_listen=f"{HOST}:{port}")
-    processes.wait_until(lambda: "twofold_lane_inside" in str(scrape(port)), seconds=10, what="a sample")
+    processes.wait_until(lambda: "twofold_pool_inside" in str(scrape(port)), seconds=10, what="a sample")
     [folder] = {Path(name) for name in _environment(server.workers[0]) if "twofold-metrics-" in name}
     victim = server.kill_worker()
     assert list(folder.glob(f"gauge_livesum_{victim}.db"))
@@ -214,9 +214,9 @@ def a_listener(host: str = HOST) -> Iterator[int]:
 
 
 def answer_to(port: int, request: bytes) -> bytes:
-    with closing(socket.create_connection((HOST, port), timeout=10)) as wire:
-        wire.sendall(request)
-        return b"".join(iter(lambda: wire.recv(65536), b""))
+    with closing(socket.create_connection((HOST, port), timeout=10)) as query_pipeline:
+        query_pipeline.sendall(request)
+        return b"".join(iter(lambda: query_pipeline.recv(65536), b""))
 
 
 def get(target: str = "/metrics", host: str | None = "localhost:9464", method: str = "GET") -> bytes:
@@ -270,14 +270,14 @@ def test_what_is_no_request_is_refused(line: bytes) -> None:
 
 def test_who_sends_nothing_or_too_much_keeps_nobody_from_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops: silent connections and endless heads that fill it up."""
-    monkeypatch.setattr(metrics_listener, "PATIENCE", 0.5)
+    monkeypatch.setattr(metrics_listener, "TIMEOUT", 0.5)
     with a_listener() as port, ExitStack() as stack:
         silent = [
             stack.enter_context(closing(socket.create_connection((HOST, port), timeout=10)))
             for _ in range(metrics_listener.MOST_CONNECTIONS)
         ]
         assert answer_to(port, b"") == b""  # one too many: closed at once
-        assert [wire.recv(1) for wire in silent] == [b""] * len(silent)
+        assert [query_pipeline.recv(1) for query_pipeline in silent] == [b""] * len(silent)
         assert b"200 OK" in answer_to(port, get())
         with suppress(ConnectionError):  # hung up on in the middle
             assert answer_to(port, b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 10_000) == b""

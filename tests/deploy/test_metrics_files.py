@@ -13,10 +13,10 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
 from tests.harness.clock import NOON
-from twofold import migrate
 from twofold.kit import metrics
-from twofold.kit.db import Database
-from twofold.metrics_endpoint import DatabaseGauges
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
+from twofold.operations.metrics_endpoint import DatabaseGauges
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SOURCE = DEPLOY.parent / "src" / "twofold"

@@ -5,29 +5,32 @@ import threading
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
-from tests.resets.desk import Desk
+from tests.resets.helpdesk import Helpdesk
 from twofold.kit import clock, metrics
-from twofold.kit.db import Database
-from twofold.kit.house import House
-from twofold.metrics_endpoint import DatabaseGauges
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import Database
+from twofold.operations.metrics_endpoint import DatabaseGauges
 from twofold.resets import act_flow
 
 Numbers = dict[str, float]
 
 
-def numbers(house: House) -> Numbers:
+def numbers(context: AppContext) -> Numbers:
     """Read what Prometheus reads, once the database was asked: `name{label="value"}` to number."""
     gauges = DatabaseGauges()
-    gauges.refresh(house.db, clock.now())
+    gauges.refresh(context.db, clock.now())
     text = metrics.exposition(gauges).decode()
     return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", text, re.MULTILINE)}
 
 
-def gained(house: House, before: Numbers) -> Numbers:
+def gained(context: AppContext, before: Numbers) -> Numbers:
     """Return what has grown since."""
-    return {name: value - before.get(name, 0) for name, value in numbers(house).items() if value > before.get(name, 0)}
+    return {
+        name: value - before.get(name, 0) for name, value in numbers(context).items() if value > before.get(name, 0)
+    }
 
 
 def event(kind: str, result: str = "done") -> str:
@@ -35,15 +38,17 @@ def event(kind: str, result: str = "done") -> str:
 
 
 def second_factor(method: str, outcome: str) -> str:
-    return f'twofold_second_factors_total{{door="sign_in",method="{method}",outcome="{outcome}"}}'
+    return f'twofold_second_factors_total{{method="{method}",operation="sign_in",outcome="{outcome}"}}'
 
 
-def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(house: House, people: People, api: Api) -> None:
+def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(
+    context: AppContext, people: People, api: Api
+) -> None:
     _, factor = people.protected()
-    before = numbers(house)
+    before = numbers(context)
     assert api.post("/sign-ins", email=ADA, password="wrong").status == 401
     begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
-    assert gained(house, before)["twofold_sign_ins_in_progress"] == 1
+    assert gained(context, before)["twofold_sign_ins_in_progress"] == 1
     api.post("/sign-ins/code", sign_in=begun["sign_in"], code=factor.phone.wrong_code(NOON))
     code = factor.phone.code(NOON)
     assert api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code).status == 200
@@ -51,7 +56,7 @@ def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(house: Hou
     api.post("/sign-ins/code", sign_in=begun["sign_in"], code=code)
     done = api.post("/sign-ins/backup-code", sign_in=begun["sign_in"], backup_code=factor.backup_code)
     assert done.status == 200
-    grown = gained(house, before)
+    grown = gained(context, before)
     assert grown[event("signed_in")] == 2
     assert grown[event("sign_in_refused", "refused")] == 1
     assert grown[second_factor("otp", "WrongCode")] == 1
@@ -63,25 +68,27 @@ def test_sign_ins_and_second_factors_are_counted_by_how_they_came_out(house: Hou
     assert "twofold_sign_ins_in_progress" not in grown
 
 
-def test_resets_are_counted_by_the_state_that_they_come_to(desk: Desk, house: House) -> None:
-    before = numbers(house)
-    desk.sent()
-    desk.refuse(desk.sent())  # it takes the place of the one before
-    act_flow.cancel(desk.house, desk.grace, desk.ask(), at=NOON)
-    token = desk.sent()
+def test_resets_are_counted_by_the_state_that_they_come_to(helpdesk: Helpdesk, context: AppContext) -> None:
+    before = numbers(context)
+    helpdesk.sent()
+    helpdesk.refuse(helpdesk.sent())  # it takes the place of the one before
+    act_flow.cancel(helpdesk.context, helpdesk.grace, helpdesk.ask(), origin=Origin(NOON))
+    token = helpdesk.sent()
     for _ in range(5):
-        desk.confirm(token, "wrong password")
-    desk.confirm(desk.sent())
-    grown = gained(house, before)
+        helpdesk.confirm(token, "wrong password")
+    helpdesk.confirm(helpdesk.sent())
+    grown = gained(context, before)
     states = {"asked": 5, "sent": 4, "superseded": 1, "refused": 1, "cancelled": 1, "closed": 1, "confirmed": 1}
     assert {state: grown[event(f"reset_{state}")] for state in states} == states
 
 
-def test_locks_are_counted_and_mail_that_waits_has_an_age(desk: Desk, house: House, hands: Hands) -> None:
-    before = numbers(house)
-    desk.lock_ada(NOON)
-    hands.forward(minutes=10)
-    after = numbers(house)
+def test_locks_are_counted_and_mail_that_waits_has_an_age(
+    helpdesk: Helpdesk, context: AppContext, frozen_clock: FrozenClock
+) -> None:
+    before = numbers(context)
+    helpdesk.lock_ada(NOON)
+    frozen_clock.forward(minutes=10)
+    after = numbers(context)
     assert after[event("locked")] - before.get(event("locked"), 0) == 1
     assert after["twofold_mail_waiting"] > before["twofold_mail_waiting"]
     assert after["twofold_mail_oldest_seconds"] >= 600

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.api import Api
-from tests.harness.pages import Visitor
+from tests.harness.pages import WebClient
 from tests.harness.people import ADA, PASSWORD
-from tests.resets.desk import Desk
+from tests.resets.helpdesk import Helpdesk
 from twofold.schema import metadata
 
 SCALING = Path(__file__).parents[2] / "docs" / "scaling.md"
@@ -59,15 +59,15 @@ def test_no_foreign_key_leads_from_one_account_to_another() -> None:
     assert to_others == set()
 
 
-def test_the_account_on_a_row_is_that_of_its_user(desk: Desk, api: Api, http: httpx.Client) -> None:
-    agent, _ = desk.agent()
-    desk.people.attempt(desk.ada)
-    desk.sent(actor=agent)  # somebody of another account acts
-    api.sign_in(desk.grace.email, PASSWORD)
+def test_the_account_on_a_row_is_that_of_its_user(helpdesk: Helpdesk, api: Api, http: httpx.Client) -> None:
+    agent, _ = helpdesk.agent()
+    helpdesk.people.attempt(helpdesk.ada)
+    helpdesk.sent(actor=agent)  # somebody of another account acts
+    api.sign_in(helpdesk.grace.email, PASSWORD)
     api.post("/two-factor/enrolments", password=PASSWORD)
-    Visitor(http).submit(Visitor(http).get("/forgot-password"), "Send link", email=ADA)
+    WebClient(http).submit(WebClient(http).get("/forgot-password"), "Send link", email=ADA)
     users, met = metadata.tables["users"], set()
-    with desk.house.db.read() as connection:
+    with helpdesk.context.db.read() as connection:
         for table in metadata.sorted_tables:
             if "user_id" in table.c:
                 query = sa.select(table.c.account_id, users.c.account_id).join(users, users.c.id == table.c.user_id)

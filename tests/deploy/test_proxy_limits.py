@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.nginx import Nginx
 from tests.harness.ports import free_port
-from twofold.kit.web.limits import BUDGETS, PASSWORDS, Kind
+from twofold.kit.http.limits import BUDGETS, PASSWORDS, Kind
 
 PASSES, LIMITED = 502, 429
 COOKIE, BEARER = {"Cookie": "twofold_session=x"}, {"Authorization": "Bearer x"}

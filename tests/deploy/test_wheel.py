@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.houses import KEYS
+from tests.harness.contexts import KEYS
 from tests.harness.server import Server
 
 ROOT = Path(__file__).parents[2]

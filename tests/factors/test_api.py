@@ -10,37 +10,37 @@ import pytest
 from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, Factor, People
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 
 WRONG = "a wrong password"
 
 
 @pytest.fixture
-def ada(people: People, api: Api, hands: Hands) -> tuple[Person, Factor]:
+def ada(people: People, api: Api, frozen_clock: FrozenClock) -> tuple[User, Factor]:
     """Somebody with a phone, signed in ten minutes ago."""
-    person, factor = people.protected()
-    hands.at = later(minutes=-10)
-    api.sign_in(ADA, PASSWORD, factor.phone.code(hands.at))
-    hands.at = NOON
-    return person, factor
+    user, factor = people.protected()
+    frozen_clock.at = later(minutes=-10)
+    api.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
+    frozen_clock.at = NOON
+    return user, factor
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
 @pytest.fixture
-def plain(people: People, api: Api) -> Person:
+def plain(people: People, api: Api) -> User:
     """Somebody without a second factor, signed in."""
-    person = people.person()
+    user = people.user()
     api.sign_in(ADA, PASSWORD)
-    return person
+    return user
 
 
-def confirm(api: Api, opened: Answer, hands: Hands) -> Answer:
-    code = Authenticator.open(opened["otpauth_uri"]).code(hands.at)
+def confirm(api: Api, opened: Answer, frozen_clock: FrozenClock) -> Answer:
+    code = Authenticator.open(opened["otpauth_uri"]).code(frozen_clock.at)
     return api.post(f"/two-factor/enrolments/{opened['enrolment']}/confirmation", code=code)
 
 
@@ -70,7 +70,7 @@ def test_the_state_is_shown_and_never_a_secret(ada: Ada, api: Api) -> None:
 )
 def test_eligibility_is_shown_with_its_reason(
     people: People,
-    plain: Person,
+    plain: User,
     api: Api,
     account: dict[str, Any],
     user: dict[str, Any],
@@ -80,7 +80,7 @@ def test_eligibility_is_shown_with_its_reason(
     if account:
         people.set_account(plain.account_id, **account)
     if user:
-        people.set_person(plain, **user)
+        people.set_user(plain, **user)
     answer = api.get("/two-factor")
     assert (answer["enabled"], answer["eligibility"], answer["reason"]) == (False, eligibility, reason)
     opened = api.post("/two-factor/enrolments", password=PASSWORD)
@@ -90,12 +90,12 @@ def test_eligibility_is_shown_with_its_reason(
         assert (opened.refusal, opened["reason"]) == ((403, "not_offered"), reason)
 
 
-def test_a_date_that_lies_ahead_is_shown(people: People, plain: Person, api: Api) -> None:
+def test_a_date_that_lies_ahead_is_shown(people: People, plain: User, api: Api) -> None:
     people.set_account(plain.account_id, policy="required", required_from=later(days=3))
     assert api.get("/two-factor")["required_from"] == "2026-03-06T12:00:00Z"
 
 
-def test_who_must_set_it_up_is_told_so_by_every_call_but_two(people: People, plain: Person, api: Api) -> None:
+def test_who_must_set_it_up_is_told_so_by_every_call_but_two(people: People, plain: User, api: Api) -> None:
     people.set_account(plain.account_id, policy="required")
     for call in (api.get("/two-factor"), api.get("/sessions"), api.post("/two-factor/enrolments", password=PASSWORD)):
         assert call.refusal == (403, "two_factor_required")
@@ -106,7 +106,7 @@ def test_who_must_set_it_up_is_told_so_by_every_call_but_two(people: People, pla
 # --- set up
 
 
-def test_set_up_from_opening_to_the_next_sign_in(plain: Person, api: Api, hands: Hands) -> None:
+def test_set_up_from_opening_to_the_next_sign_in(plain: User, api: Api, frozen_clock: FrozenClock) -> None:
     opened = api.post("/two-factor/enrolments", password=PASSWORD)
     assert opened.status == 201
     assert opened.body.keys() == {"enrolment", "secret", "otpauth_uri", "qr_svg", "expires_at"}
@@ -116,19 +116,19 @@ def test_set_up_from_opening_to_the_next_sign_in(plain: Person, api: Api, hands:
     )
     assert api.get("/two-factor")["enabled"] is False
     old = api.token
-    done = confirm(api, opened, hands)
+    done = confirm(api, opened, frozen_clock)
     assert (done.status, done.body.keys() == {"session_token", "backup_code"}) == (200, True)
     assert api.get("/two-factor").refusal == (401, "not_signed_in")
     api.keep(done)
     assert api.token != old
     assert api.get("/two-factor")["enabled"] is True
     assert api.get("/session")["methods"] == ["pwd", "otp"]
-    hands.forward(minutes=1)
-    code = Authenticator(opened["secret"]).code(hands.at)
+    frozen_clock.forward(minutes=1)
+    code = Authenticator(opened["secret"]).code(frozen_clock.at)
     assert Api(api.http).sign_in(ADA, PASSWORD, code)["session_token"]
 
 
-def test_refusals_of_a_set_up(plain: Person, api: Api, hands: Hands) -> None:
+def test_refusals_of_a_set_up(plain: User, api: Api, frozen_clock: FrozenClock) -> None:
     assert api.post("/two-factor/enrolments", password=WRONG).refusal == (401, "invalid_password")
     opened = api.post("/two-factor/enrolments", password=PASSWORD)
     phone, path = Authenticator(opened["secret"]), f"/two-factor/enrolments/{opened['enrolment']}/confirmation"
@@ -141,42 +141,40 @@ def test_refusals_of_a_set_up(plain: Person, api: Api, hands: Hands) -> None:
         answer = api.post(f"/two-factor/enrolments/{other}/confirmation", code=phone.code(NOON))
         assert answer.refusal == (410, "enrolment_expired")
     again = api.post("/two-factor/enrolments", password=PASSWORD)
-    hands.forward(minutes=15)
-    assert confirm(api, again, hands).refusal == (410, "enrolment_expired")
+    frozen_clock.forward(minutes=15)
+    assert confirm(api, again, frozen_clock).refusal == (410, "enrolment_expired")
 
 
-def test_nobody_else_confirms_a_set_up(people: People, plain: Person, api: Api, hands: Hands) -> None:
+def test_nobody_else_confirms_a_set_up(people: People, plain: User, api: Api, frozen_clock: FrozenClock) -> None:
     opened = api.post("/two-factor/enrolments", password=PASSWORD)
-    people.person("grace@acme.example")
+    people.user("grace@acme.example")
     grace, same = Api(api.http), Api(api.http)
     grace.sign_in("grace@acme.example", PASSWORD)
     same.sign_in(ADA, PASSWORD)
     for other in (grace, same):
-        assert confirm(other, opened, hands).refusal == (410, "enrolment_expired")
-    assert confirm(api, opened, hands).status == 200
+        assert confirm(other, opened, frozen_clock).refusal == (410, "enrolment_expired")
+    assert confirm(api, opened, frozen_clock).status == 200
 
 
-def test_a_second_phone_needs_the_code_of_the_first(ada: Ada, api: Api, hands: Hands) -> None:
+def test_a_second_phone_needs_the_code_of_the_first(ada: Ada, api: Api, frozen_clock: FrozenClock) -> None:
     assert api.post("/two-factor/enrolments", password=PASSWORD).refusal == (400, "invalid_request")
     wrong = api.post("/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.wrong_code(NOON))
     assert (wrong.refusal, wrong["attempts_left"]) == ((401, "invalid_code"), 4)
     opened = api.post("/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.code(NOON), name="Work phone")
-    done = confirm(api, opened, hands)
+    done = confirm(api, opened, frozen_clock)
     assert (done.status, done["backup_code"]) == (200, None)
     api.keep(done)
     names = [authenticator["name"] for authenticator in api.get("/two-factor")["authenticators"]]
     assert names == ["Authenticator app", "Work phone"]
 
 
-def test_replacing_brings_a_new_backup_code(ada: Ada, api: Api, hands: Hands) -> None:
+def test_replacing_brings_a_new_backup_code(ada: Ada, api: Api, frozen_clock: FrozenClock) -> None:
     (old,) = api.get("/two-factor")["authenticators"]
     for unknown in (str(uuid4()), "nonsense"):
-        refused = api.post(
-            "/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.code(NOON), replaces=unknown,
-        )  # fmt: skip
+        refused = api.post("/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.code(NOON), replaces=unknown)
         assert refused.refusal == (404, "not_found")
     opened = api.post("/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.code(NOON), replaces=old["id"])
-    done = api.keep(confirm(api, opened, hands))
+    done = api.keep(confirm(api, opened, frozen_clock))
     assert done["backup_code"] not in (None, ada[1].backup_code)
     (new,) = api.get("/two-factor")["authenticators"]
     assert new["id"] != old["id"]
@@ -184,9 +182,7 @@ def test_replacing_brings_a_new_backup_code(ada: Ada, api: Api, hands: Hands) ->
 
 def test_the_backup_code_in_place_of_the_code_brings_its_successor(ada: Ada, api: Api) -> None:
     (old,) = api.get("/two-factor")["authenticators"]
-    opened = api.post(
-        "/two-factor/enrolments", password=PASSWORD, backup_code=ada[1].backup_code, replaces=old["id"],
-    )  # fmt: skip
+    opened = api.post("/two-factor/enrolments", password=PASSWORD, backup_code=ada[1].backup_code, replaces=old["id"])
     assert opened.status == 201
     assert opened["new_backup_code"] != ada[1].backup_code
     again = api.post("/two-factor/enrolments", password=PASSWORD, backup_code=ada[1].backup_code)
@@ -223,17 +219,17 @@ def test_what_is_required_is_not_removed(people: People, ada: Ada, api: Api) -> 
     assert answer.refusal == (409, "required_by_policy")
 
 
-def test_rename_and_remove_one(ada: Ada, api: Api, hands: Hands) -> None:
+def test_rename_and_remove_one(ada: Ada, api: Api, frozen_clock: FrozenClock) -> None:
     (only,) = api.get("/two-factor")["authenticators"]
     renamed = api.patch(f"/two-factor/authenticators/{only['id']}", name="Old phone")
     assert (renamed.status, renamed["name"], renamed["id"]) == (200, "Old phone", only["id"])
     last = api.delete(f"/two-factor/authenticators/{only['id']}", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert last.status == 409
     opened = api.post("/two-factor/enrolments", password=PASSWORD, code=ada[1].phone.code(NOON))
-    api.keep(confirm(api, opened, hands))
-    hands.forward(minutes=1)
+    api.keep(confirm(api, opened, frozen_clock))
+    frozen_clock.forward(minutes=1)
     removed = api.delete(
-        f"/two-factor/authenticators/{only['id']}", password=PASSWORD, code=ada[1].phone.code(hands.at),
+        f"/two-factor/authenticators/{only['id']}", password=PASSWORD, code=ada[1].phone.code(frozen_clock.at),
     )  # fmt: skip
     assert (removed.status, removed.body.keys() == {"session_token"}) == (200, True)
     api.keep(removed)
@@ -285,28 +281,28 @@ def test_every_change_refuses_alike(ada: Ada, api: Api, change: str) -> None:
     assert api.get("/two-factor")["enabled"] is True
 
 
-def test_a_program_that_gets_a_new_backup_code_has_it(people: People, ada: Ada, api: Api, hands: Hands) -> None:
+def test_a_program_that_gets_a_new_backup_code_has_it(
+    people: People, ada: Ada, api: Api, frozen_clock: FrozenClock
+) -> None:
     """The answer hands it over, so the profile does not warn that it may be lost."""
-    person, factor = ada
+    user, factor = ada
     opened = api.post("/two-factor/enrolments", password=PASSWORD, backup_code=factor.backup_code)
-    assert not unseen(people, person)
-    api.keep(confirm(api, opened, hands))
-    assert not unseen(people, person)
+    assert not unseen(people, user)
+    api.keep(confirm(api, opened, frozen_clock))
+    assert not unseen(people, user)
     regenerated = api.keep(api.post("/two-factor/backup-code", password=PASSWORD, code=factor.phone.code(NOON)))
-    assert not unseen(people, person)
+    assert not unseen(people, user)
     phones = api.get("/two-factor")["authenticators"]
     removed = api.delete(
         f"/two-factor/authenticators/{phones[1]['id']}", password=PASSWORD, backup_code=regenerated["backup_code"],
     )  # fmt: skip
-    assert not unseen(people, person)
+    assert not unseen(people, user)
     api.keep(removed)
-    changed = api.put(
-        "/password", password=PASSWORD, new_password=NEW_PASSWORD, backup_code=removed["new_backup_code"],
-    )  # fmt: skip
+    changed = api.put("/password", password=PASSWORD, new_password=NEW_PASSWORD, backup_code=removed["new_backup_code"])
     assert changed.status == 200
-    assert not unseen(people, person)
+    assert not unseen(people, user)
 
 
-def unseen(people: People, person: Person) -> bool:
-    with people.house.db.read() as connection:
-        return factors.show(connection, person.id).backup_code_unseen
+def unseen(people: People, user: User) -> bool:
+    with people.context.db.read() as connection:
+        return factors.show(connection, user.id).backup_code_unseen

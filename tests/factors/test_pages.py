@@ -7,10 +7,10 @@ import pytest
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
-from tests.harness.pages import Page, Visitor
+from tests.harness.contexts import FrozenClock
+from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, Factor, People
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 CONFIGURE = "/profile/two-factor/configure"
 REGENERATE = "/profile/two-factor/backup-code"
@@ -22,48 +22,48 @@ LEGACY = "Programs that ask only for an e-mail address and a password will stop 
 
 
 @pytest.fixture
-def ada(people: People, visitor: Visitor, hands: Hands) -> tuple[Person, Factor]:
+def ada(people: People, web_client: WebClient, frozen_clock: FrozenClock) -> tuple[User, Factor]:
     """Somebody with a phone, signed in ten minutes ago."""
-    person, factor = people.protected()
-    hands.at = later(minutes=-10)
-    visitor.sign_in(ADA, PASSWORD, factor.phone.code(hands.at))
-    hands.at = NOON
-    return person, factor
+    user, factor = people.protected()
+    frozen_clock.at = later(minutes=-10)
+    web_client.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
+    frozen_clock.at = NOON
+    return user, factor
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
 @pytest.fixture
-def plain(people: People, visitor: Visitor) -> Person:
+def plain(people: People, web_client: WebClient) -> User:
     """Somebody without a second factor, signed in."""
-    person = people.person()
-    visitor.sign_in(ADA, PASSWORD)
-    return person
+    user = people.user()
+    web_client.sign_in(ADA, PASSWORD)
+    return user
 
 
 def phone_on(page: Page) -> Authenticator:
     return Authenticator.type_in(page.key)
 
 
-def set_up_as_far_as_the_qr_code(visitor: Visitor) -> Page:
-    page = visitor.click(visitor.get("/profile"), "Configure")
-    return visitor.submit(page, "Continue", password=PASSWORD)
+def set_up_as_far_as_the_qr_code(web_client: WebClient) -> Page:
+    page = web_client.click(web_client.get("/profile"), "Configure")
+    return web_client.submit(page, "Continue", password=PASSWORD)
 
 
 # --- set up
 
 
-def test_set_up_from_the_profile(plain: Person, visitor: Visitor) -> None:
-    profile = visitor.get("/profile")
+def test_set_up_from_the_profile(plain: User, web_client: WebClient) -> None:
+    profile = web_client.get("/profile")
     assert "Two-factor authentication Off" in profile.text
-    page = visitor.click(profile, "Configure")
+    page = web_client.click(profile, "Configure")
     assert (page.path, page.heading) == (CONFIGURE, "Confirm it's you")
     assert LEGACY in page.text
     assert "Step 1 of 3: confirm it's you" in page.text
     assert "code" not in page.form("Continue").fields
     assert page.form("Continue").inputs["password"]["autocomplete"] == "current-password"
-    page = visitor.submit(page, "Continue", password=PASSWORD)
+    page = web_client.submit(page, "Continue", password=PASSWORD)
     assert (page.heading, page.form("Verify").inputs["code"]["autocomplete"]) == ("Scan the QR code", "one-time-code")
     assert "Step 2 of 3: scan the QR code" in page.text
     assert "Leave this page open while you add the account in your app." in page.text
@@ -72,69 +72,71 @@ def test_set_up_from_the_profile(plain: Person, visitor: Visitor) -> None:
     assert [len(group) for group in page.key.split()] == [4] * 8
     uri = page.link("Open in your app")
     assert Authenticator.open(uri) == Authenticator(phone_on(page).secret, "Twofold", f"Twofold:{ADA}")
-    again = visitor.get(f"{CONFIGURE}?step=scan")
+    again = web_client.get(f"{CONFIGURE}?step=scan")
     assert again.key == page.key
-    old = visitor.cookie(SESSION)
-    saved = visitor.submit(again, "Verify", code=phone_on(page).code(NOON))
+    old = web_client.cookie(SESSION)
+    saved = web_client.submit(again, "Verify", code=phone_on(page).code(NOON))
     assert (saved.heading, saved.buttons[-1]) == ("Save your backup code", "Done")
     assert "This is your backup code. It lets you in once if you lose your phone." in saved.text
     assert len(saved.backup_code.split("-")) == 6
     assert phone_on(page).secret not in saved.html
-    assert visitor.cookie(SESSION) not in (None, old)
-    unsaved = visitor.submit(saved, "Done")
+    assert web_client.cookie(SESSION) not in (None, old)
+    unsaved = web_client.submit(saved, "Done")
     assert (unsaved.status, unsaved.backup_code) == (400, saved.backup_code)
-    done = visitor.submit(unsaved, "Done", saved="yes")
+    done = web_client.submit(unsaved, "Done", saved="yes")
     assert (done.path, done.notice) == ("/profile", "Two-factor authentication is on, and your backup code is saved.")
     assert "Two-factor authentication On" in done.text
     assert "You may not have your backup code" not in done.text
 
 
-def test_nothing_shows_the_secret_after(plain: Person, visitor: Visitor) -> None:
-    page = set_up_as_far_as_the_qr_code(visitor)
+def test_nothing_shows_the_secret_after(plain: User, web_client: WebClient) -> None:
+    page = set_up_as_far_as_the_qr_code(web_client)
     secret = phone_on(page).secret
-    visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
     for path in ("/profile", f"{CONFIGURE}?step=scan", CONFIGURE, AUTHENTICATORS, REGENERATE, REMOVE):
-        shown = visitor.get(path)
+        shown = web_client.get(path)
         assert secret not in shown.html
         assert page.key not in shown.html
 
 
-def test_refusals_of_a_set_up(plain: Person, visitor: Visitor) -> None:
-    page = visitor.get(CONFIGURE)
-    missing = visitor.submit(page, "Continue")
+def test_refusals_of_a_set_up(plain: User, web_client: WebClient) -> None:
+    page = web_client.get(CONFIGURE)
+    missing = web_client.submit(page, "Continue")
     assert (missing.status, missing.title) == (400, "Error: Confirm it's you - Twofold")
     assert missing.errors == {"password": "Enter your password."}
-    wrong = visitor.submit(page, "Continue", password=WRONG)
+    wrong = web_client.submit(page, "Continue", password=WRONG)
     assert (wrong.status, wrong.errors) == (401, {"password": "That password is not right."})
     assert WRONG not in wrong.html
-    page = visitor.submit(page, "Continue", password=PASSWORD)
-    wrong = visitor.submit(page, "Verify", code=phone_on(page).wrong_code(NOON))
+    page = web_client.submit(page, "Continue", password=PASSWORD)
+    wrong = web_client.submit(page, "Verify", code=phone_on(page).wrong_code(NOON))
     assert (wrong.status, wrong.heading, wrong.key) == (401, "Scan the QR code", page.key)
     assert wrong.errors["code"].startswith("That code is not right. Check that you are looking at the entry you have")
-    malformed = visitor.submit(page, "Verify", code="12345")
+    malformed = web_client.submit(page, "Verify", code="12345")
     assert (malformed.status, malformed.errors["code"]) == (400, "Enter the six digits that your app shows.")
 
 
-def test_a_set_up_ends_after_fifteen_minutes_or_ten_wrong_codes(plain: Person, visitor: Visitor, hands: Hands) -> None:
-    page = set_up_as_far_as_the_qr_code(visitor)
-    refused = [visitor.submit(page, "Verify", code=phone_on(page).wrong_code(NOON)) for _ in range(10)]
+def test_a_set_up_ends_after_fifteen_minutes_or_ten_wrong_codes(
+    plain: User, web_client: WebClient, frozen_clock: FrozenClock
+) -> None:
+    page = set_up_as_far_as_the_qr_code(web_client)
+    refused = [web_client.submit(page, "Verify", code=phone_on(page).wrong_code(NOON)) for _ in range(10)]
     assert refused[-1].errors["code"] == (
         "That code is not right either. For your safety this set-up has ended; start it again."
     )
-    ended = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    ended = web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
     assert (ended.status, ended.heading) == (410, "Set-up ended")
     assert ended.link("Start again") == CONFIGURE
-    page = set_up_as_far_as_the_qr_code(visitor)
-    hands.forward(minutes=15)
-    assert visitor.submit(page, "Verify", code=phone_on(page).code(hands.at)).heading == "Set-up ended"
-    assert visitor.get(f"{CONFIGURE}?step=scan").heading == "Set-up ended"
+    page = set_up_as_far_as_the_qr_code(web_client)
+    frozen_clock.forward(minutes=15)
+    assert web_client.submit(page, "Verify", code=phone_on(page).code(frozen_clock.at)).heading == "Set-up ended"
+    assert web_client.get(f"{CONFIGURE}?step=scan").heading == "Set-up ended"
 
 
 def test_another_browser_of_the_same_person_sees_nothing_of_it(
-    plain: Person, visitor: Visitor, http: httpx.Client
+    plain: User, web_client: WebClient, http: httpx.Client
 ) -> None:
-    page = set_up_as_far_as_the_qr_code(visitor)
-    other = Visitor(http)
+    page = set_up_as_far_as_the_qr_code(web_client)
+    other = WebClient(http)
     other.sign_in(ADA, PASSWORD)
     seen = other.get(f"{CONFIGURE}?step=scan")
     assert seen.heading == "Set-up ended"
@@ -151,23 +153,23 @@ def test_another_browser_of_the_same_person_sees_nothing_of_it(
     ],
 )
 def test_what_is_not_offered_says_why_and_offers_no_button(
-    people: People, plain: Person, visitor: Visitor, account: dict[str, object], user: dict[str, object], why: str
+    people: People, plain: User, web_client: WebClient, account: dict[str, object], user: dict[str, object], why: str
 ) -> None:
     if account:
         people.set_account(plain.account_id, **account)
     if user:
-        people.set_person(plain, **user)
-    profile = visitor.get("/profile")
+        people.set_user(plain, **user)
+    profile = web_client.get("/profile")
     assert f"Two-factor authentication is not available: {why}" in profile.text
     assert not profile.has_link("Configure")
-    for page in (visitor.get(CONFIGURE), visitor.post(CONFIGURE, password=PASSWORD)):
+    for page in (web_client.get(CONFIGURE), web_client.post(CONFIGURE, password=PASSWORD)):
         assert page.status == 403
         assert why in page.text
 
 
-def test_a_date_that_lies_ahead_is_announced(people: People, plain: Person, visitor: Visitor) -> None:
+def test_a_date_that_lies_ahead_is_announced(people: People, plain: User, web_client: WebClient) -> None:
     people.set_account(plain.account_id, policy="required", required_from=later(days=3))
-    profile = visitor.get("/profile")
+    profile = web_client.get("/profile")
     assert "Your organisation requires two-factor authentication from 6 March 2026 on." in profile.text
     assert profile.has_link("Configure")
 
@@ -175,46 +177,48 @@ def test_a_date_that_lies_ahead_is_announced(people: People, plain: Person, visi
 # --- add and replace
 
 
-def test_adding_a_phone_takes_a_name_and_keeps_the_backup_code(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.click(visitor.get("/profile"), "Add")
+def test_adding_a_phone_takes_a_name_and_keeps_the_backup_code(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/profile"), "Add")
     assert page.heading == "Confirm it's you"
     assert "Those you have keep working." in page.text
     code = ada[1].phone.code(NOON)
-    page = visitor.submit(page, "Continue", password=PASSWORD, code=code, name="Work phone")
-    done = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    page = web_client.submit(page, "Continue", password=PASSWORD, code=code, name="Work phone")
+    done = web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
     assert (done.heading, "Your backup code stays the same." in done.text) == ("Authenticator added", True)
-    listed = visitor.get(AUTHENTICATORS)
+    listed = web_client.get(AUTHENTICATORS)
     assert listed.heading == "Your authenticators"
     assert "Work phone" in listed.text
 
 
-def test_replacing_the_phone_shows_a_new_backup_code(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.click(visitor.get("/profile"), "Replace my phone")
+def test_replacing_the_phone_shows_a_new_backup_code(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/profile"), "Replace my phone")
     assert "The old one keeps working until the new one is confirmed." in page.text
-    page = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
-    done = visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
+    page = web_client.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    done = web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
     assert done.heading == "Save your backup code"
     assert "Your new phone is confirmed and the old one no longer counts." in done.text
     assert done.backup_code != ada[1].backup_code
 
 
 @pytest.mark.parametrize("replaces", ["2f1e3c64-5b7a-4d19-9c3e-8a6b1d0f4e72", "nonsense"])
-def test_a_phone_that_is_not_there_cannot_be_replaced(ada: Ada, visitor: Visitor, replaces: str) -> None:
-    page = visitor.get(f"{CONFIGURE}?replaces={replaces}")
-    page = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+def test_a_phone_that_is_not_there_cannot_be_replaced(ada: Ada, web_client: WebClient, replaces: str) -> None:
+    page = web_client.get(f"{CONFIGURE}?replaces={replaces}")
+    page = web_client.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert (page.status, page.heading) == (404, "Not found")
 
 
-def test_a_sixth_phone_is_one_too_many(ada: Ada, visitor: Visitor, hands: Hands) -> None:
+def test_a_sixth_phone_is_one_too_many(ada: Ada, web_client: WebClient, frozen_clock: FrozenClock) -> None:
     for number in range(2, 6):
-        hands.forward(minutes=1)
-        page = visitor.get(CONFIGURE)
-        code = ada[1].phone.code(hands.at)
-        page = visitor.submit(page, "Continue", password=PASSWORD, code=code, name=f"Phone {number}")
-        visitor.submit(page, "Verify", code=phone_on(page).code(hands.at))
-    assert not visitor.get("/profile").has_link("Add")
-    hands.forward(minutes=1)
-    page = visitor.submit(visitor.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(hands.at))
+        frozen_clock.forward(minutes=1)
+        page = web_client.get(CONFIGURE)
+        code = ada[1].phone.code(frozen_clock.at)
+        page = web_client.submit(page, "Continue", password=PASSWORD, code=code, name=f"Phone {number}")
+        web_client.submit(page, "Verify", code=phone_on(page).code(frozen_clock.at))
+    assert not web_client.get("/profile").has_link("Add")
+    frozen_clock.forward(minutes=1)
+    page = web_client.submit(
+        web_client.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(frozen_clock.at)
+    )
     assert (page.status, page.heading) == (409, "Five are the most")
 
 
@@ -225,12 +229,12 @@ FORMS = {CONFIGURE: "Continue", REGENERATE: "Regenerate", REMOVE: "Continue", "/
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, visitor: Visitor, path: str) -> None:
-    phone, button, page = ada[1].phone, FORMS[path], visitor.get(path)
+def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, web_client: WebClient, path: str) -> None:
+    phone, button, page = ada[1].phone, FORMS[path], web_client.get(path)
     new = {"new_password": "marble ferry cinnamon"} if path == "/profile/password" else {}
 
     def send(password: str, code: str) -> Page:
-        return visitor.submit(page, button, password=password, code=code, **new)
+        return web_client.submit(page, button, password=password, code=code, **new)
 
     missing = send("", "")
     assert (missing.status, set(missing.errors)) == (400, {"password", "code"})
@@ -246,14 +250,14 @@ def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, visitor:
         assert refused.title.startswith("Error: ")
     locked = send(PASSWORD, phone.code(NOON))
     assert (locked.status, list(locked.errors)) == (423, ["code"])
-    assert "Locked after too many wrong codes" in visitor.get("/profile").text
+    assert "Locked after too many wrong codes" in web_client.get("/profile").text
 
 
-def test_too_many_wrong_passwords_wait_there_too(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.get(REMOVE)
+def test_too_many_wrong_passwords_wait_there_too(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.get(REMOVE)
     for _ in range(5):
-        visitor.submit(page, "Continue", password=WRONG, code="123456")
-    waiting = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+        web_client.submit(page, "Continue", password=WRONG, code="123456")
+    waiting = web_client.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert waiting.status == 429
     assert waiting.errors["password"].startswith("Too many wrong passwords. Wait")
 
@@ -261,102 +265,104 @@ def test_too_many_wrong_passwords_wait_there_too(ada: Ada, visitor: Visitor) -> 
 # --- regenerate
 
 
-def test_regenerating_shows_the_new_backup_code_once(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.click(visitor.get("/profile"), "Regenerate")
+def test_regenerating_shows_the_new_backup_code_once(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/profile"), "Regenerate")
     assert (page.path, page.heading) == (REGENERATE, "Regenerate backup code")
-    page = visitor.submit(page, "Regenerate", password=PASSWORD, code=ada[1].phone.code(NOON))
+    page = web_client.submit(page, "Regenerate", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert page.heading == "Your new backup code"
     assert page.backup_code != ada[1].backup_code
-    assert "You may not have your backup code" in visitor.get("/profile").text
-    done = visitor.submit(page, "Done", saved="yes")
+    assert "You may not have your backup code" in web_client.get("/profile").text
+    done = web_client.submit(page, "Done", saved="yes")
     assert done.path == "/profile"
     assert "You may not have your backup code" not in done.text
-    assert page.backup_code not in visitor.get(REGENERATE).html
+    assert page.backup_code not in web_client.get(REGENERATE).html
 
 
 # --- remove
 
 
-def test_removing_asks_once_more(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.click(visitor.get("/profile"), "Remove")
+def test_removing_asks_once_more(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/profile"), "Remove")
     assert (page.path, page.heading) == (REMOVE, "Remove two-factor authentication")
-    asked = visitor.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    asked = web_client.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert asked.heading == "Remove two-factor authentication"
     assert "Remove it now?" in asked.text
-    assert "Two-factor authentication On" in visitor.get("/profile").text
-    done = visitor.submit(asked, "Remove")
+    assert "Two-factor authentication On" in web_client.get("/profile").text
+    done = web_client.submit(asked, "Remove")
     assert done.notice == "Two-factor authentication is off. Your other sessions have ended."
     assert "Two-factor authentication Off" in done.text
     for path in (REGENERATE, REMOVE, AUTHENTICATORS):
-        assert visitor.get(path).path == "/profile"
+        assert web_client.get(path).path == "/profile"
 
 
-def test_the_last_question_is_not_skipped_and_not_answered_late(ada: Ada, visitor: Visitor, hands: Hands) -> None:
-    skipped = visitor.post(REMOVE, confirmation="tf_remove_0123456789012345678901234567890123456789012")
+def test_the_last_question_is_not_skipped_and_not_answered_late(
+    ada: Ada, web_client: WebClient, frozen_clock: FrozenClock
+) -> None:
+    skipped = web_client.post(REMOVE, confirmation="tf_remove_0123456789012345678901234567890123456789012")
     assert (skipped.status, skipped.heading) == (410, "Not removed")
-    asked = visitor.submit(visitor.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
-    hands.forward(minutes=10)
-    late = visitor.submit(asked, "Remove")
+    asked = web_client.submit(web_client.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
+    frozen_clock.forward(minutes=10)
+    late = web_client.submit(asked, "Remove")
     assert (late.status, late.heading) == (410, "Not removed")
-    assert "Two-factor authentication On" in visitor.get("/profile").text
+    assert "Two-factor authentication On" in web_client.get("/profile").text
 
 
-def test_a_backup_code_that_proves_a_removal_shows_its_successor(ada: Ada, visitor: Visitor) -> None:
-    asked = visitor.submit(visitor.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].backup_code)
+def test_a_backup_code_that_proves_a_removal_shows_its_successor(ada: Ada, web_client: WebClient) -> None:
+    asked = web_client.submit(web_client.get(REMOVE), "Continue", password=PASSWORD, code=ada[1].backup_code)
     assert asked.backup_code != ada[1].backup_code
 
 
-def test_what_is_required_is_replaced_and_not_removed(people: People, ada: Ada, visitor: Visitor) -> None:
+def test_what_is_required_is_replaced_and_not_removed(people: People, ada: Ada, web_client: WebClient) -> None:
     people.set_account(ada[0].account_id, policy="required")
-    profile = visitor.get("/profile")
+    profile = web_client.get("/profile")
     said = "Your organisation requires two-factor authentication. You can replace your phone, but not switch it off."
     assert said in profile.text
     assert not profile.has_link("Remove")
-    for page in (visitor.get(REMOVE), visitor.post(REMOVE, password=PASSWORD, code=ada[1].phone.code(NOON))):
+    for page in (web_client.get(REMOVE), web_client.post(REMOVE, password=PASSWORD, code=ada[1].phone.code(NOON))):
         assert page.status == 409
         assert said in page.text
-    assert visitor.get(CONFIGURE).heading == "Confirm it's you"
+    assert web_client.get(CONFIGURE).heading == "Confirm it's you"
 
 
 # --- names, one phone less
 
 
-def test_a_phone_is_renamed(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.click(visitor.get(AUTHENTICATORS), "Rename")
+def test_a_phone_is_renamed(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get(AUTHENTICATORS), "Rename")
     assert (page.heading, page.form("Save").fields["name"]) == ("Rename authenticator", "Authenticator app")
-    empty = visitor.submit(page, "Save", name=" ")
+    empty = web_client.submit(page, "Save", name=" ")
     assert (empty.status, empty.errors) == (400, {"name": "Give a name of 1 to 40 characters."})
-    done = visitor.submit(page, "Save", name='<script>alert("x")</script> & co')
+    done = web_client.submit(page, "Save", name='<script>alert("x")</script> & co')
     assert (done.path, done.notice) == (AUTHENTICATORS, "The name is changed.")
     assert "<script>alert" not in done.html
     assert '<script>alert("x")</script> & co' in done.text
 
 
-def test_one_of_two_phones_is_removed(ada: Ada, visitor: Visitor, hands: Hands) -> None:
-    page = visitor.submit(
-        visitor.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON), name="Work phone",
+def test_one_of_two_phones_is_removed(ada: Ada, web_client: WebClient, frozen_clock: FrozenClock) -> None:
+    page = web_client.submit(
+        web_client.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].phone.code(NOON), name="Work phone",
     )  # fmt: skip
-    visitor.submit(page, "Verify", code=phone_on(page).code(NOON))
-    hands.forward(minutes=1)
-    page = visitor.click(visitor.get(AUTHENTICATORS), "Remove Work phone")
+    web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
+    frozen_clock.forward(minutes=1)
+    page = web_client.click(web_client.get(AUTHENTICATORS), "Remove Work phone")
     assert page.heading == "Remove authenticator"
-    done = visitor.submit(page, "Remove", password=PASSWORD, code=ada[1].phone.code(hands.at))
+    done = web_client.submit(page, "Remove", password=PASSWORD, code=ada[1].phone.code(frozen_clock.at))
     assert done.notice == "The authenticator is removed. Your other sessions have ended."
-    listed = visitor.get(AUTHENTICATORS)
+    listed = web_client.get(AUTHENTICATORS)
     assert "Work phone" not in listed.text
     assert not listed.has_link("Remove")
 
 
 @pytest.mark.parametrize("act", ["rename", "remove"])
 def test_an_authenticator_that_is_not_ones_own_is_not_there(
-    people: People, ada: Ada, visitor: Visitor, http: httpx.Client, act: str
+    people: People, ada: Ada, web_client: WebClient, http: httpx.Client, act: str
 ) -> None:
     _, theirs = people.protected("grace@acme.example")
-    grace = Visitor(http)
+    grace = WebClient(http)
     grace.sign_in("grace@acme.example", PASSWORD, theirs.phone.code(NOON))
     foreign = grace.get(AUTHENTICATORS).link("Rename").split("/")[-2]
     for wanted in (foreign, str(uuid4()), "nonsense"):
         path = f"{AUTHENTICATORS}/{wanted}/{act}"
-        for page in (visitor.get(path), visitor.post(path, name="Mine", password=PASSWORD, code="123456")):
+        for page in (web_client.get(path), web_client.post(path, name="Mine", password=PASSWORD, code="123456")):
             assert (page.status, page.heading) == (404, "Not found")
             assert "You have no such authenticator (any more)." in page.text

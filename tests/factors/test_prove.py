@@ -7,38 +7,39 @@ import sqlalchemy as sa
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import house_on
-from tests.harness.people import PASSWORD, STRANGER, VISITOR, Factor, People, phone_of
-from twofold.directory.person import Person
+from tests.harness.contexts import context_on
+from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Factor, People, phone_of
+from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow, proof, records, totp
 from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.tables import authenticators, backup_codes
-from twofold.kit.house import House
-from twofold.kit.tokens import digest
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.sessions.tables import sessions
 from twofold.signin.outcomes import Due, SignedIn
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[Person, Factor]:
+def ada(people: People) -> tuple[User, Factor]:
     return people.protected()
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
-def add_a_phone(people: People, person: Person, factor: Factor, hours_ago: int = 2) -> Authenticator:
+def add_a_phone(people: People, user: User, factor: Factor, hours_ago: int = 2) -> Authenticator:
     at = later(hours=-hours_ago)
-    session = people.sign_in(person, factor.phone, at=later(at=at, minutes=-5))
+    session = people.sign_in(user, factor.phone, at=later(at=at, minutes=-5))
     asked = SetUp(PASSWORD, factor.phone.code(at), None, "Work phone")
-    opened = enrolment_flow.open_in_session(people.house, session, asked, visitor=VISITOR, at=at)
+    opened = enrolment_flow.open_in_session(people.context, session, asked, origin=Origin(at, CLIENT_INFO))
     assert isinstance(opened, Opened)
     phone = phone_of(opened)
     changed = enrolment_flow.confirm_in_session(
-        people.house, session, opened.id, phone.code(at), visitor=VISITOR, at=at,
+        people.context, session, opened.id, phone.code(at), origin=Origin(at, CLIENT_INFO),
     )  # fmt: skip
     assert isinstance(changed, Changed)
     return phone
@@ -48,35 +49,35 @@ def add_a_phone(people: People, person: Person, factor: Factor, hours_ago: int =
 
 
 def test_a_code_is_refused_the_second_time(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     code = factor.phone.code(NOON)
-    assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
+    assert isinstance(people.give_code(people.attempt(user), code), SignedIn)
     for typed in (code, f"{code[:3]} {code[3:]}", f" {code} ", "-".join(code)):
-        assert people.give_code(people.attempt(person), typed) == UsedCode(5)
+        assert people.give_code(people.attempt(user), typed) == UsedCode(5)
     assert people.count(sessions) == 2  # the one of yesterday's set-up, and one of today
 
 
 def test_a_code_is_refused_the_second_time_after_a_restart_and_on_another_node(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     code = factor.phone.code(NOON)
-    assert isinstance(people.give_code(people.attempt(person), code), SignedIn)
-    with house_on(people.house.settings.database_url) as again:
+    assert isinstance(people.give_code(people.attempt(user), code), SignedIn)
+    with context_on(people.context.settings.database_url) as again:
         elsewhere = People(again)
-        assert elsewhere.give_code(elsewhere.attempt(person), code) == UsedCode(5)
+        assert elsewhere.give_code(elsewhere.attempt(user), code) == UsedCode(5)
 
 
 def test_the_code_before_an_accepted_one_is_refused_too(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     newer, older = factor.phone.code(later(seconds=30)), factor.phone.code(NOON)
-    assert isinstance(people.give_code(people.attempt(person), newer), SignedIn)
-    assert people.give_code(people.attempt(person), older) == UsedCode(5)
-    assert people.give_code(people.attempt(person), newer) == UsedCode(5)
+    assert isinstance(people.give_code(people.attempt(user), newer), SignedIn)
+    assert people.give_code(people.attempt(user), older) == UsedCode(5)
+    assert people.give_code(people.attempt(user), newer) == UsedCode(5)
 
 
 def test_a_step_is_accepted_once_even_by_whoever_has_not_seen_that_it_was(people: People, ada: Ada) -> None:
     """Behind the budget, which lines the tries of one user up, the statement itself holds the rule."""
     step = totp.step_of(NOON)
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         (only,) = factors.show(connection, ada[0].id).authenticators
         accepted = [records.accept_step(connection, only.id, tried, NOON) for tried in (step, step, step - 1, step + 1)]
     assert accepted == [True, False, False, True]
@@ -87,33 +88,35 @@ def test_who_waited_while_their_factor_was_removed_is_charged_nothing(
     people: People, ada: Ada, *, with_backup_code: bool
 ) -> None:
     """Their sign-in was read before the removal and comes to be compared after it: five of them must lock nobody."""
-    person, factor = ada
-    session = people.sign_in(person, factor.phone, at=later(minutes=-10))
+    user, factor = ada
+    session = people.sign_in(user, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
-    change_flow.remove(people.house, session, proofs, visitor=VISITOR, at=NOON)
+    change_flow.remove(people.context, session, proofs, origin=Origin(NOON, CLIENT_INFO))
     typed = proof.parse(factor.backup_code if with_backup_code else factor.phone.code(later(seconds=30)))
     assert not isinstance(typed, proof.Malformed)
     for _ in range(5):
-        with people.house.db.write() as connection:
-            outcome = factors.prove(people.house, connection, person, typed, door="sign_in", visitor=VISITOR, at=NOON)
+        with people.context.db.write() as connection:
+            outcome = factors.prove(
+                people.context, connection, user, typed, operation="sign_in", origin=Origin(NOON, CLIENT_INFO)
+            )
             assert outcome == SessionOver()
-            assert lockouts.counts(connection, person.id) == (0, 0)
+            assert lockouts.counts(connection, user.id) == (0, 0)
     assert not people.events("second_factor_wrong", "locked")
 
 
 def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     for seconds in (0, 30, 60):
         at = later(seconds=seconds)
-        assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+        assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
 
 
 def test_a_code_of_one_door_is_used_at_every_other(people: People, ada: Ada) -> None:
-    person, factor = ada
-    session = people.sign_in(person, factor.phone, at=later(minutes=-10))
+    user, factor = ada
+    session = people.sign_in(user, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
-    assert isinstance(people.give_code(people.attempt(person), proofs.code), SignedIn)
-    outcome = change_flow.regenerate(people.house, session, proofs, visitor=VISITOR, at=NOON, seen=True)
+    assert isinstance(people.give_code(people.attempt(user), proofs.code), SignedIn)
+    outcome = change_flow.regenerate(people.context, session, proofs, origin=Origin(NOON, CLIENT_INFO), seen=True)
     assert outcome == UsedCode(5)
 
 
@@ -124,43 +127,43 @@ def test_a_code_of_one_door_is_used_at_every_other(people: People, ada: Ada) -> 
 def test_a_wrong_code_of_another_time_tells_how_far_the_clock_is_off(
     people: People, ada: Ada, minutes: int, drift: int
 ) -> None:
-    person, factor = ada
+    user, factor = ada
     code = factor.phone.code(later(minutes=minutes))
-    assert people.give_code(people.attempt(person), code) == WrongCode(4, drift)
+    assert people.give_code(people.attempt(user), code) == WrongCode(4, drift)
 
 
 def test_a_future_code_that_was_hinted_at_is_refused_when_it_comes(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     at = later(minutes=3)
     code = factor.phone.code(at)
-    assert people.give_code(people.attempt(person), code) == WrongCode(4, 180)
+    assert people.give_code(people.attempt(user), code) == WrongCode(4, 180)
     for moment in (later(at=at, seconds=-30), at, later(at=at, seconds=30)):
-        attempt = people.attempt(person, at=moment)
+        attempt = people.attempt(user, at=moment)
         assert people.give_code(attempt, code, at=moment) == UsedCode(4)
     at = later(at=at, seconds=60)
-    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+    assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
 
 
 def test_several_future_codes_are_remembered(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     ahead = [later(minutes=minutes) for minutes in (2, 4, 3)]
     codes = [factor.phone.code(at) for at in ahead]
     for code in codes:
-        people.give_code(people.attempt(person), code)
+        people.give_code(people.attempt(user), code)
     for at, code in sorted(zip(ahead, codes, strict=True)):
-        assert people.give_code(people.attempt(person, at=at), code, at=at) == UsedCode(2)
+        assert people.give_code(people.attempt(user, at=at), code, at=at) == UsedCode(2)
     assert len(given_away(people)) == 3
 
 
 def given_away(people: People) -> list[int]:
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         return [int(step) for step in connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()]
 
 
 def hint_at(people: People, ada: Ada, at: datetime, *, minutes: float) -> WrongCode | UsedCode:
     """Type a code that belongs to a later moment."""
-    person, factor = ada
-    outcome = people.give_code(people.attempt(person, at=at), factor.phone.code(later(at=at, minutes=minutes)), at=at)
+    user, factor = ada
+    outcome = people.give_code(people.attempt(user, at=at), factor.phone.code(later(at=at, minutes=minutes)), at=at)
     assert isinstance(outcome, WrongCode | UsedCode), outcome
     return outcome
 
@@ -170,12 +173,12 @@ def test_what_was_given_away_is_refused_also_when_a_clock_that_was_wrong_is_set_
     people: People, ada: Ada, ahead: float
 ) -> None:
     """Stops: a code that was hinted at, kept until its time comes a second time."""
-    person, factor = ada
+    user, factor = ada
     assert hint_at(people, ada, NOON, minutes=3) == WrongCode(4, 180)
     wrong = later(hours=ahead)
     assert hint_at(people, ada, wrong, minutes=5) == WrongCode(3, 300)  # the clock is off, and another is remembered
     at = later(minutes=3)
-    assert people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at) == UsedCode(3)
+    assert people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at) == UsedCode(3)
 
 
 def test_what_was_given_away_is_forgotten_after_a_day(people: People, ada: Ada) -> None:
@@ -188,72 +191,72 @@ def test_what_was_given_away_is_forgotten_after_a_day(people: People, ada: Ada) 
 
 
 def test_what_was_given_away_is_forgotten_once_it_could_not_be_accepted_anyway(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     hint_at(people, ada, NOON, minutes=2)
     at = later(minutes=2, seconds=30)
-    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+    assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
     hint_at(people, ada, at, minutes=2)
     assert given_away(people) == [totp.step_of(later(at=at, minutes=2))]
     at = later(minutes=2)  # the clock is set back
-    assert people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at) == UsedCode(4)
+    assert people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at) == UsedCode(4)
 
 
 def test_who_was_told_of_so_many_steps_is_told_of_no_more(people: People, ada: Ada) -> None:
     """What cannot be remembered is not given away."""
-    person, factor = ada
+    user, factor = ada
     now = totp.step_of(NOON)
-    full = [*range(now - factors.MOST_GIVEN_AWAY + 3, now + 3)]
-    with people.house.db.write() as connection:
+    full = [*range(now - factors.MOST_DISCLOSED + 3, now + 3)]
+    with people.context.db.write() as connection:
         connection.execute(authenticators.update().values(given_away=" ".join(map(str, full))))
     assert hint_at(people, ada, NOON, minutes=2) == WrongCode(4, None)
     assert given_away(people) == full
     assert hint_at(people, ada, NOON, minutes=1) == WrongCode(3, 60)  # has been told before
     assert hint_at(people, ada, NOON, minutes=-2) == WrongCode(2, -120)  # nothing to remember
     at = later(minutes=2)
-    assert isinstance(people.give_code(people.attempt(person, at=at), factor.phone.code(at), at=at), SignedIn)
+    assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
 
 
 def test_a_code_of_the_past_is_hinted_at_and_leaves_the_present_alone(people: People, ada: Ada) -> None:
-    person, factor = ada
-    people.give_code(people.attempt(person), factor.phone.code(later(minutes=-2)))
-    assert isinstance(people.give_code(people.attempt(person), factor.phone.code(NOON)), SignedIn)
+    user, factor = ada
+    people.give_code(people.attempt(user), factor.phone.code(later(minutes=-2)))
+    assert isinstance(people.give_code(people.attempt(user), factor.phone.code(NOON)), SignedIn)
 
 
 # --- several phones
 
 
 def test_a_code_of_any_phone_lets_its_owner_in(people: People, ada: Ada) -> None:
-    person, factor = ada
-    other = add_a_phone(people, person, factor)
+    user, factor = ada
+    other = add_a_phone(people, user, factor)
     for phone in (other, factor.phone):
-        assert isinstance(people.give_code(people.attempt(person), phone.code(NOON)), SignedIn)
-        assert people.give_code(people.attempt(person), phone.code(NOON)) == UsedCode(5)
+        assert isinstance(people.give_code(people.attempt(user), phone.code(NOON)), SignedIn)
+        assert people.give_code(people.attempt(user), phone.code(NOON)) == UsedCode(5)
 
 
 def test_a_phone_with_its_clock_off_is_hinted_at_whichever_it_is(people: People, ada: Ada) -> None:
-    person, factor = ada
-    other = add_a_phone(people, person, factor)
+    user, factor = ada
+    other = add_a_phone(people, user, factor)
     for left, phone in ((4, other), (3, factor.phone)):
         code = phone.code(later(minutes=-4))
-        assert people.give_code(people.attempt(person), code) == WrongCode(left, -240)
+        assert people.give_code(people.attempt(user), code) == WrongCode(left, -240)
 
 
 def test_only_the_phone_that_was_used_is_marked_as_used(people: People, ada: Ada) -> None:
-    person, factor = ada
-    other = add_a_phone(people, person, factor)
-    people.give_code(people.attempt(person), other.code(NOON))
+    user, factor = ada
+    other = add_a_phone(people, user, factor)
+    people.give_code(people.attempt(user), other.code(NOON))
     query = sa.select(authenticators.c.name, authenticators.c.last_used_at)
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         used: dict[str, object] = {row.name: row.last_used_at for row in connection.execute(query)}
     assert used["Work phone"] == NOON
     assert used["Authenticator app"] != NOON
 
 
 def test_a_code_of_somebody_else_is_wrong(people: People, ada: Ada) -> None:
-    person, _ = ada
+    user, _ = ada
     _, other = people.protected("grace@acme.example")
-    assert people.give_code(people.attempt(person), other.phone.code(NOON)) == WrongCode(4)
-    outcome = people.give_code(people.attempt(person), other.backup_code)
+    assert people.give_code(people.attempt(user), other.phone.code(NOON)) == WrongCode(4)
+    outcome = people.give_code(people.attempt(user), other.backup_code)
     assert outcome == WrongCode(3, backup=True)
 
 
@@ -261,11 +264,11 @@ def test_a_code_of_somebody_else_is_wrong(people: People, ada: Ada) -> None:
 
 
 def test_a_backup_code_is_used_up_and_replaced(people: People, ada: Ada) -> None:
-    person, factor = ada
-    outcome = people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    user, factor = ada
+    outcome = people.give_code(people.attempt(user, channel="api"), factor.backup_code, channel="api")
     assert isinstance(outcome, SignedIn)
     assert outcome.new_backup_code is not None
-    attempt = people.attempt(person, channel="api")
+    attempt = people.attempt(user, channel="api")
     assert people.give_code(attempt, factor.backup_code, channel="api") == SpentBackupCode(5)
     assert isinstance(people.give_code(attempt, outcome.new_backup_code, channel="api"), SignedIn)
 
@@ -274,67 +277,67 @@ def test_a_backup_code_is_used_up_and_replaced(people: People, ada: Ada) -> None
     "how", [str.lower, str.upper, lambda code: code.replace("-", ""), lambda code: code.replace("-", " ")]
 )
 def test_a_backup_code_may_be_typed_in_any_way(people: People, ada: Ada, how: object) -> None:
-    person, factor = ada
+    user, factor = ada
     typed = how(factor.backup_code)  # type: ignore[operator]
-    assert isinstance(people.give_code(people.attempt(person), typed), Due)
+    assert isinstance(people.give_code(people.attempt(user), typed), Due)
 
 
 def test_only_the_hashes_of_backup_codes_rest(people: People, ada: Ada) -> None:
-    person, factor = ada
-    people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
-    with people.house.db.read() as connection:
+    user, factor = ada
+    people.give_code(people.attempt(user, channel="api"), factor.backup_code, channel="api")
+    with people.context.db.read() as connection:
         row = connection.execute(sa.select(backup_codes)).one()
     assert row.spent_hash == digest(factor.backup_code.replace("-", ""))
     assert (len(row.code_hash), row.code_hash == row.spent_hash) == (32, False)
 
 
 def test_only_the_backup_code_that_was_spent_last_is_answered_as_used(people: People, ada: Ada) -> None:
-    person, factor = ada
+    user, factor = ada
     code = factor.backup_code
     for _ in range(2):
-        outcome = people.give_code(people.attempt(person, channel="api"), code, channel="api")
+        outcome = people.give_code(people.attempt(user, channel="api"), code, channel="api")
         code = outcome.new_backup_code
-    assert people.give_code(people.attempt(person), factor.backup_code) == WrongCode(4, backup=True)
+    assert people.give_code(people.attempt(user), factor.backup_code) == WrongCode(4, backup=True)
 
 
 def test_using_it_is_written_down_and_mailed_with_where_it_came_from(people: People, ada: Ada) -> None:
-    person, factor = ada
-    people.give_code(people.attempt(person), factor.backup_code, visitor=STRANGER)
+    user, factor = ada
+    people.give_code(people.attempt(user), factor.backup_code, client_info=ANONYMOUS)
     (event,) = people.events("backup_code_used")
-    assert (event.actor_id, event.subject_id, event.address) == (person.id, person.id, STRANGER.address)
+    assert (event.actor_id, event.subject_id, event.address) == (user.id, user.id, ANONYMOUS.address)
     assert "sign_in" in event.details
     (letter,) = people.letters("backup_code_used")
-    assert letter.facts == {"address": STRANGER.address, "browser": STRANGER.browser}
+    assert letter.facts == {"address": ANONYMOUS.address, "browser": ANONYMOUS.browser}
     assert factor.backup_code not in str(people.events())
 
 
 def test_using_it_ends_no_session(people: People, ada: Ada) -> None:
-    person, factor = ada
-    token = people.token(person, factor.phone)
-    people.give_code(people.attempt(person, channel="api"), factor.backup_code, channel="api")
+    user, factor = ada
+    token = people.token(user, factor.phone)
+    people.give_code(people.attempt(user, channel="api"), factor.backup_code, channel="api")
     assert people.find_session(token) is not None
 
 
 def test_a_wrong_code_is_written_down_as_nobodys(people: People, ada: Ada) -> None:
-    person, factor = ada
-    people.give_code(people.attempt(person), factor.phone.wrong_code(NOON), visitor=STRANGER)
+    user, factor = ada
+    people.give_code(people.attempt(user), factor.phone.wrong_code(NOON), client_info=ANONYMOUS)
     (event,) = people.events("second_factor_wrong")
     assert (event.actor_kind, event.subject_id, event.result, event.address) == (
-        "nobody", person.id, "refused", STRANGER.address,
+        "nobody", user.id, "refused", ANONYMOUS.address,
     )  # fmt: skip
 
 
 # --- what rests is bound to its row
 
 
-def test_a_secret_moved_to_another_user_lets_nobody_in(people: People, ada: Ada, house: House) -> None:
-    person, _ = ada
+def test_a_secret_moved_to_another_user_lets_nobody_in(people: People, ada: Ada, context: AppContext) -> None:
+    user, _ = ada
     mallory, theirs = people.protected("mallory@acme.example")
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         box = connection.execute(
             sa.select(authenticators.c.box).where(authenticators.c.user_id == mallory.id)
         ).scalar_one()
-        connection.execute(authenticators.update().where(authenticators.c.user_id == person.id).values(box=box))
-    outcome = people.give_code(people.attempt(person), theirs.phone.code(NOON))
+        connection.execute(authenticators.update().where(authenticators.c.user_id == user.id).values(box=box))
+    outcome = people.give_code(people.attempt(user), theirs.phone.code(NOON))
     assert outcome == WrongCode(5, unreadable=True)
-    assert [event.subject_id for event in people.events("secret_unreadable")] == [person.id]
+    assert [event.subject_id for event in people.events("secret_unreadable")] == [user.id]

@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import BACKENDS, TEMPLATE, PostgresqlDatabases, SqliteDatabases
-from tests.harness.houses import CHEAP_SERVER, KEYS
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tests.harness import processes
 from tests.harness.api import ROOT
 from tests.harness.authenticator import codes
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from tests.harness.people import PASSWORD, Factor, People
 from twofold.audit.tables import audit_events
 from twofold.factors.tables import authenticators
@@ -65,13 +65,13 @@ def crowd(
     A set-up is open for a quarter of an hour: where a server runs already, its clean-up would take an older one away.
     """
     yesterday, lately = now() - timedelta(days=1), now() - protected_for
-    with house_on(database_url) as house:
-        people = People(house)
+    with context_on(database_url) as context:
+        people = People(context)
         account = people.account(at=yesterday)
         members = []
         for number in range(count):
-            person = people.person(f"{name}{number}@acme.example", account=account, at=yesterday)
-            members.append(Member(person.id, person.email, people.protect(person, at=lately)))
+            user = people.user(f"{name}{number}@acme.example", account=account, at=yesterday)
+            members.append(Member(user.id, user.email, people.protect(user, at=lately)))
     return members
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import CHEAP_SETTINGS
 from tests.faults.crowd import Member, Program, crowd, now
-from tests.harness.houses import KEYS
+from tests.harness.contexts import KEYS
 from tests.harness.people import PASSWORD
 from tests.harness.server import Server
 from twofold.lockouts.budget import FREE_PASSWORD_TRIES, LOCK_AFTER

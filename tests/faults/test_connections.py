@@ -16,8 +16,8 @@ import pytest
 
 from tests.deploy.test_metrics_endpoint import scrape
 from tests.harness import processes
+from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import SqliteDatabases
-from tests.harness.houses import CHEAP_SERVER, KEYS
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 

@@ -18,13 +18,13 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Load, Program, check_nothing_accepted_twice, crowd, now
 from tests.harness import processes
 from tests.harness.authenticator import Authenticator
-from tests.harness.houses import KEYS, house_on
+from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
 from tests.harness.server import Server
 from twofold.audit.tables import audit_events
 from twofold.factors import flow as factors
 from twofold.factors.tables import authenticators
-from twofold.kit.vault import Vault
+from twofold.kit.crypto.vault import Vault
 from twofold.lockouts.budget import LOCK_AFTER
 from twofold.settings import parse_keys
 
@@ -71,17 +71,17 @@ def test_a_secret_copied_to_another_row_opens_nothing_and_its_owner_is_told_what
 ) -> None:
     """Stops: somebody who can write to the database makes another user's authenticator open the victim's account."""
     server = cheap(database_url)
-    thief, victim = crowd(database_url, 2)
-    own = sa.select(authenticators.c.box).where(authenticators.c.user_id == thief.id).scalar_subquery()
+    attacker, victim = crowd(database_url, 2)
+    own = sa.select(authenticators.c.box).where(authenticators.c.user_id == attacker.id).scalar_subquery()
     rows_of(database_url, authenticators.update().where(authenticators.c.user_id == victim.id).values(box=own))
     with Program([server.url]) as program:
-        for phone in (thief.factor.phone, victim.factor.phone):
+        for phone in (attacker.factor.phone, victim.factor.phone):
             for _ in range(LOCK_AFTER):
                 refused = program.sign_in(victim.email, phone.code(now()))
                 assert refused.status == 401
                 assert (refused.body["code"], refused.body["hint"]) == ("invalid_code", "unreadable")
                 assert refused.body["attempts_left"] == LOCK_AFTER  # nothing was compared, nothing is charged
-        assert program.sign_in(thief.email, thief.factor.phone.code(now())).status == 200
+        assert program.sign_in(attacker.email, attacker.factor.phone.code(now())).status == 200
         assert "Use your backup code, or ask your administrator" in page_after(server.url, victim.email)
         assert program.sign_in(victim.email, victim.factor.backup_code).status == 200
     kinds = sa.select(audit_events.c.subject_id).where(audit_events.c.kind == "secret_unreadable")
@@ -180,10 +180,10 @@ def test_a_new_key_goes_round_the_nodes_by_the_runbook(cheap: ServeCheaply, post
 
 def newcomers_of(database_url: str, count: int) -> list[str]:
     """Make people without a second factor; return their addresses."""
-    with house_on(database_url) as house:
-        people = People(house)
+    with context_on(database_url) as context:
+        people = People(context)
         account = people.account("Newcomers")
-        return [people.person(f"newcomer{n}@acme.example", account=account).email for n in range(count)]
+        return [people.user(f"newcomer{n}@acme.example", account=account).email for n in range(count)]
 
 
 def set_up_across(here: str, there: str, email: str) -> None:

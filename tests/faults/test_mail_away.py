@@ -11,18 +11,19 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.houses import Hands
-from tests.harness.people import ADA, PASSWORD, VISITOR, People
+from tests.harness.contexts import FrozenClock
+from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from tests.harness.smtp import Letter, SmtpServer
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
 from twofold.directory.tables import users
-from twofold.jobs import jobs_of
-from twofold.kit.delivery import LOOKS
-from twofold.kit.house import House
-from twofold.kit.outbox import WAITS, outbox
-from twofold.kit.smtp import Outcome, SmtpTransport, Unreachable
-from twofold.kit.tokens import digest, new_id
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id
+from twofold.kit.mail.delivery import LOOKS
+from twofold.kit.mail.outbox import WAITS, outbox
+from twofold.kit.mail.smtp import Outcome, SmtpTransport, Unreachable
+from twofold.operations.jobs import jobs_of
 from twofold.recovery import password_flow
 from twofold.resets import act_flow, confirm_flow, flow, records
 from twofold.resets.case import LIFE, Case, State, standing
@@ -57,20 +58,20 @@ class Mortal:
 class Post:
     """What delivers the letters of a node, second by second of a clock that the test moves."""
 
-    def __init__(self, house: House, hands: Hands, smtp: SmtpServer) -> None:
-        self._house, self._hands = house, hands
+    def __init__(self, context: AppContext, frozen_clock: FrozenClock, smtp: SmtpServer) -> None:
+        self._context, self._frozen_clock = context, frozen_clock
         self.transport = Mortal(smtp.url)
         self.restart()
 
     def restart(self) -> None:
         """Begin again with nothing in mind, as a new process does."""
-        self._jobs = [job for job in jobs_of(self._house, self.transport) if job.name.startswith("letters")]
+        self._jobs = [job for job in jobs_of(self._context, self.transport) if job.name.startswith("letters")]
 
     def work(self) -> None:
         """Do what the jobs of a worker do in a second."""
         for job in self._jobs:
             for _ in range(GIVEN_UP):
-                if not job.run(self._house, self._hands.at):
+                if not job.run(self._context, self._frozen_clock.at):
                     break
             else:
                 pytest.fail("a letter that cannot go out comes again and again, and nothing else is done")
@@ -78,7 +79,7 @@ class Post:
     def passes(self, **span: float) -> None:
         """Let time pass."""
         for _ in range(int(timedelta(**span).total_seconds())):
-            self._hands.forward(seconds=1)
+            self._frozen_clock.forward(seconds=1)
             self.work()
 
 
@@ -90,19 +91,19 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture
-def post(house: House, hands: Hands, smtp: SmtpServer) -> Post:
-    return Post(house, hands, smtp)
+def post(context: AppContext, frozen_clock: FrozenClock, smtp: SmtpServer) -> Post:
+    return Post(context, frozen_clock, smtp)
 
 
 @pytest.fixture
-def grace(people: People) -> Person:
-    return people.person("grace@acme.example", role="admin", name="Grace Hopper")
+def grace(people: People) -> User:
+    return people.user("grace@acme.example", role="admin", name="Grace Hopper")
 
 
-def five_hundred(people: People) -> Iterator[Person]:
+def five_hundred(people: People) -> Iterator[User]:
     """Make people as Ada is, who has had two-factor authentication since yesterday."""
     ada, _ = people.protected()
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         like_ada = connection.execute(sa.select(users).where(users.c.id == ada.id)).mappings().one()
         emails = [f"person{number}@acme.example" for number in range(RESETS)]
         rows = [{**like_ada, "id": new_id(), "email": email, "email_key": email} for email in emails]
@@ -111,30 +112,30 @@ def five_hundred(people: People) -> Iterator[Person]:
         yield people.look_up(row["id"])
 
 
-def ask_all(people: People, grace: Person, at: datetime) -> list[Asked]:
+def ask_all(people: People, grace: User, at: datetime) -> list[Asked]:
     asked = []
-    for person in five_hundred(people):
-        opened = flow.open_case(people.house, grace, person, "Her phone was stolen.", visitor=VISITOR, at=at)
+    for user in five_hundred(people):
+        opened = flow.open_case(people.context, grace, user, "Her phone was stolen.", origin=Origin(at, CLIENT_INFO))
         assert isinstance(opened, CaseOpened)
-        asked.append(Asked(opened.id, person.email))
+        asked.append(Asked(opened.id, user.email))
     return asked
 
 
-def case_of(house: House, case_id: UUID) -> Case:
-    with house.db.read() as connection:
+def case_of(context: AppContext, case_id: UUID) -> Case:
+    with context.db.read() as connection:
         found = records.find(connection, case_id)
     assert found is not None
     return found
 
 
-def shown(house: House, grace: Person, case_id: UUID, at: datetime) -> dict[str, Any]:
+def shown(context: AppContext, grace: User, case_id: UUID, at: datetime) -> dict[str, Any]:
     """Return what the page of a case shows to the administrator."""
-    return case_view(case_of(house, case_id), grace, house.settings.issuer, at)
+    return case_view(case_of(context, case_id), grace, context.settings.issuer, at)
 
 
-def live_links(house: House, case_id: UUID, at: datetime) -> list[Open]:
+def live_links(context: AppContext, case_id: UUID, at: datetime) -> list[Open]:
     """Return the links of a case that open it, of all that were ever made."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         hashes = connection.execute(sa.select(reset_links.c.token_hash).where(reset_links.c.case_id == case_id))
         verdicts = [link_verdict(records.find_link(connection, hash_), at) for hash_ in hashes.scalars().all()]
     return [verdict for verdict in verdicts if isinstance(verdict, Open)]
@@ -148,27 +149,27 @@ def sent_at(letter: Letter) -> datetime:
     return parsedate_to_datetime(str(letter.message["Date"]))
 
 
-def due_at(house: House, letter: UUID | None) -> datetime:
-    with house.db.read() as connection:
+def due_at(context: AppContext, letter: UUID | None) -> datetime:
+    with context.db.read() as connection:
         found = connection.execute(sa.select(outbox.c.due_at).where(outbox.c.id == letter)).scalar_one()
     assert isinstance(found, datetime)
     return found
 
 
 def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
-    house: House, people: People, grace: Person, hands: Hands, smtp: SmtpServer, post: Post
+    context: AppContext, people: People, grace: User, frozen_clock: FrozenClock, smtp: SmtpServer, post: Post
 ) -> None:
     """Stops: mail lost in an outage, links that ran out while they waited, an outage that lasts longer than it is."""
     smtp.stop()
-    asked = ask_all(people, grace, hands.at)
+    asked = ask_all(people, grace, frozen_clock.at)
     post.work()
-    assert standing(case_of(house, asked[-1].id), hands.at) is State.REQUESTED
-    assert shown(house, grace, asked[-1].id, hands.at)["delivery"] == "The e-mail waits to be sent."
+    assert standing(case_of(context, asked[-1].id), frozen_clock.at) is State.REQUESTED
+    assert shown(context, grace, asked[-1].id, frozen_clock.at)["delivery"] == "The e-mail waits to be sent."
 
     post.passes(minutes=40)
-    with house.db.write() as connection:  # other mail, in the middle of it: a notice, and what somebody waits for
-        directory.tell(house, connection, grace, "unlocked", hands.at)
-    password_flow.ask(house, grace.email, visitor=VISITOR, at=hands.at)
+    with context.db.write() as connection:  # other mail, in the middle of it: a notice, and what somebody waits for
+        directory.notify(context, connection, grace, "unlocked", frozen_clock.at)
+    password_flow.ask(context, grace.email, origin=Origin(frozen_clock.at, CLIENT_INFO))
     smtp.hang()
     post.transport.smtp._seconds = 0.1  # so that the test need not sit ten seconds out at each look
     post.passes(minutes=10)
@@ -183,12 +184,12 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     smtp.reject(busy.email, "450 4.2.1 Mailbox busy")
     smtp.start()
     post.transport.dies_after = RESETS // 2
-    back = hands.at
+    back = frozen_clock.at
     with pytest.raises(KeyboardInterrupt):
         post.passes(seconds=LOOKS[-1].total_seconds() + 1)
     post.restart()
     post.work()
-    assert hands.at - back <= LOOKS[-1]
+    assert frozen_clock.at - back <= LOOKS[-1]
 
     arrived = letters_by_case(smtp, asked)
     assert {case for case in asked if len(arrived[case]) != 1} == {gone, busy}, "a mail is lost, or came twice"
@@ -198,25 +199,28 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     }
     assert len(smtp.sent_to(ADA)) == 1, "the letter that found nobody there is lost"
     for case in asked:
-        check_the_one_link(house, case, arrived[case], to_its_end=case in asked[::25])
+        check_the_one_link(context, case, arrived[case], to_its_end=case in asked[::25])
 
-    view = shown(house, grace, gone.id, hands.at)
+    view = shown(context, grace, gone.id, frozen_clock.at)
     assert (view["state_words"], "550 5.1.1" in view["delivery"]) == ("E-mail rejected", True)
-    assert "we keep trying: 450 4.2.1" in shown(house, grace, busy.id, hands.at)["delivery"]
-    check_the_repeated_letter(house, smtp, hands, post, died_with(house, asked))
-    check_growing_waits(house, grace, hands, post, busy)
+    assert "we keep trying: 450 4.2.1" in shown(context, grace, busy.id, frozen_clock.at)["delivery"]
+    check_the_repeated_letter(context, smtp, frozen_clock, post, died_with(context, asked))
+    check_growing_waits(context, grace, frozen_clock, post, busy)
     smtp.behave()
-    assert isinstance(act_flow.send_again(house, grace, gone.id, visitor=VISITOR, at=hands.at), Acted)
-    hands.at = due_at(house, case_of(house, busy.id).letter_id)
+    assert isinstance(act_flow.send_again(context, grace, gone.id, origin=Origin(frozen_clock.at, CLIENT_INFO)), Acted)
+    frozen_clock.at = due_at(context, case_of(context, busy.id).letter_id)
     post.work()
     for case in (gone, busy):
         (letter,) = letters_by_case(smtp, asked)[case]
-        check_the_one_link(house, case, [letter])
+        check_the_one_link(context, case, [letter])
         confirmed = confirm_flow.confirm(
-            house, token_in(letter), Given(PASSWORD, ""), visitor=VISITOR, at=hands.forward(minutes=14),
-        )  # fmt: skip
+            context,
+            token_in(letter),
+            Given(PASSWORD, ""),
+            origin=Origin(frozen_clock.forward(minutes=14), CLIENT_INFO),
+        )
         assert isinstance(confirmed, ResetDone)
-        hands.forward(minutes=-14)
+        frozen_clock.forward(minutes=-14)
 
 
 def letters_by_case(smtp: SmtpServer, asked: list[Asked]) -> dict[Asked, list[Letter]]:
@@ -226,46 +230,48 @@ def letters_by_case(smtp: SmtpServer, asked: list[Asked]) -> dict[Asked, list[Le
     return {case: arrived.get(case.email, []) for case in asked}
 
 
-def check_the_one_link(house: House, case: Asked, letters: list[Letter], *, to_its_end: bool = True) -> None:
+def check_the_one_link(context: AppContext, case: Asked, letters: list[Letter], *, to_its_end: bool = True) -> None:
     """The link in the newest letter works for fifteen minutes from when that one was sent, and no other link does."""
     for letter in letters[-1:]:
-        sent, (live,) = sent_at(letter), live_links(house, case.id, sent_at(letter))
+        sent, (live,) = sent_at(letter), live_links(context, case.id, sent_at(letter))
         assert live.case.token_hash == digest(token_in(letter))
         assert live.case.valid_until == sent + LIFE
         if to_its_end:
-            assert len(live_links(house, case.id, sent + LIFE - timedelta(seconds=1))) == 1
-            assert live_links(house, case.id, sent + LIFE) == []
+            assert len(live_links(context, case.id, sent + LIFE - timedelta(seconds=1))) == 1
+            assert live_links(context, case.id, sent + LIFE) == []
 
 
-def died_with(house: House, asked: list[Asked]) -> Asked:
+def died_with(context: AppContext, asked: list[Asked]) -> Asked:
     """Return the case whose letter the mail server has taken and nobody noted."""
-    waits = [case for case in asked if case_of(house, case.id).letter == (None, None)]
+    waits = [case for case in asked if case_of(context, case.id).letter == (None, None)]
     assert len(waits) == 1
     return waits[0]
 
 
-def check_the_repeated_letter(house: House, smtp: SmtpServer, hands: Hands, post: Post, case: Asked) -> None:
+def check_the_repeated_letter(
+    context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock, post: Post, case: Asked
+) -> None:
     """After its claim it comes again, once, under the same Message-ID; the link of the first one is dead from then."""
     (first,) = smtp.sent_to(case.email)
-    hands.at = due_at(house, case_of(house, case.id).letter_id)
+    frozen_clock.at = due_at(context, case_of(context, case.id).letter_id)
     post.work()
     post.passes(minutes=5)
     _, again = smtp.sent_to(case.email)
     assert again.message["Message-ID"] == first.message["Message-ID"]
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         verdict = link_verdict(records.find_link(connection, digest(token_in(first))), sent_at(again))
     assert isinstance(verdict, Replaced)
-    check_the_one_link(house, case, [first, again])
+    check_the_one_link(context, case, [first, again])
 
 
-def check_growing_waits(house: House, grace: Person, hands: Hands, post: Post, case: Asked) -> None:
+def check_growing_waits(context: AppContext, grace: User, frozen_clock: FrozenClock, post: Post, case: Asked) -> None:
     """A mailbox that is busy for hours is tried less and less often, but once an hour at least."""
-    letter, waits = case_of(house, case.id).letter_id, []
+    letter, waits = case_of(context, case.id).letter_id, []
     for _ in range(len(WAITS) + 1):
-        hands.at = due_at(house, letter)
+        frozen_clock.at = due_at(context, letter)
         post.work()
-        waits.append(due_at(house, letter) - hands.at)
-        assert "we keep trying" in shown(house, grace, case.id, hands.at)["delivery"]
+        waits.append(due_at(context, letter) - frozen_clock.at)
+        assert "we keep trying" in shown(context, grace, case.id, frozen_clock.at)["delivery"]
     assert waits == sorted(waits)
     assert set(waits) < set(WAITS)
     assert waits[-2:] == [timedelta(hours=1)] * 2

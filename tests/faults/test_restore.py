@@ -17,12 +17,14 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Program, codes_around, crowd, now
 from tests.harness.clock import NOON
 from tests.harness.databases import Backend
-from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, PASSWORD, VISITOR, People
+from tests.harness.people import ADA, CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWORD, People
 from tests.harness.postgres import Cluster, find_programs
 from tests.harness.server import Server
-from twofold import restore, schema
+from twofold import schema
 from twofold.factors import totp
-from twofold.kit.house import House
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.operations import restore
 from twofold.recovery import browser_flow, not_me_flow, password_flow
 from twofold.recovery.outcomes import Gone, MayChoose, NotMe
 from twofold.recovery.password_link import Over
@@ -121,23 +123,23 @@ def end_session(url: str, token: str) -> int:
         return http.delete("/api/v1/session").status_code
 
 
-def test_the_code_after_next_works_again_and_a_new_backup_code_can_be_made(house: House, people: People) -> None:
+def test_the_code_after_next_works_again_and_a_new_backup_code_can_be_made(context: AppContext, people: People) -> None:
     """Stops: a remedy that shuts everybody out."""
     ada, factor = people.protected()
-    restore.after_restore(house.db, reason="a drill", at=NOON)
+    restore.after_restore(context.db, reason="a drill", origin=Origin(NOON))
     for late, works in ((0, False), (30, False), (60, True)):
         at = NOON.replace(second=late % 60, minute=late // 60)
         outcome = people.give_code(people.attempt(ada, at=at), factor.phone.code(at), at=at)
         assert (type(outcome).__name__ == "SignedIn") is works, late
 
 
-def test_a_restore_is_told_to_the_installation_and_to_every_account(house: House, people: People) -> None:
+def test_a_restore_is_told_to_the_installation_and_to_every_account(context: AppContext, people: People) -> None:
     """Stops: a gap in the log that nobody can explain."""
     people.protected()
     people.account("Other")
-    restore.after_restore(house.db, reason="a drill", at=NOON)
+    restore.after_restore(context.db, reason="a drill", origin=Origin(NOON))
     told = people.events("restored")
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         accounts = connection.execute(sa.select(schema.metadata.tables["accounts"].c.id)).scalars().all()
     assert {event.account_id for event in told} == {None, *accounts}
     assert {event.reason for event in told} == {"a drill"}
@@ -152,47 +154,47 @@ def test_every_table_has_its_place_in_a_restore() -> None:
     assert sorted(places) == sorted(schema.metadata.tables)
 
 
-def test_a_link_for_a_browser_is_void(house: House, people: People) -> None:
-    people.person()
-    browser_flow.ask(house, ADA, visitor=VISITOR, at=NOON)
+def test_a_link_for_a_browser_is_void(context: AppContext, people: People) -> None:
+    people.user()
+    browser_flow.ask(context, ADA, origin=Origin(NOON, CLIENT_INFO))
     assert people.count(browser_links) == 1
-    restore.after_restore(house.db, reason="a drill", at=NOON)
+    restore.after_restore(context.db, reason="a drill", origin=Origin(NOON))
     assert people.count(browser_links) == 0
 
 
-def test_the_newest_step_is_never_lowered(house: House, people: People) -> None:
+def test_the_newest_step_is_never_lowered(context: AppContext, people: People) -> None:
     """Stops: a restore run under a clock that is behind, which would open codes again."""
     ada, factor = people.protected()
     people.sign_in(ada, factor.phone)
-    restore.after_restore(house.db, reason="a drill", at=EARLIER)
-    with house.db.read() as connection:
+    restore.after_restore(context.db, reason="a drill", origin=Origin(EARLIER))
+    with context.db.read() as connection:
         newest = connection.execute(sa.select(schema.metadata.tables["authenticators"].c.last_step)).scalar_one()
     assert newest == totp.step_of(NOON)
 
 
-def test_every_link_that_was_under_way_is_dead_after_a_restore(house: House, people: People) -> None:
+def test_every_link_that_was_under_way_is_dead_after_a_restore(context: AppContext, people: People) -> None:
     """Stops: a link that was answered since the backup and is answered once more: a reset, a password, a freeze."""
-    admin = people.person("grace@acme.example", role="admin")
+    admin = people.user("grace@acme.example", role="admin")
     ada, _factor = people.protected()
-    assert isinstance(resets.open_case(house, admin, ada, "lost her phone", at=NOON), CaseOpened)
-    password_flow.ask(house, ada.email, visitor=VISITOR, at=NOON)
-    with house.db.write() as connection:
+    assert isinstance(resets.open_case(context, admin, ada, "lost her phone", origin=Origin(NOON)), CaseOpened)
+    password_flow.ask(context, ada.email, origin=Origin(NOON, CLIENT_INFO))
+    with context.db.write() as connection:
         minted = link_flow.mint_link(connection, people.letters("reset_confirm")[0], NOON)
         password = password_flow.mint(connection, people.letters("password_link")[0], ada, NOON)
         not_me = not_me_flow.mint(connection, people.letters("two_factor_set_up")[0], ada, NOON)
     assert minted is not None
     assert password is not None
-    assert isinstance(link_flow.view_link(house, minted.token, NOON), OpenLink)
-    assert isinstance(password_flow.look(house, password[0], NOON), MayChoose)
-    assert isinstance(not_me_flow.look(house, not_me, NOON), NotMe)
+    assert isinstance(link_flow.view_link(context, minted.token, NOON), OpenLink)
+    assert isinstance(password_flow.look(context, password[0], NOON), MayChoose)
+    assert isinstance(not_me_flow.look(context, not_me, NOON), NotMe)
 
-    assert restore.after_restore(house.db, reason="a drill", at=NOON).links == 3
+    assert restore.after_restore(context.db, reason="a drill", origin=Origin(NOON)).links == 3
 
-    answered = confirm_flow.confirm(house, minted.token, Given(PASSWORD), at=NOON)
+    answered = confirm_flow.confirm(context, minted.token, Given(PASSWORD), origin=Origin(NOON))
     assert isinstance(answered, LinkOver)
     assert isinstance(answered.verdict, Dead)
-    assert isinstance(password_flow.choose(house, password[0], NEW_PASSWORD, visitor=VISITOR, at=NOON), Over)
-    assert isinstance(not_me_flow.freeze(house, not_me, visitor=VISITOR, at=NOON), Gone)
+    assert isinstance(password_flow.choose(context, password[0], NEW_PASSWORD, origin=Origin(NOON, CLIENT_INFO)), Over)
+    assert isinstance(not_me_flow.freeze(context, not_me, origin=Origin(NOON, CLIENT_INFO)), Gone)
     assert people.look_up(ada).has_second_factor
-    case = resets.cases_for(house, admin).cases[0]
+    case = resets.cases_for(context, admin).cases[0]
     assert case.state is State.CANCELLED

@@ -23,11 +23,11 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Load, Member, Program, check_every_session_was_told, check_nothing_accepted_twice, crowd
 from tests.harness import processes
 from tests.harness.clock import later
-from tests.harness.houses import KEYS, house_on
+from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import ADA, People
 from tests.harness.server import Server
-from twofold import migrate
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
 
 HEAD = migrate.newest()
 NEXT = f"{int(HEAD) + 1:0{len(HEAD)}}"
@@ -105,24 +105,24 @@ def test_every_migration_leads_on_and_back_and_on_again(
         assert looks(blank_database_url) == new
 
 
-def test_no_row_is_lost_on_the_way_up_and_back(house_url: str, next_version: Path) -> None:
+def test_no_row_is_lost_on_the_way_up_and_back(context_url: str, next_version: Path) -> None:
     """Stops: a migration that makes a table anew and forgets what was in it."""
-    before = rows_of(house_url)
+    before = rows_of(context_url)
     assert before["users"] == 1
     with of_version(next_version):
-        migrate.upgrade(house_url)
-        assert rows_of(house_url) == before
-        migrate.downgrade(house_url, HEAD)
-    assert rows_of(house_url) == before
+        migrate.upgrade(context_url)
+        assert rows_of(context_url) == before
+        migrate.downgrade(context_url, HEAD)
+    assert rows_of(context_url) == before
 
 
 @pytest.fixture
-def house_url(database_url: str) -> str:
+def context_url(database_url: str) -> str:
     """Make a database in which somebody has signed in."""
-    with house_on(database_url) as house:
-        people = People(house)
-        person, factor = people.protected(ADA)
-        people.sign_in(person, factor.phone)
+    with context_on(database_url) as context:
+        people = People(context)
+        user, factor = people.protected(ADA)
+        people.sign_in(user, factor.phone)
     return database_url
 
 
@@ -297,13 +297,13 @@ def test_who_has_signed_in_before_is_known_after_the_upgrade(
     database_url: str, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrate, "BATCH", 2)
-    came = [people.person(f"came{number}@acme.example") for number in range(3)]
-    chose, invited = people.person("chose@acme.example"), people.person("new@acme.example", password=None)
-    for number, person in enumerate(came):
-        people.sign_in(person, at=later(hours=-5 - number))
-        people.sign_in(person)
+    came = [people.user(f"came{number}@acme.example") for number in range(3)]
+    chose, invited = people.user("chose@acme.example"), people.user("new@acme.example", password=None)
+    for number, user in enumerate(came):
+        people.sign_in(user, at=later(hours=-5 - number))
+        people.sign_in(user)
     migrate.downgrade(database_url, "0001")
     migrate.upgrade(database_url)
-    assert [people.look_up(person).first_signed_in_at for person in (*came, chose, invited)] == [
+    assert [people.look_up(user).first_signed_in_at for user in (*came, chose, invited)] == [
         later(hours=-5), later(hours=-6), later(hours=-7), None, None,
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from tests.faults.crowd import Program, Try, check_nothing_accepted_twice, crowd
 
 WRITES = """
 import sys
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 with Database(sys.argv[1]).write():
     print("writing", flush=True)
     sys.stdin.read()

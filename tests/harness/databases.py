@@ -150,6 +150,6 @@ def _new_name() -> str:
 
 
 def _migrate(url: str) -> None:
-    from twofold.migrate import upgrade  # noqa: PLC0415 - tests of pure things run also where migrations do not
+    from twofold.operations.migrate import upgrade  # noqa: PLC0415 - tests of pure modules run also where migrations do not
 
     upgrade(url)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 
 @contextmanager

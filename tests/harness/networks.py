@@ -11,10 +11,10 @@ import throttled.utils
 from litestar.testing import TestClient
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from twofold.kit.house import House
-from twofold.kit.web import strangers
+from twofold.kit.context import AppContext
+from twofold.kit.http import anonymous
 
-OFFICE, NEXT_DOOR, ELSEWHERE = "192.0.2.7", "192.0.2.250", "198.51.100.66"
+OFFICE, NEXT_OPERATION, ELSEWHERE = "192.0.2.7", "192.0.2.250", "198.51.100.66"
 
 
 class Networks:
@@ -32,9 +32,9 @@ class Networks:
 
     @property
     def strangers(self) -> Any:
-        """The layer of the application that limits strangers."""
+        """The layer of the application that limits anonymous."""
         layer: Any = self.app
-        while not isinstance(layer, strangers.Strangers):
+        while not isinstance(layer, anonymous.AnonymousLimits):
             layer = layer._app
         return layer
 
@@ -51,16 +51,16 @@ class Networks:
 
 
 @contextmanager
-def networks_of(house: House, **chosen: Any) -> Iterator[Networks]:
-    """Serve a house in this process, to people on networks; its limits are fresh, `chosen` goes over its settings."""
-    from twofold.app import build_app  # noqa: PLC0415 - tests of a room run also while another room does not
+def networks_of(context: AppContext, **chosen: Any) -> Iterator[Networks]:
+    """Serve an application here, to people on networks; its limits are fresh, `chosen` goes over its settings."""
+    from twofold.app import build_app  # noqa: PLC0415 - tests of one feature run also while another does not
 
-    object.__setattr__(house, "settings", msgspec.structs.replace(house.settings, **chosen))
-    networks = Networks(build_app(house))
+    object.__setattr__(context, "settings", msgspec.structs.replace(context.settings, **chosen))
+    networks = Networks(build_app(context))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strangers, "HELD_BACK", 0.0)
+        patch.setattr(anonymous, "HELD_BACK", 0.0)
         patch.setattr(throttled.utils, "now_mono_f", lambda: networks.seconds)
-        with TestClient(networks, base_url=house.settings.base_url) as client:
+        with TestClient(networks, base_url=context.settings.base_url) as client:
             client.follow_redirects = False
             client.headers.clear()
             networks.http = client

@@ -85,7 +85,7 @@ class Page:
         return self.values["key"]
 
 
-class Visitor:
+class WebClient:
     """Somebody with a browser of their own: cookies are kept, redirects followed, forms sent from their own page."""
 
     def __init__(self, http: httpx.Client) -> None:

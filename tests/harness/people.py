@@ -1,4 +1,4 @@
-"""Accounts and people to test with, made as the house makes them: through its own flows, with a phone of their own."""
+"""Accounts and people to test with, made through the application's own flows, with a phone of their own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,19 @@ import sqlalchemy as sa
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON
-from twofold.audit import flow as audit
 from twofold.audit.tables import audit_events
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser
-from twofold.directory.person import Person
 from twofold.directory.tables import accounts, users
+from twofold.directory.user import User
 from twofold.factors import enrolment_flow, totp
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened
-from twofold.kit.house import House
-from twofold.kit.outbox import Entry, Turn, outbox
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.context import AppContext
+from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
@@ -37,8 +38,8 @@ PASSWORD = "orchard kettle lantern"
 NEW_PASSWORD = "marble ferry cinnamon"
 ADA = "ada@acme.example"
 
-VISITOR = Visitor("192.0.2.7", "Firefox", "request-1")
-STRANGER = Visitor("198.51.100.66", "curl", "request-2")
+CLIENT_INFO = ClientInfo("192.0.2.7", "Firefox", "request-1")
+ANONYMOUS = ClientInfo("198.51.100.66", "curl", "request-2")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Factor:
 
 
 class People:
-    """Makes accounts and people in a house, and looks at what is written down about them."""
+    """Makes accounts and people in an application, and looks at what is written down about them."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
         self._acme: UUID | None = None
 
     @property
@@ -67,14 +68,14 @@ class People:
         """Make an account; policy, required_from and what an operator may say of it can be named."""
         said = {name: value for name, value in change.items() if name in AccountChange._fields}
         made = directory.create_account(
-            self.house.db, AccountChange(name=name, **said), actor=audit.CONSOLE, at=at,
+            self.context.db, AccountChange(name=name, **said), origin=Origin(at, actor=acting.CONSOLE),
         )  # fmt: skip
         assert isinstance(made, UUID), made
         if rest := {name: value for name, value in change.items() if name not in said}:
             self.set_account(made, **rest)
         return made
 
-    def person(
+    def user(
         self,
         email: str = ADA,
         *,
@@ -86,7 +87,7 @@ class People:
         at: datetime = EARLIER,
         came: bool | None = None,
         **values: Any,
-    ) -> Person:
+    ) -> User:
         """Make a user who signs in with PASSWORD; further columns of the row can be named.
 
         Whoever has a password and helps others is somebody who has signed in before, unless `came` is False.
@@ -94,80 +95,83 @@ class People:
         named = name or email.partition("@")[0].replace(".", " ").title()
         home = None if role == "support" else account or self.acme
         made = directory.create_user(
-            self.house, home, NewUser(email, named, role, licensed, password), actor=audit.CONSOLE, at=at,
-        )  # fmt: skip
+            self.context,
+            home,
+            NewUser(email, named, role, licensed, password),
+            origin=Origin(at, actor=acting.CONSOLE),
+        )
         assert isinstance(made, UUID), made
         if came or (came is None and role != "member" and password is not None):
             values.setdefault("first_signed_in_at", at)
         if values:
-            self.set_person(made, **values)
+            self.set_user(made, **values)
         return self.look_up(made)
 
-    def look_up(self, known: Person | UUID) -> Person:
+    def look_up(self, known: User | UUID) -> User:
         """Read a user anew."""
-        with self.house.db.read() as connection:
-            found = directory.find_person(connection, known if isinstance(known, UUID) else known.id)
+        with self.context.db.read() as connection:
+            found = directory.find_user(connection, known if isinstance(known, UUID) else known.id)
         assert found is not None
         return found
 
     def set_account(self, account: UUID, **values: Any) -> None:
-        """Write columns of an account, as rooms above will."""
-        with self.house.db.write() as connection:
+        """Write columns of an account, as features above will."""
+        with self.context.db.write() as connection:
             connection.execute(accounts.update().where(accounts.c.id == account).values(values))
 
-    def set_person(self, known: Person | UUID, **values: Any) -> None:
-        """Write columns of a user, as rooms above will; no session ends by it."""
+    def set_user(self, known: User | UUID, **values: Any) -> None:
+        """Write columns of a user, as features above will; no session ends by it."""
         user_id = known if isinstance(known, UUID) else known.id
-        with self.house.db.write() as connection:
+        with self.context.db.write() as connection:
             connection.execute(users.update().where(users.c.id == user_id).values(values))
 
-    def set_counts(self, person: Person, *, wrong: int, wrong_in_row: int | None = None) -> None:
+    def set_counts(self, user: User, *, wrong: int, wrong_in_row: int | None = None) -> None:
         """Write how many wrong codes somebody has behind them; none of them from an unknown browser."""
         values = {"wrong": wrong, "wrong_in_row": wrong if wrong_in_row is None else wrong_in_row, "unknown_wrong": 0}
-        with self.house.db.write() as connection:
-            own = second_factor_budgets.c.user_id == person.id
-            connection.execute(unknown_wrong_codes.delete().where(unknown_wrong_codes.c.user_id == person.id))
+        with self.context.db.write() as connection:
+            own = second_factor_budgets.c.user_id == user.id
+            connection.execute(unknown_wrong_codes.delete().where(unknown_wrong_codes.c.user_id == user.id))
             changed = connection.execute(second_factor_budgets.update().where(own).values(values))
         assert changed.rowcount == 1
 
-    def protect(self, person: Person, *, at: datetime = EARLIER, password: str = PASSWORD, name: str = "") -> Factor:
+    def protect(self, user: User, *, at: datetime = EARLIER, password: str = PASSWORD, name: str = "") -> Factor:
         """Let somebody set up two-factor authentication."""
-        session = self.sign_in(person, at=at, password=password)
+        session = self.sign_in(user, at=at, password=password)
         asked = SetUp(password, "", None, name)
-        opened = enrolment_flow.open_in_session(self.house, session, asked, visitor=VISITOR, at=at)
+        opened = enrolment_flow.open_in_session(self.context, session, asked, origin=Origin(at, CLIENT_INFO))
         assert isinstance(opened, Opened), opened
         phone = phone_of(opened)
         changed = enrolment_flow.confirm_in_session(
-            self.house, session, opened.id, phone.code(at), visitor=VISITOR, at=at,
+            self.context, session, opened.id, phone.code(at), origin=Origin(at, CLIENT_INFO),
         )  # fmt: skip
         assert isinstance(changed, Changed), changed
         assert changed.backup_code is not None
         return Factor(phone, changed.backup_code)
 
-    def protected(self, email: str = ADA, **values: Any) -> tuple[Person, Factor]:
+    def protected(self, email: str = ADA, **values: Any) -> tuple[User, Factor]:
         """Make a user who has had two-factor authentication since yesterday."""
-        person = self.person(email, **values)
-        factor = self.protect(person)
-        return self.look_up(person), factor
+        user = self.user(email, **values)
+        factor = self.protect(user)
+        return self.look_up(user), factor
 
     def begin(
         self,
-        person: Person,
+        user: User,
         *,
         at: datetime = NOON,
         password: str = PASSWORD,
         channel: str = "page",
         client: str | None = None,
         return_to: str = "",
-        visitor: Visitor = VISITOR,
+        client_info: ClientInfo = CLIENT_INFO,
     ) -> Any:
         """Give address and password; return what comes of it."""
-        given = Credentials(person.email, password, client, channel, return_to)
-        return signin.submit_password(self.house, given, visitor=visitor, at=at)
+        given = Credentials(user.email, password, client, channel, return_to)
+        return signin.submit_password(self.context, given, origin=Origin(at, client_info))
 
-    def attempt(self, person: Person, *, at: datetime = NOON, channel: str = "page", password: str = PASSWORD) -> str:
+    def attempt(self, user: User, *, at: datetime = NOON, channel: str = "page", password: str = PASSWORD) -> str:
         """Give address and password; return the token of the sign-in that goes on."""
-        due = self.begin(person, at=at, channel=channel, password=password)
+        due = self.begin(user, at=at, channel=channel, password=password)
         assert isinstance(due, Due), due
         return due.sign_in
 
@@ -179,16 +183,16 @@ class People:
         at: datetime = NOON,
         channel: str = "page",
         client: str | None = None,
-        visitor: Visitor = VISITOR,
+        client_info: ClientInfo = CLIENT_INFO,
     ) -> Any:
         """Give the second factor of a sign-in; return what comes of it."""
         return signin.submit_code(
-            self.house, sign_in, typed, channel=channel, client=client, visitor=visitor, at=at,
+            self.context, sign_in, typed, channel=channel, client=client, origin=Origin(at, client_info),
         )  # fmt: skip
 
     def sign_in(
         self,
-        person: Person,
+        user: User,
         phone: Authenticator | None = None,
         *,
         at: datetime = NOON,
@@ -196,11 +200,11 @@ class People:
         password: str = PASSWORD,
     ) -> Session:
         """Sign somebody in, all the way; return the session."""
-        return self.session(self.token(person, phone, at=at, channel=channel, password=password), at=at)
+        return self.session(self.token(user, phone, at=at, channel=channel, password=password), at=at)
 
     def token(
         self,
-        person: Person,
+        user: User,
         phone: Authenticator | None = None,
         *,
         at: datetime = NOON,
@@ -208,7 +212,7 @@ class People:
         password: str = PASSWORD,
     ) -> str:
         """Sign somebody in, all the way; return the token of the session."""
-        outcome = self.begin(person, at=at, channel=channel, password=password)
+        outcome = self.begin(user, at=at, channel=channel, password=password)
         if phone is not None:
             assert isinstance(outcome, Due), outcome
             outcome = self.give_code(outcome.sign_in, phone.code(at), at=at, channel=channel)
@@ -223,29 +227,29 @@ class People:
 
     def find_session(self, token: str, *, at: datetime = NOON) -> Session | None:
         """Find the session of a token, if it holds."""
-        return sessions.find(self.house.db, self.house.settings, token, at)
+        return sessions.find(self.context.db, self.context.settings, token, at)
 
     def events(self, *kinds: str) -> Sequence[sa.Row[Any]]:
         """Return what the audit log says, the oldest first; of some kinds only, if any are named."""
         query = sa.select(audit_events).order_by(audit_events.c.number)
         if kinds:
             query = query.where(audit_events.c.kind.in_(kinds))
-        with self.house.db.read() as connection:
+        with self.context.db.read() as connection:
             return connection.execute(query).all()
 
     def letters(self, kind: str = "", to: str = "") -> list[Entry]:
         """Return the letters that were dropped into the outbox, the oldest first."""
-        with self.house.db.read() as connection:
+        with self.context.db.read() as connection:
             rows = connection.execute(sa.select(outbox).order_by(outbox.c.created_at)).all()
         return [
-            Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries, Turn(row.turn)))
+            Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries, Priority(row.turn)))
             for row in rows
             if kind in ("", row.kind) and to in ("", row.recipient)
         ]
 
     def count(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
         """Count rows."""
-        with self.house.db.read() as connection:
+        with self.context.db.read() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one()
 
 

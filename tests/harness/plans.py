@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 # What SQLite calls CONSTANT ROW is no table, but the values of `INSERT … SELECT`.
 READ_THROUGH = re.compile(r"Seq Scan on (?P<postgresql>\w+)|^SCAN (?!CONSTANT ROW)(?P<sqlite>\w+)\b(?! USING)")
@@ -22,9 +22,7 @@ class Plan(NamedTuple):
     @property
     def read_through(self) -> list[str]:
         """The tables that it reads from end to end, without any index."""
-        return [
-            found["postgresql"] or found["sqlite"] for step in self.steps if (found := READ_THROUGH.search(step))
-        ]  # fmt: skip
+        return [found["postgresql"] or found["sqlite"] for step in self.steps if (found := READ_THROUGH.search(step))]
 
 
 @contextmanager

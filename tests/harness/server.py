@@ -40,9 +40,7 @@ class Server:
         self.port = port or free_port()
         self.url = f"http://{self.host}:{self.port}"
         self.log = folder / "server.log"
-        implied = {
-            "TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, "TWOFOLD_METRICS_LISTEN": "off",
-        }  # fmt: skip
+        implied = {"TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, "TWOFOLD_METRICS_LISTEN": "off"}
         self.settings = implied | dict(settings or {})
         self._command = [*command, "--host", self.host, "--port", str(self.port), "--workers", str(workers)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -144,7 +142,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The processes that serve requests."""
-        helpers = ("resource_tracker", "forkserver", "twofold.background")
+        helpers = ("resource_tracker", "forkserver", "twofold.operations.background")
         pids = [
             pid for pid in processes.children(self.pid) if not any(h in processes.command_line(pid) for h in helpers)
         ]
@@ -153,7 +151,11 @@ class Server:
     @property
     def background(self) -> int | None:
         """The process that does what no request waits for, if it runs."""
-        found = [pid for pid in processes.children(self.pid) if "twofold.background" in processes.command_line(pid)]
+        found = [
+            pid
+            for pid in processes.children(self.pid)
+            if "twofold.operations.background" in processes.command_line(pid)
+        ]
         return found[0] if found else None
 
     def kill_worker(self) -> int:

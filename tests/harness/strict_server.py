@@ -10,8 +10,9 @@ import json
 import sys
 from typing import Any
 
-from twofold import cli, server
-from twofold.kit.web.connections import Limits
+from twofold import cli
+from twofold.kit.http.connections import Limits
+from twofold.operations import server
 from twofold.settings import Settings
 
 

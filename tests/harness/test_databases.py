@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.harness.contexts import context_on
 from tests.harness.databases import PostgresqlDatabases
-from tests.harness.houses import house_on
 from tests.harness.people import People
 
 
@@ -29,16 +29,16 @@ def test_a_postgresql_database_that_comes_back_is_given_out_again_as_if_new(
 ) -> None:
     url = postgresql_databases.fresh()
     new = contents(url)
-    with house_on(url) as house:
-        People(house).protected()
+    with context_on(url) as context:
+        People(context).protected()
     assert contents(url) != new
     postgresql_databases.drop(url)
     again = postgresql_databases.fresh()
     assert again == url
     assert contents(again) == new
-    with house_on(again) as house:
-        People(house).person()
-        assert People(house).events()[0].number == 1
+    with context_on(again) as context:
+        People(context).user()
+        assert People(context).events()[0].number == 1
     postgresql_databases.drop(again)
 
 
@@ -58,8 +58,8 @@ def test_a_postgresql_database_that_was_rebuilt_or_is_in_use_is_given_to_nobody_
     with engine.begin() as connection:
         connection.execute(sa.text(change))
     engine.dispose()
-    with house_on(in_use) as house:
-        People(house).person()
+    with context_on(in_use) as context:
+        People(context).user()
         postgresql_databases.drop(rebuilt)
         postgresql_databases.drop(in_use)
     fresh = postgresql_databases.fresh()

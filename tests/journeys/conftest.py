@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page
 
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.databases import SqliteDatabases
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
 from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.server import Server
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors.tables import authenticators
-from twofold.kit.tokens import random_bytes
+from twofold.kit.crypto.tokens import random_bytes
 
 
 def now() -> datetime:
@@ -24,8 +24,8 @@ def now() -> datetime:
 
 
 @dataclass
-class Town:
-    """A server, and a house on its database to make people in."""
+class World:
+    """A server, and an application on its database to make people in."""
 
     server: Server
     people: People
@@ -34,31 +34,31 @@ class Town:
     def url(self) -> str:
         return self.server.url
 
-    def somebody(self, **values: Any) -> Person:
+    def somebody(self, **values: Any) -> User:
         """Make somebody new, in an account of their own."""
         account = self.people.account("Acme", **values.pop("of", {}))
         values.setdefault("name", "Ada Lovelace")
         email = f"{values.pop('called', 'ada')}-{random_bytes(4).hex()}@acme.example"
-        return self.people.person(email, account=account, **values)
+        return self.people.user(email, account=account, **values)
 
-    def protected(self, **values: Any) -> tuple[Person, Factor]:
+    def protected(self, **values: Any) -> tuple[User, Factor]:
         """Make somebody who has had two-factor authentication since yesterday."""
-        person = self.somebody(**values)
-        factor = self.people.protect(person, at=now() - timedelta(days=1))
-        return self.people.look_up(person), factor
+        user = self.somebody(**values)
+        factor = self.people.protect(user, at=now() - timedelta(days=1))
+        return self.people.look_up(user), factor
 
-    def an_hour_passes(self, person: Person) -> None:
+    def an_hour_passes(self, user: User) -> None:
         """Move the codes that somebody has used an hour into the past, so that nobody waits for the next one."""
-        own = authenticators.c.user_id == person.id
-        with self.people.house.db.write() as connection:
+        own = authenticators.c.user_id == user.id
+        with self.people.context.db.write() as connection:
             connection.execute(
                 authenticators.update().where(own).values(last_step=authenticators.c.last_step - sa.literal(120))
             )
 
-    def sign_in(self, page: Page, person: Person, code: str = "", *, password: str = PASSWORD) -> None:
+    def sign_in(self, page: Page, user: User, code: str = "", *, password: str = PASSWORD) -> None:
         """Sign in on the page, as far as it goes."""
         page.goto(f"{self.url}/sign-in")
-        page.get_by_label("E-mail address").fill(person.email)
+        page.get_by_label("E-mail address").fill(user.email)
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in").click()
         if code:
@@ -67,12 +67,12 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Town]:
+def world(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[World]:
     """Serve a town for all journeys."""
     folder = tmp_path_factory.mktemp("town")
     url = sqlite_databases.fresh(folder)
     settings = {"database_url": url, "keys": KEYS, "worker": "off", "smtp_url": "smtp://127.0.0.1:9", **CHEAP_SERVER}
     named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
     named["TWOFOLD_SUPPORT_EMAIL"] = "support@operator.example"
-    with Server(folder / "server", settings=named) as server, house_on(url) as house:
-        yield Town(server, People(house))
+    with Server(folder / "server", settings=named) as server, context_on(url) as context:
+        yield World(server, People(context))

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Request, Response, expect
 
 from tests.harness.browser import DARK, DESKTOP, PHONE
 from tests.harness.people import PASSWORD
-from tests.journeys.conftest import Town, now
+from tests.journeys.conftest import World, now
 
 MOST_BYTES = 60 * 1024
 
@@ -41,28 +41,28 @@ Visit = Callable[[Page], Iterator[tuple[str, str]]]
 
 
 @pytest.fixture
-def visit(town: Town) -> Visit:
+def visit(world: World) -> Visit:
     """Lead a page through every page of a person; say where it is and what its heading should be."""
 
     def walk(page: Page) -> Iterator[tuple[str, str]]:
         for path, heading in PUBLIC.items():
-            page.goto(town.url + path)
+            page.goto(world.url + path)
             yield path, heading
-        person, factor = town.protected(
+        user, factor = world.protected(
             name="Augusta Ada King-Noel, Countess of Lovelace", called="augusta.ada.king.noel.countess.of.lovelace.1815"
         )
-        town.sign_in(page, person)
+        world.sign_in(page, user)
         for path, heading in SIGNING_IN.items():
-            page.goto(town.url + path)
+            page.goto(world.url + path)
             yield path, heading
-        page.goto(f"{town.url}/sign-in/code")
+        page.goto(f"{world.url}/sign-in/code")
         page.locator("#code").fill(factor.phone.code(now()))
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
         for path, heading in PROFILE.items():
-            page.goto(town.url + path)
+            page.goto(world.url + path)
             yield path, heading
-        page.goto(f"{town.url}/profile/two-factor/configure")
+        page.goto(f"{world.url}/profile/two-factor/configure")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.locator("#code").fill(factor.phone.code(now() + timedelta(seconds=30)))
         page.get_by_role("button", name="Continue").click()
@@ -145,7 +145,7 @@ def test_every_text_can_be_read_in_light_and_dark(
     assert wrong == {}
 
 
-def test_no_page_asks_another_origin_and_each_weighs_little(town: Town, visit: Visit, browser: Browser) -> None:
+def test_no_page_asks_another_origin_and_each_weighs_little(world: World, visit: Visit, browser: Browser) -> None:
     context = browser.new_context(**DESKTOP)
     requests: list[Request] = []
     context.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - Playwright marks what it is given
@@ -153,7 +153,7 @@ def test_no_page_asks_another_origin_and_each_weighs_little(town: Town, visit: V
     paths = [(path, page.url) for path, _ in visit(page)]
     state = context.storage_state()
     context.close()
-    strangers = {request.url for request in requests if not request.url.startswith((town.url, "blob:", "data:"))}
+    strangers = {request.url for request in requests if not request.url.startswith((world.url, "blob:", "data:"))}
     assert strangers == set()
     heavy = {}
     for path, url in paths:
@@ -178,11 +178,11 @@ def weigh(browser: Browser, url: str, state: object) -> int:
 # --- by keyboard
 
 
-def test_signing_in_takes_no_mouse(town: Town, page: Page) -> None:
-    person, factor = town.protected()
-    page.goto(f"{town.url}/sign-in")
+def test_signing_in_takes_no_mouse(world: World, page: Page) -> None:
+    user, factor = world.protected()
+    page.goto(f"{world.url}/sign-in")
     expect(page.locator("#email")).to_be_focused()
-    page.keyboard.type(person.email)
+    page.keyboard.type(user.email)
     page.keyboard.press("Tab")
     expect(page.locator("#password")).to_be_focused()
     page.keyboard.type(PASSWORD)
@@ -200,10 +200,10 @@ def test_signing_in_takes_no_mouse(town: Town, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
 
 
-def test_one_can_skip_to_the_content(town: Town, page: Page) -> None:
-    person = town.somebody()
-    town.sign_in(page, person)
-    page.goto(f"{town.url}/profile")
+def test_one_can_skip_to_the_content(world: World, page: Page) -> None:
+    user = world.somebody()
+    world.sign_in(page, user)
+    page.goto(f"{world.url}/profile")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()
@@ -212,8 +212,8 @@ def test_one_can_skip_to_the_content(town: Town, page: Page) -> None:
     expect(page.locator("main")).to_be_focused()
 
 
-def test_nobody_can_miss_what_has_the_focus(town: Town, page: Page) -> None:
-    page.goto(f"{town.url}/sign-in")
+def test_nobody_can_miss_what_has_the_focus(world: World, page: Page) -> None:
+    page.goto(f"{world.url}/sign-in")
     for _ in range(7):
         page.keyboard.press("Tab")
         ring = page.evaluate(
@@ -229,8 +229,8 @@ def test_nobody_can_miss_what_has_the_focus(town: Town, page: Page) -> None:
 # --- errors
 
 
-def test_one_thing_wrong_gets_the_focus_and_is_said_at_its_field(town: Town, page: Page) -> None:
-    page.goto(f"{town.url}/sign-in")
+def test_one_thing_wrong_gets_the_focus_and_is_said_at_its_field(world: World, page: Page) -> None:
+    page.goto(f"{world.url}/sign-in")
     page.locator("#email").fill("ada@acme.example")
     page.get_by_role("button", name="Sign in", exact=True).click()
     assert page.title() == "Error: Sign in - Twofold"
@@ -243,8 +243,8 @@ def test_one_thing_wrong_gets_the_focus_and_is_said_at_its_field(town: Town, pag
     expect(page.locator("#email")).to_have_value("ada@acme.example")
 
 
-def test_of_several_things_wrong_the_summary_gets_the_focus_and_leads_to_each(town: Town, page: Page) -> None:
-    page.goto(f"{town.url}/sign-in")
+def test_of_several_things_wrong_the_summary_gets_the_focus_and_leads_to_each(world: World, page: Page) -> None:
+    page.goto(f"{world.url}/sign-in")
     page.get_by_role("button", name="Sign in", exact=True).click()
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
@@ -256,17 +256,17 @@ def test_of_several_things_wrong_the_summary_gets_the_focus_and_leads_to_each(to
 # --- what browsers and password managers go by
 
 
-def test_fields_tell_password_managers_what_they_are(town: Town, page: Page) -> None:
-    page.goto(f"{town.url}/sign-in")
+def test_fields_tell_password_managers_what_they_are(world: World, page: Page) -> None:
+    page.goto(f"{world.url}/sign-in")
     assert autocomplete(page) == {"email": "username", "password": "current-password"}
-    person, factor = town.protected()
-    town.sign_in(page, person)
+    user, factor = world.protected()
+    world.sign_in(page, user)
     assert autocomplete(page) == {"code": "one-time-code"}
     assert page.locator("#code").get_attribute("inputmode") == "numeric"
     page.locator("#code").fill(factor.phone.code(now()))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
-    page.goto(f"{town.url}/profile/password")
+    page.goto(f"{world.url}/profile/password")
     assert autocomplete(page) == {
         "": "username", "password": "current-password", "new_password": "new-password", "code": "one-time-code",
     }  # fmt: skip

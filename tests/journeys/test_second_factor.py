@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.people import PASSWORD
-from tests.journeys.conftest import Town, now
+from tests.journeys.conftest import World, now
 from tests.journeys.steps import NEXT, backup_code, follow, heading, press, prove, save, scan, set_up, sign_out
 
 
@@ -18,17 +18,17 @@ def paste(page: Page, text: str) -> None:
 
 
 def test_set_up_sign_in_lose_the_phone_come_in_by_backup_code(
-    town: Town, page: Page, new_page: Callable[..., Page]
+    world: World, page: Page, new_page: Callable[..., Page]
 ) -> None:
-    person = town.somebody()
-    town.sign_in(page, person)
+    user = world.somebody()
+    world.sign_in(page, user)
     heading(page, "Profile")
     phone, first = set_up(page)
-    assert (phone.issuer, phone.label) == ("Twofold", f"Twofold:{person.email}")
+    assert (phone.issuer, phone.label) == ("Twofold", f"Twofold:{user.email}")
     sign_out(page)
 
     # sign in with a code of the app, pasted as the app shows it
-    town.sign_in(page, person)
+    world.sign_in(page, user)
     heading(page, "Enter your code")
     expect(page.locator("#code")).to_be_focused()
     code = phone.code(now() + NEXT)
@@ -39,7 +39,7 @@ def test_set_up_sign_in_lose_the_phone_come_in_by_backup_code(
     sign_out(page)
 
     # the phone is gone
-    town.sign_in(page, person)
+    world.sign_in(page, user)
     follow(page, "Use a backup code")
     heading(page, "Use a backup code")
     page.locator("#backup_code").fill(first.lower())
@@ -58,7 +58,7 @@ def test_set_up_sign_in_lose_the_phone_come_in_by_backup_code(
 
     # the first one is spent
     other = new_page()
-    town.sign_in(other, person)
+    world.sign_in(other, user)
     follow(other, "Use a backup code")
     other.locator("#backup_code").fill(first)
     press(other, "Continue")
@@ -66,12 +66,12 @@ def test_set_up_sign_in_lose_the_phone_come_in_by_backup_code(
 
 
 def test_whoever_closes_the_browser_at_the_new_backup_code_is_warned_and_regenerates(
-    town: Town, new_page: Callable[..., Page]
+    world: World, new_page: Callable[..., Page]
 ) -> None:
-    person, factor = town.protected()
+    user, factor = world.protected()
     closed = new_page()
-    town.sign_in(closed, person)
-    closed.goto(f"{town.url}/sign-in/backup-code")
+    world.sign_in(closed, user)
+    closed.goto(f"{world.url}/sign-in/backup-code")
     closed.locator("#backup_code").fill(factor.backup_code)
     press(closed, "Continue")
     heading(closed, "Your new backup code")
@@ -79,7 +79,7 @@ def test_whoever_closes_the_browser_at_the_new_backup_code_is_warned_and_regener
     closed.close()
 
     page = new_page()
-    town.sign_in(page, person, factor.phone.code(now()))
+    world.sign_in(page, user, factor.phone.code(now()))
     expect(page.get_by_text("You may not have your backup code")).to_be_visible()
     follow(page, "Regenerate")
     heading(page, "Regenerate backup code")
@@ -91,9 +91,9 @@ def test_whoever_closes_the_browser_at_the_new_backup_code_is_warned_and_regener
     expect(page.get_by_text("You may not have your backup code")).to_have_count(0)
 
 
-def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(town: Town, page: Page) -> None:
-    person, factor = town.protected()
-    town.sign_in(page, person, factor.phone.code(now()))
+def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world: World, page: Page) -> None:
+    user, factor = world.protected()
+    world.sign_in(page, user, factor.phone.code(now()))
 
     # replace my phone: the old one counts until the new one is confirmed
     follow(page, "Replace my phone")
@@ -134,7 +134,7 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(town:
     )
     follow(page, "Remove")
     heading(page, "Remove two-factor authentication")
-    town.an_hour_passes(person)
+    world.an_hour_passes(user)
     prove(page, new_phone.code(now()))
     press(page, "Continue")
     expect(page.get_by_text("Remove it now?")).to_be_visible()
@@ -143,16 +143,14 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(town:
         "Two-factor authentication is off. Your other sessions have ended."
     )
     sign_out(page)
-    town.sign_in(page, person)
+    world.sign_in(page, user)
     heading(page, "Profile")
 
 
-def test_five_wrong_codes_lock_and_the_lock_page_says_who_helps(town: Town, page: Page) -> None:
-    person, factor = town.protected()
-    town.people.person(
-        person.email.replace("ada", "grace"), account=person.account_id, role="admin", name="Grace Hopper"
-    )
-    town.sign_in(page, person)
+def test_five_wrong_codes_lock_and_the_lock_page_says_who_helps(world: World, page: Page) -> None:
+    user, factor = world.protected()
+    world.people.user(user.email.replace("ada", "grace"), account=user.account_id, role="admin", name="Grace Hopper")
+    world.sign_in(page, user)
     for _ in range(5):
         page.locator("#code").fill(factor.phone.wrong_code(now()))
         press(page, "Verify")
@@ -164,19 +162,19 @@ def test_five_wrong_codes_lock_and_the_lock_page_says_who_helps(town: Town, page
     heading(page, "Your account is locked")
     expect(page.get_by_text("Your account is locked after too many wrong codes.")).to_contain_text("Grace Hopper")
     expect(page.get_by_text("Nobody available?")).to_contain_text("support@operator.example")
-    page.goto(f"{town.url}/profile")
+    page.goto(f"{world.url}/profile")
     heading(page, "Sign in")
 
 
-def test_everything_works_without_javascript(town: Town, without_javascript: Page) -> None:
-    page, person = without_javascript, town.somebody()
-    town.sign_in(page, person)
+def test_everything_works_without_javascript(world: World, without_javascript: Page) -> None:
+    page, user = without_javascript, world.somebody()
+    world.sign_in(page, user)
     phone, _ = set_up(page)
     sign_out(page)
-    town.sign_in(page, person, phone.code(now() + NEXT))
+    world.sign_in(page, user, phone.code(now() + NEXT))
     heading(page, "Profile")
     follow(page, "Regenerate")
-    town.an_hour_passes(person)
+    world.an_hour_passes(user)
     prove(page, phone.code(now()))
     press(page, "Regenerate")
     heading(page, "Your new backup code")
@@ -187,9 +185,9 @@ def test_everything_works_without_javascript(town: Town, without_javascript: Pag
     heading(page, "Profile")
 
 
-def test_the_backup_code_can_be_copied_and_downloaded(town: Town, page: Page) -> None:
-    person, factor = town.protected()
-    town.sign_in(page, person, factor.phone.code(now()))
+def test_the_backup_code_can_be_copied_and_downloaded(world: World, page: Page) -> None:
+    user, factor = world.protected()
+    world.sign_in(page, user, factor.phone.code(now()))
     follow(page, "Regenerate")
     prove(page, factor.phone.code(now() + NEXT))
     press(page, "Regenerate")
@@ -203,13 +201,13 @@ def test_the_backup_code_can_be_copied_and_downloaded(town: Town, page: Page) ->
     assert download.value.suggested_filename == "twofold-backup-code.txt"
     text = download.value.path().read_text()
     assert shown in text
-    assert person.email in text
+    assert user.email in text
     expect(page.get_by_role("button", name="Print", exact=True)).to_be_visible()
 
 
-def test_a_key_can_be_copied_to_set_up_on_the_same_phone(town: Town, phone: Page) -> None:
-    page, person = phone, town.somebody()
-    town.sign_in(page, person)
+def test_a_key_can_be_copied_to_set_up_on_the_same_phone(world: World, phone: Page) -> None:
+    page, user = phone, world.somebody()
+    world.sign_in(page, user)
     follow(page, "Configure")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     press(page, "Continue")

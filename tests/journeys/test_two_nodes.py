@@ -13,21 +13,21 @@ from playwright.sync_api import Page, expect
 from tests.harness import processes
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
-from tests.harness.houses import KEYS, house_on
+from tests.harness.contexts import KEYS, context_on
 from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import PASSWORD, People
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from tests.journeys.conftest import Town, now
+from tests.journeys.conftest import World, now
 from tests.journeys.steps import NEXT, backup_code, follow, heading, press, save, set_up, sign_out
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
-STRANGER = "203.0.113.66"  # what a client claims to be
+ANONYMOUS = "203.0.113.66"  # what a client claims to be
 
 
 @dataclass
-class Cluster(Town):
+class Cluster(World):
     """A town served by two nodes; `server` is the first."""
 
     other: Server
@@ -63,8 +63,8 @@ def cluster(postgresql_url: str, tmp_path: Path, smtp: SmtpServer) -> Iterator[C
     }  # fmt: skip
     named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
     one, other = (Server(tmp_path / str(port), settings=named, port=port) for port in ports)
-    with one, other, nginx, house_on(postgresql_url) as house:
-        yield Cluster(one, People(house), other, nginx, smtp)
+    with one, other, nginx, context_on(postgresql_url) as context:
+        yield Cluster(one, People(context), other, nginx, smtp)
 
 
 @dataclass
@@ -95,75 +95,78 @@ def asking(api: Api) -> Iterator[Watcher]:
 
 @pytest.mark.slow
 def test_a_journey_goes_on_while_nodes_stop_and_start(cluster: Cluster, new_page: Callable[..., Page]) -> None:
-    town, page = cluster, new_page(ignore_https_errors=True)
-    grace = town.people.person("grace@acme.example", role="admin", name="Grace Hopper")
-    ada = town.people.person("ada@acme.example", name="Ada Lovelace")
-    with town.client("127.0.0.2") as wire:
-        api = Api(wire, headers={"X-Forwarded-For": STRANGER, "X-Real-IP": STRANGER, "Forwarded": f"for={STRANGER}"})
+    world, page = cluster, new_page(ignore_https_errors=True)
+    grace = world.people.user("grace@acme.example", role="admin", name="Grace Hopper")
+    ada = world.people.user("ada@acme.example", name="Ada Lovelace")
+    with world.client("127.0.0.2") as query_pipeline:
+        api = Api(
+            query_pipeline,
+            headers={"X-Forwarded-For": ANONYMOUS, "X-Real-IP": ANONYMOUS, "Forwarded": f"for={ANONYMOUS}"},
+        )
         api.sign_in(grace.email, PASSWORD)
         with asking(api) as watcher:
-            phone, code = set_up_on_the_other_node(town, page, ada)
-            change_nodes_between_password_and_code(town, page, ada, phone)
-            lose_a_node_at_the_new_backup_code(town, page, ada, code)
+            phone, code = set_up_on_the_other_node(world, page, ada)
+            change_nodes_between_password_and_code(world, page, ada, phone)
+            lose_a_node_at_the_new_backup_code(world, page, ada, code)
             assert api.post(f"/users/{ada.id}/two-factor-resets", reason="Her phone is lost.").status == 201
-            token = confirm_the_reset_on_the_other_node(town, page, ada)
+            token = confirm_the_reset_on_the_other_node(world, page, ada)
         assert len(watcher.answers) > 100
         assert [status for status in watcher.answers if status != 200] == []
-        assert wire.get("/metrics").status_code == 404
-    assert {event.address for event in town.people.events("signed_in")} == {"127.0.0.1", "127.0.0.2"}
-    town.sign_in(page, ada)
+        assert query_pipeline.get("/metrics").status_code == 404
+    assert {event.address for event in world.people.events("signed_in")} == {"127.0.0.1", "127.0.0.2"}
+    world.sign_in(page, ada)
     expect(page.get_by_role("link", name="Configure")).to_be_visible()
     cookies = {cookie.get("name"): cookie.get("secure") for cookie in page.context.cookies()}
     assert cookies["__Host-twofold_session"] is True
-    written = town.nginx.access_log.read_text()
+    written = world.nginx.access_log.read_text()
     assert token not in written
     assert "/resets/..." in written
 
 
-def set_up_on_the_other_node(town: Cluster, page: Page, ada: Person) -> tuple[Authenticator, str]:
+def set_up_on_the_other_node(world: Cluster, page: Page, ada: User) -> tuple[Authenticator, str]:
     """Sign in, lose the node, and set up."""
-    town.sign_in(page, ada)
+    world.sign_in(page, ada)
     heading(page, "Profile")
-    town.server.stop()
+    world.server.stop()
     found = set_up(page)
     sign_out(page)
     return found
 
 
-def change_nodes_between_password_and_code(town: Cluster, page: Page, ada: Person, phone: Authenticator) -> None:
+def change_nodes_between_password_and_code(world: Cluster, page: Page, ada: User, phone: Authenticator) -> None:
     """The attempt that one node has opened is gone on with by the other."""
-    town.sign_in(page, ada)
+    world.sign_in(page, ada)
     heading(page, "Enter your code")
-    town.bring_back(town.server)
-    town.other.stop()
+    world.bring_back(world.server)
+    world.other.stop()
     page.locator("#code").fill(phone.code(now() + NEXT))
     press(page, "Verify")
     heading(page, "Profile")
     sign_out(page)
 
 
-def lose_a_node_at_the_new_backup_code(town: Cluster, page: Page, ada: Person, code: str) -> None:
+def lose_a_node_at_the_new_backup_code(world: Cluster, page: Page, ada: User, code: str) -> None:
     """The new code rests in the attempt, so the other node shows it again when the first one is killed."""
-    town.sign_in(page, ada)
+    world.sign_in(page, ada)
     follow(page, "Use a backup code")
     page.locator("#backup_code").fill(code)
     press(page, "Continue")
     heading(page, "Your new backup code")
     shown = backup_code(page)
-    town.bring_back(town.other)
-    town.server.kill()
+    world.bring_back(world.other)
+    world.server.kill()
     page.reload()
     assert backup_code(page) == shown
     save(page, "Continue")
     heading(page, "Profile")
 
 
-def confirm_the_reset_on_the_other_node(town: Cluster, page: Page, ada: Person) -> str:
+def confirm_the_reset_on_the_other_node(world: Cluster, page: Page, ada: User) -> str:
     """The letter may have been sent by either; return the token in it."""
-    link = town.smtp.wait_for(ada.email, subject="reset").link("/resets/")
-    assert link.startswith(f"{town.url}/resets/tf_reset_")
-    town.bring_back(town.server)
-    town.other.stop()
+    link = world.smtp.wait_for(ada.email, subject="reset").link("/resets/")
+    assert link.startswith(f"{world.url}/resets/tf_reset_")
+    world.bring_back(world.server)
+    world.other.stop()
     page.goto(link)
     heading(page, "Confirm two-factor reset")
     page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from litestar.types import Receive, Scope, Send
 
-from twofold.kit.problems import MEDIA_TYPE, problem_body
-from twofold.kit.web.edge import Edge, Refusal, Refusals
-from twofold.kit.web.gate import Gate
+from twofold.kit.http.edge import Edge, Refusal, Refusals
+from twofold.kit.http.gate import Gate
+from twofold.kit.http.problems import MEDIA_TYPE, problem_body
 from twofold.settings import Settings
 
 ROUTES = sorted(

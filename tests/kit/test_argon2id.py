@@ -6,25 +6,26 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2i
 
 from tests.conftest import Serve
 from twofold import app
-from twofold.kit import argon2id, argon2id_fill, logs
-from twofold.kit.argon2id import Argon2id
-from twofold.kit.argon2id_turns import InTurns
-from twofold.kit.hashing import Hasher
-from twofold.kit.libsodium import Libsodium
+from twofold.kit import logs
+from twofold.kit.crypto import argon2id, argon2id_fill
+from twofold.kit.crypto.argon2id import Argon2id
+from twofold.kit.crypto.argon2id_interleaved import Interleaved
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.threads import PROCESSES
 
 
-def in_turns(memory_kib: int, passes: int) -> InTurns:
+def interleaved(memory_kib: int, passes: int) -> Interleaved:
     fill = argon2id_fill.load()
     assert fill is not None, "tools/native-argon2 has compiled nothing for this processor"
-    return InTurns(fill, memory_kib, passes, cores=2)
+    return Interleaved(fill, memory_kib, passes, cores=2)
 
 
-WAYS: list[Argon2id] = [Libsodium(), in_turns(8192, 2)]
+WAYS: list[Argon2id] = [Libsodium(), interleaved(8192, 2)]
 # By OpenSSL, through cryptography's Argon2id: password "password", salt "0123456789abcdef", 8 MiB, 2 passes, 1 lane.
 KNOWN = "$argon2id$v=19$m=8192,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RvYkGDBGI24XoGmHkB4jtv7Zd4dwkO9J91Z1rJTN3SE"
 # The same with four lanes, and as long a tag as argon2's command has: others write such.
-FOUR_LANES = "$argon2id$v=19$m=1024,t=2,p=4$ZH4wrpgJfmCaVSvHb97a0w$RUBAism/U5jn7i4x3Fb79XlTFui1KktQM3c4GicclXA"
+FOUR_POOLS = "$argon2id$v=19$m=1024,t=2,p=4$ZH4wrpgJfmCaVSvHb97a0w$RUBAism/U5jn7i4x3Fb79XlTFui1KktQM3c4GicclXA"
 
 
 def names(way: Argon2id) -> str:
@@ -39,8 +40,8 @@ def test_each_way_reads_what_another_implementation_wrote(way: Argon2id) -> None
 
 @pytest.mark.parametrize("way", WAYS, ids=names)
 def test_each_way_reads_hashes_that_were_made_with_more_lanes_than_ours(way: Argon2id) -> None:
-    assert way.verify(FOUR_LANES, b"x")
-    assert not way.verify(FOUR_LANES, b"y")
+    assert way.verify(FOUR_POOLS, b"x")
+    assert not way.verify(FOUR_POOLS, b"y")
 
 
 @pytest.mark.parametrize("writes", WAYS, ids=names)
@@ -51,7 +52,7 @@ def test_each_way_reads_what_the_others_wrote(writes: Argon2id, parameters: tupl
     stored = writes.hash(secret, memory_kib, passes)
     assert stored.startswith(f"$argon2id$v=19$m={memory_kib},t={passes},p=1$")
     OpenSslArgon2id.verify_phc_encoded(secret, stored)
-    for reads in [*WAYS, in_turns(memory_kib, passes)]:
+    for reads in [*WAYS, interleaved(memory_kib, passes)]:
         assert reads.verify(stored, secret)
         assert not reads.verify(stored, secret + b"x")
     assert writes.hash(secret, memory_kib, passes) != stored
@@ -125,7 +126,7 @@ def test_a_server_tells_its_processes_how_many_they_are(
         raise InterruptedError
 
     monkeypatch.setattr(logs, "configure", lambda: None)
-    monkeypatch.setattr(app, "build_house", stop)
+    monkeypatch.setattr(app, "build_context", stop)
     monkeypatch.setenv(PROCESSES, "2")
     with pytest.raises(InterruptedError):
         app.from_environment()
@@ -134,7 +135,9 @@ def test_a_server_tells_its_processes_how_many_they_are(
 
 def test_what_a_verify_costs_is_the_cpu_of_whichever_thread_computes_it() -> None:
     memory_kib, passes = 19456, 2
-    alone, other = (argon2id.cpu_of(way, memory_kib, passes, 3) for way in (Libsodium(), in_turns(memory_kib, passes)))
+    alone, other = (
+        argon2id.cpu_of(way, memory_kib, passes, 3) for way in (Libsodium(), interleaved(memory_kib, passes))
+    )
     assert 0.1 < other / alone < 10
 
 

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2i
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twofold.kit import argon2id_fill
-from twofold.kit.argon2id_fill import Fill, Memory, Stored, first_blocks, tag_of
+from twofold.kit.crypto import argon2id_fill
+from twofold.kit.crypto.argon2id_fill import Fill, Memory, Stored, first_blocks, tag_of
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src/twofold/kit/argon2id_fill.c"
+SOURCE = ROOT / "src/twofold/kit/crypto/argon2id_fill.c"
 UNITS_HERE = sorted(argon2id_fill._units_here() & set(argon2id_fill.UNITS))
 SALT = b"0123456789abcdef"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from twofold.kit import argon2id_fill, argon2id_turns
-from twofold.kit.argon2id_fill import Memory
-from twofold.kit.argon2id_turns import InTurns
-from twofold.kit.libsodium import Libsodium
+from twofold.kit.crypto import argon2id_fill, argon2id_interleaved
+from twofold.kit.crypto.argon2id_fill import Memory
+from twofold.kit.crypto.argon2id_interleaved import Interleaved
+from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.threads import GIVES_WAY, LEAST_PRIORITY
 
 FILL = argon2id_fill.load()
@@ -54,10 +54,10 @@ def many() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def in_turns(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, rest: float = 30.0) -> InTurns:
-    monkeypatch.setattr(argon2id_turns, "AT_REST_AFTER", rest)
+def interleaved(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, rest: float = 30.0) -> Interleaved:
+    monkeypatch.setattr(argon2id_interleaved, "AT_REST_AFTER", rest)
     assert FILL is not None
-    return InTurns(FILL, MEMORY_KIB, PASSES, cores)
+    return Interleaved(FILL, MEMORY_KIB, PASSES, cores)
 
 
 def soon(so: Callable[[], bool]) -> bool:
@@ -70,7 +70,7 @@ def soon(so: Callable[[], bool]) -> bool:
 def test_two_that_wait_are_computed_together_and_each_gets_its_own_answer(
     monkeypatch: pytest.MonkeyPatch, watched: Watched, many: ThreadPoolExecutor
 ) -> None:
-    way = in_turns(monkeypatch)
+    way = interleaved(monkeypatch)
     watched.gate.clear()
     answers = [many.submit(way.verify, STORED[n], SECRETS[n]) for n in range(8)]
     wrong = many.submit(way.verify, STORED[8], b"kettle")
@@ -84,7 +84,7 @@ def test_two_that_wait_are_computed_together_and_each_gets_its_own_answer(
 
 
 def test_one_alone_does_not_wait_for_company(monkeypatch: pytest.MonkeyPatch, watched: Watched) -> None:
-    way = in_turns(monkeypatch)
+    way = interleaved(monkeypatch)
     assert way.verify(STORED[0], SECRETS[0])
     assert not way.verify(STORED[1], SECRETS[0])
     assert watched.together == [1, 1]
@@ -96,7 +96,7 @@ def test_one_alone_does_not_wait_for_company(monkeypatch: pytest.MonkeyPatch, wa
 def test_there_is_a_thread_for_every_two_cores_and_enough_callers_to_feed_them(
     monkeypatch: pytest.MonkeyPatch, watched: Watched, cores: int, threads: int, callers: int
 ) -> None:
-    way = in_turns(monkeypatch, cores=cores)
+    way = interleaved(monkeypatch, cores=cores)
     assert way.callers == callers
     watched.gate.clear()
     with ThreadPoolExecutor(40) as many:
@@ -111,11 +111,11 @@ def test_there_is_a_thread_for_every_two_cores_and_enough_callers_to_feed_them(
 def test_two_that_come_while_one_thread_rests_and_another_may_start_are_computed_side_by_side(
     monkeypatch: pytest.MonkeyPatch, watched: Watched
 ) -> None:
-    way = in_turns(monkeypatch, cores=4)
+    way = interleaved(monkeypatch, cores=4)
     assert way.verify(STORED[0], SECRETS[0])
     assert soon(lambda: way._idle == 1)
     start = argon2id_fill.first_blocks(SECRETS[0], bytes(16), MEMORY_KIB, PASSES)
-    both = [argon2id_turns._Password(start) for _ in range(2)]
+    both = [argon2id_interleaved._Password(start) for _ in range(2)]
     with way._changed:  # the thread that rests cannot wake up between the two
         for password in both:
             way._line_up(password)
@@ -128,7 +128,7 @@ def test_two_that_come_while_one_thread_rests_and_another_may_start_are_computed
 def test_a_thread_that_has_nothing_to_do_ends_and_gives_its_memory_back_and_another_comes(
     monkeypatch: pytest.MonkeyPatch, watched: Watched
 ) -> None:
-    way = in_turns(monkeypatch, rest=0.05)
+    way = interleaved(monkeypatch, rest=0.05)
     for _ in range(2):
         assert way.verify(STORED[0], SECRETS[0])
         assert soon(lambda: way._threads == 0 and watched.memories[-1]._map.closed)
@@ -139,8 +139,8 @@ def test_the_memory_of_the_last_password_is_gone_from_the_process(monkeypatch: p
     def resident_mib() -> float:
         return int(Path("/proc/self/statm").read_text().split()[1]) / 256
 
-    way = in_turns(monkeypatch, rest=0.3)
-    big = InTurns(way._fill, 65536, 1, cores=2)
+    way = interleaved(monkeypatch, rest=0.3)
+    big = Interleaved(way._fill, 65536, 1, cores=2)
     stored = big.hash(b"x", 65536, 1)
     before = resident_mib()
     assert big.verify(stored, b"x")
@@ -151,7 +151,7 @@ def test_the_memory_of_the_last_password_is_gone_from_the_process(monkeypatch: p
 def test_what_a_password_leaves_is_wiped_unless_the_next_overwrites_it(
     monkeypatch: pytest.MonkeyPatch, watched: Watched, many: ThreadPoolExecutor
 ) -> None:
-    way = in_turns(monkeypatch)
+    way = interleaved(monkeypatch)
     wiped = list[int]()
     real = Memory.wipe
 
@@ -173,7 +173,7 @@ def test_what_a_password_leaves_is_wiped_unless_the_next_overwrites_it(
 def test_an_error_while_two_are_computed_is_raised_in_both_and_the_next_is_computed(
     monkeypatch: pytest.MonkeyPatch, watched: Watched, many: ThreadPoolExecutor
 ) -> None:
-    way, usual = in_turns(monkeypatch), Memory.last_blocks
+    way, usual = interleaved(monkeypatch), Memory.last_blocks
 
     def not_two(memory: Memory, starts: Sequence[bytes], passes: int) -> list[bytes]:
         if len(starts) > 1:
@@ -197,7 +197,7 @@ def test_an_error_while_two_are_computed_is_raised_in_both_and_the_next_is_compu
 def test_where_there_is_no_memory_those_who_wait_are_told_and_the_next_tries_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    way, real = in_turns(monkeypatch), Memory.__init__
+    way, real = interleaved(monkeypatch), Memory.__init__
 
     def refuse(*_arguments: object) -> None:
         raise OSError("Cannot allocate memory")
@@ -213,7 +213,7 @@ def test_where_there_is_no_memory_those_who_wait_are_told_and_the_next_tries_aga
 def test_where_one_of_two_threads_finds_no_memory_the_other_computes_what_waits(
     monkeypatch: pytest.MonkeyPatch, watched: Watched, many: ThreadPoolExecutor
 ) -> None:
-    way, real, refused = in_turns(monkeypatch, cores=4), Memory.__init__, threading.Event()
+    way, real, refused = interleaved(monkeypatch, cores=4), Memory.__init__, threading.Event()
 
     def refuse_the_second(memory: Memory, *arguments: argon2id_fill.Fill | int) -> None:
         if watched.memories:
@@ -235,7 +235,7 @@ def test_where_one_of_two_threads_finds_no_memory_the_other_computes_what_waits(
 def test_where_no_thread_can_be_started_whoever_asks_is_told_and_nothing_is_left_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    way, real = in_turns(monkeypatch), threading.Thread.start
+    way, real = interleaved(monkeypatch), threading.Thread.start
 
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -251,7 +251,7 @@ def test_where_no_thread_can_be_started_whoever_asks_is_told_and_nothing_is_left
 def test_new_hashes_are_libsodiums_and_as_few_at_once_as_there_are_cores(
     monkeypatch: pytest.MonkeyPatch, many: ThreadPoolExecutor
 ) -> None:
-    way = in_turns(monkeypatch)
+    way = interleaved(monkeypatch)
     real, inside, most = Libsodium.hash, [0], [0]
 
     def slowly(library: Libsodium, secret: bytes, memory_kib: int, passes: int) -> str:
@@ -272,7 +272,7 @@ def test_new_hashes_are_libsodiums_and_as_few_at_once_as_there_are_cores(
 def test_a_hash_under_other_parameters_is_libsodiums_to_verify(
     monkeypatch: pytest.MonkeyPatch, watched: Watched
 ) -> None:
-    way = in_turns(monkeypatch)
+    way = interleaved(monkeypatch)
     for parameters in ((MEMORY_KIB * 2, PASSES), (MEMORY_KIB, PASSES + 1)):
         stored = Libsodium().hash(b"x", *parameters)
         assert way.verify(stored, b"x")

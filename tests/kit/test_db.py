@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twofold.kit import patience as patiently
-from twofold.kit.db import Database, UtcTime, _WriterQueue, upsert
+from twofold.kit.sql import timeouts
+from twofold.kit.sql.database import Database, UtcTime, _WriterQueue, upsert
 
 things = sa.Table(
     "things",
@@ -127,13 +127,13 @@ def test_two_databases_on_one_file_take_turns_as_two_processes_do(sqlite_url: st
 
 def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_url: str) -> None:
     """Threads as of two processes, most of which walk away from the line while another stands in it for them."""
-    queues = [_WriterQueue(sqlite_url, patience=0.004) for _ in range(2)]
+    queues = [_WriterQueue(sqlite_url, timeout=0.004) for _ in range(2)]
     inside, most, turns, gave_up = 0, 0, 0, 0
     counting = threading.Lock()
 
     def work(queue: _WriterQueue) -> None:
         nonlocal inside, most, turns, gave_up
-        patiently.hurry()
+        timeouts.mark_interactive()
         for _ in range(4000):  # on a busy machine nearly all lose patience
             if turns > 10 and gave_up > 10:
                 break
@@ -164,11 +164,11 @@ def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_
 
 
 def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: str) -> None:
-    here, frozen = _WriterQueue(sqlite_url, patience=0.05), _WriterQueue(sqlite_url, patience=0.05)
+    here, frozen = _WriterQueue(sqlite_url, timeout=0.05), _WriterQueue(sqlite_url, timeout=0.05)
     done: list[str] = []
 
-    def hurried() -> None:
-        patiently.hurry()
+    def is_interactive() -> None:
+        timeouts.mark_interactive()
         with pytest.raises(sa.exc.TimeoutError), here.turn():
             pass
         done.append("gave up")
@@ -179,7 +179,7 @@ def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: 
 
     with frozen.turn():
         for _ in range(3):
-            thread = threading.Thread(target=hurried)
+            thread = threading.Thread(target=is_interactive)
             thread.start()
             thread.join(timeout=10)
         waiting = threading.Thread(target=patient)

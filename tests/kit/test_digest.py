@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.digest import Digest
+from twofold.kit.crypto.digest import Digest
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(), st.binary(), st.uuids(),

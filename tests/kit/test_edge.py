@@ -6,7 +6,7 @@ from tests.harness.people import ADA, PASSWORD, People
 # Nothing here depends on the kind of database.
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
-HERE = "http://127.0.0.1:8000"
+NO_REQUEST = "http://127.0.0.1:8000"
 FORM = "email=ada%40acme.example&password=x"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -18,22 +18,22 @@ URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
     ("headers", "passes"),
     [
         ({"Sec-Fetch-Site": "same-origin"}, True),
-        ({"Sec-Fetch-Site": "same-origin", "Origin": HERE}, True),
-        ({"Origin": HERE}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": NO_REQUEST}, True),
+        ({"Origin": NO_REQUEST}, True),
         ({}, False),
         ({"Origin": "null"}, False),
         ({"Origin": ""}, False),
         ({"Origin": "https://evil.example"}, False),
         ({"Origin": "http://127.0.0.1:8001"}, False),
         ({"Origin": "https://127.0.0.1:8000"}, False),
-        ({"Origin": HERE + ".evil.example"}, False),
-        ({"Origin": HERE + "/"}, False),
+        ({"Origin": NO_REQUEST + ".evil.example"}, False),
+        ({"Origin": NO_REQUEST + "/"}, False),
         ({"Sec-Fetch-Site": "cross-site"}, False),
-        ({"Sec-Fetch-Site": "cross-site", "Origin": HERE}, False),
-        ({"Sec-Fetch-Site": "same-site", "Origin": HERE}, False),
-        ({"Sec-Fetch-Site": "none", "Origin": HERE}, False),
-        ({"Sec-Fetch-Site": "", "Origin": HERE}, False),
-        ({"Referer": HERE + "/sign-in"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": NO_REQUEST}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": NO_REQUEST}, False),
+        ({"Sec-Fetch-Site": "none", "Origin": NO_REQUEST}, False),
+        ({"Sec-Fetch-Site": "", "Origin": NO_REQUEST}, False),
+        ({"Referer": NO_REQUEST + "/sign-in"}, False),
     ],
 )
 def test_a_form_counts_only_from_our_own_page(
@@ -42,7 +42,7 @@ def test_a_form_counts_only_from_our_own_page(
     headers: dict[str, str],
     passes: bool,  # noqa: FBT001
 ) -> None:
-    people.person()
+    people.user()
     answer = http.post("/sign-in", content=FORM, headers=URLENCODED | headers)
     assert answer.status_code == (401 if passes else 403)
     assert len(people.events("sign_in_refused")) == (1 if passes else 0)
@@ -57,11 +57,11 @@ def test_every_method_but_the_safe_ones_needs_our_own_page(http: httpx.Client, m
     "path", ["/sign-out", "/profile/sessions/end-others", "/nowhere", "/x/api/v1/sign-ins", "/apI/v1/x"]
 )
 def test_every_page_needs_our_own_page_cookie_or_not(http: httpx.Client, path: str) -> None:
-    assert http.post(HERE + path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert http.post(NO_REQUEST + path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
 def test_the_api_takes_calls_from_anywhere_because_no_cookie_counts_there(people: People, http: httpx.Client) -> None:
-    token = people.token(people.person())
+    token = people.token(people.user())
     cookies = {"Cookie": f"twofold_session={token}"}
     body = {"email": ADA, "password": PASSWORD}
     foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
@@ -76,7 +76,7 @@ def test_the_api_takes_calls_from_anywhere_because_no_cookie_counts_there(people
 def test_the_api_takes_json_alone_which_no_form_of_another_site_can_send(
     people: People, http: httpx.Client, content_type: str
 ) -> None:
-    people.person()
+    people.user()
     body = f'{{"email": "{ADA}", "password": "{PASSWORD}"}}'
     answer = http.post("/api/v1/sign-ins", content=body, headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
@@ -119,7 +119,7 @@ def test_nothing_but_static_files_is_served_as_one(http: httpx.Client, path: str
 
 def test_a_form_of_a_page_that_only_claims_our_address_is_turned_away(people: People, http: httpx.Client) -> None:
     """Stops: DNS rebinding, where origin and Host agree with each other and not with us."""
-    people.person()
+    people.user()
     rebound = {"Origin": "http://evil.example:8000", "Host": "evil.example:8000", "Sec-Fetch-Site": "same-origin"}
     assert http.post("/sign-in", content=FORM, headers=URLENCODED | rebound).status_code == 421
     assert people.events("sign_in_refused") == []

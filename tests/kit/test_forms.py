@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.web.forms import BadForm, parse_form
+from twofold.kit.http.forms import BadForm, parse_form
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from twofold.kit.hashing import Hasher
+from twofold.kit.crypto.hashing import Hasher
 
 CHEAP = Hasher(7168, 1)
 

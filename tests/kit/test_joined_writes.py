@@ -10,7 +10,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from twofold.kit.web.joined_writes import JoinedWrites
+from twofold.kit.http.joined_writes import JoinedWrites
 
 PARTS = 3
 

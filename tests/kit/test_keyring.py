@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from twofold.kit import keyring
-from twofold.kit.db import Database
-from twofold.kit.vault import Vault
+from twofold.kit.crypto import keyring
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.sql.database import Database
 from twofold.settings import Key, SettingsError, load, parse_keys
 
 ONE, TWO = Key("one", b"1" * 32), Key("two", b"2" * 32)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 things = sa.Table("things", sa.MetaData(), sa.Column("name", sa.Text, primary_key=True))
 NORMAL, FULL = 1, 2  # https://www.sqlite.org/pragma.html#pragma_synchronous
@@ -37,7 +37,7 @@ def test_sqlite_waits_for_the_disk_unless_a_write_need_not_last(sqlite_url: str)
     for _ in range(3):
         with db.write() as connection:
             assert synchronous(connection) == FULL
-        with db.write(lasting=False) as connection:
+        with db.write(durable=False) as connection:
             assert synchronous(connection) == NORMAL
         with db.write_one() as connection:
             assert synchronous(connection) == NORMAL
@@ -48,7 +48,7 @@ def test_a_write_that_raises_leaves_the_next_one_as_lasting_as_it_asks(sqlite_ur
     db = Database(sqlite_url)
 
     def fail() -> None:
-        with db.write(lasting=False):
+        with db.write(durable=False):
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -59,11 +59,11 @@ def test_a_write_that_raises_leaves_the_next_one_as_lasting_as_it_asks(sqlite_ur
 
 
 def test_what_need_not_last_is_committed_and_undone_like_anything_else(db: Database) -> None:
-    with db.write(lasting=False) as connection:
+    with db.write(durable=False) as connection:
         connection.execute(things.insert(), {"name": "kept"})
 
     def fail() -> None:
-        with db.write(lasting=False) as connection:
+        with db.write(durable=False) as connection:
             connection.execute(things.insert(), {"name": "undone"})
             raise LookupError
 

@@ -7,10 +7,9 @@ from ipaddress import ip_network
 import pytest
 import throttled.utils
 
-from twofold.kit.network import UNKNOWN
-from twofold.kit.visitor import address_of
-from twofold.kit.web import limits
-from twofold.kit.web.limits import (
+from twofold.kit.client_info import address_of
+from twofold.kit.http import limits
+from twofold.kit.http.limits import (
     BUDGETS,
     MOST_COUNTED,
     MOST_NETWORKS,
@@ -19,6 +18,7 @@ from twofold.kit.web.limits import (
     Limits,
     is_limited_address,
 )
+from twofold.kit.network import UNKNOWN
 
 OFFICE = "192.0.2.0/24"
 PROXY = [ip_network("10.0.0.1/32")]

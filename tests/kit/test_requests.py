@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from twofold.kit.web.requests import cookies_of, local_path, row_id, set_cookie
+from twofold.kit.http.requests import cookies_of, local_path, row_id, set_cookie
 from twofold.settings import load
 
-HERE = "https://login.example.com"
+NO_REQUEST = "https://login.example.com"
 
 ELSEWHERE = [
     "//evil.example",
@@ -77,7 +77,7 @@ def test_nothing_but_a_path_of_this_site_is_gone_on_to(payload: str) -> None:
 )
 def test_a_path_of_this_site_is_kept_as_it_is(path: str) -> None:
     assert local_path(path) == path
-    assert urlsplit(urljoin(HERE, path)).netloc == "login.example.com"
+    assert urlsplit(urljoin(NO_REQUEST, path)).netloc == "login.example.com"
 
 
 @given(st.text(st.sampled_from("/\\.@:?#%a \t\r\n\x00\u2215"), max_size=12) | st.text(max_size=20))
@@ -86,7 +86,7 @@ def test_whatever_is_kept_stays_on_this_site(text: str) -> None:
     kept = local_path(text)
     assert kept in ("", text)
     if kept:
-        assert urljoin(HERE + "/sign-in", kept).startswith(HERE + "/")
+        assert urljoin(NO_REQUEST + "/sign-in", kept).startswith(NO_REQUEST + "/")
         assert not set(kept) & set("\\\r\n\t ")
 
 
@@ -114,10 +114,8 @@ def test_a_malformed_id_is_a_missing_one(text: str) -> None:
 
 
 def test_cookies_belong_to_the_whole_host_behind_https() -> None:
-    settings = load({"TWOFOLD_BASE_URL": HERE})
-    assert cookies_of(settings) == (
-        "__Host-twofold_session", "__Host-twofold_sign_in", "__Host-twofold_browser",
-    )  # fmt: skip
+    settings = load({"TWOFOLD_BASE_URL": NO_REQUEST})
+    assert cookies_of(settings) == ("__Host-twofold_session", "__Host-twofold_sign_in", "__Host-twofold_browser")
     cookie = set_cookie(settings, "session", "tf_session_x")
     assert (cookie.key, cookie.secure, cookie.httponly, cookie.samesite) == (
         "__Host-twofold_session", True, True, "lax",

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.processes import wait_until
-from twofold.kit.db import Database, serve_strangers
+from twofold.kit.sql.database import Database, serve_anonymous
 
 BRIEFLY = timedelta(milliseconds=300)
 
@@ -21,7 +21,7 @@ def many_at(db: Database, threads: int, use: Callable[[Database, threading.Event
     inside = threading.Semaphore(0)
 
     def run() -> None:
-        serve_strangers()
+        serve_anonymous()
         try:
             use(db, done)
         except sa.exc.TimeoutError as error:
@@ -47,7 +47,7 @@ def read(db: Database, done: threading.Event) -> None:
 
 
 def test_strangers_leave_half_of_the_connections(postgresql_url: str) -> None:
-    db = Database(postgresql_url, pool_size=4, patience=BRIEFLY)
+    db = Database(postgresql_url, pool_size=4, timeout=BRIEFLY)
     try:
         with many_at(db, 8, read) as given_up:
             wait_until(lambda: len(given_up) == 6, seconds=9, what="the six that find no room to give up")
@@ -61,7 +61,7 @@ def test_strangers_leave_half_of_the_connections(postgresql_url: str) -> None:
 
 
 def test_whoever_asks_how_the_database_is_has_a_connection_while_all_are_lent(postgresql_url: str) -> None:
-    db = Database(postgresql_url, pool_size=2, patience=BRIEFLY)
+    db = Database(postgresql_url, pool_size=2, timeout=BRIEFLY)
     try:
         with db.read(), db.read():
             with pytest.raises(sa.exc.TimeoutError), db.read():
@@ -73,7 +73,7 @@ def test_whoever_asks_how_the_database_is_has_a_connection_while_all_are_lent(po
 
 
 def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> None:
-    db = Database(sqlite_url, patience=BRIEFLY)
+    db = Database(sqlite_url, timeout=BRIEFLY)
     assert db._queue is not None
     in_line, most, mutex, turn = 0, 0, threading.Lock(), db._queue.turn
 
@@ -92,12 +92,12 @@ def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> 
 
     def write(db: Database, _done: threading.Event) -> None:
         for _ in range(20):
-            with db.write(lasting=False) as connection:
+            with db.write(durable=False) as connection:
                 connection.execute(sa.text("SELECT 1"))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db._queue, "turn", counted)
-        with many_at(db, 8, write) as given_up, db.write(lasting=False) as connection:
+        with many_at(db, 8, write) as given_up, db.write(durable=False) as connection:
             connection.execute(sa.text("SELECT 1"))
     assert most <= 2, "one of them, and whoever is none of them"
     assert given_up == []
@@ -105,7 +105,7 @@ def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> 
 
 
 def test_who_reads_while_writing_for_a_stranger_needs_no_second_share(database_url: str) -> None:
-    db = Database(database_url, pool_size=2, patience=BRIEFLY)
+    db = Database(database_url, pool_size=2, timeout=BRIEFLY)
 
     def nested(db: Database, _done: threading.Event) -> None:
         with db.write(), db.read() as connection:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
-from twofold.kit.smtp import Delivered, Rejected, SmtpTransport, TryLater, Unreachable
+from twofold.kit.mail.smtp import Delivered, Rejected, SmtpTransport, TryLater, Unreachable
 
 TOKEN = "tf_reset_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg"
 

@@ -19,15 +19,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.harness.api import Api
 from tests.harness.collector import Collector
-from tests.harness.houses import CHEAP, CHEAP_SERVER, KEYS, app_for, house_on
-from tests.harness.pages import Visitor
+from tests.harness.contexts import CHEAP, CHEAP_SERVER, KEYS, app_for, context_on
+from tests.harness.pages import WebClient
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, People
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
 from twofold.kit import spans
-from twofold.kit.house import House
-from twofold.kit.smtp import Delivered, Outcome, Rejected, TryLater, Unreachable
+from twofold.kit.context import AppContext
+from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, TryLater, Unreachable
 
 THEIR_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = {"traceparent": f"00-{THEIR_TRACE}-00f067aa0ba902b7-01"}
@@ -43,19 +43,19 @@ def kept() -> Iterator[InMemorySpanExporter]:
 
 
 @pytest.fixture
-def traced(house: House, kept: InMemorySpanExporter) -> Iterator[House]:
-    """Open the same house with tools that make spans."""
-    db = spans.TracedDatabase(house.db.url)
+def traced(context: AppContext, kept: InMemorySpanExporter) -> Iterator[AppContext]:
+    """Open the same application with tools that make spans."""
+    db = spans.TracedDatabase(context.db.url)
     hasher = spans.TracedHasher(CHEAP["argon2_memory_kib"], CHEAP["argon2_passes"])
-    yield replace(house, db=db, hasher=hasher)
+    yield replace(context, db=db, hasher=hasher)
     db.close()
 
 
 @pytest.fixture
-def http(traced: House) -> Iterator[httpx.Client]:
+def http(traced: AppContext) -> Iterator[httpx.Client]:
     """Serve it in this process, by the real clock: spans know no other."""
     app = app_for(traced.settings)
-    app.state.house = traced
+    app.state.context = traced
     with TestClient(spans.TracedRequests(app.edge), base_url=traced.settings.base_url) as client:
         client.follow_redirects = False
         client.headers.clear()
@@ -86,9 +86,9 @@ def own(span: ReadableSpan) -> int:
 
 
 def test_a_request_is_a_span_with_its_hash_and_its_transactions_inside(
-    http: httpx.Client, house: House, kept: InMemorySpanExporter
+    http: httpx.Client, context: AppContext, kept: InMemorySpanExporter
 ) -> None:
-    People(house).person()
+    People(context).user()
     answer = Api(http).post("/sign-ins", email=ADA, password=PASSWORD)
     assert answer.status == 201
     found = by_name(kept)
@@ -104,7 +104,7 @@ def test_a_request_is_a_span_with_its_hash_and_its_transactions_inside(
     inside = [verify, *found["database transaction"], *found.get("database statement", [])]
     assert len(inside) > 1
     assert {parent(span) for span in inside} == {own(request)}
-    assert attributes(found["database transaction"][0]) == {"db.system.name": house.db.engine.dialect.name}
+    assert attributes(found["database transaction"][0]) == {"db.system.name": context.db.engine.dialect.name}
     within = (verify.start_time or 0, verify.end_time or 0)
     assert not [span for span in found["database transaction"] if within[0] < (span.start_time or 0) < within[1]], (
         "a hash inside a transaction"
@@ -114,9 +114,9 @@ def test_a_request_is_a_span_with_its_hash_and_its_transactions_inside(
 def test_the_token_of_a_link_and_what_a_caller_invents_stay_outside(
     http: httpx.Client, kept: InMemorySpanExporter
 ) -> None:
-    visitor = Visitor(http)
-    visitor.get("/set-password/tf_password_canary-1")
-    visitor.get("/canary-2/nowhere?next=canary-3")
+    web_client = WebClient(http)
+    web_client.get("/set-password/tf_password_canary-1")
+    web_client.get("/canary-2/nowhere?next=canary-3")
     http.request("CANARY-4", "/sign-in")
     http.get("/sign-in", headers={"traceparent": "canary-5", "tracestate": "a=canary-6", "baggage": "b=canary-7"})
     assert {"GET /set-password/{token}", "GET", "GET /sign-in"} <= by_name(kept).keys()
@@ -133,7 +133,7 @@ def test_a_callers_trace_is_linked_to_and_not_continued(http: httpx.Client, kept
 
 
 def test_watching_makes_no_spans_and_neither_does_looking_for_work(
-    http: httpx.Client, traced: House, kept: InMemorySpanExporter
+    http: httpx.Client, traced: AppContext, kept: InMemorySpanExporter
 ) -> None:
     for path in ("/healthz", "/readyz"):
         assert http.get(path).status_code == 200
@@ -142,7 +142,7 @@ def test_watching_makes_no_spans_and_neither_does_looking_for_work(
     assert kept.get_finished_spans() == ()
 
 
-def test_an_error_is_told_by_its_class_alone(traced: House, kept: InMemorySpanExporter) -> None:
+def test_an_error_is_told_by_its_class_alone(traced: AppContext, kept: InMemorySpanExporter) -> None:
     tracer = spans._Maker.tracer
     with (
         tracer.start_as_current_span("request"),
@@ -205,26 +205,26 @@ def test_a_collector_gets_a_whole_journey_and_none_of_its_secrets(
     sqlite_url: str, tmp_path: Path, smtp: SmtpServer
 ) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    with house_on(sqlite_url) as house:
-        _, factor = People(house).protected(at=yesterday)
+    with context_on(sqlite_url) as context:
+        _, factor = People(context).protected(at=yesterday)
     with (
         Collector() as collector,
         traced_server(tmp_path, sqlite_url, collector.url, smtp) as server,
-        httpx.Client(base_url=server.url) as wire,
+        httpx.Client(base_url=server.url) as query_pipeline,
     ):
-        visitor, api = Visitor(wire), Api(wire)
+        web_client, api = WebClient(query_pipeline), Api(query_pipeline)
         code = factor.phone.code(datetime.now(UTC))
-        assert visitor.sign_in(ADA, PASSWORD, code).heading == "Profile"
+        assert web_client.sign_in(ADA, PASSWORD, code).heading == "Profile"
         begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
         done = api.post("/sign-ins/backup-code", sign_in=begun["sign_in"], backup_code=factor.backup_code)
         api.token = done["session_token"]
         assert api.get("/session").status == 200
-        Visitor(wire).submit(Visitor(wire).get("/forgot-password"), "Send link", email=ADA)
+        WebClient(query_pipeline).submit(WebClient(query_pipeline).get("/forgot-password"), "Send link", email=ADA)
         link = smtp.wait_for(ADA, subject="Choose a new password").link("/set-password/")
-        owner = Visitor(wire)
+        owner = WebClient(query_pipeline)
         owner.submit(owner.get(link), "Save password", new_password=NEW_PASSWORD)
         not_me = smtp.wait_for(ADA, subject="Your password was changed").link("/not-me/")
-        Visitor(wire).get(not_me)
+        WebClient(query_pipeline).get(not_me)
         assert server.stop() == 0  # what is left is sent before the end
     names = {span.name for span in collector.spans}
     assert {
@@ -238,7 +238,7 @@ def test_a_collector_gets_a_whole_journey_and_none_of_its_secrets(
     secrets = [
         PASSWORD, NEW_PASSWORD, code, factor.backup_code, factor.phone.secret, begun["sign_in"], done["session_token"],
         done["client"], done["new_backup_code"], link.rpartition("/")[2], not_me.rpartition("/")[2], ADA, "tf_",
-        *visitor.cookies.values(),
+        *web_client.cookies.values(),
     ]  # fmt: skip
     everything = b"".join(collector.bodies)
     assert [secret for secret in secrets if secret.encode() in everything] == []
@@ -254,11 +254,11 @@ def test_without_asking_nothing_of_opentelemetry_is_imported(sqlite_url: str, tm
     program = """
 import sys
 from twofold import app, cli, jobs
-from twofold.assembly import build_house
+from twofold.operations.assembly import build_context
 from twofold.settings import load
-house = build_house(load({"TWOFOLD_DATA_DIR": sys.argv[1], "TWOFOLD_DATABASE_URL": sys.argv[2]}))
-app.build_app(house)
-jobs.worker_of(house)
+context = build_context(load({"TWOFOLD_DATA_DIR": sys.argv[1], "TWOFOLD_DATABASE_URL": sys.argv[2]}))
+app.build_app(context)
+jobs.worker_of(context)
 ours = ("opentelemetry.sdk", "opentelemetry.trace", "opentelemetry.exporter", "twofold.kit.spans")
 print([name for name in sys.modules if name.startswith(ours)])  # the framework looks for names of attributes itself
 """

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.postgres import Cluster
-from twofold.kit.db import Database, UtcTime, upsert
-from twofold.kit.statement import Statement
+from twofold.kit.sql.database import Database, UtcTime, upsert
+from twofold.kit.sql.statement import Statement
 
 things = sa.Table(
     "things",
@@ -96,11 +96,11 @@ def test_what_is_asked_ahead_is_done_before_the_next_and_what_comes_later_before
     db: Database, listened: list[str]
 ) -> None:
     with db.write() as connection:
-        insert.later(connection, **a_thing("one"))
-        raised = raise_count.ahead(connection, of="one", moment=MOMENT)
+        insert.enqueue(connection, **a_thing("one"))
+        raised = raise_count.prefetch(connection, of="one", moment=MOMENT)
         assert by_name.row(connection, wanted="one").count == 1
         assert raised() == [(1, MOMENT)]
-        insert.later(connection, **a_thing("two"))
+        insert.enqueue(connection, **a_thing("two"))
     with db.read() as connection:
         assert by_name.row(connection, wanted="two").name == "two"
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from twofold.kit.db import Database, Undone
+from twofold.kit.sql.database import Database, Undone
 
 things = sa.Table("things", sa.MetaData(), sa.Column("name", sa.Text, primary_key=True))
 
@@ -55,7 +55,7 @@ def names_for_others(db: Database) -> set[str]:
 def test_what_was_written_together_is_there_at_the_end_and_all_of_it(db: Database) -> None:
     with db.together():
         store(db, "first")
-        with db.write(lasting=False) as connection:
+        with db.write(durable=False) as connection:
             connection.execute(things.insert(), {"name": "second"})
         with db.write_one() as connection:
             connection.execute(things.insert(), {"name": "third"})

@@ -6,7 +6,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit import tokens
+from twofold.kit.crypto import tokens
 
 
 def test_a_token_names_its_kind_and_has_256_random_bits() -> None:

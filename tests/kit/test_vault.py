@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.tokens import new_token
-from twofold.kit.vault import Sealed, Vault, VaultError
+from twofold.kit.crypto.tokens import new_token
+from twofold.kit.crypto.vault import Sealed, Vault, VaultError
 from twofold.settings import Key
 
 OLD, NEW = Key("old", b"o" * 32), Key("new", b"n" * 32)

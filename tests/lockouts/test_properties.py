@@ -10,20 +10,21 @@ from hypothesis import strategies as st
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import People
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import records, totp
 from twofold.factors.outcomes import Locked, Passed, UsedCode, WrongCode
 from twofold.factors.proof import AppCode, BackupCode
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 from twofold.lockouts import flow as lockouts
 
 SECRET = bytes(range(20))
-VISITOR = Visitor("192.0.2.7", "Firefox")
+CLIENT_INFO = ClientInfo("192.0.2.7", "Firefox")
 FEW = settings(
     max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None,
 )  # fmt: skip
@@ -73,43 +74,43 @@ class Model:
 
 
 @contextmanager
-def somebody(house: House) -> Iterator[Person]:
+def somebody(context: AppContext) -> Iterator[User]:
     """Give somebody new an authenticator with a secret that the test knows."""
-    people = People(house)
-    person = people.person(f"{new_id().hex}@acme.example", password=None, account=_account(house))
+    people = People(context)
+    user = people.user(f"{new_id().hex}@acme.example", password=None, account=_account(context))
     authenticator = new_id()
-    sealed = house.vault.seal(SECRET, factors.identity("authenticators", authenticator))
-    with house.db.write() as connection:
-        lockouts.open_budget(connection, person)
-        factors.new_backup_code(connection, person, NOON)
+    sealed = context.vault.seal(SECRET, factors.identity("authenticators", authenticator))
+    with context.db.write() as connection:
+        lockouts.open_budget(connection, user)
+        factors.new_backup_code(connection, user, NOON)
         records.insert_authenticator(
             connection,
             {
-                "id": authenticator, "user_id": person.id, "account_id": person.account_id, "name": "App",
+                "id": authenticator, "user_id": user.id, "account_id": user.account_id, "name": "App",
                 "key_id": sealed.key_id, "box": sealed.box, "last_step": -1, "given_away": "", "created_at": NOON,
                 "last_used_at": None,
             },
         )  # fmt: skip
-    people.set_person(person, second_factor_since=NOON)
-    yield people.look_up(person)
+    people.set_user(user, second_factor_since=NOON)
+    yield people.look_up(user)
 
 
-def _account(house: House) -> UUID:
-    with house.db.read() as connection:
+def _account(context: AppContext) -> UUID:
+    with context.db.read() as connection:
         known = [row.id for row in directory.all_accounts(connection) if not row.is_operator]
-    return known[0] if known else People(house).acme
+    return known[0] if known else People(context).acme
 
 
-def do(house: House, person: Person, act: int | str, at: datetime) -> object:
-    with house.db.write() as connection:
+def do(context: AppContext, user: User, act: int | str, at: datetime) -> object:
+    with context.db.write() as connection:
         if act == "unlock":
-            lockouts.unlock(house, connection, person, actor=audit.CONSOLE, reason="r", at=at)
+            lockouts.unlock(context, connection, user, origin=Origin(at, actor=acting.CONSOLE), reason="r")
             return None
         if isinstance(act, int):
             typed = AppCode(totp.code_of(SECRET, totp.step_of(at) + act))
-            return factors.prove(house, connection, person, typed, door="sign_in", visitor=VISITOR, at=at)
+            return factors.prove(context, connection, user, typed, operation="sign_in", origin=Origin(at, CLIENT_INFO))
         proof = AppCode(never(at)) if act == "wrong" else BackupCode("0" * 24)
-        return factors.prove(house, connection, person, proof, door="sign_in", visitor=VISITOR, at=at)
+        return factors.prove(context, connection, user, proof, operation="sign_in", origin=Origin(at, CLIENT_INFO))
 
 
 def never(at: datetime) -> str:
@@ -121,33 +122,33 @@ def never(at: datetime) -> str:
 
 @FEW
 @given(acts)
-def test_the_doors_do_what_the_model_says(house: House, acts: list[tuple[int, int | str]]) -> None:
+def test_the_doors_do_what_the_model_says(context: AppContext, acts: list[tuple[int, int | str]]) -> None:
     model, at = Model(), NOON
-    with somebody(house) as person:
+    with somebody(context) as user:
         for seconds, act in acts:
             at = later(at=at, seconds=seconds)
-            assert do(house, person, act, at) == model.expect(act, at), (acts, act)
-        with house.db.read() as connection:
-            assert lockouts.counts(connection, person.id) == (model.wrong, model.in_row)
+            assert do(context, user, act, at) == model.expect(act, at), (acts, act)
+        with context.db.read() as connection:
+            assert lockouts.counts(connection, user.id) == (model.wrong, model.in_row)
     assert model.accepted == sorted(set(model.accepted))
 
 
 @FEW
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(-2, 2)), min_size=1, max_size=30))
-def test_no_step_is_accepted_twice_and_none_below_the_newest(house: House, typed: list[tuple[int, int]]) -> None:
+def test_no_step_is_accepted_twice_and_none_below_the_newest(context: AppContext, typed: list[tuple[int, int]]) -> None:
     accepted, at = [], NOON
-    with somebody(house) as person:
+    with somebody(context) as user:
         for seconds, distance in typed:
             at = later(at=at, seconds=seconds)
-            if do(house, person, distance, at) == Passed("otp"):
+            if do(context, user, distance, at) == Passed("otp"):
                 accepted.append(totp.step_of(at) + distance)
     assert accepted == sorted(set(accepted))
 
 
 @FEW
 @given(st.integers(5, 12))
-def test_exactly_five_wrong_ones_are_looked_at(house: House, tries: int) -> None:
-    with somebody(house) as person:
-        outcomes = [do(house, person, "wrong", NOON) for _ in range(tries)]
+def test_exactly_five_wrong_ones_are_looked_at(context: AppContext, tries: int) -> None:
+    with somebody(context) as user:
+        outcomes = [do(context, user, "wrong", NOON) for _ in range(tries)]
     assert outcomes[:5] == [WrongCode(left) for left in (4, 3, 2, 1, 0)]
     assert outcomes[5:] == [Locked(final=False)] * (tries - 5)

@@ -21,11 +21,11 @@ from tests.conftest import Serve
 from tests.faults.crowd import Program as Caller
 from tests.faults.crowd import Try, crowd, now
 from tests.harness import processes
-from tests.harness.houses import CHEAP_SERVER
+from tests.harness.contexts import CHEAP_SERVER
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
-from twofold import migrate, server
+from twofold.operations import migrate, server
 
 NOBODY = 65534  # the user "nobody", where root runs the tests
 

@@ -19,10 +19,10 @@ from tests.faults.crowd import (
 )
 from tests.harness import processes
 from tests.harness.certificates import self_signed
-from tests.harness.houses import CHEAP_SERVER, KEYS
+from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.production.conftest import Couple
-from twofold.kit.db import Database
-from twofold.kit.patience import ReadOnly
+from twofold.kit.sql.database import Database
+from twofold.kit.sql.timeouts import ReadOnly
 from twofold.settings import load
 
 PRIMARY = "?target_session_attrs=read-write"

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Serve
 from tests.harness import processes
 from tests.harness.api import ROOT
-from tests.harness.houses import CHEAP_SERVER
+from tests.harness.contexts import CHEAP_SERVER
 from tests.harness.people import PASSWORD
 from tests.harness.server import Server
 

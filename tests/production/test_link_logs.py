@@ -16,14 +16,14 @@ from playwright.sync_api import Page
 
 from tests.attacks.mailed import KINDS, Stage, holder
 from tests.conftest import Serve
-from tests.harness.houses import KEYS, client_of, house_on
+from tests.harness.contexts import KEYS, client_of, context_on
 from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import People
 from tests.harness.ports import free_port
+from tests.harness.recording_proxy import RecordingProxy
 from tests.harness.server import Server
-from tests.harness.wire import Wire
 from twofold.kit import clock
-from twofold.kit.tokens import new_token
+from twofold.kit.crypto.tokens import new_token
 
 LINKS = {"reset": "resets", "forgot": "set-password", "not me": "not-me"}  # a kind for each address
 LATER_KINDS = {"browser": "known-browser", "whatever": "a/kind/that/is/to/come"}
@@ -32,8 +32,8 @@ LATER_KINDS = {"browser": "known-browser", "whatever": "a/kind/that/is/to/come"}
 @pytest.fixture
 def links(sqlite_url: str) -> dict[str, str]:
     """Mail a link of each kind; return the paths by tokens. Some lead nowhere yet, as those of later versions."""
-    with house_on(sqlite_url) as house, client_of(house) as http:
-        stage = Stage(People(house), http)
+    with context_on(sqlite_url) as context, client_of(context) as http:
+        stage = Stage(People(context), http)
         found = {}
         for number, (kind, path) in enumerate(LINKS.items()):
             assert KINDS[kind].path == path
@@ -93,9 +93,7 @@ def test_no_log_of_a_proxy_or_a_server_holds_the_token_of_a_link(
     """Stops: a reader of logs who uses a link that went wrong, and so was not used up."""
     ports = (free_port(), free_port())
     nginx = Nginx(tmp_path / "nginx", ports)
-    chosen = {
-        "database_url": sqlite_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS, "worker": "off",
-    }  # fmt: skip
+    chosen = {"database_url": sqlite_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS, "worker": "off"}
     settings = {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()}
     node = Server(tmp_path / "node", settings=settings, port=ports[0])
     with nginx:
@@ -128,16 +126,16 @@ def test_no_browser_tells_the_token_to_whatever_the_page_loads(
     """Stops: a token in the Referer of a style sheet, a script, or the page that comes next."""
     port = free_port()
     server = serve(sqlite_url, base_url=f"http://{HOST}:{port}", worker="off")
-    with Wire(port, server.port) as wire:
+    with RecordingProxy(port, server.port) as proxy:
         for token, path in links.items():
             if path.split("/")[1] not in LINKS.values():
                 continue
-            page, before = new_page(), len(wire.sent)
+            page, before = new_page(), len(proxy.sent)
             page.goto(f"http://{HOST}:{port}{path}")
             assert token not in page.url
             page.reload()
             page.goto(f"http://{HOST}:{port}/help/two-factor")
-            sent = wire.sent[before:].decode("latin-1")
+            sent = proxy.sent[before:].decode("latin-1")
             assert "/static/twofold.css" in sent
             referers = set(re.findall(r"^referer: (.*)$", sent, re.MULTILINE | re.IGNORECASE))
             assert {one.strip() for one in referers} == {f"http://{HOST}:{port}/"}

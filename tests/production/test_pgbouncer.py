@@ -24,18 +24,18 @@ from tests.faults.crowd import (
 )
 from tests.harness import processes
 from tests.harness.api import Api
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.databases import PostgresqlDatabases
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
 from tests.harness.people import PASSWORD, People
 from tests.harness.pgbouncer import CONNECTIONS, PgBouncer
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold import migrate
 from twofold.audit.tables import audit_events
 from twofold.kit import leases
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 from twofold.lockouts.budget import LOCK_AFTER
+from twofold.operations import migrate
 
 PREPARED_AFTER = 5  # executions, by psycopg's default
 
@@ -95,10 +95,10 @@ def test_a_reset_goes_by_mail_from_the_administrator_to_its_confirmation(pooled:
     """Stops: an outbox whose claims or letters get lost in the pooler."""
     yesterday = now() - timedelta(days=1)
     (member,) = crowd(pooled.straight, 1, "reset")
-    with house_on(pooled.straight) as house:
-        people = People(house)
+    with context_on(pooled.straight) as context:
+        people = People(context)
         home = people.look_up(member.id).account_id
-        admin = people.person("admin@acme.example", account=home, role="admin", at=yesterday)
+        admin = people.user("admin@acme.example", account=home, role="admin", at=yesterday)
         phone = people.protect(admin, at=yesterday).phone
     with httpx.Client(base_url=pooled.server.url) as http:
         office = Api(http)
@@ -116,15 +116,15 @@ def test_jobs_hold_their_leases_and_the_log_is_sealed_and_verifies(pooled: Poole
     (member,) = crowd(pooled.straight, 1, "sealed")
     with Program([pooled.server.url]) as program:
         assert program.sign_in(member.email, member.factor.phone.code(now())).accepted
-    with house_on(pooled.straight) as house:
+    with context_on(pooled.straight) as context:
         waiting = sa.select(sa.func.count()).where(audit_events.c.position.is_(None))
 
         def sealed() -> bool:
-            with house.db.read() as connection:
+            with context.db.read() as connection:
                 return connection.execute(waiting).scalar_one() == 0
 
         processes.wait_until(sealed, seconds=15, what="the seals")
-        with house.db.read() as connection:
+        with context.db.read() as connection:
             held = [leases.holder_of(connection, name) for name in ("remind", "clean-up")]
         assert all(one is not None and one.until > now() for one in held)
     exported = tmp_path / "export.jsonl"

@@ -5,13 +5,13 @@ import threading
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from tests.harness.people import ADA, PASSWORD, Factor, People
 from tests.harness.postgres import Cluster
-from twofold import migrate
-from twofold.audit.flow import HERE
-from twofold.kit.house import House
-from twofold.kit.patience import Silent, hurry
+from twofold.kit.acting import NO_REQUEST, Origin
+from twofold.kit.context import AppContext
+from twofold.kit.sql.timeouts import ConnectionSilent, mark_interactive
+from twofold.operations import migrate
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
 from twofold.signin.outcomes import Due
@@ -22,26 +22,26 @@ def test_a_password_waits_for_no_replica_but_a_code_does(fault_postgres: Cluster
     migrate.upgrade(url)
     told = list[object]()
 
-    def sign_in(house: House, factor: Factor) -> None:
-        hurry()  # else it waits for minutes
+    def sign_in(context: AppContext, factor: Factor) -> None:
+        mark_interactive()  # else it waits for minutes
         given = Credentials(ADA, PASSWORD, None, "api")
-        due = signin.submit_password(house, given, visitor=HERE, at=NOON)
+        due = signin.submit_password(context, given, origin=Origin(NOON, NO_REQUEST))
         told.append(due)
         assert isinstance(due, Due)
         code = factor.phone.code(NOON)
         try:
-            signin.submit_code(house, due.sign_in, code, channel="api", client=None, visitor=HERE, at=NOON)
+            signin.submit_code(context, due.sign_in, code, channel="api", client=None, origin=Origin(NOON, NO_REQUEST))
         except sa.exc.OperationalError as error:
             told.append(error.orig)
 
-    with house_on(url) as house:
-        _, factor = People(house).protected()
+    with context_on(url) as context:
+        _, factor = People(context).protected()
         with fault_postgres.connect() as connection:
             connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             connection.execute("SELECT pg_reload_conf()")
-        thread = threading.Thread(target=sign_in, args=(house, factor))
+        thread = threading.Thread(target=sign_in, args=(context, factor))
         thread.start()
         thread.join(30)
     due, silent = told
     assert isinstance(due, Due)
-    assert isinstance(silent, Silent)
+    assert isinstance(silent, ConnectionSilent)

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from tests.faults.crowd import crowd, now
 from tests.harness import processes
-from tests.harness.houses import CHEAP_SERVER, KEYS, house_on
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold.jobs import LETTERS_AT_ONCE
 from twofold.kit import leases
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 from twofold.kit.leases import Held
-from twofold.kit.outbox import outbox
+from twofold.kit.mail.outbox import outbox
+from twofold.operations.jobs import LETTERS_AT_ONCE
 
 LETTERS = 16
 ALONE = ("remind", "clean-up")
@@ -38,8 +38,8 @@ def node(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait(timeout=10)
 
 
-def holders(house: House) -> dict[str, Held | None]:
-    with house.db.read() as connection:
+def holders(context: AppContext) -> dict[str, Held | None]:
+    with context.db.read() as connection:
         return {name: leases.holder_of(connection, name) for name in ALONE}
 
 
@@ -56,14 +56,14 @@ def test_no_letter_is_lost_and_no_job_done_twice_when_a_node_dies_in_the_middle(
     waiting = sa.select(sa.func.count()).where(outbox.c.due_at.is_not(None))
     in_hand = sa.select(sa.func.count()).where(outbox.c.due_at > sa.bindparam("at"))
     smtp.delay(3)
-    with house_on(postgresql_url) as house, node(environment) as first:
+    with context_on(postgresql_url) as context, node(environment) as first:
 
         def counted(query: sa.Select[int]) -> int:
-            with house.db.read() as connection:
+            with context.db.read() as connection:
                 return connection.execute(query, {"at": now()}).scalar_one()
 
-        processes.wait_until(lambda: None not in holders(house).values(), seconds=20, what="the leases of the first")
-        of_the_first = holders(house)
+        processes.wait_until(lambda: None not in holders(context).values(), seconds=20, what="the leases of the first")
+        of_the_first = holders(context)
         with node(environment):
             processes.wait_until(lambda: counted(in_hand) > LETTERS_AT_ONCE, seconds=20, what="both at work")
             first.kill()
@@ -74,8 +74,8 @@ def test_no_letter_is_lost_and_no_job_done_twice_when_a_node_dies_in_the_middle(
                 lambda: 0 < counted(waiting) == counted(in_hand) <= LETTERS_AT_ONCE, seconds=20, what="the rest"
             )
             left = counted(waiting)
-            assert holders(house) == of_the_first, "a lease was taken from a node that may be alive"
-            with house.db.write() as connection:  # two minutes pass
+            assert holders(context) == of_the_first, "a lease was taken from a node that may be alive"
+            with context.db.write() as connection:  # two minutes pass
                 connection.execute(outbox.update().where(outbox.c.due_at.is_not(None)).values(due_at=now()))
                 connection.execute(leases.leases.update().values(until=now()))
             processes.wait_until(lambda: counted(waiting) == 0, seconds=20, what="the letters of the dead")

@@ -6,26 +6,26 @@ import pytest
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, People
 
 
 @pytest.fixture
 def signed_in(people: People, api: Api) -> Api:
-    people.person()
+    people.user()
     api.headers["User-Agent"] = "Test Program 1.0"
     api.sign_in(ADA, PASSWORD)
     return api
 
 
 def test_a_session_tells_whose_it_is(people: People, api: Api) -> None:
-    person = people.person(name="Ada Lovelace")
+    user = people.user(name="Ada Lovelace")
     api.sign_in(ADA, PASSWORD)
     answer = api.get("/session")
     assert answer.status == 200
     assert answer.body == {
-        "user": {"id": str(person.id), "email": ADA, "name": "Ada Lovelace", "role": "member"},
-        "account": {"id": str(person.account_id), "name": "Acme"},
+        "user": {"id": str(user.id), "email": ADA, "name": "Ada Lovelace", "role": "member"},
+        "account": {"id": str(user.account_id), "name": "Acme"},
         "methods": ["pwd"],
         "authenticated_at": "2026-03-03T12:00:00Z",
         "expires_at": "2026-03-04T12:00:00Z",
@@ -64,18 +64,18 @@ def test_signing_out_ends_the_session(signed_in: Api) -> None:
     assert signed_in.delete("/session").refusal == (401, "not_signed_in")
 
 
-def test_an_idle_session_and_an_old_one_are_over(signed_in: Api, hands: Hands) -> None:
+def test_an_idle_session_and_an_old_one_are_over(signed_in: Api, frozen_clock: FrozenClock) -> None:
     for _ in range(47):
-        hands.forward(minutes=30)
+        frozen_clock.forward(minutes=30)
         assert signed_in.get("/session").status == 200
-    hands.forward(minutes=30)
+    frozen_clock.forward(minutes=30)
     assert signed_in.get("/session").refusal == (401, "not_signed_in")
 
 
 def test_own_sessions_are_listed_and_ended_and_others_are_missing(people: People, signed_in: Api) -> None:
     other, stranger = Api(signed_in.http), Api(signed_in.http)
     other.sign_in(ADA, PASSWORD)
-    people.person("grace@acme.example")
+    people.user("grace@acme.example")
     stranger.sign_in("grace@acme.example", PASSWORD)
     listed = signed_in.get("/sessions")["sessions"]
     assert len(listed) == 2
@@ -116,11 +116,11 @@ def test_an_organisation_with_single_sign_on_has_no_password_to_change(people: P
     assert answer.body["url"] == "https://sso.acme.example"
 
 
-def test_with_a_factor_the_password_needs_a_code(people: People, api: Api, hands: Hands) -> None:
+def test_with_a_factor_the_password_needs_a_code(people: People, api: Api, frozen_clock: FrozenClock) -> None:
     _, factor = people.protected()
-    hands.at = later(minutes=-10)
-    api.sign_in(ADA, PASSWORD, factor.phone.code(hands.at))
-    hands.at = NOON
+    frozen_clock.at = later(minutes=-10)
+    api.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
+    frozen_clock.at = NOON
     body = {"password": PASSWORD, "new_password": NEW_PASSWORD}
     assert api.put("/password", **body).refusal == (400, "invalid_request")
     assert api.put("/password", **body, code=factor.phone.wrong_code(NOON)).refusal == (401, "invalid_code")

@@ -6,12 +6,13 @@ import pytest
 
 from tests.harness.clock import NOON
 from tests.harness.parallel import at_once
-from tests.harness.people import VISITOR, People
-from twofold.audit import flow as audit
+from tests.harness.people import CLIENT_INFO, People
 from twofold.directory import flow as directory
 from twofold.directory import records
 from twofold.directory.flow import AccountChange, Refused
-from twofold.kit.house import House
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.provisioning import account_flow
 from twofold.provisioning.account_flow import Account
 from twofold.recovery import flow as recovery
@@ -21,18 +22,18 @@ URL = "https://login.globex.example/"
 GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_url": URL}
 
 
-def create(house: House, name: str = "Globex", **said: Any) -> Any:
-    return directory.create_account(house.db, AccountChange(name, **said), actor=audit.CONSOLE, at=NOON)
+def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
+    return directory.create_account(context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE))
 
 
-def change(house: House, account: Any, **said: Any) -> Any:
+def change(context: AppContext, account: Any, **said: Any) -> Any:
     return account_flow.change_account(
-        house.db, account, AccountChange(**said), actor=audit.CONSOLE, visitor=VISITOR, at=NOON,
+        context.db, account, AccountChange(**said), origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
     )  # fmt: skip
 
 
-def test_two_factor_authentication_is_on_offer_from_the_first_day(house: House) -> None:
-    made = account_flow.find_account(house.db, create(house))
+def test_two_factor_authentication_is_on_offer_from_the_first_day(context: AppContext) -> None:
+    made = account_flow.find_account(context.db, create(context))
     assert made is not None
     assert (made.edition, made.policy, made.seats, made.sso_domains) == ("enterprise", "optional", None, [])
 
@@ -55,88 +56,88 @@ def test_two_factor_authentication_is_on_offer_from_the_first_day(house: House) 
         (GLOBEX | {"sso_domains": ["globex"]}, "sso_domains"),
     ],
 )
-def test_what_cannot_be_an_account_is_refused_by_field(house: House, said: dict[str, Any], field: str) -> None:
-    outcome = create(house, **({"name": "Globex"} | said))
+def test_what_cannot_be_an_account_is_refused_by_field(context: AppContext, said: dict[str, Any], field: str) -> None:
+    outcome = create(context, **({"name": "Globex"} | said))
     assert isinstance(outcome, Refused)
     assert (outcome.code, outcome.field) == ("invalid_request", field)
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         assert records.account_page(connection, None, 10) == []
 
 
-def test_a_domain_belongs_to_one_account(people: People, house: House) -> None:
-    create(house, **GLOBEX)
-    assert create(house, "Thief", **GLOBEX).code == "domain_taken"
-    assert change(house, people.acme, **(GLOBEX | {"sso_domains": ["GLOBEX.example"]})).code == "domain_taken"
+def test_a_domain_belongs_to_one_account(people: People, context: AppContext) -> None:
+    create(context, **GLOBEX)
+    assert create(context, "Thief", **GLOBEX).code == "domain_taken"
+    assert change(context, people.acme, **(GLOBEX | {"sso_domains": ["GLOBEX.example"]})).code == "domain_taken"
 
 
-def test_one_of_two_gets_a_domain_that_both_claim_at_once(house: House) -> None:
-    outcomes = at_once(*(lambda name=name: create(house, name, **GLOBEX) for name in ("One", "Two")))
+def test_one_of_two_gets_a_domain_that_both_claim_at_once(context: AppContext) -> None:
+    outcomes = at_once(*(lambda name=name: create(context, name, **GLOBEX) for name in ("One", "Two")))
     assert [outcome.code for outcome in outcomes if isinstance(outcome, Refused)] == ["domain_taken"]
 
 
-def test_what_is_not_named_stays(people: People, house: House) -> None:
-    account = create(house, seats=3, **GLOBEX)
-    after = change(house, account, edition="standard")
+def test_what_is_not_named_stays(people: People, context: AppContext) -> None:
+    account = create(context, seats=3, **GLOBEX)
+    after = change(context, account, edition="standard")
     assert (after.edition, after.seats, after.sso, after.sso_domains, after.sso_url) == (
         "standard", 3, True, ["globex.example"], URL,
     )  # fmt: skip
 
 
-def test_the_number_of_seats_can_be_taken_away(house: House) -> None:
-    account = create(house, seats=3)
-    assert change(house, account, seats=0).seats == 0
-    assert change(house, account, unlimited_seats=True).seats is None
+def test_the_number_of_seats_can_be_taken_away(context: AppContext) -> None:
+    account = create(context, seats=3)
+    assert change(context, account, seats=0).seats == 0
+    assert change(context, account, unlimited_seats=True).seats is None
 
 
-def test_single_sign_on_cannot_be_left_without_a_domain(house: House) -> None:
-    account = create(house, **GLOBEX)
-    assert change(house, account, sso_domains=[]).field == "sso_domains"
-    assert change(house, account, sso=False, sso_domains=[]).sso_domains == []
+def test_single_sign_on_cannot_be_left_without_a_domain(context: AppContext) -> None:
+    account = create(context, **GLOBEX)
+    assert change(context, account, sso_domains=[]).field == "sso_domains"
+    assert change(context, account, sso=False, sso_domains=[]).sso_domains == []
 
 
-def test_where_single_sign_on_begins_links_to_choose_a_password_end(people: People, house: House) -> None:
-    ada = people.person(password=None)
-    with house.db.write() as connection:
-        recovery.invite(house, connection, ada, NOON, audit.CONSOLE)
-    change(house, people.acme, edition="standard")
+def test_where_single_sign_on_begins_links_to_choose_a_password_end(people: People, context: AppContext) -> None:
+    ada = people.user(password=None)
+    with context.db.write() as connection:
+        recovery.invite(context, connection, ada, Origin(NOON, actor=acting.CONSOLE))
+    change(context, people.acme, edition="standard")
     assert people.count(password_links) == 1
-    change(house, people.acme, **GLOBEX)
+    change(context, people.acme, **GLOBEX)
     assert people.count(password_links) == 0
 
 
-def test_a_factor_keeps_protecting_whatever_changes(people: People, house: House) -> None:
+def test_a_factor_keeps_protecting_whatever_changes(people: People, context: AppContext) -> None:
     ada, _factor = people.protected()
-    change(house, people.acme, edition="standard", seats=0)
+    change(context, people.acme, edition="standard", seats=0)
     assert people.look_up(ada).has_second_factor
 
 
-def test_the_operators_own_account_is_not_to_be_changed(house: House) -> None:
-    with house.db.read() as connection:
+def test_the_operators_own_account_is_not_to_be_changed(context: AppContext) -> None:
+    with context.db.read() as connection:
         own = records.operator_account(connection)
-    assert change(house, own.id, **GLOBEX) is None
-    assert account_flow.find_account(house.db, own.id) is None
-    with house.db.read() as connection:
+    assert change(context, own.id, **GLOBEX) is None
+    assert account_flow.find_account(context.db, own.id) is None
+    with context.db.read() as connection:
         assert records.operator_account(connection) == own
 
 
-def test_there_is_nothing_to_change_by_an_unknown_id(house: House) -> None:
-    assert change(house, uuid4(), name="Nobody") is None
+def test_there_is_nothing_to_change_by_an_unknown_id(context: AppContext) -> None:
+    assert change(context, uuid4(), name="Nobody") is None
 
 
-def test_the_log_says_what_was_before_and_is_after(people: People, house: House) -> None:
-    change(house, people.acme, edition="standard", name="Acme")
+def test_the_log_says_what_was_before_and_is_after(people: People, context: AppContext) -> None:
+    change(context, people.acme, edition="standard", name="Acme")
     (event,) = people.events("account_changed")
     assert msgspec.json.decode(event.details) == {"edition": {"before": "enterprise", "after": "standard"}}
-    change(house, people.acme, edition="standard")
+    change(context, people.acme, edition="standard")
     assert len(people.events("account_changed")) == 1
 
 
-def test_pages_lead_through_every_account_once(house: House) -> None:
-    made = [create(house, f"Account {number}", sso_domains=[f"d{number}.example"]) for number in range(7)]
+def test_pages_lead_through_every_account_once(context: AppContext) -> None:
+    made = [create(context, f"Account {number}", sso_domains=[f"d{number}.example"]) for number in range(7)]
     found: list[Account] = []
     after = None
     for _ in range(3):
-        page = account_flow.list_accounts(house.db, after, 3)
+        page = account_flow.list_accounts(context.db, after, 3)
         found += page.accounts
         after = page.next
     assert after is None
@@ -145,6 +146,6 @@ def test_pages_lead_through_every_account_once(house: House) -> None:
     assert all(account.sso_domains == [f"d{account.name[-1]}.example"] for account in found)
 
 
-def test_a_page_after_an_account_that_is_not_there_is_empty(house: House) -> None:
-    create(house)
-    assert account_flow.list_accounts(house.db, uuid4(), 3).accounts == []
+def test_a_page_after_an_account_that_is_not_there_is_empty(context: AppContext) -> None:
+    create(context)
+    assert account_flow.list_accounts(context.db, uuid4(), 3).accounts == []

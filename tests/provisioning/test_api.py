@@ -6,31 +6,38 @@ import pytest
 
 from tests.harness.api import Answer, Api
 from tests.harness.clock import NOON
-from tests.harness.people import EARLIER, PASSWORD, VISITOR, People, phone_of
-from twofold.audit import flow as audit
+from tests.harness.people import CLIENT_INFO, EARLIER, PASSWORD, People, phone_of
 from twofold.factors import enrolment_flow
-from twofold.kit.house import House
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.provisioning import key_flow
 from twofold.provisioning.key_flow import MadeKey
 
 
 @pytest.fixture
-def operator(house: House, http: httpx.Client) -> Api:
+def operator(context: AppContext, http: httpx.Client) -> Api:
     """Be a program of the operator's."""
-    made = key_flow.create_key(house.db, "Tests", actor=audit.CONSOLE, at=NOON)
+    made = key_flow.create_key(context.db, "Tests", actor=acting.CONSOLE, at=NOON)
     assert isinstance(made, MadeKey)
     return Api(http, token=made.key)
 
 
 def support_agent(people: People, http: httpx.Client) -> Api:
     """Be a support agent who has set up a second factor and is signed in."""
-    sue = people.person("sue@operator.example", role="support")
-    with people.house.db.write() as connection:
-        opened = enrolment_flow.open_for(people.house, connection, sue, "test", at=EARLIER)
+    sue = people.user("sue@operator.example", role="support")
+    with people.context.db.write() as connection:
+        opened = enrolment_flow.open_for(people.context, connection, sue, "test", at=EARLIER)
         phone = phone_of(opened)
         enrolment_flow.confirm(
-            people.house, connection, sue, "test", opened.id, phone.code(EARLIER), visitor=VISITOR, at=EARLIER,
-        )  # fmt: skip
+            people.context,
+            connection,
+            sue,
+            "test",
+            opened.id,
+            phone.code(EARLIER),
+            origin=Origin(EARLIER, CLIENT_INFO),
+        )
     return Api(http, token=people.token(people.look_up(sue), phone))
 
 
@@ -54,7 +61,7 @@ def test_single_sign_on_is_switched_on_with_its_domains(operator: Api, people: P
 
 
 def test_a_domain_that_others_use_is_refused_with_whose_it_is(operator: Api, people: People) -> None:
-    people.person("ada@globex.example")
+    people.user("ada@globex.example")
     body = {"sso": True, "sso_domains": ["globex.example"], "sso_url": "https://login.globex.example/"}
     made = operator.post("/accounts", name="Globex", **body)
     assert made.refusal == (409, "domain_in_use")
@@ -100,7 +107,7 @@ def test_a_malformed_place_in_the_list_is_refused(operator: Api, parameters: dic
 
 
 def test_the_operators_own_account_is_not_there(operator: Api, people: People) -> None:
-    sue = people.person("sue@operator.example", role="support")
+    sue = people.user("sue@operator.example", role="support")
     assert operator.get("/accounts")["accounts"] == []
     assert operator.get(f"/accounts/{sue.account_id}").refusal == (404, "not_found")
     assert operator.patch(f"/accounts/{sue.account_id}", name="Mine").refusal == (404, "not_found")
@@ -147,7 +154,7 @@ def test_a_user_without_a_password_is_invited(operator: Api, people: People) -> 
 def test_what_stands_in_the_way_of_a_user_is_said(
     operator: Api, people: People, said: dict[str, Any], refusal: tuple[int, str]
 ) -> None:
-    people.person("bob@acme.example")
+    people.user("bob@acme.example")
     people.set_account(people.acme, seats=1)
     body = {"email": "ada@acme.example", "name": "Ada", "password": PASSWORD} | said
     assert operator.post(f"/accounts/{people.acme}/users", **body).refusal == refusal
@@ -181,16 +188,16 @@ def test_without_a_key_that_is_ours_nothing_is_answered(people: People, http: ht
     assert [answer.refusal for answer in answers] == [(401, "not_signed_in")] * 5
 
 
-def test_a_revoked_key_is_worth_nothing(operator: Api, people: People, house: House) -> None:
-    (key,) = key_flow.list_keys(house.db)
+def test_a_revoked_key_is_worth_nothing(operator: Api, people: People, context: AppContext) -> None:
+    (key,) = key_flow.list_keys(context.db)
     assert operator.get("/accounts").status == 200
-    key_flow.revoke_key(house.db, key.id, actor=audit.CONSOLE, at=NOON)
+    key_flow.revoke_key(context.db, key.id, actor=acting.CONSOLE, at=NOON)
     assert [answer.refusal for answer in every_call(operator, people.acme)] == [(401, "not_signed_in")] * 5
 
 
 @pytest.mark.parametrize("role", ["member", "admin"])
 def test_the_session_of_a_customer_is_not_enough(people: People, http: httpx.Client, role: str) -> None:
-    somebody = Api(http, token=people.token(people.person(role=role)))
+    somebody = Api(http, token=people.token(people.user(role=role)))
     assert [answer.refusal for answer in every_call(somebody, people.acme)] == [(403, "not_allowed")] * 5
 
 
@@ -206,8 +213,8 @@ def test_a_cookie_never_counts_as_a_key(operator: Api, http: httpx.Client) -> No
     assert Api(http).get("/accounts").refusal == (401, "not_signed_in")
 
 
-def test_the_log_names_the_key_that_acted(operator: Api, people: People, house: House) -> None:
-    (key,) = key_flow.list_keys(house.db)
+def test_the_log_names_the_key_that_acted(operator: Api, people: People, context: AppContext) -> None:
+    (key,) = key_flow.list_keys(context.db)
     made = operator.post("/accounts", name="Globex")
     (event,) = (event for event in people.events("account_created") if str(event.account_id) == made["id"])
     assert (event.actor_kind, event.actor_id) == ("operator", key.id)

@@ -8,17 +8,18 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from tests.harness.houses import house_on
-from tests.harness.people import VISITOR, People
+from tests.harness.contexts import context_on
+from tests.harness.people import CLIENT_INFO, People
 from tests.harness.plans import plans_of
 from twofold.admin import act_flow
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser, Refused
-from twofold.directory.person import Person
 from twofold.directory.tables import users
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 from twofold.provisioning import account_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
@@ -32,28 +33,30 @@ GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_u
 LONG = 20  # seconds; only a test that fails waits that long
 
 
-def create(house: House, name: str = "Globex", **said: Any) -> Any:
-    return directory.create_account(house.db, AccountChange(name, **said), actor=audit.CONSOLE, at=NOON)
+def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
+    return directory.create_account(context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE))
 
 
-def change(house: House, account: UUID, **said: Any) -> Any:
+def change(context: AppContext, account: UUID, **said: Any) -> Any:
     return account_flow.change_account(
-        house.db, account, AccountChange(**said), actor=audit.CONSOLE, visitor=VISITOR, at=NOON,
+        context.db, account, AccountChange(**said), origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
     )  # fmt: skip
 
 
-def change_user(house: House, person: Person, **said: Any) -> Any:
+def change_user(context: AppContext, user: User, **said: Any) -> Any:
     return provisioning.change_user(
-        house, actor=audit.CONSOLE, subject_id=person.id, change=UserChange(**said), visitor=VISITOR, at=NOON,
+        context, origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE), subject_id=user.id, change=UserChange(**said),
         within=None,
     )  # fmt: skip
 
 
-def make_user(house: House, account: UUID, email: str) -> Any:
+def make_user(context: AppContext, account: UUID, email: str) -> Any:
     return new_user_flow.create_user(
-        house, account, NewUser(email, "Eve", password=None, active=True), actor=audit.CONSOLE, visitor=VISITOR,
-        at=NOON,
-    )  # fmt: skip
+        context,
+        account,
+        NewUser(email, "Eve", password=None, active=True),
+        origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
+    )
 
 
 def told(outcome: Any) -> str:
@@ -62,85 +65,91 @@ def told(outcome: Any) -> str:
     return outcome.why
 
 
-def test_a_domain_that_others_have_addresses_of_is_refused_to_a_new_account(people: People, house: House) -> None:
-    people.person("ada@globex.example")
-    people.person("bob@Globex.Example")
-    people.person("eve@evilglobex.example")
-    people.person("sub@mail.globex.example")
-    assert "2 active people of Acme" in told(create(house, **GLOBEX))
-    people.sign_in(people.person("zoe@globex.example"))
+def test_a_domain_that_others_have_addresses_of_is_refused_to_a_new_account(
+    people: People, context: AppContext
+) -> None:
+    people.user("ada@globex.example")
+    people.user("bob@Globex.Example")
+    people.user("eve@evilglobex.example")
+    people.user("sub@mail.globex.example")
+    assert "2 active people of Acme" in told(create(context, **GLOBEX))
+    people.sign_in(people.user("zoe@globex.example"))
 
 
-def test_the_refusal_names_every_account_and_how_many_of_it(people: People, house: House) -> None:
-    people.person("ada@globex.example")
+def test_the_refusal_names_every_account_and_how_many_of_it(people: People, context: AppContext) -> None:
+    people.user("ada@globex.example")
     other = people.account("Umbrella")
     for name in ("bob", "cyd"):
-        people.person(f"{name}@globex.example", account=other)
-    people.person("sue@globex.example", role="support")
-    why = told(create(house, **GLOBEX))
+        people.user(f"{name}@globex.example", account=other)
+    people.user("sue@globex.example", role="support")
+    why = told(create(context, **GLOBEX))
     assert "1 active person of Acme" in why
     assert "2 active people of Umbrella" in why
     assert "1 active person of" in why.replace("1 active person of Acme", "")  # the operator's own support agent
 
 
 @pytest.mark.parametrize("switched", ["at once", "domains first"])
-def test_an_account_cannot_be_switched_to_a_domain_that_others_use(people: People, house: House, switched: str) -> None:
-    globex = create(house)
+def test_an_account_cannot_be_switched_to_a_domain_that_others_use(
+    people: People, context: AppContext, switched: str
+) -> None:
+    globex = create(context)
     if switched == "domains first":
-        change(house, globex, sso_domains=["globex.example"], sso_url=URL)
-    ada = people.person("ada@globex.example")
-    told(change(house, globex, **(GLOBEX if switched == "at once" else {"sso": True})))
+        change(context, globex, sso_domains=["globex.example"], sso_url=URL)
+    ada = people.user("ada@globex.example")
+    told(change(context, globex, **(GLOBEX if switched == "at once" else {"sso": True})))
     people.sign_in(ada)
 
 
-def test_a_further_domain_is_looked_at_and_those_from_before_are_not(people: People, house: House) -> None:
-    globex = create(house, **GLOBEX)
-    people.person("ada@globex.org.example")
-    ada = people.person("ada@globex.net.example")
-    people.set_person(ada, email="ada@globex.example", email_key="ada@globex.example")  # from a version before this
-    told(change(house, globex, sso_domains=["globex.example", "globex.org.example"]))
-    assert change(house, globex, edition="standard").edition == "standard"
-    assert change(house, globex, sso=False).sso is False
-    told(change(house, globex, sso=True))
+def test_a_further_domain_is_looked_at_and_those_from_before_are_not(people: People, context: AppContext) -> None:
+    globex = create(context, **GLOBEX)
+    people.user("ada@globex.org.example")
+    ada = people.user("ada@globex.net.example")
+    people.set_user(ada, email="ada@globex.example", email_key="ada@globex.example")  # from a version before this
+    told(change(context, globex, sso_domains=["globex.example", "globex.org.example"]))
+    assert change(context, globex, edition="standard").edition == "standard"
+    assert change(context, globex, sso=False).sso is False
+    told(change(context, globex, sso=True))
 
 
-def test_an_account_switches_its_own_people_and_passes_over_the_inactive(people: People, house: House) -> None:
-    globex = create(house)
-    people.person("ada@globex.example", account=globex)
-    people.person("old@globex.example", active=False)
-    assert change(house, globex, **GLOBEX).sso is True
+def test_an_account_switches_its_own_people_and_passes_over_the_inactive(people: People, context: AppContext) -> None:
+    globex = create(context)
+    people.user("ada@globex.example", account=globex)
+    people.user("old@globex.example", active=False)
+    assert change(context, globex, **GLOBEX).sso is True
 
 
-def test_nobody_elsewhere_gets_an_address_of_a_domain_or_comes_back_with_one(people: People, house: House) -> None:
-    old, ada = people.person("old@globex.example", active=False), people.person()
-    create(house, **GLOBEX)
+def test_nobody_elsewhere_gets_an_address_of_a_domain_or_comes_back_with_one(
+    people: People, context: AppContext
+) -> None:
+    old, ada = people.user("old@globex.example", active=False), people.user()
+    create(context, **GLOBEX)
     for outcome in (
-        make_user(house, people.acme, "eve@globex.example"),
-        change_user(house, ada, email="ada@globex.example"),
-        change_user(house, old, active=True),
+        make_user(context, people.acme, "eve@globex.example"),
+        change_user(context, ada, email="ada@globex.example"),
+        change_user(context, old, active=True),
     ):
         assert isinstance(outcome, Refused)
         assert outcome.code == "domain_taken"
-    back = change_user(house, old, active=True, email="old@acme.example")
-    assert isinstance(back, Person)
+    back = change_user(context, old, active=True, email="old@acme.example")
+    assert isinstance(back, User)
     people.sign_in(back)
 
 
-def test_a_domain_is_compared_in_the_form_in_which_addresses_are(people: People, house: House) -> None:
-    people.person("ada@café.example")
-    told(create(house, sso=True, sso_url=URL, sso_domains=["CAFE\u0301.example"]))
+def test_a_domain_is_compared_in_the_form_in_which_addresses_are(people: People, context: AppContext) -> None:
+    people.user("ada@café.example")
+    told(create(context, sso=True, sso_url=URL, sso_domains=["CAFE\u0301.example"]))
 
 
-def test_a_domain_is_looked_up_by_an_index(people: People, house: House) -> None:
-    ada = people.person("ada@globex.example")
-    with house.db.write() as connection:
+def test_a_domain_is_looked_up_by_an_index(people: People, context: AppContext) -> None:
+    ada = people.user("ada@globex.example")
+    with context.db.write() as connection:
         row = dict(connection.execute(sa.select(users).where(users.c.id == ada.id)).mappings().one())
         addresses = [f"user{number}@mail{number}.example" for number in range(2000)]
         crowd = [row | {"id": new_id(), "email": address, "email_key": address} for address in addresses]
         connection.execute(users.insert(), crowd)
         connection.execute(sa.text("ANALYZE users"))
-    with plans_of(house.db) as plans:
-        told(create(house, **GLOBEX))
+    with plans_of(context.db) as plans:
+        told(create(context, **GLOBEX))
     assert "users" not in {table for plan in plans for table in plan.read_through}
     assert any("ix_users_domain" in step for plan in plans for step in plan.steps)
 
@@ -148,12 +157,12 @@ def test_a_domain_is_looked_up_by_an_index(people: People, house: House) -> None
 # --- at the same moment, on two nodes
 
 
-def begin_and_hold(house: House, work: Any) -> tuple[Event, Thread, list[Any]]:
+def begin_and_hold(context: AppContext, work: Any) -> tuple[Event, Thread, list[Any]]:
     """Let a transaction do its work in a thread and stay open until the event is set."""
     done, go, outcome = Event(), Event(), []
 
     def run() -> None:
-        with house.db.write() as connection:
+        with context.db.write() as connection:
             outcome.append(work(connection))
             done.set()
             assert go.wait(LONG)
@@ -164,10 +173,10 @@ def begin_and_hold(house: House, work: Any) -> tuple[Event, Thread, list[Any]]:
     return go, thread, outcome
 
 
-def finish(house: House, go: Event, first: Thread, second: Thread) -> None:
+def finish(context: AppContext, go: Event, first: Thread, second: Thread) -> None:
     """Let the first go on once the second waits for it, or is through, which its outcome then shows."""
     waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         while second.is_alive() and not connection.execute(waits).scalar_one():
             second.join(0.01)
     go.set()
@@ -176,12 +185,14 @@ def finish(house: House, go: Event, first: Thread, second: Thread) -> None:
 
 
 def test_a_domain_claimed_while_a_user_of_it_is_made_elsewhere_is_refused(postgresql_url: str) -> None:
-    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+    with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
         acme, prepared = People(here).acme, directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
         assert not isinstance(prepared, Refused)
         go, first, made = begin_and_hold(
             here,
-            lambda connection: directory.add_user(connection, acme, prepared, actor=audit.CONSOLE, at=NOON),
+            lambda connection: directory.add_user(
+                connection, acme, prepared, origin=Origin(NOON, actor=acting.CONSOLE)
+            ),
         )
         claimed: list[Any] = []
         second = Thread(target=lambda: claimed.append(create(there, **GLOBEX)))
@@ -193,13 +204,13 @@ def test_a_domain_claimed_while_a_user_of_it_is_made_elsewhere_is_refused(postgr
 
 @pytest.mark.parametrize("way", ["made", "moved", "reactivated"])
 def test_a_user_made_while_their_domain_is_claimed_elsewhere_is_refused(postgresql_url: str, way: str) -> None:
-    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+    with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
         people = People(here)
         globex, acme = create(here), people.acme
-        ada, old = people.person(), people.person("old@globex.example", active=False)
+        ada, old = people.user(), people.user("old@globex.example", active=False)
         go, first, _ = begin_and_hold(
             here, lambda connection: directory.store_change(
-                connection, globex, AccountChange(**GLOBEX), actor=audit.CONSOLE, at=NOON,
+                connection, globex, AccountChange(**GLOBEX), origin=Origin(NOON, actor=acting.CONSOLE),
             ),
         )  # fmt: skip
         ways = {
@@ -219,24 +230,24 @@ def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stops: one who holds a user and wants the domain, and one who holds the domain and wants the account's users."""
-    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+    with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
         people = People(here)
-        boss = people.person("boss@globex.example", role="admin")
-        new = people.person("new@globex.example", password=None)
+        boss = people.user("boss@globex.example", role="admin")
+        new = people.user("new@globex.example", password=None)
         inside, begun, claim = Event(), Event(), directory.claim_address
         outcome: list[Any] = []
 
-        def pause(connection: sa.Connection, person: Person) -> Person:
+        def pause(connection: sa.Connection, user: User) -> User:
             inside.set()
             assert begun.wait(LONG)
             waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while second.is_alive() and not connection.execute(waits).scalar_one():
                 second.join(0.01)
-            return claim(connection, person)
+            return claim(connection, user)
 
         monkeypatch.setattr(directory, "claim_address", pause)
         first = Thread(
-            target=lambda: outcome.append(act_flow.invite_again(here, boss, new.id, visitor=VISITOR, at=NOON))
+            target=lambda: outcome.append(act_flow.invite_again(here, boss, new.id, origin=Origin(NOON, CLIENT_INFO)))
         )
         second = Thread(target=lambda: outcome.append(change(there, people.acme, **GLOBEX)))
         first.start()
@@ -249,14 +260,16 @@ def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
 
 
 def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> None:
-    with house_on(postgresql_url) as here, house_on(postgresql_url) as there:
+    with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
         people = People(here)
         acme, umbrella = people.acme, people.account("Umbrella")
         prepared = directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
         assert not isinstance(prepared, Refused)
         go, first, _ = begin_and_hold(
             here,
-            lambda connection: directory.add_user(connection, acme, prepared, actor=audit.CONSOLE, at=NOON),
+            lambda connection: directory.add_user(
+                connection, acme, prepared, origin=Origin(NOON, actor=acting.CONSOLE)
+            ),
         )
         assert isinstance(make_user(there, umbrella, "bob@globex.example"), MadeUser)
         go.set()
@@ -266,14 +279,14 @@ def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> 
 # --- a switch to single sign-on ends what its people have open
 
 
-def test_a_switch_to_single_sign_on_ends_what_its_people_have_open(people: People, house: House) -> None:
+def test_a_switch_to_single_sign_on_ends_what_its_people_have_open(people: People, context: AppContext) -> None:
     globex = people.account("Globex")
     ada, factor = people.protected("ada@globex.example", account=globex)
     bob, _ = people.protected("bob@globex.example", account=globex)
     eve, other = people.protected("eve@acme.example")
     page, api = people.token(ada, factor.phone), people.token(ada, factor.phone, at=later(minutes=1), channel="api")
     kept, attempt = people.token(eve, other.phone), people.attempt(bob)
-    change(house, globex, **GLOBEX)
+    change(context, globex, **GLOBEX)
     assert people.find_session(page) is None
     assert people.find_session(api, at=later(minutes=1)) is None
     assert type(people.give_code(attempt, "000000")).__name__ == "Expired"
@@ -281,15 +294,17 @@ def test_a_switch_to_single_sign_on_ends_what_its_people_have_open(people: Peopl
     assert people.count(users, users.c.account_id == globex, users.c.security_version > ada.security_version) == 2
 
 
-def test_open_reset_cases_are_closed_with_the_reason(people: People, house: House) -> None:
+def test_open_reset_cases_are_closed_with_the_reason(people: People, context: AppContext) -> None:
     globex = people.account("Globex")
-    boss = people.person("boss@globex.example", account=globex, role="admin")
+    boss = people.user("boss@globex.example", account=globex, role="admin")
     ada, _ = people.protected("ada@globex.example", account=globex)
     bob, _ = people.protected("bob@acme.example")
-    for actor, subject in ((boss, ada), (people.person("root@acme.example", role="admin"), bob)):
-        assert isinstance(resets.open_case(house, actor, subject, "Lost phone", visitor=VISITOR, at=NOON), CaseOpened)
-    change(house, globex, **GLOBEX)
-    with house.db.read() as connection:
+    for actor, subject in ((boss, ada), (people.user("root@acme.example", role="admin"), bob)):
+        assert isinstance(
+            resets.open_case(context, actor, subject, "Lost phone", origin=Origin(NOON, CLIENT_INFO)), CaseOpened
+        )
+    change(context, globex, **GLOBEX)
+    with context.db.read() as connection:
         ends = dict(connection.execute(sa.select(reset_cases.c.user_id, reset_cases.c.ended_why)).all())
     assert ends == {ada.id: "sso", bob.id: None}
     assert [event.subject_id for event in people.events("reset_closed")] == [ada.id]

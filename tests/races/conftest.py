@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from tests.harness.people import People
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def database_url(postgresql_url: str) -> str:
 
 
 @pytest.fixture
-def other(people: People) -> Iterator[House]:
+def other(people: People) -> Iterator[AppContext]:
     """Open the same database once more, as another node does."""
-    with house_on(people.house.settings.database_url) as node:
+    with context_on(people.context.settings.database_url) as node:
         yield node

@@ -11,32 +11,33 @@ from uuid import UUID
 from tests.cli.program import Program
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.people import NEW_PASSWORD, PASSWORD, VISITOR, Factor, People, phone_of
-from twofold import jobs
+from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
 from twofold.admin import act_flow as acts
 from twofold.admin import policy_flow, reminder_flow
 from twofold.admin.policy import Policy
 from twofold.audit import export_flow
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
 from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import AwaitsLastQuestion, Opened
-from twofold.jobs import COMPOSERS
-from twofold.kit import nodes
-from twofold.kit.delivery import Delivery
-from twofold.kit.hashing import Hasher
-from twofold.kit.house import House
-from twofold.kit.outbox import MOST_FOR_NOBODY
-from twofold.kit.smtp import Delivered
-from twofold.kit.tokens import new_id
+from twofold.kit import acting, nodes
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.mail.delivery import Delivery
+from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
+from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
+from twofold.operations import jobs
+from twofold.operations.jobs import COMPOSERS
+from twofold.operations.worker import Job, Worker
 from twofold.profile import flow as profile
 from twofold.provisioning import account_flow, key_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
@@ -54,11 +55,10 @@ from twofold.signin import set_up_flow
 from twofold.signin.finish_flow import Credentials
 from twofold.support import audit_flow
 from twofold.support.audit_search import Filters
-from twofold.worker import Job, Worker
 
 REASON = "She called, and I know her voice."
 
-Act = Callable[[House], object]
+Act = Callable[[AppContext], object]
 Flow = Callable[["World"], Act]
 
 
@@ -66,14 +66,14 @@ class World:
     """An account with an administrator and Ada, who has two phones, and a colleague who has to set one up."""
 
     def __init__(self, people: People) -> None:
-        self.people, self.house = people, people.house
+        self.people, self.context = people, people.context
         self.name = secrets.token_hex(4)
         self.account = people.account(f"Account {self.name}")
-        self.boss = self._person("boss", role="admin", password=None)
-        self.ada = self._person("ada")
+        self.boss = self._user("boss", role="admin", password=None)
+        self.ada = self._user("ada")
         self.factor = people.protect(self.ada)
         self.at = NOON
-        self._newcomer: Person | None = None
+        self._newcomer: User | None = None
         self._case: UUID | None = None
         self._link: str | None = None
         self._phone: UUID | None = None
@@ -92,48 +92,50 @@ class World:
             do()
         return acts
 
-    def _person(self, name: str, **values: Any) -> Person:
-        return self.people.person(f"{name}@{self.name}.example", account=self.account, **values)
+    def _user(self, name: str, **values: Any) -> User:
+        return self.people.user(f"{name}@{self.name}.example", account=self.account, **values)
 
     def now(self) -> datetime:
         """Let a time step pass, so that the next code is a fresh one."""
         self.at = later(at=self.at, seconds=30)
         return self.at
 
-    def current(self, person: Person | None = None) -> Person:
-        return self.people.look_up(person or self.ada)
+    def current(self, user: User | None = None) -> User:
+        return self.people.look_up(user or self.ada)
 
     def session(self) -> Session:
         at = self.now()
         return self.people.sign_in(self.current(), self.factor.phone, at=at)
 
-    def newcomer(self) -> Person:
+    def newcomer(self) -> User:
         """Return somebody without a second factor in the same account."""
         if self._newcomer is None:
-            self._newcomer = self._person("new")
+            self._newcomer = self._user("new")
         return self.current(self._newcomer)
 
-    def forced(self, channel: str = "page") -> tuple[Person, str, datetime]:
+    def forced(self, channel: str = "page") -> tuple[User, str, datetime]:
         """Return a sign-in that waits for the code from the mailbox."""
-        person = self._person(f"forced-{secrets.token_hex(2)}")
+        user = self._user(f"forced-{secrets.token_hex(2)}")
         self.people.set_account(self.account, policy="required")
         at = self.now()
-        sign_in = self.people.attempt(person, at=at, channel=channel)
+        sign_in = self.people.attempt(user, at=at, channel=channel)
         self.people.set_account(self.account, policy="optional")
-        return person, sign_in, at
+        return user, sign_in, at
 
-    def told(self, kind: str, to: Person) -> dict[str, Any]:
+    def told(self, kind: str, to: User) -> dict[str, Any]:
         """Compose the newest letter of a kind, as when it goes out."""
         [*_, entry] = self.people.letters(kind, to.email)
-        with self.house.db.write() as connection:
-            told = COMPOSERS[kind](self.house, connection, entry, self.at)
+        with self.context.db.write() as connection:
+            told = COMPOSERS[kind](self.context, connection, entry, self.at)
         assert told is not None, kind
         return told
 
     def case(self) -> UUID:
         """Return the open case about Ada."""
         if self._case is None:
-            opened = cases.open_case(self.house, self.current(self.boss), self.current(), REASON, at=self.now())
+            opened = cases.open_case(
+                self.context, self.current(self.boss), self.current(), REASON, origin=Origin(self.now())
+            )
             assert isinstance(opened, CaseOpened), opened
             self._case = opened.id
         return self._case
@@ -151,16 +153,18 @@ class World:
             return self._phone
         session = self.session()
         asked = SetUp(PASSWORD, self.factor.phone.code(self.now()), None, "Second")
-        opened = enrolment_flow.open_in_session(self.house, session, asked, visitor=VISITOR, at=self.at)
+        opened = enrolment_flow.open_in_session(self.context, session, asked, origin=Origin(self.at, CLIENT_INFO))
         assert isinstance(opened, Opened), opened
-        self._confirm(session, opened.id, phone_of(opened), self.house)
-        with self.house.db.read() as connection:
+        self._confirm(session, opened.id, phone_of(opened), self.context)
+        with self.context.db.read() as connection:
             self._phone = factors.show(connection, self.ada.id).authenticators[-1].id
         return self._phone
 
-    def _confirm(self, session: Session, enrolment: UUID, phone: Authenticator, house: House) -> object:
+    def _confirm(self, session: Session, enrolment: UUID, phone: Authenticator, context: AppContext) -> object:
         at = self.at
-        return enrolment_flow.confirm_in_session(house, session, enrolment, phone.code(at), visitor=VISITOR, at=at)
+        return enrolment_flow.confirm_in_session(
+            context, session, enrolment, phone.code(at), origin=Origin(at, CLIENT_INFO)
+        )
 
     def proofs(self) -> tuple[Proofs, datetime]:
         at = self.now()
@@ -173,8 +177,8 @@ class World:
 def _code(w: World, typed: Callable[[Factor, datetime], str], channel: str = "page") -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now(), channel=channel)
     code, at = typed(w.factor, w.at), w.at
-    return lambda house: signin.submit_code(
-        house, sign_in, code, channel=channel, client=None, visitor=VISITOR, at=at,
+    return lambda context: signin.submit_code(
+        context, sign_in, code, channel=channel, client=None, origin=Origin(at, CLIENT_INFO),
     )  # fmt: skip
 
 
@@ -183,7 +187,7 @@ def code(w: World) -> Act:
 
 
 def code_with_a_password_set_by_mail(w: World) -> Act:
-    w.people.set_person(w.ada, password_unproven=True)
+    w.people.set_user(w.ada, password_unproven=True)
     return code(w)
 
 
@@ -199,25 +203,25 @@ def wrong_code_that_locks(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
     at, wrong = w.at, w.factor.phone.wrong_code(w.at)
     w.last(lambda: w.people.set_counts(w.ada, wrong=4))
-    return lambda house: signin.submit_code(
-        house, sign_in, wrong, channel="page", client=None, visitor=VISITOR, at=at,
+    return lambda context: signin.submit_code(
+        context, sign_in, wrong, channel="page", client=None, origin=Origin(at, CLIENT_INFO),
     )  # fmt: skip
 
 
 def backup_code_is_saved(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
     due = w.people.give_code(sign_in, w.factor.backup_code, at=w.at)
-    attempt = signin.look(w.house, due.sign_in, w.at)
+    attempt = signin.look(w.context, due.sign_in, w.at)
     assert attempt is not None
-    w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.house, attempt) or "")
-    w.people.set_person(w.ada, password_unproven=True)
+    w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.context, attempt) or "")
+    w.people.set_user(w.ada, password_unproven=True)
     at = w.at
-    return lambda house: signin.submit_saved(house, due.sign_in, client=None, visitor=VISITOR, at=at)
+    return lambda context: signin.submit_saved(context, due.sign_in, client=None, origin=Origin(at, CLIENT_INFO))
 
 
-def _password(w: World, person: Person, typed: str = PASSWORD) -> Act:
-    given, at = Credentials(person.email, typed, None, "page"), w.now()
-    return lambda house: signin.submit_password(house, given, visitor=VISITOR, at=at)
+def _password(w: World, user: User, typed: str = PASSWORD) -> Act:
+    given, at = Credentials(user.email, typed, None, "page"), w.now()
+    return lambda context: signin.submit_password(context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def password(w: World) -> Act:
@@ -226,7 +230,7 @@ def password(w: World) -> Act:
 
 def password_under_a_new_hash(w: World) -> Act:
     act = password(w)
-    return lambda house: act(replace(house, hasher=Hasher(8192, 1)))
+    return lambda context: act(replace(context, hasher=Hasher(8192, 1)))
 
 
 def wrong_password(w: World) -> Act:
@@ -239,7 +243,7 @@ def password_alone(w: World) -> Act:
 
 def password_of_a_program(w: World) -> Act:
     given, at = Credentials(w.newcomer().email, PASSWORD, None, "legacy"), w.now()
-    return lambda house: signin.submit_legacy(house, given, visitor=VISITOR, at=at)
+    return lambda context: signin.submit_legacy(context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def password_before_a_forced_set_up(w: World) -> Act:
@@ -250,41 +254,41 @@ def password_before_a_forced_set_up(w: World) -> Act:
 def step_down(w: World) -> Act:
     session = w.people.sign_in(w.newcomer(), at=w.now())
     at = w.at
-    return lambda house: signin.step_down(house, session, visitor=VISITOR, at=at)
+    return lambda context: signin.step_down(context, session, origin=Origin(at, CLIENT_INFO))
 
 
 def mailed_code_again(w: World) -> Act:
-    _person, sign_in, at = w.forced()
-    return lambda house: set_up_flow.resend(house, sign_in, channel="page", at=at)
+    _user, sign_in, at = w.forced()
+    return lambda context: set_up_flow.resend(context, sign_in, channel="page", at=at)
 
 
 def mailed_code(w: World) -> Act:
-    person, sign_in, at = w.forced()
-    minted = w.told("sign_in_code", person)
-    return lambda house: set_up_flow.submit_mailed_code(
-        house, sign_in, minted["code"], channel="page", visitor=VISITOR, at=at,
+    user, sign_in, at = w.forced()
+    minted = w.told("sign_in_code", user)
+    return lambda context: set_up_flow.submit_mailed_code(
+        context, sign_in, minted["code"], channel="page", origin=Origin(at, CLIENT_INFO),
     )  # fmt: skip
 
 
 def _forced_enrolment(w: World, channel: str) -> tuple[str, Opened, datetime]:
-    person, sign_in, at = w.forced(channel)
-    typed = w.told("sign_in_code", person)["code"]
-    set_up_flow.submit_mailed_code(w.house, sign_in, typed, channel=channel, visitor=VISITOR, at=at)
-    opened = set_up_flow.open_enrolment(w.house, sign_in, channel=channel, at=at)
+    user, sign_in, at = w.forced(channel)
+    typed = w.told("sign_in_code", user)["code"]
+    set_up_flow.submit_mailed_code(w.context, sign_in, typed, channel=channel, origin=Origin(at, CLIENT_INFO))
+    opened = set_up_flow.open_enrolment(w.context, sign_in, channel=channel, at=at)
     assert isinstance(opened, tuple), opened
     return sign_in, opened[1], at
 
 
 def forced_set_up_begins(w: World) -> Act:
     sign_in, _opened, at = _forced_enrolment(w, "page")
-    return lambda house: set_up_flow.open_enrolment(house, sign_in, channel="page", at=at)
+    return lambda context: set_up_flow.open_enrolment(context, sign_in, channel="page", at=at)
 
 
 def forced_set_up(w: World, channel: str = "page") -> Act:
     sign_in, opened, at = _forced_enrolment(w, channel)
     typed = phone_of(opened).code(at)
-    return lambda house: set_up_flow.confirm_enrolment(
-        house, sign_in, opened.id, typed, channel=channel, client=None, visitor=VISITOR, at=at,
+    return lambda context: set_up_flow.confirm_enrolment(
+        context, sign_in, opened.id, typed, channel=channel, client=None, origin=Origin(at, CLIENT_INFO),
     )  # fmt: skip
 
 
@@ -298,17 +302,17 @@ def forced_set_up_of_a_program(w: World) -> Act:
 def set_up_begins(w: World) -> Act:
     session, at = w.session(), w.now()
     asked = SetUp(PASSWORD, w.factor.phone.code(at), None)
-    return lambda house: enrolment_flow.open_in_session(house, session, asked, visitor=VISITOR, at=at)
+    return lambda context: enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, CLIENT_INFO))
 
 
 def _set_up(w: World, *, replaces: bool) -> Act:
     session, at = w.session(), w.now()
-    with w.house.db.read() as connection:
+    with w.context.db.read() as connection:
         [phone, *_] = factors.show(connection, w.ada.id).authenticators
     asked = SetUp(PASSWORD, w.factor.phone.code(at), None, "New", phone.id if replaces else None)
-    opened = enrolment_flow.open_in_session(w.house, session, asked, visitor=VISITOR, at=at)
+    opened = enrolment_flow.open_in_session(w.context, session, asked, origin=Origin(at, CLIENT_INFO))
     assert isinstance(opened, Opened), opened
-    return lambda house: w._confirm(session, opened.id, phone_of(opened), house)
+    return lambda context: w._confirm(session, opened.id, phone_of(opened), context)
 
 
 def phone_is_added(w: World) -> Act:
@@ -320,63 +324,65 @@ def phone_is_replaced(w: World) -> Act:
 
 
 def first_set_up(w: World) -> Act:
-    person = w.newcomer()
-    session = w.people.sign_in(person, at=w.now())
+    user = w.newcomer()
+    session = w.people.sign_in(user, at=w.now())
     asked = SetUp(PASSWORD, "", None)
-    opened = enrolment_flow.open_in_session(w.house, session, asked, visitor=VISITOR, at=w.at)
+    opened = enrolment_flow.open_in_session(w.context, session, asked, origin=Origin(w.at, CLIENT_INFO))
     assert isinstance(opened, Opened), opened
-    return lambda house: w._confirm(session, opened.id, phone_of(opened), house)
+    return lambda context: w._confirm(session, opened.id, phone_of(opened), context)
 
 
 def backup_code_is_regenerated(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    return lambda house: change_flow.regenerate(house, session, given, visitor=VISITOR, at=at, seen=False)
+    return lambda context: change_flow.regenerate(context, session, given, origin=Origin(at, CLIENT_INFO), seen=False)
 
 
 def backup_code_is_regenerated_by_itself(w: World) -> Act:
     session, at = w.session(), w.now()
     given = Proofs(PASSWORD, w.factor.backup_code, None)
-    return lambda house: change_flow.regenerate(house, session, given, visitor=VISITOR, at=at, seen=True)
+    return lambda context: change_flow.regenerate(context, session, given, origin=Origin(at, CLIENT_INFO), seen=True)
 
 
 def removal_is_asked(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    return lambda house: change_flow.ask_removal(house, session, given, visitor=VISITOR, at=at)
+    return lambda context: change_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
 
 
 def removal_is_answered(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    asked = change_flow.ask_removal(w.house, session, given, visitor=VISITOR, at=at)
+    asked = change_flow.ask_removal(w.context, session, given, origin=Origin(at, CLIENT_INFO))
     assert isinstance(asked, AwaitsLastQuestion), asked
-    return lambda house: change_flow.answer_removal(house, session, asked.confirmation, visitor=VISITOR, at=at)
+    return lambda context: change_flow.answer_removal(
+        context, session, asked.confirmation, origin=Origin(at, CLIENT_INFO)
+    )
 
 
 def removal(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    return lambda house: change_flow.remove(house, session, given, visitor=VISITOR, at=at)
+    return lambda context: change_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
 
 
 def phone_is_removed(w: World) -> Act:
     phone = w.another_phone()
     session, (given, at) = w.session(), w.proofs()
-    return lambda house: change_flow.remove_one(house, session, phone, given, visitor=VISITOR, at=at)
+    return lambda context: change_flow.remove_one(context, session, phone, given, origin=Origin(at, CLIENT_INFO))
 
 
 def phone_is_renamed(w: World) -> Act:
     session = w.session()
-    with w.house.db.read() as connection:
+    with w.context.db.read() as connection:
         [phone, *_] = factors.show(connection, w.ada.id).authenticators
-    return lambda house: change_flow.rename(house, session, phone.id, "Renamed", visitor=VISITOR, at=w.at)
+    return lambda context: change_flow.rename(context, session, phone.id, "Renamed", origin=Origin(w.at, CLIENT_INFO))
 
 
 def code_is_said_to_be_saved(w: World) -> Act:
-    return lambda house: factors.say_backup_code_saved(house, w.ada.id, w.factor.backup_code)
+    return lambda context: factors.say_backup_code_saved(context, w.ada.id, w.factor.backup_code)
 
 
 def password_is_changed(w: World) -> Act:
     session, at = w.session(), w.now()
     asked = profile.NewPassword(PASSWORD, NEW_PASSWORD, w.factor.phone.code(at), None)
-    return lambda house: profile.change_password(house, session, asked, visitor=VISITOR, at=at)
+    return lambda context: profile.change_password(context, session, asked, origin=Origin(at, CLIENT_INFO))
 
 
 # --- sessions
@@ -384,22 +390,22 @@ def password_is_changed(w: World) -> Act:
 
 def session_is_seen(w: World) -> Act:
     token, at = w.people.token(w.current(), w.factor.phone, at=w.now()), later(at=w.at, minutes=5)
-    return lambda house: sessions.find(house.db, house.settings, token, at)
+    return lambda context: sessions.find(context.db, context.settings, token, at)
 
 
 def sign_out(w: World) -> Act:
     session = w.session()
-    return lambda house: sessions.sign_out(house.db, session, visitor=VISITOR, at=w.at)
+    return lambda context: sessions.sign_out(context.db, session, origin=Origin(w.at, CLIENT_INFO))
 
 
 def other_session_is_ended(w: World) -> Act:
     session, other = w.session(), w.session()
-    return lambda house: sessions.end_one(house.db, session, other.id, visitor=VISITOR, at=w.at)
+    return lambda context: sessions.end_one(context.db, session, other.id, origin=Origin(w.at, CLIENT_INFO))
 
 
 def other_sessions_are_ended(w: World) -> Act:
     session, _other = w.session(), w.session()
-    return lambda house: sessions.end_others(house.db, session, visitor=VISITOR, at=w.at)
+    return lambda context: sessions.end_others(context.db, session, origin=Origin(w.at, CLIENT_INFO))
 
 
 # --- resets and recovery
@@ -407,77 +413,79 @@ def other_sessions_are_ended(w: World) -> Act:
 
 def reset_is_asked(w: World) -> Act:
     at = w.now()
-    return lambda house: cases.open_case(house, w.current(w.boss), w.current(), REASON, at=at)
+    return lambda context: cases.open_case(context, w.current(w.boss), w.current(), REASON, origin=Origin(at))
 
 
 def reset_is_sent_again(w: World) -> Act:
     case, at = w.case(), w.at
-    return lambda house: case_acts.send_again(house, w.current(w.boss), case, at=at)
+    return lambda context: case_acts.send_again(context, w.current(w.boss), case, origin=Origin(at))
 
 
 def reset_is_cancelled(w: World) -> Act:
     case, at = w.case(), w.at
-    return lambda house: case_acts.cancel(house, w.current(w.boss), case, at=at)
+    return lambda context: case_acts.cancel(context, w.current(w.boss), case, origin=Origin(at))
 
 
 def reset_is_approved(w: World) -> Act:
     case, at = w.case(), w.at
-    linus = w._person(f"linus-{secrets.token_hex(2)}", role="admin")
-    return lambda house: case_acts.approve(house, linus, case, at=at)
+    linus = w._user(f"linus-{secrets.token_hex(2)}", role="admin")
+    return lambda context: case_acts.approve(context, linus, case, origin=Origin(at))
 
 
 def reset_is_confirmed(w: World) -> Act:
     link, at = w.reset_link(), w.at
-    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD), visitor=VISITOR, at=at)
+    return lambda context: confirm_flow.confirm(context, link, Given(PASSWORD), origin=Origin(at, CLIENT_INFO))
 
 
 def reset_is_confirmed_with_a_new_password(w: World) -> Act:
     link, at = w.reset_link(), w.at
-    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD, NEW_PASSWORD), visitor=VISITOR, at=at)
+    return lambda context: confirm_flow.confirm(
+        context, link, Given(PASSWORD, NEW_PASSWORD), origin=Origin(at, CLIENT_INFO)
+    )
 
 
 def reset_is_confirmed_wrongly(w: World) -> Act:
     link, at = w.reset_link(), w.at
-    return lambda house: confirm_flow.confirm(house, link, Given("wrong"), visitor=VISITOR, at=at)
+    return lambda context: confirm_flow.confirm(context, link, Given("wrong"), origin=Origin(at, CLIENT_INFO))
 
 
 def reset_is_refused(w: World) -> Act:
     link, at = w.reset_link(), w.at
-    return lambda house: confirm_flow.refuse(house, link, visitor=VISITOR, at=at)
+    return lambda context: confirm_flow.refuse(context, link, origin=Origin(at, CLIENT_INFO))
 
 
 def dead_reset_link_is_found(w: World) -> Act:
     link, at = w.reset_link(), w.at
-    w.last(lambda: w.people.set_person(w.boss, role="member"))
-    return lambda house: confirm_flow.confirm(house, link, Given(PASSWORD), visitor=VISITOR, at=at)
+    w.last(lambda: w.people.set_user(w.boss, role="member"))
+    return lambda context: confirm_flow.confirm(context, link, Given(PASSWORD), origin=Origin(at, CLIENT_INFO))
 
 
 def password_link_is_asked(w: World) -> Act:
     at = w.now()
-    return lambda house: password_flow.ask(house, w.ada.email, visitor=VISITOR, at=at)
+    return lambda context: password_flow.ask(context, w.ada.email, origin=Origin(at, CLIENT_INFO))
 
 
 def password_is_chosen(w: World) -> Act:
-    password_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=w.now())
+    password_flow.ask(w.context, w.ada.email, origin=Origin(w.now(), CLIENT_INFO))
     token, at = str(w.told("password_link", w.ada)["url"]).rpartition("/")[2], w.at
-    return lambda house: password_flow.choose(house, token, NEW_PASSWORD, visitor=VISITOR, at=at)
+    return lambda context: password_flow.choose(context, token, NEW_PASSWORD, origin=Origin(at, CLIENT_INFO))
 
 
 def browser_link_is_asked(w: World) -> Act:
     at = w.now()
-    return lambda house: browser_flow.ask(house, w.ada.email, visitor=VISITOR, at=at)
+    return lambda context: browser_flow.ask(context, w.ada.email, origin=Origin(at, CLIENT_INFO))
 
 
 def browser_becomes_known(w: World) -> Act:
     at = w.now()
-    browser_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=at)
+    browser_flow.ask(w.context, w.ada.email, origin=Origin(at, CLIENT_INFO))
     token = w.told("browser_link", w.ada)["url"].rpartition("/")[2]
-    return lambda house: browser_flow.know(house, token, None, visitor=VISITOR, at=at)
+    return lambda context: browser_flow.know(context, token, None, origin=Origin(at, CLIENT_INFO))
 
 
 def account_is_frozen(w: World) -> Act:
     token, at = str(w.told("two_factor_set_up", w.ada)["not_me_url"]).rpartition("/")[2], w.now()
-    return lambda house: not_me_flow.freeze(house, token, visitor=VISITOR, at=at)
+    return lambda context: not_me_flow.freeze(context, token, origin=Origin(at, CLIENT_INFO))
 
 
 # --- administrators and operators
@@ -486,36 +494,42 @@ def account_is_frozen(w: World) -> Act:
 def unlock(w: World) -> Act:
     w.last(lambda: w.people.set_counts(w.ada, wrong=5))
     at = w.now()
-    return lambda house: acts.unlock(house, w.current(w.boss), w.ada.id, REASON, visitor=VISITOR, at=at)
+    return lambda context: acts.unlock(context, w.current(w.boss), w.ada.id, REASON, origin=Origin(at, CLIENT_INFO))
 
 
 def unfreeze(w: World) -> Act:
-    w.last(lambda: w.people.set_person(w.ada, frozen_at=NOON))
+    w.last(lambda: w.people.set_user(w.ada, frozen_at=NOON))
     at = w.now()
-    return lambda house: acts.unfreeze(house, w.current(w.boss), w.ada.id, REASON, visitor=VISITOR, at=at)
+    return lambda context: acts.unfreeze(context, w.current(w.boss), w.ada.id, REASON, origin=Origin(at, CLIENT_INFO))
 
 
 def invite(w: World) -> Act:
     new, at = NewUser(f"{secrets.token_hex(4)}@{w.name}.example", "Nora New"), w.now()
-    return lambda house: acts.invite(house, w.current(w.boss), new, visitor=VISITOR, at=at)
+    return lambda context: acts.invite(context, w.current(w.boss), new, origin=Origin(at, CLIENT_INFO))
 
 
 def invite_again(w: World) -> Act:
-    person = w._person(f"invited-{secrets.token_hex(2)}", password=None)
+    user = w._user(f"invited-{secrets.token_hex(2)}", password=None)
     at = w.now()
-    return lambda house: acts.invite_again(house, w.current(w.boss), person.id, visitor=VISITOR, at=at)
+    return lambda context: acts.invite_again(context, w.current(w.boss), user.id, origin=Origin(at, CLIENT_INFO))
 
 
 def policy_is_changed(w: World) -> Act:
-    session, at = w.session()._replace(person=w.current(w.boss)), w.at
-    return lambda house: policy_flow.change_policy(house, session, Policy("off", None), visitor=VISITOR, at=at, most=5)
+    session, at = w.session()._replace(user=w.current(w.boss)), w.at
+    return lambda context: policy_flow.change_policy(
+        context, session, Policy("off", None), origin=Origin(at, CLIENT_INFO), most=5
+    )
 
 
 def _change_user(w: World, **said: Any) -> Act:
     at = w.now()
-    return lambda house: provisioning.change_user(
-        house, actor=audit.CONSOLE, subject_id=w.ada.id, change=UserChange(**said), visitor=VISITOR, at=at, within=None,
-    )  # fmt: skip
+    return lambda context: provisioning.change_user(
+        context,
+        origin=Origin(at, CLIENT_INFO, acting.CONSOLE),
+        subject_id=w.ada.id,
+        change=UserChange(**said),
+        within=None,
+    )
 
 
 def address_and_password_are_set(w: World) -> Act:
@@ -530,12 +544,12 @@ def deactivation(w: World) -> Act:
 
 def support_agent_is_made(w: World) -> Act:
     new, at = NewUser(f"{secrets.token_hex(4)}@operator.example", "Sue Support", "support"), w.now()
-    return lambda house: new_user_flow.create_user(house, None, new, actor=audit.CONSOLE, visitor=VISITOR, at=at)
+    return lambda context: new_user_flow.create_user(context, None, new, origin=Origin(at, CLIENT_INFO, acting.CONSOLE))
 
 
 def user_is_made(w: World) -> Act:
     new, at = NewUser(f"{secrets.token_hex(4)}@{w.name}.example", "Nora New", password=NEW_PASSWORD), w.now()
-    return lambda house: directory.create_user(house, w.account, new, actor=audit.CONSOLE, at=at)
+    return lambda context: directory.create_user(context, w.account, new, origin=Origin(at, actor=acting.CONSOLE))
 
 
 def account_is_made(w: World) -> Act:
@@ -543,49 +557,49 @@ def account_is_made(w: World) -> Act:
         f"Another {w.name}", "enterprise", sso=True, sso_domains=[f"a-{w.name}.example"],
         sso_url="https://sso.acme.example/",
     )  # fmt: skip
-    return lambda house: directory.create_account(house.db, change, actor=audit.CONSOLE, at=w.at)
+    return lambda context: directory.create_account(context.db, change, origin=Origin(w.at, actor=acting.CONSOLE))
 
 
 def account_turns_to_sso(w: World) -> Act:
     change = AccountChange(sso=True, sso_domains=[f"b-{w.name}.example"], sso_url="https://sso.acme.example/")
     at = w.now()
-    return lambda house: account_flow.change_account(
-        house.db, w.account, change, actor=audit.CONSOLE, visitor=VISITOR, at=at,
+    return lambda context: account_flow.change_account(
+        context.db, w.account, change, origin=Origin(at, CLIENT_INFO, acting.CONSOLE),
     )  # fmt: skip
 
 
 def operator_key_is_made_used_and_revoked(w: World) -> Act:
-    def act(house: House) -> bool:
-        made = key_flow.create_key(house.db, "Billing", actor=audit.CONSOLE, at=w.at)
+    def act(context: AppContext) -> bool:
+        made = key_flow.create_key(context.db, "Billing", actor=acting.CONSOLE, at=w.at)
         assert isinstance(made, key_flow.MadeKey)
-        assert key_flow.find_key(house.db, made.key, w.at) == made.id
-        return key_flow.revoke_key(house.db, made.id, actor=audit.CONSOLE, at=w.at)
+        assert key_flow.find_key(context.db, made.key, w.at) == made.id
+        return key_flow.revoke_key(context.db, made.id, actor=acting.CONSOLE, at=w.at)
 
     return act
 
 
 def network_is_blocked_and_let_in_again(w: World) -> Act:
-    def act(house: House) -> object:
+    def act(context: AppContext) -> object:
         network = f"2001:db8:{w.name[:4]}:{w.name[4:6]}00::/56"
-        made = block_flow.block(house, network, reason=REASON, life=None, actor=audit.CONSOLE, at=w.at)
+        made = block_flow.block(context, network, reason=REASON, life=None, origin=Origin(w.at, actor=acting.CONSOLE))
         assert isinstance(made, block_flow.Block), made
-        return block_flow.unblock(house.db, made.id, reason=REASON, actor=audit.CONSOLE, at=w.at)
+        return block_flow.unblock(context.db, made.id, reason=REASON, origin=Origin(w.at, actor=acting.CONSOLE))
 
     return act
 
 
 def log_is_exported(w: World) -> Act:
-    def act(house: House) -> str:
-        copy = audit_flow.take_copy(house, w.boss, w.account, Filters(), "json", visitor=VISITOR, at=w.at)
-        export_flow.public_key(house.db, house.vault, w.at)
+    def act(context: AppContext) -> str:
+        copy = audit_flow.take_copy(context, w.boss, w.account, Filters(), "json", origin=Origin(w.at, CLIENT_INFO))
+        export_flow.public_key(context.db, context.vault, w.at)
         return "exported" if "".join(copy) else "nothing"
 
     return act
 
 
 def _program(w: World, *arguments: str) -> Act:
-    program = Program({"TWOFOLD_DATABASE_URL": w.house.settings.database_url, "TWOFOLD_DATA_DIR": "/nonexistent"})
-    return lambda _house: "done" if program(*arguments, "--reason", REASON).code == 0 else "refused"
+    program = Program({"TWOFOLD_DATABASE_URL": w.context.settings.database_url, "TWOFOLD_DATA_DIR": "/nonexistent"})
+    return lambda _context: "done" if program(*arguments, "--reason", REASON).code == 0 else "refused"
 
 
 def unlock_on_the_server(w: World) -> Act:
@@ -594,13 +608,13 @@ def unlock_on_the_server(w: World) -> Act:
 
 
 def unfreeze_on_the_server(w: World) -> Act:
-    w.last(lambda: w.people.set_person(w.ada, frozen_at=NOON))
+    w.last(lambda: w.people.set_user(w.ada, frozen_at=NOON))
     return _program(w, "unfreeze", w.ada.email)
 
 
 def reset_on_the_server(w: World) -> Act:
     at = w.now()
-    return lambda house: server_reset_flow.reset_on_server(house, w.ada, REASON, at)
+    return lambda context: server_reset_flow.reset_on_server(context, w.ada, REASON, at)
 
 
 def reset_on_the_server_after_a_lock(w: World) -> Act:
@@ -609,7 +623,7 @@ def reset_on_the_server_after_a_lock(w: World) -> Act:
 
 
 def _note_lock(w: World) -> None:
-    with w.house.db.write() as connection:
+    with w.context.db.write() as connection:
         connection.execute(second_factor_budgets.update().values(last_locked_at=w.at))
 
 
@@ -628,40 +642,40 @@ class Nowhere:
 
 def letters_go_out(w: World) -> Act:
     w.case()
-    password_flow.ask(w.house, w.ada.email, visitor=VISITOR, at=w.now())
+    password_flow.ask(w.context, w.ada.email, origin=Origin(w.now(), CLIENT_INFO))
     w.forced()
     at = w.at
 
-    def act(house: House) -> None:
-        delivery = Delivery(house, Nowhere(), COMPOSERS)
-        while delivery.run_urgent(house, at) or delivery.run(house, at):
+    def act(context: AppContext) -> None:
+        delivery = Delivery(context, Nowhere(), COMPOSERS)
+        while delivery.run_urgent(context, at) or delivery.run(context, at):
             pass
 
     return act
 
 
 def log_is_sealed(w: World) -> Act:
-    password_flow.ask(w.house, f"nobody@{w.name}.example", visitor=VISITOR, at=w.now())
-    return lambda house: jobs._seal(house, w.at)
+    password_flow.ask(w.context, f"nobody@{w.name}.example", origin=Origin(w.now(), CLIENT_INFO))
+    return lambda context: jobs._seal(context, w.at)
 
 
 def letters_for_nobody_are_dropped(w: World) -> Act:
-    with w.house.db.write() as connection:
-        for _ in range(MOST_FOR_NOBODY + 1):
-            w.house.outbox.post(
+    with w.context.db.write() as connection:
+        for _ in range(MOST_DECOYS_WAITING + 1):
+            w.context.outbox.post(
                 connection, "password_link", user_id=new_id(), account_id=new_id(), recipient="", at=w.at, facts={},
             )  # fmt: skip
-    return lambda house: jobs._drop_surplus(house, w.at)
+    return lambda context: jobs._drop_surplus(context, w.at)
 
 
 def limited_requests_are_counted(w: World) -> Act:
     limited = [("192.0.2.0/24", "password", 3), ("198.51.100.0/24", "mail", 1)]
-    return lambda house: abuse.count_limited(house.db, limited, w.at)
+    return lambda context: abuse.count_limited(context.db, limited, w.at)
 
 
 def node_shows_itself(w: World) -> Act:
-    def act(house: House) -> None:
-        with nodes.seen(house.db, w.name, "0002", lambda: w.at):
+    def act(context: AppContext) -> None:
+        with nodes.seen(context.db, w.name, "0002", lambda: w.at):
             pass
 
     return act
@@ -669,19 +683,19 @@ def node_shows_itself(w: World) -> Act:
 
 def clean_up(w: World) -> Act:
     w.session(), w.case()
-    return lambda house: jobs._clean_up(house, later(at=w.at, days=365))
+    return lambda context: jobs._clean_up(context, later(at=w.at, days=365))
 
 
 def reminders(w: World) -> Act:
     w.newcomer()
     w.last(lambda: w.people.set_account(w.account, policy="required", required_from=later(at=w.at, days=5)))
-    return lambda house: reminder_flow.remind(house, w.at)
+    return lambda context: reminder_flow.remind(context, w.at)
 
 
 def lease(w: World) -> Act:
-    def act(house: House) -> None:
-        job = Job("remind", later(seconds=1) - NOON, lambda _house, _at: None, alone=True)
-        worker = Worker(house, [job])
+    def act(context: AppContext) -> None:
+        job = Job("remind", later(seconds=1) - NOON, lambda _context, _at: None, alone=True)
+        worker = Worker(context, [job])
         worker._run(job, w.at)
         worker._give_leases_up()
 
@@ -746,8 +760,8 @@ FLOWS: Mapping[Flow, str] = {
     invite: "Made",
     invite_again: "Invited",
     policy_is_changed: "PolicySaved",
-    address_and_password_are_set: "Person",
-    deactivation: "Person",
+    address_and_password_are_set: "User",
+    deactivation: "User",
     support_agent_is_made: "MadeUser",
     user_is_made: "UUID",
     account_is_made: "UUID",

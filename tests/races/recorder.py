@@ -123,7 +123,7 @@ def _site() -> str:
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(SOURCE) and path.relative_to(SOURCE) != Path("kit/db.py"):
+        if path.is_relative_to(SOURCE) and path.relative_to(SOURCE) != Path("kit/sql/database.py"):
             return f"{path.relative_to(SOURCE)}:{frame.f_code.co_name}"
         frame = frame.f_back
     return "elsewhere"

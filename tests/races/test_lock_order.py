@@ -12,26 +12,26 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from tests.harness.contexts import context_on
 from tests.harness.databases import PostgresqlDatabases
-from tests.harness.houses import house_on
 from tests.harness.parallel import at_once
 from tests.harness.people import People
 from tests.races.flows import FLOWS, ON_THE_SERVER, Act, Flow, World
 from tests.races.recorder import LOCKS, Transaction, recorded, sites
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 from twofold.schema import LOCK_ORDER, metadata
 
 # What opens a transaction and is not among the flows, and why nobody waits for it in a circle.
 ELSEWHERE = {
-    "commands/rotation.py:_seal_place": "one table at a time, by id",
-    "commands/rotation.py:_forget_retired": "one table",
+    "operations/rotation.py:_seal_place": "one table at a time, by id",
+    "operations/rotation.py:_forget_retired": "one table",
     "demo/people.py:lock": "a demo is alone with its database",
     "demo/people.py:protect": "the same",
     "demo/people.py:require": "the same",
-    "kit/delivery.py:_write": "one letter that cannot be composed, by itself",
-    "migrate.py:_run": "one node at a time, and steps back from a table in use",
-    "migrate.py:_turn": "the same",
-    "restore.py:after_restore": "no server may run meanwhile",
+    "kit/mail/delivery.py:_write": "one letter that cannot be composed, by itself",
+    "operations/migrate.py:_run": "one node at a time, and steps back from a table in use",
+    "operations/migrate.py:_turn": "the same",
+    "operations/restore.py:after_restore": "no server may run meanwhile",
 }
 
 AT_ONCE = 8
@@ -46,16 +46,16 @@ class Done(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def nodes(postgresql_databases: PostgresqlDatabases) -> Iterator[tuple[House, House]]:
+def nodes(postgresql_databases: PostgresqlDatabases) -> Iterator[tuple[AppContext, AppContext]]:
     """Open one PostgreSQL database from two nodes."""
     url = postgresql_databases.fresh()
-    with house_on(url) as one, house_on(url) as other:
+    with context_on(url) as one, context_on(url) as other:
         yield one, other
     postgresql_databases.drop(url)
 
 
 @pytest.fixture(scope="module")
-def done(nodes: tuple[House, House]) -> dict[Flow, Done]:
+def done(nodes: tuple[AppContext, AppContext]) -> dict[Flow, Done]:
     """Do every flow by itself, and record what it locks."""
     return {flow: _alone(People(nodes[0]), flow) for flow in FLOWS}
 
@@ -63,7 +63,7 @@ def done(nodes: tuple[House, House]) -> dict[Flow, Done]:
 def _alone(people: People, flow: Flow) -> Done:
     [act] = World(people).ready([flow])
     with recorded() as transactions:
-        outcome = act(people.house)
+        outcome = act(people.context)
     return Done(outcome if isinstance(outcome, str) else type(outcome).__name__, transactions)
 
 
@@ -123,7 +123,9 @@ def test_every_function_that_opens_a_transaction_is_in_a_flow(done: dict[Flow, D
 # --- and at once
 
 
-def test_all_pairs_of_flows_at_once_end_without_a_deadlock(nodes: tuple[House, House], done: dict[Flow, Done]) -> None:
+def test_all_pairs_of_flows_at_once_end_without_a_deadlock(
+    nodes: tuple[AppContext, AppContext], done: dict[Flow, Done]
+) -> None:
     """Of flows that lock the same tables in the same order one stands for all, and one lock alone ends no circle."""
     kinds = {
         tuple(tuple(one.tables) for one in transactions if len(one.tables) > 1): flow
@@ -139,10 +141,10 @@ def test_all_pairs_of_flows_at_once_end_without_a_deadlock(nodes: tuple[House, H
     assert deadlocks(nodes[0]) == before
 
 
-def _do(act: Act, house: House) -> object:
+def _do(act: Act, context: AppContext) -> object:
     """Do something; whatever else happens to it meanwhile, a deadlock is none of it."""
     try:
-        return act(house)
+        return act(context)
     except RuntimeError as error:  # what was made ready is gone
         return error
 
@@ -183,10 +185,10 @@ def pauses() -> Iterator[None]:
         sa.event.remove(sa.Engine, "after_cursor_execute", rest)
 
 
-def deadlocks(house: House) -> int:
+def deadlocks(context: AppContext) -> int:
     """Count the deadlocks of a database; connections tell theirs when they are closed."""
-    house.db.engine.dispose()
-    with psycopg.connect(house.settings.database_url.replace("+psycopg", ""), autocommit=True) as connection:
+    context.db.engine.dispose()
+    with psycopg.connect(context.settings.database_url.replace("+psycopg", ""), autocommit=True) as connection:
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         [[count]] = connection.execute(query).fetchall()
     return int(count)

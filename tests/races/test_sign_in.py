@@ -5,10 +5,11 @@ import sqlalchemy as sa
 
 from tests.harness.clock import later
 from tests.harness.interleaving import meanwhile
-from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, VISITOR, Factor, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.profile import flow as profile
 from twofold.recovery import password_flow
 from twofold.recovery.outcomes import PasswordSaved
@@ -24,98 +25,106 @@ AT = later(minutes=5)
 ANOTHER_PASSWORD = "copper willow sandal"
 
 
-def set_by_mail(people: People, house: House, password: str = NEW_PASSWORD) -> None:
+def set_by_mail(people: People, context: AppContext, password: str = NEW_PASSWORD) -> None:
     """Choose a password by a mailed link."""
-    password_flow.ask(house, ADA, visitor=VISITOR, at=AT)
+    password_flow.ask(context, ADA, origin=Origin(AT, CLIENT_INFO))
     [*_, entry] = people.letters("password_link")
-    with house.db.write() as connection:
-        ada = directory.find_person_by_email(connection, ADA)
+    with context.db.write() as connection:
+        ada = directory.find_user_by_email(connection, ADA)
         assert ada is not None
         minted = password_flow.mint(connection, entry, ada, AT)
     assert minted is not None
-    assert isinstance(password_flow.choose(house, minted[0], password, visitor=VISITOR, at=AT), PasswordSaved)
+    assert isinstance(password_flow.choose(context, minted[0], password, origin=Origin(AT, CLIENT_INFO)), PasswordSaved)
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[Person, Factor]:
+def ada(people: People) -> tuple[User, Factor]:
     """Make somebody whose password was set by mail and has not been used with the second factor."""
-    person, factor = people.protected()
-    set_by_mail(people, people.house, PASSWORD)
-    return people.look_up(person), factor
+    user, factor = people.protected()
+    set_by_mail(people, people.context, PASSWORD)
+    return people.look_up(user), factor
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
-def test_a_password_set_by_mail_while_a_code_is_taken_stays_unproven(people: People, other: House, ada: Ada) -> None:
-    person, factor = ada
-    sign_in, before = people.attempt(person, at=AT), people.count(sessions)
-    with meanwhile(people.house.db, READ, lambda: set_by_mail(people, other)):
+def test_a_password_set_by_mail_while_a_code_is_taken_stays_unproven(
+    people: People, other: AppContext, ada: Ada
+) -> None:
+    user, factor = ada
+    sign_in, before = people.attempt(user, at=AT), people.count(sessions)
+    with meanwhile(people.context.db, READ, lambda: set_by_mail(people, other)):
         outcome = people.give_code(sign_in, factor.phone.code(AT), at=AT)
     assert isinstance(outcome, Expired)
-    assert people.look_up(person).password_unproven
+    assert people.look_up(user).password_unproven
     assert people.count(sessions) <= before
 
 
-def test_a_password_set_by_mail_while_a_code_is_saved_stays_unproven(people: People, other: House, ada: Ada) -> None:
-    person, factor = ada
-    sign_in = people.attempt(person, at=AT)
+def test_a_password_set_by_mail_while_a_code_is_saved_stays_unproven(
+    people: People, other: AppContext, ada: Ada
+) -> None:
+    user, factor = ada
+    sign_in = people.attempt(user, at=AT)
     assert isinstance(people.give_code(sign_in, factor.backup_code, at=AT), Due)
-    with meanwhile(people.house.db, READ, lambda: set_by_mail(people, other)):
-        outcome = flow.submit_saved(people.house, sign_in, client=None, visitor=VISITOR, at=AT)
+    with meanwhile(people.context.db, READ, lambda: set_by_mail(people, other)):
+        outcome = flow.submit_saved(people.context, sign_in, client=None, origin=Origin(AT, CLIENT_INFO))
     assert isinstance(outcome, Expired)
-    assert people.look_up(person).password_unproven
+    assert people.look_up(user).password_unproven
 
 
 def test_what_was_proved_is_compared_in_the_update_itself(people: People, ada: Ada) -> None:
-    person, _factor = ada
-    with people.house.db.write() as connection:
-        assert not directory.password_proven(connection, person.id, person.security_version - 1)
-    assert people.look_up(person).password_unproven
-    with people.house.db.write() as connection:
-        assert directory.password_proven(connection, person.id, person.security_version)
-    assert not people.look_up(person).password_unproven
+    user, _factor = ada
+    with people.context.db.write() as connection:
+        assert not directory.password_proven(connection, user.id, user.security_version - 1)
+    assert people.look_up(user).password_unproven
+    with people.context.db.write() as connection:
+        assert directory.password_proven(connection, user.id, user.security_version)
+    assert not people.look_up(user).password_unproven
 
 
 @pytest.mark.parametrize("channel", ["page", "api"])
-def test_a_backup_code_is_not_spent_on_a_sign_in_that_has_ended(people: People, other: House, channel: str) -> None:
+def test_a_backup_code_is_not_spent_on_a_sign_in_that_has_ended(
+    people: People, other: AppContext, channel: str
+) -> None:
     """Its successor would be shown to nobody."""
-    person, factor = people.protected()
-    session = people.sign_in(person, factor.phone, at=later(minutes=1))
-    sign_in = people.attempt(person, at=AT, channel=channel)
+    user, factor = people.protected()
+    session = people.sign_in(user, factor.phone, at=later(minutes=1))
+    sign_in = people.attempt(user, at=AT, channel=channel)
     asked = profile.NewPassword(PASSWORD, NEW_PASSWORD, factor.phone.code(AT), None)
     with meanwhile(
-        people.house.db, READ, lambda: profile.change_password(other, session, asked, visitor=VISITOR, at=AT)
+        people.context.db, READ, lambda: profile.change_password(other, session, asked, origin=Origin(AT, CLIENT_INFO))
     ):
         assert isinstance(people.give_code(sign_in, factor.backup_code, at=AT, channel=channel), Expired)
-    again = people.attempt(person, at=AT, channel="api", password=NEW_PASSWORD)
+    again = people.attempt(user, at=AT, channel="api", password=NEW_PASSWORD)
     assert isinstance(people.give_code(again, factor.backup_code, at=AT, channel="api"), SignedIn)
 
 
-def test_a_step_keeps_others_from_moving_the_attempt_on(people: People, other: House) -> None:
+def test_a_step_keeps_others_from_moving_the_attempt_on(people: People, other: AppContext) -> None:
     """Else an app code and the backup code, right both of them, could come at once, and the new code be lost."""
-    person, factor = people.protected()
-    sign_in = people.attempt(person, at=AT)
+    user, factor = people.protected()
+    sign_in = people.attempt(user, at=AT)
 
     def is_held() -> None:
         held = sa.select(sign_in_attempts).with_for_update(nowait=True)
         with pytest.raises(sa.exc.OperationalError, match="could not obtain lock"), other.db.write() as connection:
             connection.execute(held)
 
-    with meanwhile(people.house.db, READ, is_held):
+    with meanwhile(people.context.db, READ, is_held):
         assert isinstance(people.give_code(sign_in, factor.phone.code(AT), at=AT), SignedIn)
 
 
-def test_a_session_that_is_signed_out_meanwhile_is_not_stepped_down(people: People, other: House) -> None:
-    person = people.person()
-    session = people.sign_in(person)
-    with meanwhile(people.house.db, "FOR UPDATE OF users", lambda: sign_out(other.db, session, visitor=VISITOR, at=AT)):
-        assert isinstance(flow.step_down(people.house, session, visitor=VISITOR, at=AT), Expired)
+def test_a_session_that_is_signed_out_meanwhile_is_not_stepped_down(people: People, other: AppContext) -> None:
+    user = people.user()
+    session = people.sign_in(user)
+    with meanwhile(
+        people.context.db, "FOR UPDATE OF users", lambda: sign_out(other.db, session, origin=Origin(AT, CLIENT_INFO))
+    ):
+        assert isinstance(flow.step_down(people.context, session, origin=Origin(AT, CLIENT_INFO)), Expired)
     assert people.letters("sign_in_code") == []
 
 
-def test_a_code_by_mail_is_not_sent_for_a_step_that_is_done(people: People, other: House) -> None:
-    rita = people.person("rita@bank.example", account=people.account("Bank", policy="required"))
+def test_a_code_by_mail_is_not_sent_for_a_step_that_is_done(people: People, other: AppContext) -> None:
+    rita = people.user("rita@bank.example", account=people.account("Bank", policy="required"))
     people.begin(rita, at=AT)
     [entry] = people.letters("sign_in_code")
 
@@ -123,5 +132,5 @@ def test_a_code_by_mail_is_not_sent_for_a_step_that_is_done(people: People, othe
         with other.db.write() as connection:
             connection.execute(sign_in_attempts.update().values(step="set_up"))
 
-    with meanwhile(people.house.db, READ, move_on), people.house.db.write() as connection:
-        assert set_up_flow.mint_mailed_code(people.house, connection, entry, AT) is None
+    with meanwhile(people.context.db, READ, move_on), people.context.db.write() as connection:
+        assert set_up_flow.mint_mailed_code(people.context, connection, entry, AT) is None

@@ -3,27 +3,27 @@ from datetime import datetime
 
 import pytest
 
-from tests.harness.houses import Hands, standing_clock
+from tests.harness.contexts import FrozenClock, standing_clock
 from tests.harness.smtp import Letter, SmtpServer
-from twofold.jobs import COMPOSERS
-from twofold.kit.delivery import Delivery
-from twofold.kit.house import House
-from twofold.kit.smtp import SmtpTransport
+from twofold.kit.context import AppContext
+from twofold.kit.mail.delivery import Delivery
+from twofold.kit.mail.smtp import SmtpTransport
+from twofold.operations.jobs import COMPOSERS
 
 
 class PostOffice:
-    """Delivers what waits in a house's outbox at a moment, over a real mail server."""
+    """Delivers what waits in an outbox at a moment, over a real mail server."""
 
-    def __init__(self, house: House, smtp: SmtpServer, hands: Hands) -> None:
+    def __init__(self, context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> None:
         self.smtp = smtp
-        self._house = house
-        self._hands = hands
-        self._delivery = Delivery(house, SmtpTransport(smtp.url), COMPOSERS)
+        self._context = context
+        self._frozen_clock = frozen_clock
+        self._delivery = Delivery(context, SmtpTransport(smtp.url), COMPOSERS)
 
     def deliver(self, at: datetime | None = None) -> list[Letter]:
         """Deliver everything that is due; return what arrived by it."""
-        before, self._hands.at = len(self.smtp.letters), at or self._hands.at
-        while self._delivery.run(self._house, self._hands.at):
+        before, self._frozen_clock.at = len(self.smtp.letters), at or self._frozen_clock.at
+        while self._delivery.run(self._context, self._frozen_clock.at):
             pass
         return self.smtp.letters[before:]
 
@@ -36,13 +36,13 @@ class PostOffice:
 
 
 @pytest.fixture
-def post_office(house: House, smtp: SmtpServer, hands: Hands) -> PostOffice:
+def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
     """Deliver letters at noon, or whenever a test says."""
-    return PostOffice(house, smtp, hands)
+    return PostOffice(context, smtp, frozen_clock)
 
 
 @pytest.fixture
-def hands() -> Iterator[Hands]:
+def frozen_clock() -> Iterator[FrozenClock]:
     """Stop the clock at noon, also for what is delivered."""
-    with standing_clock() as hands:
-        yield hands
+    with standing_clock() as frozen_clock:
+        yield frozen_clock

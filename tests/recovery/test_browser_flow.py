@@ -5,10 +5,11 @@ from datetime import datetime
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, PASSWORD, STRANGER, VISITOR, People
+from tests.harness.people import ADA, ANONYMOUS, CLIENT_INFO, PASSWORD, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
-from twofold.kit.house import House
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.lockouts.flow import Wait
 from twofold.lockouts.tables import known_clients
 from twofold.recovery import browser_flow, not_me_flow
@@ -20,41 +21,43 @@ NOBODY = "nobody@acme.example"
 LAPTOP = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
-def ask(house: House, email: str = ADA, at: datetime = NOON) -> object:
-    return browser_flow.ask(house, email, visitor=STRANGER, at=at)
+def ask(context: AppContext, email: str = ADA, at: datetime = NOON) -> object:
+    return browser_flow.ask(context, email, origin=Origin(at, ANONYMOUS))
 
 
-def know(house: House, token: str, client: str | None = LAPTOP, at: datetime = NOON) -> object:
-    return browser_flow.know(house, token, client, visitor=VISITOR, at=at)
+def know(context: AppContext, token: str, client: str | None = LAPTOP, at: datetime = NOON) -> object:
+    return browser_flow.know(context, token, client, origin=Origin(at, CLIENT_INFO))
 
 
 def test_a_browser_becomes_known_for_the_user_and_for_nobody_else(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    ada, grace = people.person(), people.person("grace@acme.example")
-    ask(house)
-    assert know(house, post_office.token("known-browser")) == KnownHere(LAPTOP)
-    for person in (ada, grace):
+    ada, grace = people.user(), people.user("grace@acme.example")
+    ask(context)
+    assert know(context, post_office.token("known-browser")) == KnownHere(LAPTOP)
+    for user in (ada, grace):
         for _ in range(5):
-            people.begin(person, password="wrong")
+            people.begin(user, password="wrong")
     assert isinstance(people.begin(ada, client=LAPTOP), SignedIn)
     assert isinstance(people.begin(grace, client=LAPTOP), Wait)
 
 
-def test_a_browser_without_a_token_gets_one(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person()
-    ask(house)
-    known = know(house, post_office.token("known-browser"), None)
+def test_a_browser_without_a_token_gets_one(context: AppContext, people: People, post_office: PostOffice) -> None:
+    ada = people.user()
+    ask(context)
+    known = know(context, post_office.token("known-browser"), None)
     assert isinstance(known, KnownHere)
     for _ in range(5):
         people.begin(ada, password="wrong")
     assert isinstance(people.begin(ada, client=known.client), SignedIn)
 
 
-def test_it_skips_neither_password_nor_second_factor(house: House, people: People, post_office: PostOffice) -> None:
+def test_it_skips_neither_password_nor_second_factor(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
     ada, _ = people.protected()
-    ask(house)
-    know(house, post_office.token("known-browser"))
+    ask(context)
+    know(context, post_office.token("known-browser"))
     begun = people.begin(ada, client=LAPTOP)
     assert isinstance(begun, Due)
     assert begun.next == "code"
@@ -63,41 +66,45 @@ def test_it_skips_neither_password_nor_second_factor(house: House, people: Peopl
 
 @pytest.mark.parametrize(("hours", "known"), [(23, True), (24, False)])
 def test_without_a_sign_in_it_is_known_for_a_day(
-    house: House, people: People, post_office: PostOffice, hours: int, *, known: bool
+    context: AppContext, people: People, post_office: PostOffice, hours: int, *, known: bool
 ) -> None:
-    ada, at = people.person(), later(hours=hours)
-    ask(house)
-    know(house, post_office.token("known-browser"))
+    ada, at = people.user(), later(hours=hours)
+    ask(context)
+    know(context, post_office.token("known-browser"))
     for _ in range(5):
         people.begin(ada, at=at, password="wrong")
     assert isinstance(people.begin(ada, at=at, client=LAPTOP), SignedIn) is known
 
 
-def test_a_browser_that_is_known_for_longer_stays_so(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person()
+def test_a_browser_that_is_known_for_longer_stays_so(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    ada = people.user()
     people.begin(ada, client=LAPTOP, password=PASSWORD)
-    ask(house)
-    know(house, post_office.token("known-browser"))
+    ask(context)
+    know(context, post_office.token("known-browser"))
     assert people.count(known_clients, known_clients.c.expires_at == later(days=90)) == 1
 
 
-def test_the_letter_brings_the_link_and_says_who_asked(house: House, people: People, post_office: PostOffice) -> None:
-    people.person()
-    ask(house)
+def test_the_letter_brings_the_link_and_says_who_asked(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    people.user()
+    ask(context)
     [letter] = post_office.deliver(later(hours=3))
     said = " ".join(letter.text.split())
-    for part in ("Hello Ada,", "it was not you", STRANGER.address, "3 March 2026, 15:15 UTC (15 minutes)"):
+    for part in ("Hello Ada,", "it was not you", ANONYMOUS.address, "3 March 2026, 15:15 UTC (15 minutes)"):
         assert part in said, part
         assert part in " ".join(letter.html.split()), part
     assert letter.subject == "Sign in without waiting"
     assert letter.link("/known-browser/tf_browser_") in letter.html
 
 
-def test_asking_and_knowing_are_written_down(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person()
-    ask(house)
-    ask(house, NOBODY)
-    know(house, post_office.token("known-browser"))
+def test_asking_and_knowing_are_written_down(context: AppContext, people: People, post_office: PostOffice) -> None:
+    ada = people.user()
+    ask(context)
+    ask(context, NOBODY)
+    know(context, post_office.token("known-browser"))
     events = people.events("browser_link_asked", "browser_known_by_mail")
     assert [(event.kind, event.subject_id, event.actor_kind) for event in events] == [
         ("browser_link_asked", ada.id, "nobody"),
@@ -106,14 +113,14 @@ def test_asking_and_knowing_are_written_down(house: House, people: People, post_
 
 
 def test_one_goes_out_in_twenty_minutes_to_known_and_unknown_addresses(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    people.person()
+    people.user()
     for email in (ADA, NOBODY):
-        assert ask(house, email) == Asked()
-        assert ask(house, email.upper()) == Wait(1200)
-        assert ask(house, email, later(seconds=1199)) == Wait(1)
-        assert ask(house, email, later(seconds=1200)) == Asked()
+        assert ask(context, email) == Asked()
+        assert ask(context, email.upper()) == Wait(1200)
+        assert ask(context, email, later(seconds=1199)) == Wait(1)
+        assert ask(context, email, later(seconds=1200)) == Asked()
     assert [letter.recipients for letter in post_office.deliver(later(hours=1))] == [(ADA,)]
 
 
@@ -123,36 +130,36 @@ def test_one_goes_out_in_twenty_minutes_to_known_and_unknown_addresses(
     ids=["deactivated", "frozen", "invited"],
 )
 def test_nobody_gets_a_link_who_cannot_sign_in(
-    house: House, people: People, post_office: PostOffice, values: dict[str, object]
+    context: AppContext, people: People, post_office: PostOffice, values: dict[str, object]
 ) -> None:
-    people.person(**values)  # type: ignore[arg-type]
-    assert ask(house) == Asked()
+    people.user(**values)  # type: ignore[arg-type]
+    assert ask(context) == Asked()
     assert post_office.deliver() == []
 
 
-def test_whoever_signs_in_elsewhere_is_led_there(house: House, people: People) -> None:
+def test_whoever_signs_in_elsewhere_is_led_there(context: AppContext, people: People) -> None:
     people.account("Globex", sso=True, sso_domains=["globex.example"], sso_url="https://sso.globex.example/in")
-    assert ask(house, "gus@globex.example") == Elsewhere("https://sso.globex.example/in")
+    assert ask(context, "gus@globex.example") == Elsewhere("https://sso.globex.example/in")
 
 
 @pytest.mark.parametrize("values", [{"frozen_at": NOON}, {"active": False}, {"email_key": "countess@acme.example"}])
 def test_a_link_is_of_no_use_to_who_is_not_as_they_were(
-    house: House, people: People, post_office: PostOffice, values: dict[str, object]
+    context: AppContext, people: People, post_office: PostOffice, values: dict[str, object]
 ) -> None:
     """Beside that whoever changes them voids it."""
-    ada = people.person()
-    ask(house)
+    ada = people.user()
+    ask(context)
     token = post_office.token("known-browser")
-    people.set_person(ada, **values)
-    assert know(house, token) == Over()
+    people.set_user(ada, **values)
+    assert know(context, token) == Over()
 
 
-def test_this_was_not_me_voids_it(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person()
-    ask(house)
+def test_this_was_not_me_voids_it(context: AppContext, people: People, post_office: PostOffice) -> None:
+    ada = people.user()
+    ask(context)
     token = post_office.token("known-browser")
-    with house.db.write() as connection:
-        directory.tell(house, connection, ada, "password_changed", NOON, address="", browser="")
-    not_me_flow.freeze(house, post_office.token("not-me"), visitor=VISITOR, at=NOON)
-    people.set_person(ada, frozen_at=None)
-    assert know(house, token) == Over()
+    with context.db.write() as connection:
+        directory.notify(context, connection, ada, "password_changed", NOON, address="", browser="")
+    not_me_flow.freeze(context, post_office.token("not-me"), origin=Origin(NOON, CLIENT_INFO))
+    people.set_user(ada, frozen_at=None)
+    assert know(context, token) == Over()

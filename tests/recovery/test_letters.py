@@ -7,17 +7,18 @@ import pytest
 
 import twofold
 from tests.harness.clock import NOON, later
-from tests.harness.people import EARLIER, VISITOR, People
+from tests.harness.people import CLIENT_INFO, EARLIER, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import change_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Changed
-from twofold.jobs import COMPOSERS, TURNS
-from twofold.kit.house import House
-from twofold.kit.outbox import Entry
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
+from twofold.operations.jobs import COMPOSERS, PRIORITIES
 from twofold.recovery import words
 from twofold.recovery.letters import CHANGES
 
@@ -25,16 +26,16 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.
 FACTS = {"authenticator": "Pixel", "new": "new@acme.example", "address": "192.0.2.7", "browser": FIREFOX}
 
 
-def tell(house: House, person: Person, kind: str, **facts: Any) -> None:
-    with house.db.write() as connection:
-        directory.tell(house, connection, person, kind, NOON, **facts)
+def tell(context: AppContext, user: User, kind: str, **facts: Any) -> None:
+    with context.db.write() as connection:
+        directory.notify(context, connection, user, kind, NOON, **facts)
 
 
 @pytest.mark.parametrize("kind", [*CHANGES, "locked"])
 def test_every_change_says_what_when_from_where_and_what_to_do_if_it_was_not_you(
-    house: House, people: People, post_office: PostOffice, kind: str
+    context: AppContext, people: People, post_office: PostOffice, kind: str
 ) -> None:
-    tell(house, people.person(), kind, **FACTS)
+    tell(context, people.user(), kind, **FACTS)
     (letter,) = post_office.deliver(later(hours=3))
     said = " ".join(letter.text.split())
     for part in ("Hello Ada,", "3 March 2026, 12:00 UTC", "Firefox on Linux", "192.0.2.7", "Was this not you?"):
@@ -44,22 +45,22 @@ def test_every_change_says_what_when_from_where_and_what_to_do_if_it_was_not_you
     assert words.happened(kind) != words.happened("something unheard of"), kind
 
 
-def test_real_changes_reach_their_user(house: House, people: People, post_office: PostOffice) -> None:
+def test_real_changes_reach_their_user(context: AppContext, people: People, post_office: PostOffice) -> None:
     ada, factor = people.protected()
     session = people.sign_in(ada, factor.phone)
     proofs = Proofs("orchard kettle lantern", factor.phone.code(later(minutes=1)), None)
-    outcome = change_flow.remove(house, session, proofs, visitor=VISITOR, at=later(minutes=1))
+    outcome = change_flow.remove(context, session, proofs, origin=Origin(later(minutes=1), CLIENT_INFO))
     assert isinstance(outcome, Changed)
     subjects = [letter.subject for letter in post_office.deliver(later(minutes=1))]
     assert subjects == ["Two-factor authentication is on", "Two-factor authentication is off"]
 
 
-def test_who_is_locked_learns_who_can_help(house: House, people: People, post_office: PostOffice) -> None:
+def test_who_is_locked_learns_who_can_help(context: AppContext, people: People, post_office: PostOffice) -> None:
     ada, _ = people.protected()
-    people.person("boss@acme.example", role="admin", name="Grace Boss")
-    people.person("frozen@acme.example", role="admin", frozen_at=EARLIER)
-    with house.db.write() as connection:
-        lockouts.lock_fell(house, connection, ada, VISITOR, NOON)
+    people.user("boss@acme.example", role="admin", name="Grace Boss")
+    people.user("frozen@acme.example", role="admin", frozen_at=EARLIER)
+    with context.db.write() as connection:
+        lockouts.lock_fell(context, connection, ada, Origin(NOON, CLIENT_INFO))
     post_office.deliver()
     (locked,) = post_office.smtp.sent_to(ada.email, subject="locked")
     assert "- Grace Boss, boss@acme.example" in locked.text
@@ -72,55 +73,66 @@ def test_who_is_locked_learns_who_can_help(house: House, people: People, post_of
 
 @pytest.mark.parametrize("values", [{"role": "member"}, {"active": False}, {"frozen_at": NOON}])
 def test_an_administrator_who_is_none_any_more_is_told_nothing(
-    house: House, people: People, post_office: PostOffice, values: dict[str, Any]
+    context: AppContext, people: People, post_office: PostOffice, values: dict[str, Any]
 ) -> None:
-    ada, boss = people.person(), people.person("boss@acme.example", role="admin")
-    with house.db.write() as connection:
-        directory.tell_admins(
-            house, connection, ada.account_id, "member_locked", NOON, name="Ada", email=ada.email, user_id=str(ada.id),
-        )  # fmt: skip
-    people.set_person(boss, **values)
+    ada, boss = people.user(), people.user("boss@acme.example", role="admin")
+    with context.db.write() as connection:
+        directory.notify_admins(
+            context,
+            connection,
+            ada.account_id,
+            "member_locked",
+            NOON,
+            name="Ada",
+            email=ada.email,
+            user_id=str(ada.id),
+        )
+    people.set_user(boss, **values)
     assert post_office.deliver() == []
 
 
 def test_who_is_frozen_already_gets_the_news_without_a_link_to_freeze(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    ada = people.person(frozen_at=EARLIER)
-    tell(house, ada, "password_changed")
+    ada = people.user(frozen_at=EARLIER)
+    tell(context, ada, "password_changed")
     (letter,) = post_office.deliver()
     assert letter.subject == "Your password was changed"
     assert "not-me" not in letter.text + letter.html
 
 
 def test_who_is_unfrozen_before_the_letter_goes_out_is_not_told_that_they_are_frozen(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    tell(house, people.person(), "frozen")
+    tell(context, people.user(), "frozen")
     assert post_office.deliver() == []
 
 
-def test_letters_about_a_reset_bring_the_link_as_well(house: House, people: People, post_office: PostOffice) -> None:
-    tell(house, people.person(), "reset_refused_by_you", address="192.0.2.7", browser=FIREFOX)
+def test_letters_about_a_reset_bring_the_link_as_well(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    tell(context, people.user(), "reset_refused_by_you", address="192.0.2.7", browser=FIREFOX)
     (letter,) = post_office.deliver()
     assert letter.link("/not-me/")
 
 
-def test_a_notice_of_another_address_goes_to_the_old_one(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person()
-    tell(house, ada, "address_changed", new="countess@acme.example")
-    people.set_person(ada, email="countess@acme.example", email_key="countess@acme.example")
+def test_a_notice_of_another_address_goes_to_the_old_one(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    ada = people.user()
+    tell(context, ada, "address_changed", new="countess@acme.example")
+    people.set_user(ada, email="countess@acme.example", email_key="countess@acme.example")
     (letter,) = post_office.deliver()
     assert letter.recipients == ("ada@acme.example",)
     assert "countess@acme.example" in letter.text
 
 
-def test_a_letter_to_somebody_who_is_gone_is_dropped(house: House, people: People) -> None:
-    ada = people.person()
+def test_a_letter_to_somebody_who_is_gone_is_dropped(context: AppContext, people: People) -> None:
+    ada = people.user()
     entry = Entry(ada.id, "locked", ada.account_id, ada.account_id, ada.email, {}, NOON, 1)
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         for kind in (*CHANGES, "locked", "frozen", "password_link", "invitation", "unfrozen", "member_froze"):
-            assert COMPOSERS[kind](house, connection, entry, NOON) is None, kind
+            assert COMPOSERS[kind](context, connection, entry, NOON) is None, kind
 
 
 def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
@@ -128,7 +140,7 @@ def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
     templates = {kind.name for kind in folder.iterdir() if kind.is_dir()}
     assert templates == set(COMPOSERS)
     assert posted_kinds() <= set(COMPOSERS)
-    assert set(COMPOSERS) >= set(TURNS)
+    assert set(COMPOSERS) >= set(PRIORITIES)
 
 
 def posted_kinds() -> set[str]:
@@ -137,7 +149,7 @@ def posted_kinds() -> set[str]:
     for path in Path(twofold.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                place = {"tell": 3, "tell_admins": 3, "post": 1}.get(node.func.attr)
+                place = {"notify": 3, "notify_admins": 3, "post": 1}.get(node.func.attr)
                 if place is not None and len(node.args) > place:
                     kind = node.args[place]
                     found |= {kind.value} if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else set()

@@ -4,33 +4,34 @@ import httpx
 import pytest
 
 from tests.harness.clock import NOON
-from tests.harness.houses import Hands, client_of, house_on
-from tests.harness.pages import Page, Visitor
+from tests.harness.contexts import FrozenClock, client_of, context_on
+from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, People
 from tests.recovery.conftest import PostOffice
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.kit.house import House
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.recovery import flow as recovery
 from twofold.recovery import not_me_flow
 
 
-def ask(visitor: Visitor, email: str = ADA) -> Page:
-    return visitor.submit(visitor.get("/forgot-password"), "Send link", email=email)
+def ask(web_client: WebClient, email: str = ADA) -> Page:
+    return web_client.submit(web_client.get("/forgot-password"), "Send link", email=email)
 
 
-def told_of_a_change(house: House, people: People, post_office: PostOffice) -> str:
-    ada = people.person()
-    with house.db.write() as connection:
-        directory.tell(house, connection, ada, "password_changed", NOON, address="192.0.2.7", browser="")
+def told_of_a_change(context: AppContext, people: People, post_office: PostOffice) -> str:
+    ada = people.user()
+    with context.db.write() as connection:
+        directory.notify(context, connection, ada, "password_changed", NOON, address="192.0.2.7", browser="")
     return f"/not-me/{post_office.token('not-me')}"
 
 
 # --- forgot password
 
 
-def test_the_sign_in_page_leads_to_it(visitor: Visitor) -> None:
-    page = visitor.click(visitor.get("/sign-in"), "Forgot password?")
+def test_the_sign_in_page_leads_to_it(web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/sign-in"), "Forgot password?")
     assert (page.status, page.heading) == (200, "Forgot your password?")
     assert page.form().inputs["email"]["type"] == "email"
 
@@ -43,49 +44,49 @@ def test_the_sign_in_page_leads_to_it(visitor: Visitor) -> None:
         ("a b@acme.example", "Write the address like name@example.com."),
     ],
 )
-def test_what_is_no_address_is_said_at_the_field(visitor: Visitor, email: str, error: str) -> None:
-    page = ask(visitor, email)
+def test_what_is_no_address_is_said_at_the_field(web_client: WebClient, email: str, error: str) -> None:
+    page = ask(web_client, email)
     assert (page.status, page.errors) == (400, {"email": error})
     assert page.form().fields["email"] == email
     assert page.title.startswith("Error:")
 
 
-def test_the_answer_is_the_same_whoever_has_the_address(visitor: Visitor, people: People) -> None:
-    people.person()
-    people.person("frozen@acme.example", frozen_at=EARLIER)
-    people.person("gone@acme.example", active=False)
-    people.person("new@acme.example", password=None)
-    people.person("reset@acme.example", reset_confirmed_at=NOON)
+def test_the_answer_is_the_same_whoever_has_the_address(web_client: WebClient, people: People) -> None:
+    people.user()
+    people.user("frozen@acme.example", frozen_at=EARLIER)
+    people.user("gone@acme.example", active=False)
+    people.user("new@acme.example", password=None)
+    people.user("reset@acme.example", reset_confirmed_at=NOON)
     other = people.account("Sso", sso=True, sso_url="https://sso.globex.example", sso_domains=["globex.example"])
-    people.person("odd@elsewhere.example", account=other, password=None)
+    people.user("odd@elsewhere.example", account=other, password=None)
     answers = {}
     for name in ("ada", "frozen", "gone", "new", "reset", "nobody", "odd"):
-        page = ask(visitor, f"{name}@{'elsewhere' if name == 'odd' else 'acme'}.example")
+        page = ask(web_client, f"{name}@{'elsewhere' if name == 'odd' else 'acme'}.example")
         assert page.heading == "Look in your mailbox"
         answers[name] = (page.status, page.url, page.html)
     assert len(set(answers.values())) == 1
 
 
-def test_single_sign_on_leads_to_the_organisation_known_or_not(visitor: Visitor, people: People) -> None:
+def test_single_sign_on_leads_to_the_organisation_known_or_not(web_client: WebClient, people: People) -> None:
     other = people.account("Sso", sso=True, sso_url="https://sso.globex.example/start", sso_domains=["globex.example"])
-    people.person("ada@globex.example", account=other, password=None)
-    known, unknown = ask(visitor, "ada@globex.example"), ask(visitor, "nobody@globex.example")
+    people.user("ada@globex.example", account=other, password=None)
+    known, unknown = ask(web_client, "ada@globex.example"), ask(web_client, "nobody@globex.example")
     assert known.html == unknown.html
     assert known.link("Continue to your organisation") == "https://sso.globex.example/start"
 
 
-def test_the_fourth_within_an_hour_is_told_how_long_to_wait(visitor: Visitor, hands: Hands) -> None:
+def test_the_fourth_within_an_hour_is_told_how_long_to_wait(web_client: WebClient, frozen_clock: FrozenClock) -> None:
     for _ in range(3):
-        assert ask(visitor, "nobody@acme.example").status == 200
-        hands.forward(minutes=1)
-    page = ask(visitor, "nobody@acme.example")
+        assert ask(web_client, "nobody@acme.example").status == 200
+        frozen_clock.forward(minutes=1)
+    page = ask(web_client, "nobody@acme.example")
     assert page.status == 429
     assert "wait 57 minutes and ask again" in page.errors["email"]
 
 
-def test_without_a_mail_server_it_says_so(database_url: str, hands: Hands) -> None:
-    with house_on(database_url, mail=False) as house, client_of(house) as http:
-        page = ask(Visitor(http), "nobody@acme.example")
+def test_without_a_mail_server_it_says_so(database_url: str, frozen_clock: FrozenClock) -> None:
+    with context_on(database_url, mail=False) as context, client_of(context) as http:
+        page = ask(WebClient(http), "nobody@acme.example")
         assert page.status == 503
         assert "no mail server" in page.text
 
@@ -94,34 +95,38 @@ def test_without_a_mail_server_it_says_so(database_url: str, hands: Hands) -> No
 
 
 def test_a_password_is_chosen_and_its_owner_signs_in_by_themselves(
-    visitor: Visitor, people: People, post_office: PostOffice
+    web_client: WebClient, people: People, post_office: PostOffice
 ) -> None:
-    people.person()
-    ask(visitor)
-    page = visitor.get(f"/set-password/{post_office.token('set-password')}")
+    people.user()
+    ask(web_client)
+    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
     assert (page.status, page.heading) == (200, "Choose your password")
     assert ADA in page.text
     assert page.form().inputs["new_password"]["autocomplete"] == "new-password"
-    page = visitor.submit(page, "Save password", new_password=NEW_PASSWORD)
+    page = web_client.submit(page, "Save password", new_password=NEW_PASSWORD)
     assert (page.heading, page.notice) == ("Sign in", "Your password is saved. Sign in with it.")
-    assert visitor.cookie("twofold_session") is None
-    assert visitor.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
+    assert web_client.cookie("twofold_session") is None
+    assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
 
 
-def test_the_second_factor_is_asked_for_afterwards(visitor: Visitor, people: People, post_office: PostOffice) -> None:
+def test_the_second_factor_is_asked_for_afterwards(
+    web_client: WebClient, people: People, post_office: PostOffice
+) -> None:
     people.protected()
-    ask(visitor)
-    page = visitor.get(f"/set-password/{post_office.token('set-password')}")
+    ask(web_client)
+    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
     assert "Two-factor authentication stays on" in page.text
-    page = visitor.submit(page, "Save password", new_password=NEW_PASSWORD)
-    assert visitor.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Enter your code"
+    page = web_client.submit(page, "Save password", new_password=NEW_PASSWORD)
+    assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Enter your code"
 
 
-def test_somebody_invited_is_welcomed(house: House, visitor: Visitor, people: People, post_office: PostOffice) -> None:
-    ada = people.person(password=None)
-    with house.db.write() as connection:
-        recovery.invite(house, connection, ada, NOON, audit.CONSOLE)
-    page = visitor.get(f"/set-password/{post_office.token('set-password')}")
+def test_somebody_invited_is_welcomed(
+    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
+) -> None:
+    ada = people.user(password=None)
+    with context.db.write() as connection:
+        recovery.invite(context, connection, ada, Origin(NOON, actor=acting.CONSOLE))
+    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
     assert page.heading == "Choose your password"
     assert "Welcome to Acme." in page.text
 
@@ -135,124 +140,128 @@ def test_somebody_invited_is_welcomed(house: House, visitor: Visitor, people: Pe
     ],
 )
 def test_a_password_that_is_not_taken_is_said_at_the_field_and_never_shown_again(
-    visitor: Visitor, people: People, post_office: PostOffice, typed: str, status: int, error: str
+    web_client: WebClient, people: People, post_office: PostOffice, typed: str, status: int, error: str
 ) -> None:
-    people.person()
-    ask(visitor)
+    people.user()
+    ask(web_client)
     path = f"/set-password/{post_office.token('set-password')}"
-    page = visitor.submit(visitor.get(path), "Save password", new_password=typed)
+    page = web_client.submit(web_client.get(path), "Save password", new_password=typed)
     assert page.status == status
     assert page.errors["new_password"].startswith(error)
     assert page.form().fields["new_password"] == ""
-    assert visitor.submit(page, "Save password", new_password=NEW_PASSWORD).heading == "Sign in"
+    assert web_client.submit(page, "Save password", new_password=NEW_PASSWORD).heading == "Sign in"
 
 
 def test_a_link_that_is_over_says_so_and_offers_another(
-    visitor: Visitor, people: People, post_office: PostOffice, hands: Hands
+    web_client: WebClient, people: People, post_office: PostOffice, frozen_clock: FrozenClock
 ) -> None:
-    people.person()
-    ask(visitor)
+    people.user()
+    ask(web_client)
     path = f"/set-password/{post_office.token('set-password')}"
-    hands.forward(hours=1)
-    for page in (visitor.get(path), visitor.post(path, new_password=NEW_PASSWORD), visitor.get("/set-password/x")):
+    frozen_clock.forward(hours=1)
+    for page in (
+        web_client.get(path),
+        web_client.post(path, new_password=NEW_PASSWORD),
+        web_client.get("/set-password/x"),
+    ):
         assert (page.status, page.heading) == (410, "This link no longer works")
         assert page.link("Send a new link") == "/forgot-password"
 
 
 def test_a_link_within_24_hours_of_a_reset_says_when(
-    visitor: Visitor, people: People, post_office: PostOffice, hands: Hands
+    web_client: WebClient, people: People, post_office: PostOffice, frozen_clock: FrozenClock
 ) -> None:
-    ada = people.person()
-    ask(visitor)
+    ada = people.user()
+    ask(web_client)
     path = f"/set-password/{post_office.token('set-password')}"
-    people.set_person(ada, reset_confirmed_at=hands.forward(minutes=5))
-    for page in (visitor.get(path), visitor.post(path, new_password=NEW_PASSWORD)):
+    people.set_user(ada, reset_confirmed_at=frozen_clock.forward(minutes=5))
+    for page in (web_client.get(path), web_client.post(path, new_password=NEW_PASSWORD)):
         assert (page.status, page.heading) == (409, "Not yet")
         assert "after 4 March 2026, 12:05 UTC" in page.text
 
 
 def test_opening_a_link_uses_nothing_up(
-    visitor: Visitor, people: People, post_office: PostOffice, http: httpx.Client
+    web_client: WebClient, people: People, post_office: PostOffice, http: httpx.Client
 ) -> None:
-    ada = people.person()
-    ask(visitor)
+    ada = people.user()
+    ask(web_client)
     path = f"/set-password/{post_office.token('set-password')}"
     for method in ("HEAD", "GET", "GET", "OPTIONS"):
         http.request(method, path)
     assert people.look_up(ada).password_hash == ada.password_hash
-    assert visitor.submit(visitor.get(path), "Save password", new_password=NEW_PASSWORD).heading == "Sign in"
+    assert web_client.submit(web_client.get(path), "Save password", new_password=NEW_PASSWORD).heading == "Sign in"
 
 
 # --- this wasn't me
 
 
 def test_the_link_asks_before_it_freezes(
-    house: House, visitor: Visitor, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
 ) -> None:
-    path = told_of_a_change(house, people, post_office)
-    page = visitor.get(path)
+    path = told_of_a_change(context, people, post_office)
+    page = web_client.get(path)
     assert (page.status, page.heading, page.buttons) == (200, "Was this not you?", ["Freeze my account"])
     assert "the password was changed" in page.text
-    page = visitor.submit(page, "Freeze my account")
+    page = web_client.submit(page, "Freeze my account")
     assert (page.status, page.heading) == (200, "Your account is frozen")
 
 
 def test_scanners_that_open_links_freeze_nobody(
-    house: House, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
 ) -> None:
-    path = told_of_a_change(house, people, post_office)
+    path = told_of_a_change(context, people, post_office)
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
         assert http.request(method, path, headers={"Purpose": "prefetch"}).status_code < 500
-    (ada,) = everybody(house)
+    (ada,) = everybody(context)
     assert ada.frozen_at is None
 
 
 def test_a_form_of_another_site_freezes_nobody(
-    house: House, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
 ) -> None:
-    path = told_of_a_change(house, people, post_office)
+    path = told_of_a_change(context, people, post_office)
     strangers: list[dict[str, str]] = [{}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
     for headers in strangers:
         assert http.post(path, headers=headers).status_code == 403
-    (ada,) = everybody(house)
+    (ada,) = everybody(context)
     assert ada.frozen_at is None
 
 
 def test_the_page_after_freezing_names_who_can_help(
-    house: House, visitor: Visitor, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
 ) -> None:
-    people.person("boss@acme.example", role="admin", name="Grace Boss")
-    path = told_of_a_change(house, people, post_office)
-    page = visitor.submit(visitor.get(path), "Freeze my account")
+    people.user("boss@acme.example", role="admin", name="Grace Boss")
+    path = told_of_a_change(context, people, post_office)
+    page = web_client.submit(web_client.get(path), "Freeze my account")
     assert "Grace Boss" in page.text
-    page = visitor.get(path)
+    page = web_client.get(path)
     assert (page.status, page.heading) == (410, "Your account is frozen already")
-    assert visitor.post(path).status == 410
+    assert web_client.post(path).status == 410
 
 
 def test_where_nobody_can_help_the_page_names_support(
-    house: House, visitor: Visitor, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
 ) -> None:
-    page = visitor.submit(visitor.get(told_of_a_change(house, people, post_office)), "Freeze my account")
+    page = web_client.submit(web_client.get(told_of_a_change(context, people, post_office)), "Freeze my account")
     assert "ask the people who run Twofold for you" in page.text
 
 
 @pytest.mark.parametrize("token", ["x", "tf_notme_" + "x" * 43, "tf_password_" + "x" * 43])
-def test_a_forged_link_says_what_to_do(visitor: Visitor, token: str) -> None:
-    for page in (visitor.get(f"/not-me/{token}"), visitor.post(f"/not-me/{token}")):
+def test_a_forged_link_says_what_to_do(web_client: WebClient, token: str) -> None:
+    for page in (web_client.get(f"/not-me/{token}"), web_client.post(f"/not-me/{token}")):
         assert (page.status, page.heading) == (410, "This link no longer works")
         assert page.link("Choose a new password") == "/forgot-password"
 
 
 def test_pages_with_a_token_are_kept_by_nobody(
-    house: House, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
 ) -> None:
-    answer = http.get(told_of_a_change(house, people, post_office))
+    answer = http.get(told_of_a_change(context, people, post_office))
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "strict-origin"
     assert not_me_flow.LIFE.days == 7
 
 
-def everybody(house: House) -> Any:
-    with house.db.read() as connection:
+def everybody(context: AppContext) -> Any:
+    with context.db.read() as connection:
         return directory.people_of(connection)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.clock import NOON, later
-from twofold.directory.person import Person
-from twofold.kit import outbox
+from twofold.directory.user import User
+from twofold.kit.mail import outbox
 from twofold.recovery.password_link import (
     LIFE,
     UNSENT_FOR,
@@ -24,7 +24,7 @@ from twofold.recovery.password_link import (
 ID = UUID("11111111-2222-4333-8444-555555555555")
 
 
-ADA = Person(
+ADA = User(
     id=ID, account_id=ID, email="ada@acme.example", email_key="ada@acme.example", name="Ada", role="member",
     licensed=True, active=True, frozen_at=None, security_version=3, password_hash="x", password_set_at=later(days=-9),
     password_unproven=False, second_factor_since=None, factors_changed_at=None, reset_confirmed_at=None,

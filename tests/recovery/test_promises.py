@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, NEW_PASSWORD, VISITOR, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, People
 from tests.recovery.conftest import PostOffice
-from twofold.audit import flow as audit
-from twofold.directory.person import Person
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.recovery import flow as recovery
 from twofold.recovery import password_flow
 from twofold.recovery.outcomes import Asked, Invited, MayChoose, PasswordSaved, Unfrozen
@@ -18,24 +19,24 @@ RESET = NOON
 QUIET_UNTIL = later(hours=24)
 
 
-def unfrozen_after_a_reset(house: House, people: People) -> Person:
+def unfrozen_after_a_reset(context: AppContext, people: People) -> User:
     """Let somebody be reset at noon, frozen after that and unfrozen at one: their letter waits for the next noon."""
-    ada = people.person(reset_confirmed_at=RESET, frozen_at=later(minutes=30))
-    with house.db.write() as connection:
+    ada = people.user(reset_confirmed_at=RESET, frozen_at=later(minutes=30))
+    with context.db.write() as connection:
         outcome = recovery.unfreeze(
-            house, connection, ada, actor=audit.CONSOLE, reason="Talked to her.", at=later(hours=1)
+            context, connection, ada, origin=Origin(later(hours=1), actor=acting.CONSOLE), reason="Talked to her."
         )
     assert outcome == Unfrozen(mailed=True, not_before=QUIET_UNTIL)
     return people.look_up(ada)
 
 
-def ask(house: House, at: datetime) -> None:
-    assert isinstance(password_flow.ask(house, ADA, visitor=VISITOR, at=at), Asked)
+def ask(context: AppContext, at: datetime) -> None:
+    assert isinstance(password_flow.ask(context, ADA, origin=Origin(at, CLIENT_INFO)), Asked)
 
 
-def invite(house: House, person: Person, at: datetime) -> Any:
-    with house.db.write() as connection:
-        return recovery.invite(house, connection, person, at, audit.CONSOLE)
+def invite(context: AppContext, user: User, at: datetime) -> Any:
+    with context.db.write() as connection:
+        return recovery.invite(context, connection, user, Origin(at, actor=acting.CONSOLE))
 
 
 def links(letters: list[Any]) -> list[str]:
@@ -43,79 +44,83 @@ def links(letters: list[Any]) -> list[str]:
 
 
 def test_a_promised_letter_comes_though_anybody_asked_for_another(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    unfrozen_after_a_reset(house, people)
-    ask(house, later(hours=2))
+    unfrozen_after_a_reset(context, people)
+    ask(context, later(hours=2))
     [answer] = [letter for letter in post_office.deliver(later(hours=2)) if "link you asked" in letter.subject]
     assert "/set-password/" not in answer.text
     assert links(post_office.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
     token = post_office.token("set-password", QUIET_UNTIL)
-    chosen = password_flow.choose(house, token, NEW_PASSWORD, visitor=VISITOR, at=later(hours=47))
+    chosen = password_flow.choose(context, token, NEW_PASSWORD, origin=Origin(later(hours=47), CLIENT_INFO))
     assert isinstance(chosen, PasswordSaved)
     assert "A link comes by itself then" in " ".join(answer.text.split())
 
 
-def test_inviting_again_keeps_the_promise_and_says_when(house: House, people: People, post_office: PostOffice) -> None:
-    ada = unfrozen_after_a_reset(house, people)
-    assert invite(house, ada, later(hours=3)) == Invited(QUIET_UNTIL)
+def test_inviting_again_keeps_the_promise_and_says_when(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    ada = unfrozen_after_a_reset(context, people)
+    assert invite(context, ada, later(hours=3)) == Invited(QUIET_UNTIL)
     assert links(post_office.deliver(later(hours=3))) == []
     assert links(post_office.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
 
 
 def test_an_invitation_soon_after_a_reset_waits_like_any_password_by_mail(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
     """Its link would answer "not yet" for hours, and its owner would not try it again."""
-    ada = people.person(password=None, reset_confirmed_at=RESET)
-    assert invite(house, ada, later(hours=1)) == Invited(QUIET_UNTIL)
+    ada = people.user(password=None, reset_confirmed_at=RESET)
+    assert invite(context, ada, later(hours=1)) == Invited(QUIET_UNTIL)
     assert links(post_office.deliver(later(hours=23))) == []
-    ask(house, later(hours=23))
+    ask(context, later(hours=23))
     token = post_office.token("set-password", QUIET_UNTIL)
-    assert isinstance(password_flow.look(house, token, later(days=8, seconds=-1)), MayChoose)
-    assert isinstance(password_flow.look(house, token, later(days=8)), Over)
+    assert isinstance(password_flow.look(context, token, later(days=8, seconds=-1)), MayChoose)
+    assert isinstance(password_flow.look(context, token, later(days=8)), Over)
 
 
 def test_an_invitation_that_anybody_replaces_still_lives_seven_days(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    ada = people.person(password=None)
-    assert invite(house, ada, NOON) == Invited()
+    ada = people.user(password=None)
+    assert invite(context, ada, NOON) == Invited()
     first = post_office.token("set-password")
-    ask(house, later(hours=5))
+    ask(context, later(hours=5))
     [letter] = post_office.deliver(later(hours=5))
     assert "(7 days)" in letter.text
     second = post_office.token("set-password")
-    assert isinstance(password_flow.look(house, first, later(hours=6)), Over)
-    found = password_flow.look(house, second, later(days=6))
+    assert isinstance(password_flow.look(context, first, later(hours=6)), Over)
+    found = password_flow.look(context, second, later(days=6))
     assert isinstance(found, MayChoose)
     assert (found.invited, found.expires_at) == (True, later(days=7, hours=5))
 
 
-def test_an_invitation_that_is_over_bequeaths_nothing(house: House, people: People, post_office: PostOffice) -> None:
-    ada = people.person(password=None)
-    invite(house, ada, NOON)
+def test_an_invitation_that_is_over_bequeaths_nothing(
+    context: AppContext, people: People, post_office: PostOffice
+) -> None:
+    ada = people.user(password=None)
+    invite(context, ada, NOON)
     post_office.deliver()
-    ask(house, later(days=7))
+    ask(context, later(days=7))
     [letter] = post_office.deliver(later(days=7))
     assert "(1 hour)" in letter.text
 
 
 def test_a_link_that_is_asked_for_by_somebody_with_a_password_lives_an_hour(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    people.person()
-    ask(house, NOON)
-    ask(house, later(minutes=1))
+    people.user()
+    ask(context, NOON)
+    ask(context, later(minutes=1))
     token = post_office.token("set-password", later(minutes=1))
-    assert isinstance(password_flow.look(house, token, later(minutes=61)), Over)
+    assert isinstance(password_flow.look(context, token, later(minutes=61)), Over)
 
 
 def test_no_letter_and_no_page_says_an_hour_of_an_invitation(
-    house: House, people: People, post_office: PostOffice
+    context: AppContext, people: People, post_office: PostOffice
 ) -> None:
-    ada = people.person(password=None)
-    invite(house, ada, NOON)
+    ada = people.user(password=None)
+    invite(context, ada, NOON)
     [letter] = post_office.deliver()
     assert "hour" not in letter.text
     assert "(7 days)" in letter.text

@@ -5,9 +5,10 @@ import pytest
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands, client_of, house_on
+from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.people import NEW_PASSWORD, PASSWORD
-from tests.resets.desk import REASON, Desk
+from tests.resets.helpdesk import REASON, Helpdesk
+from twofold.kit.acting import Origin
 from twofold.resets import act_flow, flow
 from twofold.resets.case import State
 
@@ -15,61 +16,61 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.fixture
-def grace(desk: Desk, api: Api) -> Api:
+def grace(helpdesk: Helpdesk, api: Api) -> Api:
     """Be a program of Grace's."""
-    api.sign_in(desk.grace.email, PASSWORD)
+    api.sign_in(helpdesk.grace.email, PASSWORD)
     return api
 
 
 # --- the link
 
 
-def test_a_reset_is_confirmed_by_token_and_password(desk: Desk, api: Api) -> None:
-    token = desk.sent()
+def test_a_reset_is_confirmed_by_token_and_password(helpdesk: Helpdesk, api: Api) -> None:
+    token = helpdesk.sent()
     answer = api.post("/resets/confirmation", token=token, password=PASSWORD)
     assert answer.status == 200
     assert answer.body == {
         "status": "confirmed", "eligibility": "offered", "reason": "available", "required_from": None,
     }  # fmt: skip
-    assert not desk.ada_now().has_second_factor
+    assert not helpdesk.ada_now().has_second_factor
     again = api.post("/resets/confirmation", token=token, password=PASSWORD)
     assert again.refusal == (410, "link_expired")
     assert again["why"] == "used"
 
 
-def test_a_reset_is_refused_by_token_alone(desk: Desk, api: Api) -> None:
-    token = desk.sent()
+def test_a_reset_is_refused_by_token_alone(helpdesk: Helpdesk, api: Api) -> None:
+    token = helpdesk.sent()
     answer = api.post("/resets/refusal", token=token)
     assert (answer.status, answer.body) == (200, {"status": "refused"})
     assert api.post("/resets/refusal", token=token).refusal == (410, "link_expired")
-    assert desk.ada_now().has_second_factor
+    assert helpdesk.ada_now().has_second_factor
 
 
-def test_each_refusal_has_its_code(desk: Desk, api: Api, hands: Hands) -> None:
+def test_each_refusal_has_its_code(helpdesk: Helpdesk, api: Api, frozen_clock: FrozenClock) -> None:
     def confirm(token: str, password: str = PASSWORD, **more: str) -> tuple[int, str]:
         return api.post("/resets/confirmation", token=token, password=password, **more).refusal
 
-    desk.lock_ada(NOON)
-    case_id = desk.ask()
-    token = desk.link()
+    helpdesk.lock_ada(NOON)
+    case_id = helpdesk.ask()
+    token = helpdesk.link()
     assert confirm(token) == (409, "new_password_required")
     assert confirm(token, new_password="password1") == (422, "weak_password")
     assert confirm(token, new_password=PASSWORD) == (422, "weak_password")
     assert confirm(token, "wrong password", new_password=NEW_PASSWORD) == (401, "invalid_password")
-    desk.set_password_by_mail(NOON)
+    helpdesk.set_password_by_mail(NOON)
     assert confirm(token, new_password="copper violin harbour") == (409, "approval_required")
-    act_flow.cancel(desk.house, desk.grace, case_id, at=NOON)
+    act_flow.cancel(helpdesk.context, helpdesk.grace, case_id, origin=Origin(NOON))
     assert confirm(token) == (410, "link_expired")
     assert confirm("tf_reset_" + "A" * 43) == (410, "link_expired")
     assert confirm("x") == (410, "link_expired")
-    token = desk.sent()
-    hands.forward(minutes=15)
+    token = helpdesk.sent()
+    frozen_clock.forward(minutes=15)
     assert confirm(token) == (410, "link_expired")
-    assert desk.ada_now().has_second_factor
+    assert helpdesk.ada_now().has_second_factor
 
 
-def test_wrong_passwords_say_how_many_are_left(desk: Desk, api: Api) -> None:
-    token = desk.sent()
+def test_wrong_passwords_say_how_many_are_left(helpdesk: Helpdesk, api: Api) -> None:
+    token = helpdesk.sent()
     left = [api.post("/resets/confirmation", token=token, password="not it at all")["attempts_left"] for _ in range(5)]
     assert left == [4, 3, 2, 1, 0]
     answer = api.post("/resets/confirmation", token=token, password=PASSWORD)
@@ -91,7 +92,7 @@ def test_wrong_passwords_say_how_many_are_left(desk: Desk, api: Api) -> None:
         {"token": "x", "password": PASSWORD, "confirmed": True},
     ],
 )
-def test_malformed_bodies_are_refused(desk: Desk, api: Api, body: dict[str, object]) -> None:
+def test_malformed_bodies_are_refused(helpdesk: Helpdesk, api: Api, body: dict[str, object]) -> None:
     assert api.post("/resets/confirmation", **body).refusal == (400, "invalid_request")
     if "password" not in body or "token" not in body:
         return
@@ -101,31 +102,31 @@ def test_malformed_bodies_are_refused(desk: Desk, api: Api, body: dict[str, obje
 # --- the cases
 
 
-def test_a_case_is_shown_with_its_history(desk: Desk, grace: Api) -> None:
-    case_id = desk.ask()
+def test_a_case_is_shown_with_its_history(helpdesk: Helpdesk, grace: Api) -> None:
+    case_id = helpdesk.ask()
     shown = grace.get(f"/two-factor-resets/{case_id}")
     assert shown.status == 200
     assert shown["status"] == "requested"
-    assert shown["user"] == {"id": str(desk.ada.id), "name": "Ada Lovelace", "email": "ada@acme.example"}
-    assert shown["requested_by"] == {"kind": "admin", "id": str(desk.grace.id), "name": "Grace Hopper"}
-    assert (shown["reason"], shown["account"]) == (REASON, str(desk.people.acme))
+    assert shown["user"] == {"id": str(helpdesk.ada.id), "name": "Ada Lovelace", "email": "ada@acme.example"}
+    assert shown["requested_by"] == {"kind": "admin", "id": str(helpdesk.grace.id), "name": "Grace Hopper"}
+    assert (shown["reason"], shown["account"]) == (REASON, str(helpdesk.people.acme))
     assert shown["delivery"] == {"status": "waiting", "error": None}
     assert [line["kind"] for line in shown["history"]] == ["asked"]
-    desk.link(later(minutes=1))
+    helpdesk.link(later(minutes=1))
     shown = grace.get(f"/two-factor-resets/{case_id}")
     assert (shown["status"], shown["delivery"]["status"]) == ("sent", "sent")
     assert shown["valid_until"] == "2026-03-03T12:16:00Z"
     assert [(line["kind"], line["by"]) for line in shown["history"]] == [("asked", "Grace Hopper"), ("sent", "system")]
 
 
-def test_a_case_goes_through_its_states(desk: Desk, grace: Api, hands: Hands) -> None:
-    case_id = desk.ask()
-    desk.link()
-    hands.forward(minutes=15)
+def test_a_case_goes_through_its_states(helpdesk: Helpdesk, grace: Api, frozen_clock: FrozenClock) -> None:
+    case_id = helpdesk.ask()
+    helpdesk.link()
+    frozen_clock.forward(minutes=15)
     assert grace.get(f"/two-factor-resets/{case_id}")["status"] == "expired"
     again = grace.post(f"/two-factor-resets/{case_id}/delivery")
     assert (again.status, again["status"]) == (200, "expired")
-    desk.link(hands.at)
+    helpdesk.link(frozen_clock.at)
     assert grace.get(f"/two-factor-resets/{case_id}")["status"] == "sent"
     cancelled = grace.post(f"/two-factor-resets/{case_id}/cancellation")
     assert (cancelled.status, cancelled["status"]) == (200, "cancelled")
@@ -135,31 +136,33 @@ def test_a_case_goes_through_its_states(desk: Desk, grace: Api, hands: Hands) ->
         assert refused["why"] == "cancelled"
 
 
-def test_approval_is_for_somebody_else(desk: Desk, grace: Api, http: httpx.Client) -> None:
-    desk.set_password_by_mail(NOON)
-    case_id = desk.ask()
+def test_approval_is_for_somebody_else(helpdesk: Helpdesk, grace: Api, http: httpx.Client) -> None:
+    helpdesk.set_password_by_mail(NOON)
+    case_id = helpdesk.ask()
     assert grace.get(f"/two-factor-resets/{case_id}")["needs_approval"] is True
     assert grace.post(f"/two-factor-resets/{case_id}/approval").refusal == (409, "not_yourself")
-    desk.people.person("linus@acme.example", role="admin", name="Linus Pauling")
+    helpdesk.people.user("linus@acme.example", role="admin", name="Linus Pauling")
     linus = Api(http)
     linus.sign_in("linus@acme.example", PASSWORD)
     approved = linus.post(f"/two-factor-resets/{case_id}/approval")
     assert (approved.status, approved["approved_by"], approved["needs_approval"]) == (200, "Linus Pauling", False)
 
 
-def test_without_a_mail_server_nothing_is_sent_again(desk: Desk, database_url: str, hands: Hands) -> None:
-    case_id = desk.ask()
-    with house_on(database_url, mail=False) as mute, client_of(mute) as http:
+def test_without_a_mail_server_nothing_is_sent_again(
+    helpdesk: Helpdesk, database_url: str, frozen_clock: FrozenClock
+) -> None:
+    case_id = helpdesk.ask()
+    with context_on(database_url, mail=False) as mute, client_of(mute) as http:
         api = Api(http)
-        api.sign_in(desk.grace.email, PASSWORD)
+        api.sign_in(helpdesk.grace.email, PASSWORD)
         assert api.post(f"/two-factor-resets/{case_id}/delivery").refusal == (503, "no_mail")
 
 
-def test_another_accounts_case_answers_like_one_that_does_not_exist(desk: Desk, grace: Api) -> None:
-    other = desk.people.account("Other")
-    eve = desk.people.person("eve@other.example", role="admin", account=other)
-    bob, _ = desk.people.protected("bob@other.example", account=other)
-    foreign = desk.try_to_ask(eve, bob).id
+def test_another_accounts_case_answers_like_one_that_does_not_exist(helpdesk: Helpdesk, grace: Api) -> None:
+    other = helpdesk.people.account("Other")
+    eve = helpdesk.people.user("eve@other.example", role="admin", account=other)
+    bob, _ = helpdesk.people.protected("bob@other.example", account=other)
+    foreign = helpdesk.try_to_ask(eve, bob).id
     nothing = grace.get(f"/two-factor-resets/{NOBODY}")
     assert nothing.refusal == (404, "not_found")
     for case_id in (foreign, "nonsense", NOBODY + "0"):
@@ -169,12 +172,12 @@ def test_another_accounts_case_answers_like_one_that_does_not_exist(desk: Desk, 
     assert grace.get("/two-factor-resets", account=str(other)).refusal == (404, "not_found")
     assert grace.get("/two-factor-resets", user=str(bob.id))["resets"] == []
     assert grace.get("/two-factor-resets", user="nonsense")["resets"] == []
-    assert desk.standing(foreign) is State.REQUESTED
+    assert helpdesk.standing(foreign) is State.REQUESTED
 
 
-def test_the_list_is_paged_by_its_cursor(desk: Desk, grace: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_is_paged_by_its_cursor(helpdesk: Helpdesk, grace: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "PAGE", 2)
-    asked = [str(desk.ask(at=later(minutes=minute))) for minute in range(3)]
+    asked = [str(helpdesk.ask(at=later(minutes=minute))) for minute in range(3)]
     first = grace.get("/two-factor-resets")
     assert [case["id"] for case in first["resets"]] == [asked[2], asked[1]]
     second = grace.get("/two-factor-resets", cursor=first["next"])
@@ -183,20 +186,20 @@ def test_the_list_is_paged_by_its_cursor(desk: Desk, grace: Api, monkeypatch: py
     assert [case["status"] for case in second["resets"]] == ["superseded"]
 
 
-def test_an_agent_lists_all_accounts_or_one(desk: Desk, api: Api) -> None:
-    sam, factor = desk.agent()
-    other = desk.people.account("Other")
-    bob, _ = desk.people.protected("bob@other.example", account=other)
-    desk.ask()
-    of_bob = desk.try_to_ask(sam, bob).id
+def test_an_agent_lists_all_accounts_or_one(helpdesk: Helpdesk, api: Api) -> None:
+    sam, factor = helpdesk.agent()
+    other = helpdesk.people.account("Other")
+    bob, _ = helpdesk.people.protected("bob@other.example", account=other)
+    helpdesk.ask()
+    of_bob = helpdesk.try_to_ask(sam, bob).id
     api.sign_in(sam.email, PASSWORD, factor.phone.code(NOON))
     assert len(api.get("/two-factor-resets")["resets"]) == 2
     assert [case["id"] for case in api.get("/two-factor-resets", account=str(other))["resets"]] == [str(of_bob)]
     assert api.get("/two-factor-resets", account=str(uuid4()))["resets"] == []
 
 
-def test_members_and_strangers_are_turned_away(desk: Desk, api: Api) -> None:
-    case_id = desk.ask()
+def test_members_and_strangers_are_turned_away(helpdesk: Helpdesk, api: Api) -> None:
+    case_id = helpdesk.ask()
     calls = [
         ("GET", "/two-factor-resets"),
         ("GET", f"/two-factor-resets/{case_id}"),
@@ -204,8 +207,8 @@ def test_members_and_strangers_are_turned_away(desk: Desk, api: Api) -> None:
     ]
     for method, path in calls:
         assert api.call(method, path).refusal == (401, "not_signed_in")
-    desk.people.person("mary@acme.example")
+    helpdesk.people.user("mary@acme.example")
     api.sign_in("mary@acme.example", PASSWORD)
     for method, path in calls:
         assert api.call(method, path).refusal == (403, "not_allowed")
-    assert desk.standing(case_id) is State.REQUESTED
+    assert helpdesk.standing(case_id) is State.REQUESTED

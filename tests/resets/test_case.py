@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from tests.harness.clock import NOON, later
-from tests.resets.desk import exactly
-from twofold.directory.person import Person
+from tests.resets.helpdesk import exactly
+from twofold.directory.user import User
 from twofold.resets.case import (
     CONSOLE,
     LIFE,
@@ -18,14 +18,14 @@ from twofold.resets.case import (
     Act,
     Asked,
     Case,
-    Death,
+    CloseReason,
     Key,
     Requester,
     State,
     Subject,
     acts_of,
     allows,
-    death,
+    close_reason,
     may_approve,
     needs_approval,
     sees,
@@ -56,7 +56,7 @@ CASE = Case(
 # The mailbox has given the subject both the password and the link: somebody else must approve.
 UNPROVEN = CASE._replace(subject=SUBJECT._replace(password_unproven=True))
 
-ADMIN = Person(
+ADMIN = User(
     id=UUID(int=20), account_id=ACCOUNT, email="joan@acme.example", email_key="joan@acme.example", name="Joan",
     role="admin", licensed=True, active=True, frozen_at=None, security_version=1, password_hash="$argon2id$",
     password_set_at=YESTERDAY, password_unproven=False, second_factor_since=YESTERDAY, factors_changed_at=YESTERDAY,
@@ -66,31 +66,34 @@ ADMIN = Person(
 REQUESTER = ADMIN._replace(id=GRACE.id)
 HERSELF = ADMIN._replace(id=SUBJECT.id)
 MEMBER = ADMIN._replace(role="member")
-STRANGER = ADMIN._replace(account_id=OTHER_ACCOUNT)
+ANONYMOUS = ADMIN._replace(account_id=OTHER_ACCOUNT)
 AGENT = ADMIN._replace(role="support", account_id=OPERATOR)
 
 # Each takes away one thing that the case rests on.
-DEATHS: list[tuple[Death, Case]] = [
-    (Death.WRONG_PASSWORDS, CASE._replace(password_tries=MOST_WRONG_PASSWORDS)),
-    (Death.INACTIVE, CASE._replace(subject=SUBJECT._replace(active=False))),
-    (Death.FROZEN, CASE._replace(subject=SUBJECT._replace(frozen_at=NOON))),
-    (Death.SSO, CASE._replace(subject=SUBJECT._replace(sso=True))),
-    (Death.EMAIL_CHANGED, CASE._replace(subject=SUBJECT._replace(email="ada@home.example"))),
-    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(second_factor_since=None))),
-    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(second_factor_since=NOON, factors_changed_at=NOON))),
-    (Death.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(factors_changed_at=NOON))),
-    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(role="member"))),
-    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(active=False))),
-    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(frozen_at=NOON))),
-    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(account_id=OTHER_ACCOUNT))),
-    (Death.REQUESTER, CASE._replace(requester=GRACE._replace(id=SUBJECT.id))),
-    (Death.REQUESTER, CASE._replace(requester=None)),
+CLOSE_REASONS: list[tuple[CloseReason, Case]] = [
+    (CloseReason.WRONG_PASSWORDS, CASE._replace(password_tries=MOST_WRONG_PASSWORDS)),
+    (CloseReason.INACTIVE, CASE._replace(subject=SUBJECT._replace(active=False))),
+    (CloseReason.FROZEN, CASE._replace(subject=SUBJECT._replace(frozen_at=NOON))),
+    (CloseReason.SSO, CASE._replace(subject=SUBJECT._replace(sso=True))),
+    (CloseReason.EMAIL_CHANGED, CASE._replace(subject=SUBJECT._replace(email="ada@home.example"))),
+    (CloseReason.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(second_factor_since=None))),
+    (
+        CloseReason.FACTORS_CHANGED,
+        CASE._replace(subject=SUBJECT._replace(second_factor_since=NOON, factors_changed_at=NOON)),
+    ),
+    (CloseReason.FACTORS_CHANGED, CASE._replace(subject=SUBJECT._replace(factors_changed_at=NOON))),
+    (CloseReason.REQUESTER, CASE._replace(requester=GRACE._replace(role="member"))),
+    (CloseReason.REQUESTER, CASE._replace(requester=GRACE._replace(active=False))),
+    (CloseReason.REQUESTER, CASE._replace(requester=GRACE._replace(frozen_at=NOON))),
+    (CloseReason.REQUESTER, CASE._replace(requester=GRACE._replace(account_id=OTHER_ACCOUNT))),
+    (CloseReason.REQUESTER, CASE._replace(requester=GRACE._replace(id=SUBJECT.id))),
+    (CloseReason.REQUESTER, CASE._replace(requester=None)),
 ]
 
 moments = st.integers(-3600, 3600).map(lambda seconds: later(seconds=seconds))
 states = st.sampled_from(State)
 stored_states = st.sampled_from([state for state in State if state is not State.EXPIRED])
-cases = st.sampled_from([CASE, *(case for _, case in DEATHS)])
+cases = st.sampled_from([CASE, *(case for _, case in CLOSE_REASONS)])
 
 
 def test_a_link_is_open_from_its_sending_until_just_before_its_fifteen_minutes_are_over() -> None:
@@ -101,19 +104,19 @@ def test_a_link_is_open_from_its_sending_until_just_before_its_fifteen_minutes_a
     assert exactly(link_verdict(link, later(minutes=15, seconds=1)), Expired(CASE, NOON + LIFE))
 
 
-@pytest.mark.parametrize(("why", "case"), DEATHS)
-def test_a_case_dies_of_each_thing_that_it_rests_on(why: Death, case: Case) -> None:
-    assert death(CASE) is None
-    assert death(case) is why
+@pytest.mark.parametrize(("why", "case"), CLOSE_REASONS)
+def test_a_case_dies_of_each_thing_that_it_rests_on(why: CloseReason, case: Case) -> None:
+    assert close_reason(CASE) is None
+    assert close_reason(case) is why
     assert standing(case, NOON) is State.CLOSED
     assert exactly(link_verdict(Link(NEWEST, case, None), NOON), Dead(case, why))
     assert not any(allows(case, act, NOON) for act in Act)
 
 
 def test_a_case_of_the_command_line_needs_no_requester_and_one_of_an_agent_holds_across_accounts() -> None:
-    assert death(CASE._replace(requester_kind=CONSOLE, requester=None)) is None
+    assert close_reason(CASE._replace(requester_kind=CONSOLE, requester=None)) is None
     agent = GRACE._replace(role="support", account_id=OPERATOR)
-    assert death(CASE._replace(requester_kind="support", requester=agent)) is None
+    assert close_reason(CASE._replace(requester_kind="support", requester=agent)) is None
 
 
 @given(state=stored_states, case=cases, at=moments, link_hash=st.sampled_from([NEWEST, OLDER]))
@@ -190,8 +193,8 @@ def test_only_an_approval_that_knew_of_the_mailed_password_counts(
 
 
 def test_five_wrong_passwords_close_a_case_and_four_do_not() -> None:
-    assert death(CASE._replace(password_tries=4)) is None
-    assert death(CASE._replace(password_tries=5)) is Death.WRONG_PASSWORDS
+    assert close_reason(CASE._replace(password_tries=4)) is None
+    assert close_reason(CASE._replace(password_tries=5)) is CloseReason.WRONG_PASSWORDS
 
 
 def test_a_reason_has_3_to_500_characters() -> None:
@@ -214,11 +217,11 @@ STEER, STEER_AND_APPROVE = {Act.SEND, Act.CANCEL}, {Act.SEND, Act.CANCEL, Act.AP
         (REQUESTER._replace(role="support", account_id=OPERATOR), True, False, STEER),
         (HERSELF, True, False, set()),
         (MEMBER, False, False, set()),
-        (STRANGER, False, False, set()),
+        (ANONYMOUS, False, False, set()),
     ],
 )
 def test_a_case_is_seen_steered_and_approved_by_whom_it_concerns(
-    who: Person, offered: set[Act], *, seen: bool, approves: bool
+    who: User, offered: set[Act], *, seen: bool, approves: bool
 ) -> None:
     assert (sees(who, UNPROVEN), may_approve(UNPROVEN, who)) == (seen, approves)
     assert acts_of(UNPROVEN, who, NOON) == offered

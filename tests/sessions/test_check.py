@@ -6,18 +6,18 @@ import sqlalchemy as sa
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.sessions.tables import sessions
 
 
 def last_seen(people: People) -> Any:
-    with people.house.db.read() as connection:
+    with people.context.db.read() as connection:
         return connection.execute(sa.select(sessions.c.last_seen_at)).scalar_one()
 
 
 def test_a_check_is_one_statement_and_nothing_is_written(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     api.sign_in(ADA, PASSWORD)
     heard: list[str] = []
 
@@ -27,7 +27,7 @@ def test_a_check_is_one_statement_and_nothing_is_written(people: People, api: Ap
     def hear_commit(_connection: Any) -> None:
         heard.append("COMMIT")
 
-    engine = people.house.db.engine
+    engine = people.context.db.engine
     for name, listener in (("before_cursor_execute", hear), ("commit", hear_commit)):
         sa.event.listen(engine, name, listener)
     assert api.get("/session").status == 200
@@ -36,15 +36,15 @@ def test_a_check_is_one_statement_and_nothing_is_written(people: People, api: Ap
     assert heard == ["SELECT"]
 
 
-def test_the_last_use_is_written_down_once_a_minute(people: People, api: Api, hands: Hands) -> None:
-    people.person()
+def test_the_last_use_is_written_down_once_a_minute(people: People, api: Api, frozen_clock: FrozenClock) -> None:
+    people.user()
     api.sign_in(ADA, PASSWORD)
-    hands.forward(seconds=59)
+    frozen_clock.forward(seconds=59)
     assert api.get("/session")["user"]["email"] == ADA
     assert last_seen(people) == NOON
-    noted = hands.forward(seconds=1)
+    noted = frozen_clock.forward(seconds=1)
     assert api.get("/session")["user"]["email"] == ADA
     assert last_seen(people) == noted
-    hands.forward(seconds=59)
+    frozen_clock.forward(seconds=59)
     assert api.get("/session").status == 200
     assert last_seen(people) == noted

@@ -185,9 +185,7 @@ def test_settings_in_print_show_no_key() -> None:
 def test_hosts_and_what_else_an_address_says_reach_the_driver(url: str, hosts: str, ports: object) -> None:
     address = sa.make_url(read(DATABASE_URL=url, KEYS=f"mine:{SECRET}").database_url)
     _, told = address.get_dialect()().create_connect_args(address)
-    assert told == {
-        "host": hosts, "port": ports, "user": "u", "password": "p@ss", "dbname": "db", "sslmode": "require",
-    }  # fmt: skip
+    assert told == {"host": hosts, "port": ports, "user": "u", "password": "p@ss", "dbname": "db", "sslmode": "require"}
 
 
 def test_a_wrong_address_does_not_show_its_password() -> None:

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands, client_of, house_on
+from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.people import ADA, PASSWORD, Factor, People
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.lockouts.tables import known_clients
 from twofold.signin import set_up_flow
 
@@ -21,11 +21,11 @@ NOBODY = "nobody@acme.example"
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[Person, Factor]:
+def ada(people: People) -> tuple[User, Factor]:
     return people.protected()
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def utc(text: str) -> Any:
 
 
 def mailed(people: People) -> str:
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         letter = people.letters("sign_in_code")[-1]
-        code = set_up_flow.mint_mailed_code(people.house, connection, letter, NOON)
+        code = set_up_flow.mint_mailed_code(people.context, connection, letter, NOON)
     assert code is not None
     return code.code
 
@@ -51,7 +51,7 @@ def mailed(people: People) -> str:
 
 
 def test_without_a_factor_the_session_is_there(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     answer = api.post("/sign-ins", email=ADA, password=PASSWORD)
     assert (answer.status, answer["next"]) == (201, "none")
     assert answer.body.keys() == {"next", "session_token", "client", "expires_at"}
@@ -75,7 +75,7 @@ def test_with_a_factor_the_code_is_next(ada: Ada, api: Api) -> None:
 
 @pytest.mark.parametrize("email", [ADA, NOBODY, "no address", "a" * 254])
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(people: People, api: Api, email: str) -> None:
-    people.person()
+    people.user()
     answer = api.post("/sign-ins", email=email, password=WRONG)
     assert answer.refusal == (401, "invalid_credentials")
     assert answer.body == {
@@ -87,7 +87,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(people: Peo
 
 
 def test_too_many_wrong_passwords_say_when_to_come_back(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     for email in (ADA, NOBODY):
         for _ in range(5):
             assert api.post("/sign-ins", email=email, password=WRONG).status == 401
@@ -97,7 +97,7 @@ def test_too_many_wrong_passwords_say_when_to_come_back(people: People, api: Api
 
 
 def test_a_client_that_has_signed_in_before_has_a_count_of_its_own(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     api.sign_in(ADA, PASSWORD)
     stranger = Api(api.http)
     for _ in range(6):
@@ -115,7 +115,7 @@ def test_single_sign_on_names_its_address(people: People, api: Api) -> None:
 
 
 def test_frozen_and_locked_are_told_with_the_right_password_alone(people: People, ada: Ada, api: Api) -> None:
-    people.person("frozen@acme.example", frozen_at=NOON)
+    people.user("frozen@acme.example", frozen_at=NOON)
     people.set_counts(ada[0], wrong=5)
     for email, refusal in (("frozen@acme.example", (403, "frozen")), (ADA, (423, "locked"))):
         assert api.post("/sign-ins", email=email, password=WRONG).refusal == (401, "invalid_credentials")
@@ -164,12 +164,14 @@ def test_a_used_code_is_hinted_at_and_costs_nothing(ada: Ada, api: Api, sign_in:
     assert (answer.refusal, answer["hint"], answer["attempts_left"]) == ((401, "invalid_code"), "used", 5)
 
 
-def test_a_sign_in_is_over_after_ten_minutes_and_after_its_end(ada: Ada, api: Api, sign_in: str, hands: Hands) -> None:
+def test_a_sign_in_is_over_after_ten_minutes_and_after_its_end(
+    ada: Ada, api: Api, sign_in: str, frozen_clock: FrozenClock
+) -> None:
     code = ada[1].phone.code(NOON)
     assert api.post("/sign-ins/code", sign_in=sign_in, code=code).status == 200
     assert api.post("/sign-ins/code", sign_in=sign_in, code=code).refusal == (401, "sign_in_expired")
     again = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
-    code = ada[1].phone.code(hands.forward(minutes=10))
+    code = ada[1].phone.code(frozen_clock.forward(minutes=10))
     assert api.post("/sign-ins/code", sign_in=again, code=code).refusal == (401, "sign_in_expired")
 
 
@@ -229,8 +231,8 @@ def test_an_attempt_of_the_pages_goes_on_in_no_program(people: People, ada: Ada,
 
 
 def test_the_forced_set_up_of_a_program(people: People, api: Api) -> None:
-    person = people.person()
-    people.set_account(person.account_id, policy="required")
+    user = people.user()
+    people.set_account(user.account_id, policy="required")
     begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
     assert (begun.status, begun["next"]) == (201, "verify_email")
     sign_in = begun["sign_in"]
@@ -263,8 +265,8 @@ def test_the_forced_set_up_of_a_program(people: People, api: Api) -> None:
 
 
 def test_five_wrong_mailed_codes_close_the_door(people: People, api: Api) -> None:
-    person = people.person()
-    people.set_account(person.account_id, policy="required")
+    user = people.user()
+    people.set_account(user.account_id, policy="required")
     sign_in = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
     code = mailed(people)
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
@@ -279,10 +281,10 @@ def test_five_wrong_mailed_codes_close_the_door(people: People, api: Api) -> Non
         assert answer.headers["retry-after"] == str(24 * 3600)
 
 
-def test_without_mail_it_is_refused_with_that_reason(database_url: str, hands: Hands) -> None:
-    with house_on(database_url, mail=False) as house, client_of(house) as http:
-        people, api = People(house), Api(http)
-        people.set_account(people.person().account_id, policy="required")
+def test_without_mail_it_is_refused_with_that_reason(database_url: str, frozen_clock: FrozenClock) -> None:
+    with context_on(database_url, mail=False) as context, client_of(context) as http:
+        people, api = People(context), Api(http)
+        people.set_account(people.user().account_id, policy="required")
         assert api.post("/sign-ins", email=ADA, password=PASSWORD).refusal == (503, "no_mail")
 
 
@@ -290,7 +292,7 @@ def test_without_mail_it_is_refused_with_that_reason(database_url: str, hands: H
 
 
 def test_a_legacy_program(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     answer = api.post("/legacy/sign-ins", email=ADA, password=PASSWORD)
     assert (answer.status, list(answer.body)) == (201, ["session_token", "client"])
     api.keep(answer)
@@ -299,7 +301,7 @@ def test_a_legacy_program(people: People, api: Api) -> None:
 
 
 def test_a_legacy_program_becomes_known_and_waits_for_no_stranger(people: People, api: Api) -> None:
-    people.person()
+    people.user()
     api.keep(api.post("/legacy/sign-ins", email=ADA, password=PASSWORD))
     stranger = Api(api.http)
     answers = [stranger.post("/legacy/sign-ins", email=ADA, password=WRONG) for _ in range(6)]
@@ -308,25 +310,27 @@ def test_a_legacy_program_becomes_known_and_waits_for_no_stranger(people: People
     assert (again.status, again["client"]) == (201, api.client)
 
 
-@pytest.mark.parametrize("door", ["legacy", "api", "api, with a code"])
-def test_a_program_that_signs_in_daily_stays_known(people: People, api: Api, hands: Hands, door: str) -> None:
+@pytest.mark.parametrize("operation", ["legacy", "api", "api, with a code"])
+def test_a_program_that_signs_in_daily_stays_known(
+    people: People, api: Api, frozen_clock: FrozenClock, operation: str
+) -> None:
     """Stops: who uses one browser every day, and is a stranger there on the ninety-first."""
-    person = people.person()
-    phone = people.protect(person).phone if "code" in door else None
-    path = "/legacy/sign-ins" if door == "legacy" else "/sign-ins"
+    user = people.user()
+    phone = people.protect(user).phone if "code" in operation else None
+    path = "/legacy/sign-ins" if operation == "legacy" else "/sign-ins"
     written = set()
     for _ in range(6):
         for _ in range(2):  # twice a day, and written down once
             answer = api.post(path, email=ADA, password=PASSWORD)
             if phone is not None:
-                answer = api.post("/sign-ins/code", sign_in=answer["sign_in"], code=phone.code(hands.at))
+                answer = api.post("/sign-ins/code", sign_in=answer["sign_in"], code=phone.code(frozen_clock.at))
             api.keep(answer)
-            with people.house.db.read() as connection:
+            with people.context.db.read() as connection:
                 written.add(connection.execute(sa.select(sa.func.max(known_clients.c.expires_at))).scalar_one())
-            hands.forward(minutes=1)
-        hands.forward(days=40)
+            frozen_clock.forward(minutes=1)
+        frozen_clock.forward(days=40)
     assert len(written) == 6
-    hands.at -= timedelta(days=1)
+    frozen_clock.at -= timedelta(days=1)
     answers = [Api(api.http).post("/sign-ins", email=ADA, password=WRONG) for _ in range(6)]
     assert answers[-1].status == 429
     assert api.post(path, email=ADA, password=PASSWORD).status == 201

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.clock import NOON, later
 from twofold.directory.eligibility import Eligibility, Offer, Reason
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.signin.attempt import (
     LIFE,
     MAILED_CODE_LIFE,
@@ -21,7 +21,7 @@ from twofold.signin.attempt import (
     guard,
 )
 
-PERSON = Person(
+USER = User(
     id=uuid4(),
     account_id=uuid4(),
     email="ada@acme.example",
@@ -49,7 +49,7 @@ PERSON = Person(
 )
 ATTEMPT = Attempt(
     uuid4(), b"hash", "page", Step.CODE, ("pwd",), 3, "", None, mailed=False, expires_at=later(minutes=10),
-    person=PERSON,
+    user=USER,
 )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ ATTEMPT = Attempt(
 def test_a_factor_is_always_asked_for_and_its_set_up_only_where_it_is_required(
     offer: Offer, step: Step, *, enabled: bool
 ) -> None:
-    person = PERSON._replace(second_factor_since=NOON if enabled else None)
-    assert first_step(person, Eligibility(offer, Reason.AVAILABLE)) is step
+    user = USER._replace(second_factor_since=NOON if enabled else None)
+    assert first_step(user, Eligibility(offer, Reason.AVAILABLE)) is step
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_the_guard_lets_through_what_is_alive_and_due_and_nothing_else(step: Ste
         Step, ("page", "api", "legacy"), (-1, 0, 1), (2, 3, 4), (True, False), (None, NOON), (False, True),
     )  # fmt: skip
     for wanted, channel, seconds, version, active, frozen_at, sso in combinations:
-        person = PERSON._replace(security_version=version, active=active, frozen_at=frozen_at, sso=sso)
-        outcome = guard(attempt._replace(person=person), channel, wanted, later(minutes=10, seconds=seconds))
+        user = USER._replace(security_version=version, active=active, frozen_at=frozen_at, sso=sso)
+        outcome = guard(attempt._replace(user=user), channel, wanted, later(minutes=10, seconds=seconds))
         alive = channel == "page" and seconds < 0 and version == 3 and active and frozen_at is None and not sso
         if not alive:
             assert outcome == Expired()
         elif wanted is not step:
             assert outcome == OutOfOrder(step)
         else:
-            assert outcome == attempt._replace(person=person)
+            assert outcome == attempt._replace(user=user)
 
 
 def test_an_attempt_and_the_code_that_was_mailed_for_it_live_ten_minutes() -> None:

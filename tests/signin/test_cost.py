@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands
+from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.plans import Plan, plans_of
-from twofold import jobs
 from twofold.audit import seal_flow
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
+from twofold.operations import jobs
 
 MOST_STATEMENTS, MOST_COMMITS = 14, 4
 
@@ -55,21 +55,21 @@ def read_through(plans: list[Plan]) -> list[tuple[str, str]]:
 
 def test_a_full_sign_in_is_few_statements_and_few_commits(people: People, api: Api) -> None:
     _, factor = people.protected()
-    with counted(people.house.db) as heard:
+    with counted(people.context.db) as heard:
         api.sign_in(ADA, PASSWORD, factor.phone.code(NOON))
     assert 1 < len(heard) - heard.count("COMMIT") <= MOST_STATEMENTS
     assert 1 <= heard.count("COMMIT") <= MOST_COMMITS
 
 
-def test_every_table_is_read_along_an_index(people: People, api: Api, hands: Hands) -> None:
+def test_every_table_is_read_along_an_index(people: People, api: Api, frozen_clock: FrozenClock) -> None:
     _, factor = people.protected()
-    with plans_of(people.house.db, where_possible=True) as plans:
+    with plans_of(people.context.db, where_possible=True) as plans:
         api.post("/sign-ins", email=ADA, password="wrong")
         api.sign_in(ADA, PASSWORD, factor.phone.code(NOON))
         sign_in = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
         api.post("/sign-ins/code", sign_in=sign_in, code=factor.phone.code(later(minutes=5)))
         assert api.post("/sign-ins/backup-code", sign_in=sign_in, backup_code=factor.backup_code).status == 200
-        hands.forward(minutes=2)
+        frozen_clock.forward(minutes=2)
         assert api.get("/session").status == 200
         assert api.get("/sessions").status == 200
     assert len(plans) > 20
@@ -78,9 +78,9 @@ def test_every_table_is_read_along_an_index(people: People, api: Api, hands: Han
 
 def test_sealing_and_cleaning_up_read_along_an_index_too(people: People) -> None:
     people.protected()
-    with plans_of(people.house.db, where_possible=True) as plans:
-        assert seal_flow.seal_everything(people.house.db, NOON) > 0
-        with people.house.db.write() as connection:
+    with plans_of(people.context.db, where_possible=True) as plans:
+        assert seal_flow.seal_everything(people.context.db, NOON) > 0
+        with people.context.db.write() as connection:
             for forget in jobs.FORGET:
                 forget(connection, NOON)
     assert len(plans) > 8

@@ -5,11 +5,11 @@ import pytest
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
-from tests.harness.houses import Hands, client_of, house_on
-from tests.harness.pages import Page, Visitor
+from tests.harness.contexts import FrozenClock, client_of, context_on
+from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, Factor, People
 from tests.kit.test_requests import ELSEWHERE
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.signin import set_up_flow
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
@@ -17,24 +17,24 @@ WRONG = "a wrong password"
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[Person, Factor]:
+def ada(people: People) -> tuple[User, Factor]:
     return people.protected()
 
 
-Ada = tuple[Person, Factor]
+Ada = tuple[User, Factor]
 
 
 @pytest.fixture
-def at_code(ada: Ada, visitor: Visitor) -> Page:
+def at_code(ada: Ada, web_client: WebClient) -> Page:
     """The page that asks for the code."""
-    return visitor.sign_in(ADA, PASSWORD)
+    return web_client.sign_in(ADA, PASSWORD)
 
 
 # --- the first step
 
 
-def test_the_first_page_asks_for_address_and_password(visitor: Visitor) -> None:
-    page = visitor.get("/sign-in")
+def test_the_first_page_asks_for_address_and_password(web_client: WebClient) -> None:
+    page = web_client.get("/sign-in")
     form = page.form("Sign in")
     assert (page.status, page.heading, page.title) == (200, "Sign in", "Sign in - Twofold")
     assert {"email", "password"} <= form.fields.keys()
@@ -44,13 +44,13 @@ def test_the_first_page_asks_for_address_and_password(visitor: Visitor) -> None:
     assert page.has_link("Forgot password?")
 
 
-def test_signing_in_without_a_factor_leads_to_the_profile(people: People, visitor: Visitor) -> None:
-    people.person()
-    page = visitor.sign_in(ADA, PASSWORD)
+def test_signing_in_without_a_factor_leads_to_the_profile(people: People, web_client: WebClient) -> None:
+    people.user()
+    page = web_client.sign_in(ADA, PASSWORD)
     assert (page.path, page.heading) == ("/profile", "Profile")
-    assert visitor.cookie(SESSION)
-    assert visitor.cookie(BROWSER)
-    assert visitor.cookie(ATTEMPT) is None
+    assert web_client.cookie(SESSION)
+    assert web_client.cookie(BROWSER)
+    assert web_client.cookie(ATTEMPT) is None
 
 
 @pytest.mark.parametrize(
@@ -62,48 +62,50 @@ def test_signing_in_without_a_factor_leads_to_the_profile(people: People, visito
     ],
 )
 def test_what_is_missing_is_said_at_its_field_and_in_the_summary(
-    visitor: Visitor, fields: dict[str, str], errors: dict[str, str]
+    web_client: WebClient, fields: dict[str, str], errors: dict[str, str]
 ) -> None:
-    page = visitor.submit(visitor.get("/sign-in"), "Sign in", **fields)
+    page = web_client.submit(web_client.get("/sign-in"), "Sign in", **fields)
     assert (page.status, page.title) == (400, "Error: Sign in - Twofold")
     assert page.errors == errors
     assert all(error in page.alert for error in errors.values())
 
 
 @pytest.mark.parametrize("email", [ADA, "nobody@acme.example"])
-def test_a_wrong_password_and_an_unknown_address_say_the_same(people: People, visitor: Visitor, email: str) -> None:
-    people.person()
-    page = visitor.sign_in(email, WRONG)
+def test_a_wrong_password_and_an_unknown_address_say_the_same(
+    people: People, web_client: WebClient, email: str
+) -> None:
+    people.user()
+    page = web_client.sign_in(email, WRONG)
     assert (page.status, page.title) == (401, "Error: Sign in - Twofold")
     assert "That e-mail address and password do not match." in page.alert
     assert page.form("Sign in").fields["email"] == email
     assert page.form("Sign in").fields["password"] == ""
     assert WRONG not in page.html
-    assert not visitor.cookies
+    assert not web_client.cookies
 
 
-def test_too_many_wrong_passwords_say_how_long_to_wait(people: People, visitor: Visitor) -> None:
-    people.person()
+def test_too_many_wrong_passwords_say_how_long_to_wait(people: People, web_client: WebClient) -> None:
+    people.user()
     for _ in range(5):
-        visitor.sign_in(ADA, WRONG)
-    page = visitor.sign_in(ADA, PASSWORD)
+        web_client.sign_in(ADA, WRONG)
+    page = web_client.sign_in(ADA, PASSWORD)
     assert page.status == 429
     assert "Too many wrong passwords. Wait 1 second, then try again." in page.alert
 
 
-def test_a_frozen_user_is_told_whom_to_ask(people: People, visitor: Visitor) -> None:
-    people.person(frozen_at=NOON)
-    page = visitor.sign_in(ADA, PASSWORD)
+def test_a_frozen_user_is_told_whom_to_ask(people: People, web_client: WebClient) -> None:
+    people.user(frozen_at=NOON)
+    page = web_client.sign_in(ADA, PASSWORD)
     assert page.status == 403
     assert "Your administrator can unfreeze it." in page.alert
 
 
-def test_single_sign_on_leads_to_the_organisations_own_page(people: People, visitor: Visitor) -> None:
+def test_single_sign_on_leads_to_the_organisations_own_page(people: People, web_client: WebClient) -> None:
     people.account("Signet", sso=True, sso_domains=["signet.example"], sso_url="https://sso.signet.example/in")
-    page = visitor.sign_in("anybody@signet.example", "anything")
+    page = web_client.sign_in("anybody@signet.example", "anything")
     assert page.heading == "Sign in with your organisation"
     assert page.link("Continue to your organisation") == "https://sso.signet.example/in"
-    assert not visitor.cookies
+    assert not web_client.cookies
 
 
 # --- the code
@@ -119,27 +121,29 @@ def test_the_code_page_asks_for_one_code_and_shows_the_ways_on(at_code: Page) ->
     assert at_code.link("I have neither") == "/sign-in/lost-access"
 
 
-def test_no_session_is_there_before_the_second_factor(at_code: Page, visitor: Visitor) -> None:
-    assert visitor.cookie(SESSION) is None
-    assert visitor.cookie(ATTEMPT)
-    assert visitor.get("/profile").heading == "Sign in"
+def test_no_session_is_there_before_the_second_factor(at_code: Page, web_client: WebClient) -> None:
+    assert web_client.cookie(SESSION) is None
+    assert web_client.cookie(ATTEMPT)
+    assert web_client.get("/profile").heading == "Sign in"
 
 
 @pytest.mark.parametrize("how", ["{}", " {} ", "spaced", "dashed"])
-def test_the_right_code_lets_in_however_it_is_pasted(ada: Ada, at_code: Page, visitor: Visitor, how: str) -> None:
+def test_the_right_code_lets_in_however_it_is_pasted(ada: Ada, at_code: Page, web_client: WebClient, how: str) -> None:
     code = ada[1].phone.code(NOON)
     typed = {"spaced": f"{code[:3]} {code[3:]}", "dashed": f"{code[:3]}-{code[3:]}"}.get(how, how.format(code))
-    page = visitor.submit(at_code, "Verify", code=typed)
+    page = web_client.submit(at_code, "Verify", code=typed)
     assert (page.path, page.heading) == ("/profile", "Profile")
-    assert visitor.cookie(ATTEMPT) is None
+    assert web_client.cookie(ATTEMPT) is None
 
 
-def test_wrong_codes_count_down_to_the_lock_page(people: People, ada: Ada, at_code: Page, visitor: Visitor) -> None:
-    people.person("grace@acme.example", role="admin", name="Grace Hopper")
+def test_wrong_codes_count_down_to_the_lock_page(
+    people: People, ada: Ada, at_code: Page, web_client: WebClient
+) -> None:
+    people.user("grace@acme.example", role="admin", name="Grace Hopper")
     wrong = ada[1].phone.wrong_code(NOON)
     page, said = at_code, []
     for _ in range(5):
-        page = visitor.submit(page, "Verify", code=wrong)
+        page = web_client.submit(page, "Verify", code=wrong)
         assert (page.status, page.heading) == (401, "Enter your code")
         assert wrong not in page.html
         said.append(page.errors["code"])
@@ -148,92 +152,96 @@ def test_wrong_codes_count_down_to_the_lock_page(people: People, ada: Ada, at_co
     assert said[2].endswith("You have two attempts left before your account is locked.")
     assert said[3].endswith("You have one attempt left before your account is locked.")
     assert said[4].endswith("Your account is now locked.")
-    page = visitor.submit(page, "Verify", code=ada[1].phone.code(NOON))
+    page = web_client.submit(page, "Verify", code=ada[1].phone.code(NOON))
     assert (page.status, page.path, page.heading) == (423, "/sign-in/locked", "Your account is locked")
     assert (
         "Your account is locked after too many wrong codes. Grace Hopper (grace@acme.example) can unlock it"
         in page.text
     )
-    assert visitor.cookie(SESSION) is None
+    assert web_client.cookie(SESSION) is None
 
 
 def test_who_is_locked_comes_to_the_lock_page_with_the_password_alone(
-    people: People, ada: Ada, visitor: Visitor
+    people: People, ada: Ada, web_client: WebClient
 ) -> None:
     people.set_counts(ada[0], wrong=5)
-    page = visitor.sign_in(ADA, PASSWORD)
+    page = web_client.sign_in(ADA, PASSWORD)
     assert (page.status, page.path) == (423, "/sign-in/locked")
     assert "Ask the people who run Twofold for you." in page.text
 
 
-def test_a_final_lock_says_that_only_a_reset_helps(people: People, ada: Ada, visitor: Visitor) -> None:
+def test_a_final_lock_says_that_only_a_reset_helps(people: People, ada: Ada, web_client: WebClient) -> None:
     people.set_counts(ada[0], wrong=5, wrong_in_row=100)
-    page = visitor.sign_in(ADA, PASSWORD)
+    page = web_client.sign_in(ADA, PASSWORD)
     assert "only a reset of your two-factor authentication helps" in page.text
 
 
-def test_the_lock_page_shows_nothing_to_somebody_without_the_password(visitor: Visitor) -> None:
+def test_the_lock_page_shows_nothing_to_somebody_without_the_password(web_client: WebClient) -> None:
     for path in ("/sign-in/locked", "/sign-in/lost-access", "/sign-in/code", "/sign-in/backup-code"):
-        assert visitor.get(path).path == "/sign-in"
+        assert web_client.get(path).path == "/sign-in"
 
 
-def test_an_unlocked_user_is_led_from_the_lock_page_to_the_code(people: People, ada: Ada, visitor: Visitor) -> None:
+def test_an_unlocked_user_is_led_from_the_lock_page_to_the_code(
+    people: People, ada: Ada, web_client: WebClient
+) -> None:
     people.set_counts(ada[0], wrong=5)
-    visitor.sign_in(ADA, PASSWORD)
+    web_client.sign_in(ADA, PASSWORD)
     people.set_counts(ada[0], wrong=0)
-    assert visitor.get("/sign-in/locked").path == "/sign-in/code"
+    assert web_client.get("/sign-in/locked").path == "/sign-in/code"
 
 
-def test_a_used_code_says_to_wait_for_the_next(ada: Ada, visitor: Visitor, http: httpx.Client) -> None:
+def test_a_used_code_says_to_wait_for_the_next(ada: Ada, web_client: WebClient, http: httpx.Client) -> None:
     code = ada[1].phone.code(NOON)
-    visitor.sign_in(ADA, PASSWORD, code)
-    page = Visitor(http).sign_in(ADA, PASSWORD, code)
+    web_client.sign_in(ADA, PASSWORD, code)
+    page = WebClient(http).sign_in(ADA, PASSWORD, code)
     assert page.status == 401
     assert page.errors["code"].startswith("You have already used this code. Wait for the next one")
 
 
-def test_what_is_no_code_says_what_one_looks_like(at_code: Page, visitor: Visitor) -> None:
+def test_what_is_no_code_says_what_one_looks_like(at_code: Page, web_client: WebClient) -> None:
     for typed in ("", "12345", "1234567", "１２３４５６", "code", "1" * 100):  # noqa: RUF001
-        page = visitor.submit(at_code, "Verify", code=typed)
+        page = web_client.submit(at_code, "Verify", code=typed)
         assert page.status == 400, typed
         assert page.errors["code"] == (
             "Enter the six digits that your app shows, or your backup code of 24 letters and digits."
         )
 
 
-def test_a_clock_that_is_off_says_so(ada: Ada, at_code: Page, visitor: Visitor) -> None:
-    page = visitor.submit(at_code, "Verify", code=ada[1].phone.code(later(minutes=-3)))
+def test_a_clock_that_is_off_says_so(ada: Ada, at_code: Page, web_client: WebClient) -> None:
+    page = web_client.submit(at_code, "Verify", code=ada[1].phone.code(later(minutes=-3)))
     assert page.errors["code"] == (
         "Your phone's clock seems to be about 3 minutes behind. Set it to automatic time, then enter the new code."
     )
 
 
-def test_after_ten_minutes_it_starts_over_and_says_why(ada: Ada, at_code: Page, visitor: Visitor, hands: Hands) -> None:
-    hands.forward(minutes=10)
-    page = visitor.submit(at_code, "Verify", code=ada[1].phone.code(hands.at))
+def test_after_ten_minutes_it_starts_over_and_says_why(
+    ada: Ada, at_code: Page, web_client: WebClient, frozen_clock: FrozenClock
+) -> None:
+    frozen_clock.forward(minutes=10)
+    page = web_client.submit(at_code, "Verify", code=ada[1].phone.code(frozen_clock.at))
     assert (page.path, page.heading) == ("/sign-in", "Sign in")
     assert page.notice == (
         "You took more than 10 minutes, so we started over to keep your account safe. Sign in again."
     )
-    assert visitor.cookie(ATTEMPT) is None
+    assert web_client.cookie(ATTEMPT) is None
 
 
-def test_signing_in_again_brings_a_new_session_id(ada: Ada, visitor: Visitor, hands: Hands) -> None:
+def test_signing_in_again_brings_a_new_session_id(ada: Ada, web_client: WebClient, frozen_clock: FrozenClock) -> None:
     phone = ada[1].phone
-    visitor.sign_in(ADA, PASSWORD, phone.code(hands.at))
-    old = visitor.cookie(SESSION)
-    visitor.sign_in(ADA, PASSWORD, phone.code(hands.forward(minutes=1)))
-    assert visitor.cookie(SESSION) not in (None, old)
+    web_client.sign_in(ADA, PASSWORD, phone.code(frozen_clock.at))
+    old = web_client.cookie(SESSION)
+    web_client.sign_in(ADA, PASSWORD, phone.code(frozen_clock.forward(minutes=1)))
+    assert web_client.cookie(SESSION) not in (None, old)
 
 
 @pytest.mark.parametrize("planted", ["tf_session_planted_by_a_stranger_0123456789", "x", ""])
 def test_a_session_id_that_a_stranger_planted_is_never_the_one_that_is_given(
-    people: People, visitor: Visitor, planted: str
+    people: People, web_client: WebClient, planted: str
 ) -> None:
-    people.person()
-    visitor.cookies.set(SESSION, planted)
-    visitor.sign_in(ADA, PASSWORD)
-    assert visitor.cookie(SESSION) not in (planted, None)
+    people.user()
+    web_client.cookies.set(SESSION, planted)
+    web_client.sign_in(ADA, PASSWORD)
+    assert web_client.cookie(SESSION) not in (planted, None)
     assert people.find_session(planted) is None
 
 
@@ -241,31 +249,31 @@ def test_a_session_id_that_a_stranger_planted_is_never_the_one_that_is_given(
 
 
 def test_the_backup_code_shows_a_new_one_and_goes_on_when_it_is_saved(
-    ada: Ada, at_code: Page, visitor: Visitor
+    ada: Ada, at_code: Page, web_client: WebClient
 ) -> None:
-    page = visitor.click(at_code, "Use a backup code")
+    page = web_client.click(at_code, "Use a backup code")
     assert page.heading == "Use a backup code"
-    page = visitor.submit(page, "Continue", backup_code=ada[1].backup_code.lower().replace("-", " "))
+    page = web_client.submit(page, "Continue", backup_code=ada[1].backup_code.lower().replace("-", " "))
     assert (page.path, page.heading) == ("/sign-in/new-backup-code", "Your new backup code")
     new = page.backup_code
     assert len(new.split("-")) == 6
     assert new != ada[1].backup_code
-    assert visitor.get("/sign-in/new-backup-code").backup_code == new
-    assert visitor.get("/sign-in/code").path == "/sign-in/new-backup-code"
-    unsaved = visitor.submit(page, "Continue")
+    assert web_client.get("/sign-in/new-backup-code").backup_code == new
+    assert web_client.get("/sign-in/code").path == "/sign-in/new-backup-code"
+    unsaved = web_client.submit(page, "Continue")
     assert (unsaved.status, unsaved.backup_code) == (400, new)
     assert unsaved.errors["saved"].startswith("Save the code, then tick the box.")
-    done = visitor.submit(unsaved, "Continue", saved="yes")
+    done = web_client.submit(unsaved, "Continue", saved="yes")
     assert done.heading == "Profile"
     assert "You may not have your backup code" not in done.text
 
 
-def test_a_wrong_and_a_spent_backup_code_say_so(ada: Ada, visitor: Visitor, http: httpx.Client) -> None:
-    visitor.sign_in(ADA, PASSWORD)
-    page = visitor.submit(visitor.get("/sign-in/backup-code"), "Continue", backup_code="0" * 24)
+def test_a_wrong_and_a_spent_backup_code_say_so(ada: Ada, web_client: WebClient, http: httpx.Client) -> None:
+    web_client.sign_in(ADA, PASSWORD)
+    page = web_client.submit(web_client.get("/sign-in/backup-code"), "Continue", backup_code="0" * 24)
     assert page.errors["backup_code"].startswith("That backup code is not right. It has 24 letters and digits;")
-    visitor.submit(page, "Continue", backup_code=ada[1].backup_code)
-    other = Visitor(http)
+    web_client.submit(page, "Continue", backup_code=ada[1].backup_code)
+    other = WebClient(http)
     other.sign_in(ADA, PASSWORD)
     page = other.submit(other.get("/sign-in/backup-code"), "Continue", backup_code=ada[1].backup_code)
     assert page.errors["backup_code"] == (
@@ -273,14 +281,16 @@ def test_a_wrong_and_a_spent_backup_code_say_so(ada: Ada, visitor: Visitor, http
     )
 
 
-def test_a_backup_code_typed_where_the_code_goes_is_taken_there(ada: Ada, at_code: Page, visitor: Visitor) -> None:
-    page = visitor.submit(at_code, "Verify", code=ada[1].backup_code)
+def test_a_backup_code_typed_where_the_code_goes_is_taken_there(ada: Ada, at_code: Page, web_client: WebClient) -> None:
+    page = web_client.submit(at_code, "Verify", code=ada[1].backup_code)
     assert page.heading == "Your new backup code"
 
 
-def test_who_closed_the_browser_there_is_warned_in_the_profile(ada: Ada, visitor: Visitor, http: httpx.Client) -> None:
-    visitor.sign_in(ADA, PASSWORD, ada[1].backup_code)
-    page = Visitor(http).sign_in(ADA, PASSWORD, ada[1].phone.code(NOON))
+def test_who_closed_the_browser_there_is_warned_in_the_profile(
+    ada: Ada, web_client: WebClient, http: httpx.Client
+) -> None:
+    web_client.sign_in(ADA, PASSWORD, ada[1].backup_code)
+    page = WebClient(http).sign_in(ADA, PASSWORD, ada[1].phone.code(NOON))
     assert "You may not have your backup code" in page.text
     assert page.link("Regenerate") == "/profile/two-factor/backup-code"
 
@@ -288,19 +298,19 @@ def test_who_closed_the_browser_there_is_warned_in_the_profile(ada: Ada, visitor
 # --- neither
 
 
-def test_who_has_neither_is_told_who_can_reset_it(people: People, at_code: Page, visitor: Visitor) -> None:
-    people.person("grace@acme.example", role="admin", name="Grace Hopper")
-    people.person("frozen@acme.example", role="admin", name="Frozen Admin", frozen_at=NOON)
-    page = visitor.click(at_code, "I have neither")
+def test_who_has_neither_is_told_who_can_reset_it(people: People, at_code: Page, web_client: WebClient) -> None:
+    people.user("grace@acme.example", role="admin", name="Grace Hopper")
+    people.user("frozen@acme.example", role="admin", name="Frozen Admin", frozen_at=NOON)
+    page = web_client.click(at_code, "I have neither")
     assert page.heading == "Get help signing in"
     assert "Grace Hopper" in page.text
     assert "Frozen Admin" not in page.text
 
 
-def test_an_administrator_is_never_told_to_ask_themselves(people: People, visitor: Visitor) -> None:
+def test_an_administrator_is_never_told_to_ask_themselves(people: People, web_client: WebClient) -> None:
     people.protected("boss@acme.example", role="admin", name="The Boss")
-    visitor.sign_in("boss@acme.example", PASSWORD)
-    page = visitor.get("/sign-in/lost-access")
+    web_client.sign_in("boss@acme.example", PASSWORD)
+    page = web_client.get("/sign-in/lost-access")
     assert "The Boss" not in page.text
     assert "Ask the people who run Twofold for you." in page.text
 
@@ -308,51 +318,51 @@ def test_an_administrator_is_never_told_to_ask_themselves(people: People, visito
 # --- the forced set-up
 
 
-def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, visitor: Visitor) -> None:
-    person = people.person()
-    people.set_account(person.account_id, policy="required")
-    page = visitor.sign_in(ADA, PASSWORD)
+def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, web_client: WebClient) -> None:
+    user = people.user()
+    people.set_account(user.account_id, policy="required")
+    page = web_client.sign_in(ADA, PASSWORD)
     assert (page.path, page.heading) == ("/sign-in/verify-email", "Confirm your e-mail")
     assert "a•••@acme.example" in page.text
     assert ADA not in page.html
     assert page.form("Continue").inputs["code"]["autocomplete"] == "one-time-code"
     code = mailed(people)
-    wrong = visitor.submit(page, "Continue", code=f"{(int(code) + 1) % 1_000_000:06}")
+    wrong = web_client.submit(page, "Continue", code=f"{(int(code) + 1) % 1_000_000:06}")
     assert (wrong.status, wrong.errors["code"][:23]) == (401, "That code is not right,")
-    again = visitor.submit(wrong, "Send a new code")
+    again = web_client.submit(wrong, "Send a new code")
     assert again.path == "/sign-in/verify-email"
-    page = visitor.submit(again, "Continue", code=mailed(people))
+    page = web_client.submit(again, "Continue", code=mailed(people))
     assert (page.path, page.heading) == ("/sign-in/set-up", "Set up two-factor authentication")
     assert "Programs that ask only for an e-mail address and a password will stop working for you." in page.text
     secret = page.key.replace(" ", "")
-    assert visitor.get("/sign-in/set-up").key == page.key
+    assert web_client.get("/sign-in/set-up").key == page.key
     phone = Authenticator(secret)
-    wrong = visitor.submit(page, "Verify", code=phone.wrong_code(NOON))
+    wrong = web_client.submit(page, "Verify", code=phone.wrong_code(NOON))
     assert (wrong.status, wrong.key) == (401, page.key)
-    page = visitor.submit(wrong, "Verify", code=phone.code(NOON))
+    page = web_client.submit(wrong, "Verify", code=phone.code(NOON))
     assert (page.path, len(page.backup_code.split("-"))) == ("/sign-in/new-backup-code", 6)
     assert secret not in page.html
-    page = visitor.submit(page, saved="yes")
+    page = web_client.submit(page, saved="yes")
     assert page.heading == "Profile"
-    assert visitor.cookie(SESSION)
+    assert web_client.cookie(SESSION)
 
 
-def test_a_session_is_stepped_down_when_the_policy_comes(people: People, visitor: Visitor) -> None:
-    person = people.person()
-    visitor.sign_in(ADA, PASSWORD)
-    people.set_account(person.account_id, policy="required")
-    page = visitor.get("/profile")
+def test_a_session_is_stepped_down_when_the_policy_comes(people: People, web_client: WebClient) -> None:
+    user = people.user()
+    web_client.sign_in(ADA, PASSWORD)
+    people.set_account(user.account_id, policy="required")
+    page = web_client.get("/profile")
     assert (page.path, page.heading) == ("/sign-in/set-up", "Set up two-factor authentication")
     assert "Your organisation now requires two-factor authentication." in page.text
-    page = visitor.submit(page, "Continue")
+    page = web_client.submit(page, "Continue")
     assert page.path == "/sign-in/verify-email"
-    assert visitor.cookie(SESSION) is None
+    assert web_client.cookie(SESSION) is None
 
 
 def mailed(people: People) -> str:
-    with people.house.db.write() as connection:
+    with people.context.db.write() as connection:
         letter = people.letters("sign_in_code")[-1]
-        code = set_up_flow.mint_mailed_code(people.house, connection, letter, NOON)
+        code = set_up_flow.mint_mailed_code(people.context, connection, letter, NOON)
     assert code is not None
     return code.code
 
@@ -360,22 +370,22 @@ def mailed(people: People) -> str:
 # --- where to go on to
 
 
-def test_whoever_was_sent_to_sign_in_goes_on_to_where_they_wanted(ada: Ada, visitor: Visitor) -> None:
-    page = visitor.get("/profile/sessions")
+def test_whoever_was_sent_to_sign_in_goes_on_to_where_they_wanted(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.get("/profile/sessions")
     assert page.url.endswith("/sign-in?return_to=/profile/sessions")
-    page = visitor.submit(page, "Sign in", email=ADA, password=WRONG)
-    page = visitor.submit(page, "Sign in", email=ADA, password=PASSWORD)
-    page = visitor.submit(page, "Verify", code=ada[1].phone.code(NOON))
+    page = web_client.submit(page, "Sign in", email=ADA, password=WRONG)
+    page = web_client.submit(page, "Sign in", email=ADA, password=PASSWORD)
+    page = web_client.submit(page, "Verify", code=ada[1].phone.code(NOON))
     assert (page.path, page.heading) == ("/profile/sessions", "Sessions")
 
 
-def test_nobody_is_led_to_another_site(people: People, http: httpx.Client, visitor: Visitor) -> None:
-    people.person()
+def test_nobody_is_led_to_another_site(people: People, http: httpx.Client, web_client: WebClient) -> None:
+    people.user()
     for payload in ELSEWHERE:
         shown = Page(http.get("/sign-in", params={"return_to": payload}))
         if shown.status != 400:  # the character NUL is refused as such
             assert shown.form("Sign in").fields["return_to"] == "", payload
-        page = visitor.post("/sign-in", email=ADA, password=PASSWORD, return_to=payload)
+        page = web_client.post("/sign-in", email=ADA, password=PASSWORD, return_to=payload)
         assert page.path in ("/profile", "/sign-in"), payload
         assert page.status == (400 if "\0" in payload else 200), payload
 
@@ -397,7 +407,7 @@ def test_nobody_is_led_to_another_site(people: People, http: httpx.Client, visit
 def test_a_doubled_overlong_or_unreadable_field_is_refused_on_a_page(
     people: People, http: httpx.Client, path: str, body: str
 ) -> None:
-    token = people.token(people.person())
+    token = people.token(people.user())
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
         "Sec-Fetch-Site": "same-origin",
@@ -409,52 +419,52 @@ def test_a_doubled_overlong_or_unreadable_field_is_refused_on_a_page(
 
 
 @pytest.mark.parametrize("field", ["code[]", "code.0", "CODE", "kode"])
-def test_a_field_by_another_name_is_no_code(ada: Ada, at_code: Page, visitor: Visitor, field: str) -> None:
-    page = visitor.post("/sign-in/code", **{field: ada[1].phone.code(NOON)})
+def test_a_field_by_another_name_is_no_code(ada: Ada, at_code: Page, web_client: WebClient, field: str) -> None:
+    page = web_client.post("/sign-in/code", **{field: ada[1].phone.code(NOON)})
     assert page.status == 400
-    assert visitor.cookie(SESSION) is None
+    assert web_client.cookie(SESSION) is None
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
 def test_no_other_method_takes_a_code(
-    people: People, ada: Ada, at_code: Page, visitor: Visitor, http: httpx.Client, method: str
+    people: People, ada: Ada, at_code: Page, web_client: WebClient, http: httpx.Client, method: str
 ) -> None:
-    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"{ATTEMPT}={visitor.cookie(ATTEMPT)}"}
+    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"{ATTEMPT}={web_client.cookie(ATTEMPT)}"}
     answer = http.request(method, "/sign-in/code", params={"code": ada[1].phone.code(NOON)}, headers=headers)
     assert answer.status_code in (200, 404, 405)
     assert "set-cookie" not in answer.headers
-    assert visitor.submit(at_code, "Verify", code=ada[1].phone.code(NOON)).heading == "Profile"
+    assert web_client.submit(at_code, "Verify", code=ada[1].phone.code(NOON)).heading == "Profile"
 
 
 # --- who has to wait
 
 
 def test_who_has_to_wait_can_have_a_link_mailed_and_nobody_else(people: People, http: httpx.Client) -> None:
-    people.person()
-    visitor = Visitor(http)
+    people.user()
+    web_client = WebClient(http)
     for _ in range(5):
-        page = visitor.sign_in(ADA, "a wrong password")
+        page = web_client.sign_in(ADA, "a wrong password")
         assert (page.status, "Email me a link" in page.buttons) == (401, False)
-    page = visitor.sign_in(ADA, PASSWORD)
+    page = web_client.sign_in(ADA, PASSWORD)
     assert (page.status, page.form("Email me a link").fields) == (429, {"email": ADA})
-    page = visitor.submit(page, "Email me a link")
+    page = web_client.submit(page, "Email me a link")
     assert (page.status, page.path) == (200, "/sign-in")
-    page = visitor.post("/sign-in/email-link", email=ADA)
+    page = web_client.post("/sign-in/email-link", email=ADA)
     assert (page.status, page.heading) == (429, "Look in your mailbox first")
     assert "in 20 minutes" in page.text
     assert [letter.kind for letter in people.letters()] == ["browser_link"]
 
 
-def test_without_mail_no_link_is_offered(database_url: str, hands: Hands) -> None:
-    with house_on(database_url, mail=False) as house, client_of(house) as http:
-        People(house).person()
-        visitor = Visitor(http)
-        page = [visitor.sign_in(ADA, "a wrong password") for _ in range(6)][-1]
+def test_without_mail_no_link_is_offered(database_url: str, frozen_clock: FrozenClock) -> None:
+    with context_on(database_url, mail=False) as context, client_of(context) as http:
+        People(context).user()
+        web_client = WebClient(http)
+        page = [web_client.sign_in(ADA, "a wrong password") for _ in range(6)][-1]
         assert (page.status, page.buttons.count("Email me a link")) == (429, 0)
-        assert visitor.post("/sign-in/email-link", email=ADA).status == 503
+        assert web_client.post("/sign-in/email-link", email=ADA).status == 503
 
 
 @pytest.mark.parametrize("typed", ["", "ada", "ada@acme.example\r\nBcc: all@acme.example"])
 def test_no_link_is_mailed_to_what_is_no_address(people: People, http: httpx.Client, typed: str) -> None:
-    assert Visitor(http).post("/sign-in/email-link", email=typed).status == 400
+    assert WebClient(http).post("/sign-in/email-link", email=typed).status == 400
     assert people.letters() == []

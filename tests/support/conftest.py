@@ -7,5 +7,5 @@ from tests.support.room import Room
 
 @pytest.fixture
 def room(people: People, http: httpx.Client) -> Room:
-    """Open the support room, at noon."""
+    """Open the support pages, at noon."""
     return Room(people, http)

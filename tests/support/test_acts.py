@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.houses import client_of, house_on
+from tests.harness.contexts import client_of, context_on
 from tests.harness.people import People
 from tests.support.room import REASON, Room
-from twofold.jobs import COMPOSERS
-from twofold.kit.letters import Letters
+from twofold.kit.acting import Origin
+from twofold.kit.mail.letters import Letters
 from twofold.lockouts import flow as lockouts
+from twofold.operations.jobs import COMPOSERS
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 
@@ -29,10 +30,10 @@ def ready(room: Room, act: str) -> None:
 
 def mailed(room: Room, to: str, at: datetime = NOON) -> str:
     """Return the text of every letter to somebody, as it goes out."""
-    letters, texts = Letters(room.house.settings), []
+    letters, texts = Letters(room.context.settings), []
     for entry in room.people.letters(to=to):
-        with room.house.db.write() as connection:
-            told = COMPOSERS[entry.kind](room.house, connection, entry, at)
+        with room.context.db.write() as connection:
+            told = COMPOSERS[entry.kind](room.context, connection, entry, at)
         if told is not None:
             body = letters.write(entry, told, at).get_body(("plain",))
             assert body is not None
@@ -65,7 +66,7 @@ def test_a_lock_is_lifted_with_a_reason(room: Room) -> None:
     assert (page.heading, page.buttons[-1]) == ("Support", "Unlock")
     page = sam.submit(page, "Unlock", reason=REASON)
     assert "Unlocked" in page.notice
-    with room.house.db.read() as connection:
+    with room.context.db.read() as connection:
         assert not lockouts.counts(connection, room.ada.id).locked
     assert room.people.look_up(room.ada).has_second_factor
     assert not page.has_link("Unlock")
@@ -97,7 +98,7 @@ def test_every_act_stands_in_that_accounts_log_with_who_why_and_from_where(room:
 @pytest.mark.parametrize("act", ACTS)
 def test_every_act_is_mailed_to_the_accounts_administrators_with_its_reason(room: Room, act: str) -> None:
     ready(room, act)
-    room.people.person("other@umbrella.example", account=room.other, role="admin")
+    room.people.user("other@umbrella.example", account=room.other, role="admin")
     room.sam_enters().post(f"/support/users/{room.ada.id}/{act}", reason=REASON)
     text = mailed(room, room.grace.email)
     for words in ("Sam Vimes", "Ada Lovelace", REASON, "3 March 2026, 12:00 UTC"):
@@ -132,7 +133,7 @@ def test_nobody_acts_for_themselves(room: Room, act: str) -> None:
 @pytest.mark.parametrize("act", ["reset", "unlock"])
 def test_another_agent_helps_an_agent_and_the_others_are_told(room: Room, act: str) -> None:
     kim, kims = room.agent("kim@operator.example", "Kim Possible")
-    room.people.person("third@operator.example", role="support")
+    room.people.user("third@operator.example", role="support")
     if act == "unlock":
         room.lock(room.sam)
     room.enter(kim, kims).post(f"/support/users/{room.sam.id}/{act}", reason=REASON)
@@ -177,7 +178,7 @@ def test_a_frozen_person_is_not_reset(room: Room) -> None:
 def test_an_agent_who_was_deactivated_meanwhile_does_nothing(room: Room) -> None:
     sam = room.sam_enters()
     room.lock(room.ada)
-    room.people.set_person(room.sam, active=False)
+    room.people.set_user(room.sam, active=False)
     assert sam.post(f"/support/users/{room.ada.id}/unlock", reason=REASON).heading == "Sign in"
     assert not acted(room)
 
@@ -194,9 +195,11 @@ def test_no_page_sets_a_password_a_factor_or_a_role(room: Room) -> None:
         assert sam.post(f"/support/users/{room.ada.id}/{path}", password="x").status == 404
 
 
-def test_without_a_mail_server_what_needs_mail_is_refused_with_that_reason(database_url: str, hands: object) -> None:
-    with house_on(database_url, mail=False) as house, client_of(house) as http:
-        room = Room(People(house), http)
+def test_without_a_mail_server_what_needs_mail_is_refused_with_that_reason(
+    database_url: str, frozen_clock: object
+) -> None:
+    with context_on(database_url, mail=False) as context, client_of(context) as http:
+        room = Room(People(context), http)
         sam = room.sam_enters()
         page = sam.post(f"/support/users/{room.ada.id}/reset", reason=REASON)
         assert (page.status, "no mail server" in page.text) == (503, True)
@@ -204,13 +207,13 @@ def test_without_a_mail_server_what_needs_mail_is_refused_with_that_reason(datab
         room.freeze(room.ada)
         assert sam.post(f"/support/users/{room.ada.id}/unfreeze", reason=REASON).status == 503
         assert not acted(room)
-        room.people.set_person(room.ada, frozen_at=None)
+        room.people.set_user(room.ada, frozen_at=None)
         room.lock(room.ada)
         assert "Unlocked" in sam.post(f"/support/users/{room.ada.id}/unlock", reason=REASON).notice
 
 
 def test_an_agent_approves_and_cancels_a_case_that_somebody_else_opened(room: Room) -> None:
-    opened = resets.open_case(room.house, room.grace, room.ada, REASON, at=NOON)
+    opened = resets.open_case(room.context, room.grace, room.ada, REASON, origin=Origin(NOON))
     sam = room.sam_enters()
     page = sam.click(sam.get(f"/support/users/{room.ada.id}"), "Ada Lovelace")
     assert page.heading == "Resets"

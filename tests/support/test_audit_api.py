@@ -3,16 +3,16 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from tests.support.room import REASON, Room
 from tests.support.test_audit_pages import record
-from twofold.audit import flow as audit
 from twofold.audit import seal_flow
+from twofold.kit import acting
 
 
 def test_an_event_says_everything_about_it(room: Room) -> None:
     record(room, "unlocked", reason=REASON, details={"case": "x"})
-    seal_flow.seal_everything(room.house.db, NOON)
+    seal_flow.seal_everything(room.context.db, NOON)
     (event,) = room.api(room.grace).get("/audit-events", kind="unlocked")["events"]
     (row,) = room.people.events("unlocked")
     assert event == {
@@ -23,9 +23,9 @@ def test_an_event_says_everything_about_it(room: Room) -> None:
         "actor": {"kind": "user", "id": str(room.grace.id), "name": "Grace Hopper", "email": "grace@acme.example"},
         "subject": {"id": str(room.ada.id), "name": "Ada Lovelace", "email": "ada@acme.example"},
         "reason": REASON,
-        "address": VISITOR.address,
-        "browser": VISITOR.browser,
-        "request_id": VISITOR.request_id,
+        "address": CLIENT_INFO.address,
+        "browser": CLIENT_INFO.browser,
+        "request_id": CLIENT_INFO.request_id,
         "details": {"case": "x"},
         "text": "Grace Hopper unlocked Ada Lovelace.",
         "position": row.position,
@@ -34,7 +34,7 @@ def test_an_event_says_everything_about_it(room: Room) -> None:
 
 
 def test_an_event_that_is_not_sealed_yet_has_no_place(room: Room) -> None:
-    record(room, "unlocked", actor=audit.CONSOLE, subject_id=None)
+    record(room, "unlocked", actor=acting.CONSOLE, subject_id=None)
     (event,) = room.api(room.grace).get("/audit-events", kind="unlocked")["events"]
     assert (event["position"], event["hash"], event["subject"]) == (None, None, None)
     assert event["actor"] == {"kind": "console", "id": None, "name": None, "email": None}

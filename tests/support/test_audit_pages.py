@@ -10,29 +10,34 @@ import httpx
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.pages import Visitor
-from tests.harness.people import VISITOR
+from tests.harness.pages import WebClient
+from tests.harness.people import CLIENT_INFO
 from tests.support.room import Room
 from twofold.audit import export_flow, seal_flow
 from twofold.audit import flow as audit
 from twofold.audit.verify import Broken, Verified, verify_lines
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import ClientInfo
 from twofold.support import audit_flow
 from twofold.support.audit_search import Cursor, Filters, read, write
 
 
-def record(room: Room, kind: str, at: datetime = NOON, *, account: UUID | None = None, **said: object) -> None:
+def record(
+    room: Room, kind: str, at: datetime = NOON, *, account: UUID | None = None, client: ClientInfo | None = None,
+    actor: acting.Actor | None = None, **said: object,
+) -> None:  # fmt: skip
     """Record an event of Acme, about Ada by Grace unless somebody else is named."""
-    values: dict[str, object] = {
-        "actor": audit.user(room.grace.id), "subject_id": room.ada.id, "visitor": VISITOR, **said,
-    }  # fmt: skip
-    with room.house.db.write() as connection:
-        audit.record(connection, kind, at=at, account_id=account or room.people.acme, **values)  # type: ignore[arg-type]
+    values: dict[str, object] = {"subject_id": room.ada.id, **said}
+    origin = Origin(at, client or CLIENT_INFO, actor or acting.user(room.grace.id))
+    with room.context.db.write() as connection:
+        audit.record(connection, kind, origin=origin, account_id=account or room.people.acme, **values)  # type: ignore[arg-type]
 
 
-def download(visitor: Visitor, path: str) -> httpx.Response:
-    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+def download(web_client: WebClient, path: str) -> httpx.Response:
+    cookies = "; ".join(f"{name}={value}" for name, value in web_client.cookies.items())
     headers = {"Cookie": cookies, "User-Agent": "Test Browser", "Sec-Fetch-Site": "same-origin"}
-    return visitor.http.post(path, headers=headers)
+    return web_client.http.post(path, headers=headers)
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -40,7 +45,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def key_of(room: Room) -> str:
-    return export_flow.public_key(room.house.db, room.house.vault, NOON)
+    return export_flow.public_key(room.context.db, room.context.vault, NOON)
 
 
 # --- the page
@@ -57,7 +62,7 @@ def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(room: Ro
 
 
 def test_what_was_refused_says_so(room: Room) -> None:
-    record(room, "sign_in_refused", result="refused", actor=audit.NOBODY, details={"why": "password_wrong"})
+    record(room, "sign_in_refused", result="refused", actor=acting.NOBODY, details={"why": "password_wrong"})
     page = room.grace_enters().get("/account/audit")
     assert "A sign-in as Ada Lovelace was refused (wrong password). Refused" in page.text
 
@@ -85,8 +90,8 @@ def test_an_administrator_sees_their_own_account_and_nothing_else(room: Room) ->
 @pytest.mark.parametrize("form", ["", ".csv", ".jsonl"])
 def test_a_member_has_no_audit_log(room: Room, form: str) -> None:
     ada = room.enter(room.ada, room.factor)
-    for visitor, heading in ((ada, "Not found"), (Visitor(room.http), "Sign in")):
-        page = visitor.post(f"/account/audit{form}") if form else visitor.get("/account/audit")
+    for web_client, heading in ((ada, "Not found"), (WebClient(room.http), "Sign in")):
+        page = web_client.post(f"/account/audit{form}") if form else web_client.get("/account/audit")
         assert page.heading == heading
 
 
@@ -106,7 +111,7 @@ def test_an_agent_reads_the_log_of_any_account(room: Room) -> None:
 def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
     record(room, "unlocked", later(days=1), reason="first")
     record(room, "invited", later(days=2), reason="second")
-    record(room, "unlocked", later(days=3), reason="third", subject_id=room.grace.id, actor=audit.user(room.sam.id))
+    record(room, "unlocked", later(days=3), reason="third", subject_id=room.grace.id, actor=acting.user(room.sam.id))
     grace = room.grace_enters()
 
     def shown(query: str) -> list[str]:
@@ -129,13 +134,13 @@ def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
 
 
 def test_somebody_of_another_account_has_no_events_here(room: Room) -> None:
-    wong = room.people.person("wong@umbrella.example", account=room.other)
+    wong = room.people.user("wong@umbrella.example", account=room.other)
     record(room, "invited", account=room.other, subject_id=wong.id, reason="of Umbrella")
     grace = room.grace_enters()
-    for person in ("wong@umbrella.example", str(wong.id)):
-        page = grace.get(f"/account/audit?person={person}")
+    for user in ("wong@umbrella.example", str(wong.id)):
+        page = grace.get(f"/account/audit?person={user}")
         assert "Nothing in the log fits this." in page.text
-        assert (person == "wong@umbrella.example") or "wong@umbrella.example" not in page.html
+        assert (user == "wong@umbrella.example") or "wong@umbrella.example" not in page.html
 
 
 def test_a_link_by_id_shows_whose_events_they_are(room: Room) -> None:
@@ -197,9 +202,9 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
 
 def test_how_far_the_log_is_sealed_stands_on_its_page(room: Room) -> None:
     record(room, "unlocked")
-    seal_flow.seal_everything(room.house.db, NOON)
+    seal_flow.seal_everything(room.context.db, NOON)
     grace = room.grace_enters()
-    state = audit_flow.seal_state(room.house, room.people.acme)
+    state = audit_flow.seal_state(room.context, room.people.acme)
     assert state.head.position > 0
     page = grace.get("/account/audit")
     for words in (str(state.head.position), state.head.hash.hex(), "is made with the first one"):
@@ -243,16 +248,14 @@ def test_a_copy_as_csv_holds_what_the_page_says(room: Room) -> None:
     assert last["time"] == "2026-03-03T12:00:01.000000Z"
     assert last["what"] == "Grace Hopper unlocked Ada Lovelace."
     assert last["reason"] == 'He said "hello", and\nwent.'
-    assert (last["actor"], last["subject"]) == (
-        "Grace Hopper <grace@acme.example>", "Ada Lovelace <ada@acme.example>",
-    )  # fmt: skip
+    assert (last["actor"], last["subject"]) == ("Grace Hopper <grace@acme.example>", "Ada Lovelace <ada@acme.example>")
     assert len(last["hash"]) == 64
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows), "the oldest first"
 
 
 @pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("https://evil.example")'])
 def test_no_field_of_a_csv_is_taken_for_a_formula(room: Room, reason: str) -> None:
-    record(room, "unlocked", reason=reason, visitor=VISITOR._replace(browser=reason))
+    record(room, "unlocked", reason=reason, client=CLIENT_INFO._replace(browser=reason))
     text = download(room.grace_enters(), "/account/audit.csv?kind=unlocked").text
     (row,) = table(text)
     assert (row["reason"], row["browser"]) == (f"'{reason}", f"'{reason}")
@@ -271,7 +274,7 @@ def test_a_long_copy_holds_every_event_once(room: Room, monkeypatch: pytest.Monk
         record(room, "invited", later(seconds=number // 4), reason=f"number {number}")
     for form in ("csv", "jsonl"):
         lines = audit_flow.take_copy(
-            room.house, room.grace, room.people.acme, Filters(kind="invited"), form, visitor=VISITOR, at=NOON,
+            room.context, room.grace, room.people.acme, Filters(kind="invited"), form, origin=Origin(NOON, CLIENT_INFO),
         )  # fmt: skip
         text = "".join(lines)
         found = [row["reason"] for row in table(text)] if form == "csv" else [

@@ -98,7 +98,7 @@ def test_every_change_of_factors_has_a_sentence(change: str) -> None:
             "A sign-in as somebody unknown was refused (wrong password).",
         ),
         (
-            event("second_factor_wrong", "nobody", door="remove"),
+            event("second_factor_wrong", "nobody", operation="remove"),
             "Somebody gave a wrong code for Ada Lovelace (when removing two-factor authentication).",
         ),
         (

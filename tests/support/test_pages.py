@@ -4,13 +4,14 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.pages import Page, Visitor
+from tests.harness.pages import Page, WebClient
 from tests.harness.people import EARLIER, PASSWORD
 from tests.support.room import REASON, Room
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange
 from twofold.factors.tables import authenticators, backup_codes
+from twofold.kit import acting
+from twofold.kit.acting import Origin
 from twofold.support import flow
 
 PAGES = ("/support", "/support/accounts/{account}", "/support/users/{user}", "/support/accounts/{account}/audit",
@@ -18,9 +19,9 @@ PAGES = ("/support", "/support/accounts/{account}", "/support/users/{user}", "/s
          "/support/users/{user}/reset", "/support/users/{user}/unlock", "/support/users/{user}/unfreeze")  # fmt: skip
 
 
-def call(visitor: Visitor, path: str) -> Page:
+def call(web_client: WebClient, path: str) -> Page:
     """Open a page; a copy of the log is asked for with a form, because the log says who took one."""
-    return visitor.post(path) if path.endswith(("csv", "jsonl")) else visitor.get(path)
+    return web_client.post(path) if path.endswith(("csv", "jsonl")) else web_client.get(path)
 
 
 def paths(room: Room) -> list[str]:
@@ -47,28 +48,28 @@ def test_for_anybody_else_there_is_no_such_room(room: Room, who: str) -> None:
 
 
 def test_nobody_signed_in_is_led_to_the_sign_in_page(room: Room) -> None:
-    stranger = Visitor(room.http)
+    stranger = WebClient(room.http)
     for path in paths(room):
         assert call(stranger, path).heading == "Sign in", path
 
 
 def test_an_agent_without_a_second_factor_must_set_one_up_first(room: Room) -> None:
-    new = room.people.person("new@operator.example", role="support")
-    visitor = Visitor(room.http)
-    page = visitor.sign_in(new.email, PASSWORD)
+    new = room.people.user("new@operator.example", role="support")
+    web_client = WebClient(room.http)
+    page = web_client.sign_in(new.email, PASSWORD)
     assert page.heading == "Confirm your e-mail"
     for path in paths(room):
-        assert call(visitor, path).heading == "Sign in", path
+        assert call(web_client, path).heading == "Sign in", path
 
 
 def test_a_session_without_a_proved_second_factor_opens_nothing(room: Room) -> None:
     """Such a session should not exist; if a flaw ever makes one, it is worth nothing here."""
-    plain = room.people.person("later@acme.example")
-    visitor = room.enter(plain)
-    room.people.set_person(plain, role="support", account_id=room.operator(), second_factor_since=EARLIER)
-    assert visitor.get("/profile").heading == "Profile"
+    plain = room.people.user("later@acme.example")
+    web_client = room.enter(plain)
+    room.people.set_user(plain, role="support", account_id=room.operator(), second_factor_since=EARLIER)
+    assert web_client.get("/profile").heading == "Profile"
     for path in paths(room):
-        assert call(visitor, path).status == 404, path
+        assert call(web_client, path).status == 404, path
 
 
 def test_what_does_not_exist_is_not_found(room: Room) -> None:
@@ -96,13 +97,13 @@ def test_people_are_found_by_the_beginning_of_name_surname_or_address(room: Room
 
 
 def test_a_person_found_in_several_ways_is_listed_once(room: Room) -> None:
-    room.people.person("lovelace@acme.example", name="Lovelace Lovelace")
+    room.people.user("lovelace@acme.example", name="Lovelace Lovelace")
     page = room.sam_enters().get("/support?q=love")
     assert [said for said, _url in page.links if "Lovelace" in said] == ["Lovelace Lovelace", "Ada Lovelace"]
 
 
 def test_people_of_every_account_are_found_with_their_account(room: Room) -> None:
-    room.people.person("ada@umbrella.example", name="Ada Wong", account=room.other)
+    room.people.user("ada@umbrella.example", name="Ada Wong", account=room.other)
     page = room.sam_enters().get("/support?q=ada")
     assert page.has_link("Ada Wong")
     assert "Umbrella" in page.text
@@ -119,7 +120,7 @@ def test_accounts_are_found_by_the_beginning_of_their_name(room: Room) -> None:
 
 def test_an_account_is_found_by_its_new_name(room: Room) -> None:
     changed = AccountChange(name="Zoë & Sons")
-    directory.change_account(room.house.db, room.other, changed, actor=audit.CONSOLE, at=NOON)
+    directory.change_account(room.context.db, room.other, changed, origin=Origin(NOON, actor=acting.CONSOLE))
     sam = room.sam_enters()
     assert sam.get("/support?q=zoe").link("Zoë & Sons") == f"/support/accounts/{room.other}"
     assert not sam.get("/support?q=umbrella").has_link("Umbrella")
@@ -158,14 +159,12 @@ def test_a_long_list_of_people_goes_on_page_by_page_and_misses_nobody(room: Room
     names = [("zoe{n}", "Zoe Zz{n}"), ("q{n}", "Quentin Zoe{n}"), ("zoex{n}", "Other Name{n}")]
     for number in range(5):
         for email, name in names:
-            room.people.person(
-                email.format(n=number) + "@acme.example", name=name.format(n=number), password=None,
-            )  # fmt: skip
+            room.people.user(email.format(n=number) + "@acme.example", name=name.format(n=number), password=None)
     seen: list[str] = []
     after = None
     while True:
-        found = flow.find_people(room.house, "zoe", after, NOON, most=4)
-        seen += [listed.person.email for listed in found.people]
+        found = flow.find_people(room.context, "zoe", after, NOON, most=4)
+        seen += [listed.user.email for listed in found.people]
         after = found.next
         if after is None:
             break
@@ -244,7 +243,7 @@ def test_a_person_shows_how_they_are_protected(room: Room) -> None:
 
 def test_no_secret_stands_on_any_page(room: Room) -> None:
     secrets = [room.factor.phone.secret, room.factor.backup_code, room.factor.backup_code.replace("-", "")]
-    with room.house.db.read() as connection:
+    with room.context.db.read() as connection:
         row = connection.execute(authenticators.select()).first()
         code = connection.execute(backup_codes.select()).first()
     assert row is not None

@@ -1,4 +1,4 @@
-"""Every list of the support room is read along an index, however long it is: what SQLite says it would do."""
+"""Every list of the support pages is read along an index, however long it is: what SQLite says it would do."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 from twofold.support import audit_records, records
 from twofold.support.audit_search import Cursor, Filters
 from twofold.support.search import Cursor as SearchCursor
@@ -48,21 +48,21 @@ def read_through(steps: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("after", [None, Cursor(NOON, 7), Cursor(NOON, 7, forwards=True)])
-@pytest.mark.parametrize("person_id", [None, SOMEBODY])
+@pytest.mark.parametrize("user_id", [None, SOMEBODY])
 @pytest.mark.parametrize("kind", ["", "unlocked"])
 @pytest.mark.parametrize("since", [None, NOON])
 @pytest.mark.parametrize("account_id", [None, SOMEBODY])
 def test_a_page_of_the_audit_log_is_read_along_one_index(
-    db: Database, after: Cursor | None, person_id: UUID | None, kind: str, since: Any, account_id: UUID | None
+    db: Database, after: Cursor | None, user_id: UUID | None, kind: str, since: Any, account_id: UUID | None
 ) -> None:
     plans = Plans(db)
     until = since and later(days=1)
     with db.read() as connection:
-        audit_records.page(connection, account_id, Filters(person_id, kind, since, until), after, 51)
+        audit_records.page(connection, account_id, Filters(user_id, kind, since, until), after, 51)
     assert plans.steps
     assert read_through(plans.steps) == []
     expected = {"subject_id_at_number", "account_id_actor_id_at_number"}
-    if person_id is None:
+    if user_id is None:
         expected = {"account_id_kind_at_number" if kind else "account_id_at_number"}
     assert set(re.findall(r"ix_audit_events_(\w+)", " ".join(plans.steps))) == expected
 

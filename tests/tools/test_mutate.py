@@ -73,8 +73,8 @@ def test_what_only_says_that_a_value_is_frozen_stays() -> None:
 
 
 def test_of_a_file_that_speaks_http_only_its_rules_are_broken() -> None:
-    lines = (ROOT / "src/twofold/kit/web/requests.py").read_text().splitlines()
-    broken = {lines[mutant.line - 1].split(" if ")[0].strip() for mutant in mutate.mutants_of("kit/web/requests")}
+    lines = (ROOT / "src/twofold/kit/http/requests.py").read_text().splitlines()
+    broken = {lines[mutant.line - 1].split(" if ")[0].strip() for mutant in mutate.mutants_of("kit/http/requests")}
     assert broken == {"return text", "return UUID(text)"}
 
 

@@ -15,9 +15,9 @@ from tests.harness.ports import free_port
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from tests.worker.test_serving import asked, person
-from twofold.commands.companion import Companion
+from tests.worker.test_serving import asked, user
 from twofold.kit.threads import GIVES_WAY
+from twofold.operations.background_process import Companion
 
 
 def works(server: Server) -> bool:
@@ -53,7 +53,7 @@ def test_where_the_work_is_left_to_others_no_process_runs_beside(sqlite_url: str
 def test_it_comes_back_when_it_is_killed_and_no_letter_is_lost(
     database_url: str, serve: Serve, smtp: SmtpServer
 ) -> None:
-    person(database_url)
+    user(database_url)
     server = serve(database_url, smtp=smtp, argon2_memory_kib="7168")
     first = server.background
     assert first is not None
@@ -75,7 +75,7 @@ def test_it_ends_by_itself_when_its_server_is_killed(sqlite_url: str, serve: Ser
 
 
 def test_what_it_counts_is_among_the_numbers_of_the_server(database_url: str, serve: Serve, smtp: SmtpServer) -> None:
-    person(database_url)
+    user(database_url)
     port = free_port()
     server = serve(database_url, smtp=smtp, argon2_memory_kib="7168", metrics_listen=f"127.0.0.1:{port}")
     with asked(server):
@@ -91,14 +91,14 @@ def test_what_it_counts_is_among_the_numbers_of_the_server(database_url: str, se
 
 
 def test_nothing_of_http_is_imported_for_it() -> None:
-    program = "import sys, twofold.background; print({name.partition('.')[0] for name in sys.modules})"
+    program = "import sys, twofold.operations.background; print({name.partition('.')[0] for name in sys.modules})"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "sqlalchemy" in ran.stdout
     assert not [name for name in ("litestar", "uvicorn", "alembic", "click") if f"'{name}'" in ran.stdout]
 
 
 def test_one_that_does_not_listen_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twofold.commands.companion.ENDS_WITHIN", 0.5)
+    monkeypatch.setattr("twofold.operations.background_process.ENDS_WITHIN", 0.5)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     beside = Companion(os.environ, (sys.executable, "-c", deaf))
     beside.start()

@@ -9,27 +9,27 @@ from contextlib import contextmanager
 import httpx
 
 from tests.conftest import Serve
-from tests.harness.houses import house_on
-from tests.harness.pages import Visitor
+from tests.harness.contexts import context_on
+from tests.harness.pages import WebClient
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, People
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
 
 
-def person(database_url: str) -> None:
-    with house_on(database_url) as house:
-        People(house).person()
+def user(database_url: str) -> None:
+    with context_on(database_url) as context:
+        People(context).user()
 
 
 @contextmanager
-def asked(server: Server) -> Iterator[Visitor]:
+def asked(server: Server) -> Iterator[WebClient]:
     """Be somebody who has asked for a link."""
     with httpx.Client(base_url=server.url) as http:
-        visitor = Visitor(http)
-        page = visitor.submit(visitor.get("/forgot-password"), "Send link", email=ADA)
+        web_client = WebClient(http)
+        page = web_client.submit(web_client.get("/forgot-password"), "Send link", email=ADA)
         assert page.heading == "Look in your mailbox"
-        yield visitor
+        yield web_client
 
 
 @contextmanager
@@ -45,17 +45,19 @@ def worker_beside(server: Server) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_a_letter_goes_out_within_seconds_and_its_link_works(database_url: str, serve: Serve, smtp: SmtpServer) -> None:
-    person(database_url)
+    user(database_url)
     server = serve(database_url, smtp=smtp, argon2_memory_kib="7168")
     wait_until(lambda: "twofold works" in server.logged, seconds=20, what="the process that delivers")
-    with asked(server) as visitor:
+    with asked(server) as web_client:
         started = time.monotonic()
         letter = smtp.wait_for(ADA, subject="Choose a new password")
         assert time.monotonic() - started < 5
         assert letter.link("/set-password/").startswith(f"{server.url}/set-password/tf_password_")
-        page = visitor.submit(visitor.get(letter.link("/set-password/")), "Save password", new_password=NEW_PASSWORD)
+        page = web_client.submit(
+            web_client.get(letter.link("/set-password/")), "Save password", new_password=NEW_PASSWORD
+        )
         assert page.notice == "Your password is saved. Sign in with it."
-        assert visitor.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
+        assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
     assert smtp.wait_for(ADA, subject="Your password was changed").link("/not-me/")
     secrets = [letter.link("/set-password/").rpartition("/")[2], PASSWORD, NEW_PASSWORD, ADA]
     assert not [secret for secret in secrets if secret in server.logged]
@@ -65,7 +67,7 @@ def test_a_letter_goes_out_within_seconds_and_its_link_works(database_url: str, 
 def test_a_node_without_a_worker_leaves_letters_to_twofold_worker(
     sqlite_url: str, serve: Serve, smtp: SmtpServer
 ) -> None:
-    person(sqlite_url)
+    user(sqlite_url)
     server = serve(sqlite_url, smtp=smtp, worker="off", argon2_memory_kib="7168")
     with asked(server):
         time.sleep(2)
@@ -79,17 +81,17 @@ def test_a_node_without_a_worker_leaves_letters_to_twofold_worker(
 
 
 def test_a_worker_that_is_killed_loses_no_letter(postgresql_url: str, serve: Serve, smtp: SmtpServer) -> None:
-    person(postgresql_url)
+    user(postgresql_url)
     server = serve(postgresql_url, smtp=smtp, worker="off", argon2_memory_kib="7168")
     smtp.delay(3)
     with asked(server), worker_beside(server) as first:
-        with house_on(postgresql_url) as house:
-            wait_until(lambda: People(house).letters()[0].tries == 1, seconds=10, what="the first worker has it")
+        with context_on(postgresql_url) as context:
+            wait_until(lambda: People(context).letters()[0].tries == 1, seconds=10, what="the first worker has it")
         first.kill()
         first.wait(timeout=10)
     smtp.behave()
     smtp.clear()
-    with house_on(postgresql_url) as house, house.db.write() as connection:
+    with context_on(postgresql_url) as context, context.db.write() as connection:
         connection.exec_driver_sql("UPDATE outbox SET due_at = due_at - interval '2 minutes'")  # its claim is over
     with worker_beside(server):
         smtp.wait_for(ADA, subject="Choose a new password")

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.houses import house_on
+from tests.harness.contexts import context_on
 from tests.harness.processes import wait_until
 from twofold.kit import leases
-from twofold.kit.house import House
-from twofold.worker import Job, Worker
+from twofold.kit.context import AppContext
+from twofold.operations.worker import Job, Worker
 
 SOON = timedelta(milliseconds=20)
 NEVER_AGAIN = timedelta(hours=1)
@@ -23,16 +23,16 @@ class Counter:
         self._more = more
         self._fail = fail
 
-    def __call__(self, _house: House, _at: datetime) -> bool:
+    def __call__(self, _context: AppContext, _at: datetime) -> bool:
         self.runs += 1
         if self._fail is not None:
             raise self._fail
         return self.runs <= self._more
 
 
-def test_a_job_runs_at_once_and_again_and_again(house: House) -> None:
+def test_a_job_runs_at_once_and_again_and_again(context: AppContext) -> None:
     counter = Counter()
-    worker = Worker(house, [Job("count", SOON, counter)])
+    worker = Worker(context, [Job("count", SOON, counter)])
     worker.start()
     wait_until(lambda: counter.runs >= 3, seconds=5, what="three runs")
     worker.stop()
@@ -41,9 +41,9 @@ def test_a_job_runs_at_once_and_again_and_again(house: House) -> None:
     assert counter.runs == stopped_at
 
 
-def test_a_job_that_has_more_to_do_comes_again_at_once(house: House) -> None:
+def test_a_job_that_has_more_to_do_comes_again_at_once(context: AppContext) -> None:
     counter = Counter(more=5)
-    worker = Worker(house, [Job("count", NEVER_AGAIN, counter)])
+    worker = Worker(context, [Job("count", NEVER_AGAIN, counter)])
     worker.start()
     wait_until(lambda: counter.runs == 6, seconds=5, what="six runs")
     worker.stop()
@@ -51,11 +51,11 @@ def test_a_job_that_has_more_to_do_comes_again_at_once(house: House) -> None:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("nothing"), sa.exc.OperationalError("SELECT 1", {}, Exception())])
 def test_a_job_that_fails_is_logged_and_holds_up_no_other(
-    house: House, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    context: AppContext, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("twofold.worker.AFTER_FAILURE", SOON)
+    monkeypatch.setattr("twofold.operations.worker.AFTER_FAILURE", SOON)
     failing, working = Counter(fail=error), Counter()
-    worker = Worker(house, [Job("fail", SOON, failing), Job("count", SOON, working)])
+    worker = Worker(context, [Job("fail", SOON, failing), Job("count", SOON, working)])
     worker.start()
     wait_until(lambda: failing.runs >= 2 and working.runs >= 2, seconds=5, what="both go on")
     worker.stop()
@@ -64,10 +64,12 @@ def test_a_job_that_fails_is_logged_and_holds_up_no_other(
     assert "SELECT" not in said
 
 
-def test_a_job_that_hangs_holds_up_no_other_and_not_the_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twofold.worker.STOPS_WITHIN", 0.2)
+def test_a_job_that_hangs_holds_up_no_other_and_not_the_end(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twofold.operations.worker.STOPS_WITHIN", 0.2)
     released, working = threading.Event(), Counter()
-    worker = Worker(house, [Job("hang", SOON, lambda _house, _at: released.wait(10)), Job("count", SOON, working)])
+    worker = Worker(context, [Job("hang", SOON, lambda _context, _at: released.wait(10)), Job("count", SOON, working)])
     worker.start()
     wait_until(lambda: working.runs >= 2, seconds=5, what="the other job")
     started = time.monotonic()
@@ -76,24 +78,24 @@ def test_a_job_that_hangs_holds_up_no_other_and_not_the_end(house: House, monkey
     released.set()
 
 
-def test_stopping_waits_for_what_runs(house: House) -> None:
+def test_stopping_waits_for_what_runs(context: AppContext) -> None:
     begun, done = threading.Event(), threading.Event()
 
-    def work(_house: House, _at: datetime) -> None:
+    def work(_context: AppContext, _at: datetime) -> None:
         begun.set()
         time.sleep(0.3)
         done.set()
 
-    worker = Worker(house, [Job("slow", NEVER_AGAIN, work)])
+    worker = Worker(context, [Job("slow", NEVER_AGAIN, work)])
     worker.start()
     assert begun.wait(5)
     worker.stop()
     assert done.is_set()
 
 
-def test_a_worker_alone_works_until_told_to_stop(house: House) -> None:
+def test_a_worker_alone_works_until_told_to_stop(context: AppContext) -> None:
     counter, told = Counter(), threading.Event()
-    worker = Worker(house, [Job("count", SOON, counter)])
+    worker = Worker(context, [Job("count", SOON, counter)])
     thread = threading.Thread(target=worker.run_until, args=(told,))
     thread.start()
     wait_until(lambda: counter.runs >= 1, seconds=5, what="a run")
@@ -104,7 +106,7 @@ def test_a_worker_alone_works_until_told_to_stop(house: House) -> None:
 
 def test_of_two_nodes_only_one_runs_a_job_that_is_to_run_alone(database_url: str) -> None:
     first, second, shared = Counter(), Counter(), Counter()
-    with house_on(database_url) as one, house_on(database_url) as two:
+    with context_on(database_url) as one, context_on(database_url) as two:
         here = Worker(one, [Job("clean-up", SOON, first, alone=True)])
         there = Worker(two, [Job("clean-up", SOON, second, alone=True), Job("letters", SOON, shared)])
         here.start()
@@ -119,25 +121,25 @@ def test_of_two_nodes_only_one_runs_a_job_that_is_to_run_alone(database_url: str
             assert leases.holder_of(connection, "clean-up") is None
 
 
-def test_a_node_that_died_is_followed_once_its_lease_is_over(house: House) -> None:
+def test_a_node_that_died_is_followed_once_its_lease_is_over(context: AppContext) -> None:
     counter = Counter()
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         leases.take(connection, "clean-up", "the dead", datetime(2020, 1, 1).astimezone(), timedelta(minutes=2))
-    worker = Worker(house, [Job("clean-up", SOON, counter, alone=True)])
+    worker = Worker(context, [Job("clean-up", SOON, counter, alone=True)])
     worker.start()
     wait_until(lambda: counter.runs >= 1, seconds=5, what="a run")
     worker.stop()
 
 
-def test_a_lease_that_still_runs_for_long_is_not_written_again(house: House) -> None:
+def test_a_lease_that_still_runs_for_long_is_not_written_again(context: AppContext) -> None:
     written: list[str] = []
 
-    @sa.event.listens_for(house.db.engine, "before_cursor_execute")
+    @sa.event.listens_for(context.db.engine, "before_cursor_execute")
     def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         written.append(statement)
 
     counter = Counter()
-    worker = Worker(house, [Job("clean-up", SOON, counter, alone=True)])
+    worker = Worker(context, [Job("clean-up", SOON, counter, alone=True)])
     worker.start()
     wait_until(lambda: counter.runs >= 5, seconds=5, what="five runs")
     worker.stop()

@@ -7,10 +7,10 @@ from uuid import UUID
 from twofold.abuse import records
 from twofold.abuse.blocklist import Blocklist, WrongNetwork, network_to_block
 from twofold.audit import flow as audit
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
-from twofold.kit.visitor import Visitor
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import AnyRow, Database
 
 
 class Block(NamedTuple):
@@ -24,25 +24,23 @@ class Block(NamedTuple):
 
 
 def block(
-    house: House,
+    context: AppContext,
     network: str,
     *,
     reason: str,
     life: timedelta | None,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> Block | WrongNetwork:
     """Shut a network out for some time, or until it is let in again; a second time replaces the first."""
-    wanted = network_to_block(network, house.settings.trusted_proxies)
+    wanted = network_to_block(network, context.settings.trusted_proxies)
     if isinstance(wanted, WrongNetwork):
         return wanted
-    until = None if life is None else at + life
-    values = {"id": new_id(), "network": wanted, "reason": reason.strip(), "blocked_at": at, "until": until}
-    with house.db.write() as connection:
+    until = None if life is None else origin.at + life
+    values = {"id": new_id(), "network": wanted, "reason": reason.strip(), "blocked_at": origin.at, "until": until}
+    with context.db.write() as connection:
         made = _block(records.block(connection, values))
         audit.record(
-            connection, "network_blocked", at=at, account_id=None, actor=actor, reason=reason, visitor=visitor,
+            connection, "network_blocked", origin=origin, account_id=None, reason=reason,
             details={"network": wanted, "until": None if until is None else until.isoformat()},
         )  # fmt: skip
     return made
@@ -53,9 +51,7 @@ def unblock(
     block_id: UUID,
     *,
     reason: str,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> Block | None:
     """Let a network in again; None when there is no such block."""
     with db.write() as connection:
@@ -63,9 +59,13 @@ def unblock(
         if gone is None:
             return None
         audit.record(
-            connection, "network_unblocked", at=at, account_id=None, actor=actor, reason=reason, visitor=visitor,
+            connection,
+            "network_unblocked",
+            origin=origin,
+            account_id=None,
+            reason=reason,
             details={"network": gone.network},
-        )  # fmt: skip
+        )
     return _block(gone)
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from twofold.abuse import records
 from twofold.kit import metrics
-from twofold.kit.db import Database
 from twofold.kit.network import UNKNOWN, network_of
+from twofold.kit.sql.database import Database
 
 KEPT = timedelta(days=30)
 MOST_NETWORKS_AN_HOUR = 2_000  # that have rows of their own, of each process
@@ -50,7 +50,7 @@ def count_limited(db: Database, limited: Iterable[tuple[str, str, int]], at: dat
 
     In one order, so that two processes that count for the same networks do not wait for each other in a circle.
     """
-    with db.write(lasting=False) as connection:
+    with db.write(durable=False) as connection:
         for network, kind, times in sorted(limited):
             records.count(connection, hour_of(at), _networks.row_of(hour_of(at), network), f"limited_{kind}", times)
             metrics.refusals.labels(f"limited_{kind}").inc(times)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from twofold.abuse.tables import blocked_networks, refusal_counts
 from twofold.audit.tables import audit_events
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
-from twofold.kit.statement import Statement
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.statement import Statement
 
 _count = Statement(
     {
@@ -59,7 +59,7 @@ _by_network = sa.select(blocked_networks).where(blocked_networks.c.network == sa
 
 def count(connection: sa.Connection, hour: datetime, network: str, kind: str, times: int) -> None:
     """Add to the refusals of an hour, a network and a kind."""
-    _count.later(connection, hour=hour, network=network, kind=kind, times=times)
+    _count.enqueue(connection, hour=hour, network=network, kind=kind, times=times)
 
 
 def counts_since(connection: sa.Connection, since: datetime) -> list[tuple[str, str, int]]:

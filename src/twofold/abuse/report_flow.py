@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from twofold.abuse import records
 from twofold.abuse.flow import hour_of
 from twofold.directory.tables import users
-from twofold.kit.db import AnyRow, Database
 from twofold.kit.network import network_of
+from twofold.kit.sql.database import AnyRow, Database
 
 # Kinds of audit events that count; what belongs to no user is counted by the hour instead (abuse.flow).
 COUNTED = frozenset({"sign_in_refused", "second_factor_wrong", "mailed_code_wrong", "password_link_asked"})

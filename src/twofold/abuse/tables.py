@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 # One row for an hour, a network and a kind of refusal, however many there were: a flood must not grow the log.
 refusal_counts = sa.Table(

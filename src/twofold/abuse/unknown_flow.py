@@ -4,7 +4,6 @@ Whoever types addresses must not learn which of them somebody has. So both are t
 the hour that grows by one, or by nothing; an event of the log, or none; a row that is discarded soon, or none.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,10 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_records
 from twofold.abuse.flow import count_refusal
 from twofold.audit import flow as audit
-from twofold.kit.db import Database
-from twofold.kit.tokens import new_id
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import Database
 
 
 def record(
@@ -24,8 +24,7 @@ def record(
     whose: tuple[UUID, UUID] | None,
     *,
     counted_as: str,
-    at: datetime,
-    visitor: Visitor,
+    origin: Origin,
     result: str = "done",
     details: dict[str, Any] | None = None,
 ) -> None:
@@ -33,13 +32,17 @@ def record(
     known = whose is not None
     user_id, account_id = whose or (new_id(), new_id())
     values = audit.values_of(
-        kind, at=at, account_id=account_id, actor=audit.NOBODY, subject_id=user_id, result=result, visitor=visitor,
+        kind,
+        origin=origin.by(acting.NOBODY),
+        account_id=account_id,
+        subject_id=user_id,
+        result=result,
         details=details,
-    )  # fmt: skip
+    )
     audit.record_where(connection, values, known=known)
     unknown_records.discard_later(connection, values, unknown=not known)
     # Last, because the row of the hour is held until the commit, and others wait for it, whosever they are.
-    count_refusal(connection, counted_as, visitor.address, at, times=0 if known else 1)
+    count_refusal(connection, counted_as, origin.client.address, origin.at, times=0 if known else 1)
 
 
 def discard(db: Database) -> None:

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from twofold.abuse.tables import discarded_events
 from twofold.audit.tables import WRITTEN
-from twofold.kit.db import insert_where
-from twofold.kit.statement import Statement
+from twofold.kit.sql.database import insert_where
+from twofold.kit.sql.statement import Statement
 
 _append_where = Statement(insert_where(discarded_events, WRITTEN, "unknown"))
 _newest = sa.select(discarded_events.c.number).order_by(discarded_events.c.number.desc()).limit(1)
@@ -15,7 +15,7 @@ _newest = sa.select(discarded_events.c.number).order_by(discarded_events.c.numbe
 
 def discard_later(connection: sa.Connection, values: dict[str, Any], *, unknown: bool) -> None:
     """Write an event down that is to be discarded, or execute the same statement to no effect."""
-    _append_where.later(connection, **values, unknown=unknown)
+    _append_where.enqueue(connection, **values, unknown=unknown)
 
 
 def newest(connection: sa.Connection) -> int | None:

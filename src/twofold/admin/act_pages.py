@@ -7,15 +7,16 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
-from twofold.admin.act_flow import NobodyThere, NotLocked
+from twofold.admin.act_flow import NotLocked, UserNotFound
 from twofold.admin.acts import act_of, why_not
-from twofold.admin.listed import Listed
-from twofold.admin.people_pages import find_listed, save_change
+from twofold.admin.people_pages import find_summary, save_change
+from twofold.admin.user_summary import UserSummary
 from twofold.kit import clock
-from twofold.kit.web.forms import parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import parse_form
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.lockouts.flow import NotYourself as NotUnlockingYourself
 from twofold.provisioning.flow import UserChange
@@ -38,20 +39,20 @@ def show_reset(request: AnyRequest, user_id: str) -> AnyResponse:
 @quick
 def submit_reset(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     """Send the e-mail from which somebody confirms their reset."""
-    session, listed, reason, at = _submitted(request, user_id, body)
+    session, summary, reason, at = _submitted(request, user_id, body)
     outcome = act_flow.reset(
-        house_of(request), session.person, listed.person.id, reason, visitor=visitor_of(request), at=at,
+        context_of(request), session.user, summary.user.id, reason, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case CaseOpened():
-            return see_other(f"/people/{listed.person.id}?done=reset")
+            return see_other(f"/people/{summary.user.id}?done=reset")
         case MissingReason():
-            return _act_page(request, session, listed, "reset", reason, {"reason": words.no_reason()}, 400)
+            return _act_page(request, session, summary, "reset", reason, {"reason": words.no_reason()}, 400)
         case NoMail():
-            return _act_page(request, session, listed, "reset", reason, {"": words.no_mail()}, 503)
+            return _act_page(request, session, summary, "reset", reason, {"": words.no_mail()}, 503)
         case NotEnabled() | Frozen() | NotYourself():
             return _impossible_page(request, session, user_id, "reset", at)
-        case NoSuchUser() | NobodyThere():
+        case NoSuchUser() | UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -68,20 +69,20 @@ def show_unlock(request: AnyRequest, user_id: str) -> AnyResponse:
 @quick
 def submit_unlock(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     """Lift somebody's lock."""
-    session, listed, reason, at = _submitted(request, user_id, body)
+    session, summary, reason, at = _submitted(request, user_id, body)
     outcome = act_flow.unlock(
-        house_of(request), session.person, listed.person.id, reason, visitor=visitor_of(request), at=at,
+        context_of(request), session.user, summary.user.id, reason, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Unlocked():
-            return see_other(f"/people/{listed.person.id}?done=unlocked")
+            return see_other(f"/people/{summary.user.id}?done=unlocked")
         case NotLocked():
-            return see_other(f"/people/{listed.person.id}?done=not_locked")
+            return see_other(f"/people/{summary.user.id}?done=not_locked")
         case MissingReason():
-            return _act_page(request, session, listed, "unlock", reason, {"reason": words.no_reason()}, 400)
+            return _act_page(request, session, summary, "unlock", reason, {"reason": words.no_reason()}, 400)
         case LockIsFinal() | NotUnlockingYourself():
             return _impossible_page(request, session, user_id, "unlock", at)
-        case NobodyThere():
+        case UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -98,22 +99,22 @@ def show_unfreeze(request: AnyRequest, user_id: str) -> AnyResponse:
 @quick
 def submit_unfreeze(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     """Let somebody in again who was frozen."""
-    session, listed, reason, at = _submitted(request, user_id, body)
+    session, summary, reason, at = _submitted(request, user_id, body)
     outcome = act_flow.unfreeze(
-        house_of(request), session.person, listed.person.id, reason, visitor=visitor_of(request), at=at,
+        context_of(request), session.user, summary.user.id, reason, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Unfrozen():
-            return see_other(f"/people/{listed.person.id}?done=unfrozen")
+            return see_other(f"/people/{summary.user.id}?done=unfrozen")
         case NotFrozen():
-            return see_other(f"/people/{listed.person.id}?done=not_frozen")
+            return see_other(f"/people/{summary.user.id}?done=not_frozen")
         case MissingReason():
-            return _act_page(request, session, listed, "unfreeze", reason, {"reason": words.no_reason()}, 400)
+            return _act_page(request, session, summary, "unfreeze", reason, {"reason": words.no_reason()}, 400)
         case NoMailToUnfreeze():
-            return _act_page(request, session, listed, "unfreeze", reason, {"": words.no_mail()}, 503)
+            return _act_page(request, session, summary, "unfreeze", reason, {"": words.no_mail()}, 503)
         case NotUnfreezingYourself():
             return _impossible_page(request, session, user_id, "unfreeze", at)
-        case NobodyThere():
+        case UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -150,42 +151,42 @@ def submit_activate(request: AnyRequest, user_id: str) -> AnyResponse:
 def _switch(request: AnyRequest, user_id: str, *, active: bool) -> AnyResponse:
     at = clock.now()
     session = guard.administrator(request, at)
-    listed = find_listed(request, session, user_id, at)
+    summary = find_summary(request, session, user_id, at)
     done = "activated" if active else "deactivated"
-    return save_change(request, session, listed, UserChange(active=active), at, done=done)
+    return save_change(request, session, summary, UserChange(active=active), at, done=done)
 
 
 def _show(request: AnyRequest, user_id: str, path: str) -> AnyResponse:
     at = clock.now()
     session = guard.administrator(request, at)
-    return _act_page(request, session, find_listed(request, session, user_id, at), path)
+    return _act_page(request, session, find_summary(request, session, user_id, at), path)
 
 
-def _submitted(request: AnyRequest, user_id: str, body: bytes) -> tuple[Session, Listed, str, datetime]:
+def _submitted(request: AnyRequest, user_id: str, body: bytes) -> tuple[Session, UserSummary, str, datetime]:
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
-    return session, find_listed(request, session, user_id, at), form["reason"], at
+    return session, find_summary(request, session, user_id, at), form["reason"], at
 
 
 def _act_page(
     request: AnyRequest,
     session: Session,
-    listed: Listed,
+    summary: UserSummary,
     path: str,
     reason: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> AnyResponse:
-    impossible = why_not(path, listed, oneself=listed.person.id == session.person.id)
+    impossible = why_not(path, summary, oneself=summary.user.id == session.user.id)
     return page(
-        request, "admin/act.html", status, viewer=viewer_of(session), person=listed.person,
-        act=act_of(path, listed), impossible=impossible, reason=reason, errors=errors or {},
+        request, "admin/act.html", status, viewer=viewer_of(session), user=summary.user,
+        act=act_of(path, summary), impossible=impossible, reason=reason, errors=errors or {},
     )  # fmt: skip
 
 
 def _impossible_page(request: AnyRequest, session: Session, user_id: str, path: str, at: datetime) -> AnyResponse:
     """Say what stands in the way, as it is by now."""
-    return _act_page(request, session, find_listed(request, session, user_id, at), path, status=409)
+    return _act_page(request, session, find_summary(request, session, user_id, at), path, status=409)
 
 
 handlers = [

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from twofold.admin.listed import Listed
+from twofold.admin.user_summary import UserSummary
 from twofold.kit.words import gettext as _
 
 
@@ -20,16 +20,16 @@ class Act(msgspec.Struct, frozen=True):
     danger: bool = False
 
 
-def act_of(path: str, listed: Listed) -> Act:
+def act_of(path: str, summary: UserSummary) -> Act:
     """Describe one of the acts: reset, unlock, unfreeze, deactivate, activate."""
-    name = listed.person.name
+    name = summary.user.name
     match path:
         case "reset":
             hint = _("%(name)s reads it in the e-mail, and it is kept in the audit log.") % {"name": name}
             heading = _("Reset two-factor authentication")
-            return Act(path, heading, _reset_happens(listed), _("Send reset e-mail"), hint)
+            return Act(path, heading, _reset_happens(summary), _("Send reset e-mail"), hint)
         case "unlock":
-            return Act(path, _("Unlock"), _unlock_happens(listed), _("Unlock"), _kept())
+            return Act(path, _("Unlock"), _unlock_happens(summary), _("Unlock"), _kept())
         case "unfreeze":
             happens = [
                 _('Somebody pressed "This wasn\'t me" in an e-mail to %(name)s. Talk to them first.') % {"name": name},
@@ -46,35 +46,35 @@ def act_of(path: str, listed: Listed) -> Act:
             return Act(path, _("Deactivate"), happens, _("Deactivate"), danger=True)
         case _:
             happens = [_("%(name)s can sign in again, with the password they had.") % {"name": name}]
-            if listed.person.licensed:
+            if summary.user.licensed:
                 happens.append(_("They take one of your licences."))
             return Act(path, _("Activate"), happens, _("Activate"))
 
 
-def why_not(path: str, listed: Listed, *, oneself: bool) -> str:
+def why_not(path: str, summary: UserSummary, *, oneself: bool) -> str:
     """Say why something cannot be done for somebody at the moment; empty where it can."""
     if path in {"reset", "unlock", "unfreeze"} and oneself:
         return _("Nobody can do this for themselves. Ask another administrator.")
     match path:
-        case "reset" if listed.person.has_second_factor and listed.person.frozen_at is not None:
+        case "reset" if summary.user.has_second_factor and summary.user.frozen_at is not None:
             return _("They are frozen. Unfreeze them first.")
-        case "reset" if not listed.can_be_reset:
+        case "reset" if not summary.can_be_reset:
             return _("They have no two-factor authentication that could be switched off.")
-        case "unlock" if listed.lock_is_final:
+        case "unlock" if summary.lock_is_final:
             return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
-        case "unlock" if not listed.can_be_unlocked:
+        case "unlock" if not summary.can_be_unlocked:
             return _("They are not locked.")
-        case "unfreeze" if not listed.can_be_unfrozen:
+        case "unfreeze" if not summary.can_be_unfrozen:
             return _("They are not frozen.")
         case _:
             return ""
 
 
-def _unlock_happens(listed: Listed) -> list[str]:
-    if not listed.person.has_second_factor:
-        return [_("%(name)s can ask for a new code by e-mail and set up their app.") % {"name": listed.person.name}]
+def _unlock_happens(summary: UserSummary) -> list[str]:
+    if not summary.user.has_second_factor:
+        return [_("%(name)s can ask for a new code by e-mail and set up their app.") % {"name": summary.user.name}]
     return [
-        _("%(name)s can sign in again with a code from their authenticator app.") % {"name": listed.person.name},
+        _("%(name)s can sign in again with a code from their authenticator app.") % {"name": summary.user.name},
         _("They are told by e-mail. If they have lost their phone, reset their two-factor authentication instead."),
     ]
 
@@ -83,13 +83,13 @@ def _kept() -> str:
     return _("It is kept in the audit log.")
 
 
-def _reset_happens(listed: Listed) -> list[str]:
-    names = {"name": listed.person.name, "email": listed.person.email}
+def _reset_happens(summary: UserSummary) -> list[str]:
+    names = {"name": summary.user.name, "email": summary.user.email}
     happens = [
         _("%(name)s gets an e-mail at %(email)s. They confirm from it within 15 minutes, with their password.") % names,
         _("Then their two-factor authentication is off, their lock is lifted and they are signed out everywhere."),
         _("Until they confirm nothing changes. If they refuse, all administrators are told."),
     ]
-    if listed.offer.required:
+    if summary.offer.required:
         happens.append(_("The policy requires two-factor authentication: they set it up again at their next sign-in."))
     return happens

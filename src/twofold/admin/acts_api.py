@@ -5,12 +5,13 @@ from typing import assert_never
 from litestar import Response, post
 
 from twofold.admin import act_flow, guard
-from twofold.admin.act_flow import NobodyThere, NotLocked
+from twofold.admin.act_flow import NotLocked, UserNotFound
 from twofold.admin.bodies import CaseAnswer, ReasonBody
 from twofold.kit import clock
-from twofold.kit.problems import NOTHING, problem, write_refusals
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.problems import NOTHING, problem, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.lockouts.flow import NotYourself as NotUnlockingYourself
 from twofold.recovery.outcomes import NoMail as NoMailServer
@@ -29,10 +30,12 @@ TAGS = ["Users"]
 def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[CaseAnswer]:
     """Mail a user a link from which they confirm that their two-factor authentication is switched off."""
     at = clock.now()
-    actor, wanted = guard.overseer(request, at), row_id(user_id)
-    if wanted is None:
+    actor, user_filter = guard.overseer(request, at), row_id(user_id)
+    if user_filter is None:
         return problem(404, "not_found")
-    outcome = act_flow.reset(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    outcome = act_flow.reset(
+        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
+    )
     match outcome:
         case CaseOpened(case_id, state):
             return Response(CaseAnswer(case_id, state.value), status_code=201)
@@ -46,7 +49,7 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
             return _no_reason()
         case NoMail():
             return problem(503, "no_mail")
-        case NoSuchUser() | NobodyThere():
+        case NoSuchUser() | UserNotFound():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)
@@ -60,10 +63,12 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
 def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
     """Lift a user's lock; their authenticators stay. Harmless where there is none."""
     at = clock.now()
-    actor, wanted = guard.overseer(request, at), row_id(user_id)
-    if wanted is None:
+    actor, user_filter = guard.overseer(request, at), row_id(user_id)
+    if user_filter is None:
         return problem(404, "not_found")
-    outcome = act_flow.unlock(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    outcome = act_flow.unlock(
+        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
+    )
     match outcome:
         case Unlocked() | NotLocked():
             return Response(None, status_code=204)
@@ -73,7 +78,7 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
             return problem(409, "not_yourself")
         case MissingReason():
             return _no_reason()
-        case NobodyThere():
+        case UserNotFound():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)
@@ -87,10 +92,12 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
 def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
     """Let a frozen user come back: their password is void, and a link to choose a new one is mailed."""
     at = clock.now()
-    actor, wanted = guard.overseer(request, at), row_id(user_id)
-    if wanted is None:
+    actor, user_filter = guard.overseer(request, at), row_id(user_id)
+    if user_filter is None:
         return problem(404, "not_found")
-    outcome = act_flow.unfreeze(house_of(request), actor, wanted, data.reason, visitor=visitor_of(request), at=at)
+    outcome = act_flow.unfreeze(
+        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
+    )
     match outcome:
         case Unfrozen() | NotFrozen():
             return Response(None, status_code=204)
@@ -100,7 +107,7 @@ def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Respon
             return _no_reason()
         case NoMailServer():
             return problem(503, "no_mail")
-        case NobodyThere():
+        case UserNotFound():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)

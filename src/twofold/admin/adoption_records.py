@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import users
-from twofold.kit.db import UtcTime
+from twofold.kit.sql.database import UtcTime
 
 EPOCH = date(1970, 1, 1)
 _MICROSECONDS_A_DAY = 24 * 3600 * 1_000_000

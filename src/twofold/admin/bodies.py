@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from twofold.admin.listed import Listed
+from twofold.admin.user_summary import UserSummary
 
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -147,25 +147,25 @@ class PolicyChangeAnswer(msgspec.Struct):
     people: int
 
 
-def user_answer(listed: Listed) -> UserAnswer:
+def user_answer(summary: UserSummary) -> UserAnswer:
     """Return a user as the API gives them."""
-    person = listed.person
+    user = summary.user
     return UserAnswer(
-        person.id, person.account_id, person.email, person.name, person.role, person.licensed, person.active,
-        listed.presence.value, person.exception_until, listed.created_at, _two_factor(listed),
+        user.id, user.account_id, user.email, user.name, user.role, user.licensed, user.active,
+        summary.presence.value, user.exception_until, summary.created_at, _two_factor(summary),
     )  # fmt: skip
 
 
-def _two_factor(listed: Listed) -> TwoFactorState:
+def _two_factor(summary: UserSummary) -> TwoFactorState:
     return TwoFactorState(
-        state=listed.two_factor.value,
-        enabled=listed.person.has_second_factor,
-        eligibility=listed.offer.offer.value,
-        reason=listed.offer.reason.value,
-        required_from=listed.offer.required_from,
-        since=listed.person.second_factor_since,
-        locked=listed.two_factor.value == "locked",
-        lock_is_final=listed.lock_is_final,
-        authenticators=[AppAnswer(*app) for app in listed.apps],
-        last_used_at=listed.last_used_at,
+        state=summary.two_factor.value,
+        enabled=summary.user.has_second_factor,
+        eligibility=summary.offer.offer.value,
+        reason=summary.offer.reason.value,
+        required_from=summary.offer.required_from,
+        since=summary.user.second_factor_since,
+        locked=summary.two_factor.value == "locked",
+        lock_is_final=summary.lock_is_final,
+        authenticators=[AppAnswer(*app) for app in summary.apps],
+        last_used_at=summary.last_used_at,
     )

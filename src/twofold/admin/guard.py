@@ -1,12 +1,12 @@
-"""Who may use the administrator's room: administrators of an account, and over the API support agents as well."""
+"""Who may use the administrators' pages: administrators of an account, and over the API support agents as well."""
 
 from datetime import datetime
 
 from litestar.exceptions import NotFoundException
 
-from twofold.directory.person import Person
-from twofold.kit.problems import problem
-from twofold.kit.web.requests import AnyRequest, Turned
+from twofold.directory.user import User
+from twofold.kit.http.problems import problem
+from twofold.kit.http.requests import AnyRequest, ShortCircuit
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
@@ -20,12 +20,12 @@ def administrator(request: AnyRequest, at: datetime) -> Session:
 
     """
     session = guard.signed_in(request, at)
-    if session.person.role != "admin":
+    if session.user.role != "admin":
         raise NotFoundException
     return session
 
 
-def overseer(request: AnyRequest, at: datetime) -> Person:
+def overseer(request: AnyRequest, at: datetime) -> User:
     """Return the administrator or support agent who makes an API call.
 
     Raises:
@@ -34,8 +34,8 @@ def overseer(request: AnyRequest, at: datetime) -> Person:
     """
     session = guard.caller(request, at)
     if not session.of_overseer:
-        raise Turned(problem(403, "not_allowed"))
-    return session.person
+        raise ShortCircuit(problem(403, "not_allowed"))
+    return session.user
 
 
 def calling_administrator(request: AnyRequest, at: datetime) -> Session:
@@ -46,6 +46,6 @@ def calling_administrator(request: AnyRequest, at: datetime) -> Session:
 
     """
     session = guard.caller(request, at)
-    if session.person.role != "admin":
-        raise Turned(problem(403, "not_allowed"))
+    if session.user.role != "admin":
+        raise ShortCircuit(problem(403, "not_allowed"))
     return session

@@ -6,14 +6,15 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
-from twofold.admin.act_flow import Made, NobodyThere
-from twofold.admin.people_pages import find_listed, person_page
+from twofold.admin.act_flow import Made, UserNotFound
+from twofold.admin.people_pages import find_summary, user_page
 from twofold.directory.flow import NewUser, Refused
 from twofold.kit import clock
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import moment, page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import moment, page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery.outcomes import Invited, NoMail, NotInvited
@@ -40,10 +41,10 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return _invite_page(request, session, form, 400, errors)
     new = NewUser(form["email"], form["name"], form["role"], form["licensed"] == "yes")
-    outcome = act_flow.invite(house_of(request), session.person, new, visitor=visitor_of(request), at=at)
+    outcome = act_flow.invite(context_of(request), session.user, new, origin=Origin(at, client_info_of(request)))
     match outcome:
-        case Made(person):
-            return see_other(f"/people/{person.id}?done=invited")
+        case Made(user):
+            return see_other(f"/people/{user.id}?done=invited")
         case Refused(code, field, why):
             status = 400 if code == "invalid_request" else 409
             return _invite_page(request, session, form, status, {field: words.refused(code, why)})
@@ -55,7 +56,7 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
             return _invite_page(request, session, form, 429, errors)
         case NoMail():
             return _invite_page(request, session, form, 503, {"": words.no_mail()})
-        case NobodyThere():
+        case UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -67,25 +68,25 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
     """Send another invitation to somebody who has no password yet."""
     at = clock.now()
     session = guard.administrator(request, at)
-    listed = find_listed(request, session, user_id, at)
+    summary = find_summary(request, session, user_id, at)
     outcome = act_flow.invite_again(
-        house_of(request), session.person, listed.person.id, visitor=visitor_of(request), at=at,
+        context_of(request), session.user, summary.user.id, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Invited(not_before):
             done = "invited" if not_before is None else "invited_for_later"
-            return see_other(f"/people/{listed.person.id}?done={done}")
+            return see_other(f"/people/{summary.user.id}?done={done}")
         case TooManyInvitations(most, until):
             errors = {"": words.too_many_invitations(most, moment(until))}
-            return person_page(request, session, listed, at, 429, errors)
+            return user_page(request, session, summary, at, 429, errors)
         case InvitedToday(until):
             errors = {"": words.invited_today(moment(until))}
-            return person_page(request, session, listed, at, 429, errors)
+            return user_page(request, session, summary, at, 429, errors)
         case NotInvited():
-            return see_other(f"/people/{listed.person.id}?done=not_waiting")
+            return see_other(f"/people/{summary.user.id}?done=not_waiting")
         case NoMail():
-            return see_other(f"/people/{listed.person.id}?done=no_mail")
-        case NobodyThere():
+            return see_other(f"/people/{summary.user.id}?done=no_mail")
+        case UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -105,9 +106,7 @@ def _missing(form: Form) -> dict[str, str]:
 def _invite_page(
     request: AnyRequest, session: Session, form: Form, status: int = 200, errors: dict[str, Any] | None = None
 ) -> AnyResponse:
-    return page(
-        request, "admin/invite.html", status, viewer=viewer_of(session), typed=form, errors=errors or {},
-    )  # fmt: skip
+    return page(request, "admin/invite.html", status, viewer=viewer_of(session), typed=form, errors=errors or {})
 
 
 handlers = [show_invite, submit_invite, invite_again]

@@ -9,31 +9,35 @@ import sqlalchemy as sa
 
 from twofold.admin import words
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.letters import Composer
-from twofold.kit.outbox import Entry
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
+from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.outbox import Entry
 
 DAY = timedelta(days=1)
 
 
-def policy_reminder(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def policy_reminder(
+    context: AppContext, connection: sa.Connection, entry: Entry, at: datetime
+) -> dict[str, Any] | None:
     """Tell somebody from when they cannot go on without a second factor; None where that is so no longer."""
-    person = directory.find_person(connection, entry.user_id)
+    user = directory.find_user(connection, entry.user_id)
     due = datetime.fromisoformat(entry.facts["due"])
-    if person is None or not person.active or person.frozen_at is not None or person.has_second_factor:
+    if user is None or not user.active or user.frozen_at is not None or user.has_second_factor:
         return None
-    if person.eligibility(house.settings.two_factor_editions, at).required_from != due:
+    if user.eligibility(context.settings.two_factor_editions, at).required_from != due:
         return None  # moved, taken back, or here: a date that lies ahead no longer
     return {
-        "account": person.account_name,
+        "account": user.account_name,
         "due": due,
         "days": math.ceil((due - at) / DAY),
-        "url": f"{house.settings.base_url}/profile/two-factor/configure",
+        "url": f"{context.settings.base_url}/profile/two-factor/configure",
     }
 
 
-def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def policy_changed(
+    context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime
+) -> dict[str, Any] | None:
     """Tell an administrator who changed the policy to what; None when they are none any more."""
     admin = _reader(connection, entry, {"admin"})
     if admin is None:
@@ -48,11 +52,13 @@ def policy_changed(house: House, connection: sa.Connection, entry: Entry, _at: d
         "before": words.policy(facts["before"]),
         "after": words.policy(facts["policy"]),
         "required_from": None if required_from is None else datetime.fromisoformat(required_from),
-        "url": f"{house.settings.base_url}/account/policy",
+        "url": f"{context.settings.base_url}/account/policy",
     }
 
 
-def member_unlocked(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def member_unlocked(
+    context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime
+) -> dict[str, Any] | None:
     """Tell an administrator that a support agent unlocked somebody of their account; agents tell each other."""
     reader = _reader(connection, entry, {"admin", "support"})
     if reader is None:
@@ -61,13 +67,13 @@ def member_unlocked(house: House, connection: sa.Connection, entry: Entry, _at: 
     return {
         "happened_at": entry.created_at,
         "facts": entry.facts,
-        "person_url": f"{house.settings.base_url}/{place}/{entry.facts['user_id']}",
+        "person_url": f"{context.settings.base_url}/{place}/{entry.facts['user_id']}",
     }
 
 
-def _reader(connection: sa.Connection, entry: Entry, roles: AbstractSet[str]) -> Person | None:
+def _reader(connection: sa.Connection, entry: Entry, roles: AbstractSet[str]) -> User | None:
     """Return whom a letter is for, if they are at work and still have one of the roles that may know."""
-    reader = directory.find_person(connection, entry.user_id)
+    reader = directory.find_user(connection, entry.user_id)
     at_work = reader is not None and reader.active and reader.frozen_at is None and reader.role in roles
     return reader if at_work else None
 

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from twofold.admin import people_records as records
 from twofold.admin.cursor import Cursor
-from twofold.admin.listed import Listed
 from twofold.admin.people_records import Facts
-from twofold.admin.wanted import Rules, Wanted, rules
+from twofold.admin.user_filter import Rules, UserFilter, rules
+from twofold.admin.user_summary import UserSummary
 from twofold.directory.authority import oversees
-from twofold.directory.person import Person
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import AnyRow
 
 PAGE = 50
 
@@ -23,12 +23,12 @@ PAGE = 50
 class PeoplePage(NamedTuple):
     """A page of a list of people, with the places before and after it."""
 
-    people: list[Listed]
+    people: list[UserSummary]
     previous: Cursor | None
     next: Cursor | None
 
 
-def rules_of(house: House, account: AnyRow | Person, at: datetime) -> Rules:
+def rules_of(context: AppContext, account: AnyRow | User, at: datetime) -> Rules:
     """Return what holds for a whole account at a moment, read from its row or from one of its users."""
     return rules(
         sso=account.sso,
@@ -36,47 +36,52 @@ def rules_of(house: House, account: AnyRow | Person, at: datetime) -> Rules:
         policy=account.policy,
         required_from=account.required_from,
         is_operator=account.is_operator,
-        editions=house.settings.two_factor_editions,
+        editions=context.settings.two_factor_editions,
         at=at,
     )
 
 
 def find_page(
-    house: House, account_id: UUID, wanted: Wanted, cursor: Cursor | None, at: datetime, most: int = PAGE
+    context: AppContext,
+    account_id: UUID,
+    user_filter: UserFilter,
+    cursor: Cursor | None,
+    at: datetime,
+    most: int = PAGE,
 ) -> PeoplePage:
     """Read a page of the people of an account: one statement, whatever the account's size."""
-    with house.db.read() as connection:
-        found = records.page(connection, account_id, wanted, cursor, most + 1, at)
+    with context.db.read() as connection:
+        found = records.page(connection, account_id, user_filter, cursor, most + 1, at)
     backwards = cursor is not None and cursor.backwards
     more = len(found) > most
     shown = (found[-most:] if backwards else found[:most]) if more else found
-    people = [_listed(house, facts, at) for facts in shown]
+    people = [_summary(context, facts, at) for facts in shown]
     if not people:
         return PeoplePage([], None, None)
     first, last = shown[0], shown[-1]
     has_previous, has_next = (more, True) if backwards else (cursor is not None, more)
     return PeoplePage(
         people,
-        Cursor(first.name_key, first.person.id, backwards=True) if has_previous else None,
-        Cursor(last.name_key, last.person.id) if has_next else None,
+        Cursor(first.name_key, first.user.id, backwards=True) if has_previous else None,
+        Cursor(last.name_key, last.user.id) if has_next else None,
     )
 
 
-def find_person(house: House, viewer: Person, user_id: UUID, at: datetime) -> Listed | None:
+def find_user(context: AppContext, viewer: User, user_id: UUID, at: datetime) -> UserSummary | None:
     """Find a person whom the viewer oversees."""
-    found = look(house, user_id, at)
-    return found if found is not None and oversees(viewer, found.person) else None
+    found = look(context, user_id, at)
+    return found if found is not None and oversees(viewer, found.user) else None
 
 
-def look(house: House, user_id: UUID, at: datetime) -> Listed | None:
+def look(context: AppContext, user_id: UUID, at: datetime) -> UserSummary | None:
     """Find a person, whoever asks: for those who have shown already that they oversee them."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         facts = records.one(connection, user_id, at)
-    return None if facts is None else _listed(house, facts, at)
+    return None if facts is None else _summary(context, facts, at)
 
 
-def _listed(house: House, facts: Facts, at: datetime) -> Listed:
-    offer = facts.person.eligibility(house.settings.two_factor_editions, at)
-    return Listed(
-        facts.person, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, facts.apps, offer,
+def _summary(context: AppContext, facts: Facts, at: datetime) -> UserSummary:
+    offer = facts.user.eligibility(context.settings.two_factor_editions, at)
+    return UserSummary(
+        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, facts.apps, offer,
     )  # fmt: skip

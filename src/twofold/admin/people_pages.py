@@ -10,17 +10,17 @@ from litestar.exceptions import NotFoundException
 from twofold.admin import guard, people_flow, words
 from twofold.admin.cursor import Cursor, decode, encode
 from twofold.admin.dates import as_day, parse_moment
-from twofold.admin.listed import Listed
-from twofold.admin.views import person_view
-from twofold.admin.wanted import STATES, Wanted
-from twofold.audit import flow as audit
+from twofold.admin.user_filter import STATES, UserFilter
+from twofold.admin.user_summary import UserSummary
+from twofold.admin.views import user_view
 from twofold.directory.flow import Refused
-from twofold.directory.person import Person
-from twofold.kit import clock
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.directory.user import User
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import Keep, UserChange
@@ -43,45 +43,45 @@ def list_people(request: AnyRequest) -> AnyResponse:
     """List the people of the administrator's account, a page at a time."""
     at = clock.now()
     session = guard.administrator(request, at)
-    house, query = house_of(request), request.query_params
+    context, query = context_of(request), request.query_params
     state, search = query.get("state", ""), query.get("q", "").strip()[:LONGEST_SEARCH]
     asked = Asked(state if state in STATES else "", search)
-    wanted = Wanted(people_flow.rules_of(house, session.person, at), asked.state, asked.search)
-    found = people_flow.find_page(house, session.person.account_id, wanted, decode(query.get("cursor", "")), at)
+    user_filter = UserFilter(people_flow.rules_of(context, session.user, at), asked.state, asked.search)
+    found = people_flow.find_page(context, session.user.account_id, user_filter, decode(query.get("cursor", "")), at)
     return page(
         request, "admin/people.html", viewer=viewer_of(session), notice=_notice(request),
-        people=[person_view(listed, session.person) for listed in found.people], asked=asked, states=words.states(),
+        people=[user_view(summary, session.user) for summary in found.people], asked=asked, states=words.states(),
         previous_url=_page_url(asked, found.previous), next_url=_page_url(asked, found.next),
     )  # fmt: skip
 
 
 @get("/people/{user_id:str}")
 @quick
-def show_person(request: AnyRequest, user_id: str) -> AnyResponse:
+def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     """Show one person, and what can be done for them."""
     at = clock.now()
     session = guard.administrator(request, at)
-    return person_page(request, session, find_listed(request, session, user_id, at), at)
+    return user_page(request, session, find_summary(request, session, user_id, at), at)
 
 
 @post("/people/{user_id:str}")
 @quick
-def change_person(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
+def change_user(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     """Change somebody's role, licence and exception."""
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
-    listed = find_listed(request, session, user_id, at)
-    change = _asked_change(listed.person, form, at)
+    summary = find_summary(request, session, user_id, at)
+    change = _asked_change(summary.user, form, at)
     if change is None:
         errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
-        return person_page(request, session, listed, at, 400, errors, form)
-    return save_change(request, session, listed, change, at, form)
+        return user_page(request, session, summary, at, 400, errors, form)
+    return save_change(request, session, summary, change, at, form)
 
 
 def save_change(
     request: AnyRequest,
     session: Session,
-    listed: Listed,
+    summary: UserSummary,
     change: UserChange,
     at: datetime,
     form: Form | None = None,
@@ -90,69 +90,72 @@ def save_change(
 ) -> AnyResponse:
     """Save a change of somebody, and show them again; or say why it is not possible."""
     outcome = provisioning.change_user(
-        house_of(request), actor=audit.user(session.person.id), subject_id=listed.person.id, change=change,
-        visitor=visitor_of(request), at=at, within=session.person.account_id,
-    )  # fmt: skip
+        context_of(request),
+        origin=Origin(at, client_info_of(request), acting.user(session.user.id)),
+        subject_id=summary.user.id,
+        change=change,
+        within=session.user.account_id,
+    )
     match outcome:
-        case Person():
-            return see_other(f"/people/{listed.person.id}?done={done}")
+        case User():
+            return see_other(f"/people/{summary.user.id}?done={done}")
         case Refused(code, field, why):
             errors = {field if form is not None else "": words.refused(code, why)}
             status = 400 if code == "invalid_request" else 409
-            return person_page(request, session, listed, at, status, errors, form)
+            return user_page(request, session, summary, at, status, errors, form)
         case None:
             raise NotFoundException
         case _:
             assert_never(outcome)
 
 
-def find_listed(request: AnyRequest, session: Session, user_id: str, at: datetime) -> Listed:
+def find_summary(request: AnyRequest, session: Session, user_id: str, at: datetime) -> UserSummary:
     """Find somebody of the administrator's account.
 
     Raises:
         NotFoundException: there is nobody by that id in it.
 
     """
-    wanted = row_id(user_id)
-    found = None if wanted is None else people_flow.find_person(house_of(request), session.person, wanted, at)
+    user_filter = row_id(user_id)
+    found = None if user_filter is None else people_flow.find_user(context_of(request), session.user, user_filter, at)
     if found is None:
         raise NotFoundException
     return found
 
 
-def _asked_change(person: Person, form: Form, at: datetime) -> UserChange | None:
+def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:
     """Read what the form asks for; None when its date is none. A date that was shown and sent back stays."""
     until: datetime | Keep | None = Keep.AS_IS
-    if form["exception_until"] != _shown_exception(person, at):
+    if form["exception_until"] != _shown_exception(user, at):
         until = parse_moment(form["exception_until"]) if form["exception_until"] else None
         if form["exception_until"] and until is None:
             return None
     return UserChange(role=form["role"] or None, licensed=form["licensed"] == "yes", exception_until=until)
 
 
-def _shown_exception(person: Person, at: datetime) -> str:
-    until = person.exception_until
+def _shown_exception(user: User, at: datetime) -> str:
+    until = user.exception_until
     return as_day(until) if until is not None and until > at else ""
 
 
-def person_page(
+def user_page(
     request: AnyRequest,
     session: Session,
-    listed: Listed,
+    summary: UserSummary,
     at: datetime,
     status: int = 200,
     errors: dict[str, str] | None = None,
     form: Form | None = None,
 ) -> AnyResponse:
     """Show one person, with what is wrong, if anything."""
-    person = listed.person
+    user = summary.user
     typed = {
-        "role": person.role if form is None else form["role"],
-        "licensed": person.licensed if form is None else form["licensed"] == "yes",
-        "exception_until": _shown_exception(person, at) if form is None else form["exception_until"],
+        "role": user.role if form is None else form["role"],
+        "licensed": user.licensed if form is None else form["licensed"] == "yes",
+        "exception_until": _shown_exception(user, at) if form is None else form["exception_until"],
     }
     return page(
-        request, "admin/person.html", status, viewer=viewer_of(session), person=person_view(listed, session.person),
+        request, "admin/person.html", status, viewer=viewer_of(session), user=user_view(summary, session.user),
         typed=typed, errors=errors or {}, notice=_notice(request),
     )  # fmt: skip
 
@@ -190,4 +193,4 @@ def _notice(request: AnyRequest) -> str | None:
     return notices.get(request.query_params.get("done", ""))
 
 
-handlers = [list_people, show_person, change_person]
+handlers = [list_people, show_user, change_user]

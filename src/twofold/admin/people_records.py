@@ -12,12 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.admin.cursor import Cursor
-from twofold.admin.listed import App
-from twofold.admin.wanted import Rules, Wanted
-from twofold.directory.person import Person
-from twofold.directory.tables import PERSON, accounts, users
+from twofold.admin.user_filter import Rules, UserFilter
+from twofold.admin.user_summary import App
+from twofold.directory.tables import USER, accounts, users
+from twofold.directory.user import User
 from twofold.factors.tables import authenticators, enrolments
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 
@@ -55,7 +55,7 @@ _ENROLLING, _WITH_EXCEPTION = _enrolling.subquery("few"), _with_exception.subque
 _WITH_AND_WITHOUT_LICENCE = {"without", "not_offered", "must_set_up"}
 
 _FACTS = (
-    *PERSON,
+    *USER,
     users.c.name_key,
     users.c.created_at.label("user_created_at"),
     _budget.wrong,
@@ -72,7 +72,7 @@ _FACTS = (
 class Facts(NamedTuple):
     """What the database knows of a person at a moment."""
 
-    person: Person
+    user: User
     name_key: str
     created_at: datetime
     counts: Counts
@@ -84,17 +84,17 @@ class Facts(NamedTuple):
 def page(
     connection: sa.Connection,
     account_id: UUID,
-    wanted: Wanted,
+    user_filter: UserFilter,
     after: Cursor | None,
     most: int,
     at: datetime,
 ) -> list[Facts]:
     """Return up to `most` people of an account in the order of their names; those before a cursor when it says so."""
-    values: dict[str, Any] = {"account_id": account_id, "at": at, "most": most, **_texts(wanted)}
+    values: dict[str, Any] = {"account_id": account_id, "at": at, "most": most, **_texts(user_filter)}
     if after is not None:
         values |= {"after_key": after.name_key, "after_id": after.id}
     backwards = after is not None and after.backwards
-    chosen = _chosen(wanted, after).subquery("chosen")
+    chosen = _chosen(user_filter, after).subquery("chosen")
     rows = connection.execute(_joined(chosen, backwards=backwards), values).all()
     people = _grouped(rows, at)
     return people[::-1] if backwards else people
@@ -107,20 +107,20 @@ def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
     return people[0] if people else None
 
 
-def _chosen(wanted: Wanted, after: Cursor | None) -> sa.Select[Any]:
+def _chosen(user_filter: UserFilter, after: Cursor | None) -> sa.Select[Any]:
     """Choose the ids of a page: everybody wanted, the first ones after the cursor."""
-    matches = _matches(wanted)
+    matches = _matches(user_filter)
     if len(matches) == 1:
-        return _first(wanted, after, matches[0])
-    branches = [sa.select(_first(wanted, after, match).subquery()) for match in matches]
+        return _first(user_filter, after, matches[0])
+    branches = [sa.select(_first(user_filter, after, match).subquery()) for match in matches]
     either = sa.union(*branches).subquery("either")
     order = _order(either.c, backwards=after is not None and after.backwards)
     return sa.select(either.c.id).order_by(*order).limit(sa.bindparam("most"))
 
 
-def _first(wanted: Wanted, after: Cursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    query = sa.select(users.c.id, users.c.name_key).where(match, _narrowed(wanted))
-    few = _few(wanted)
+def _first(user_filter: UserFilter, after: Cursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    query = sa.select(users.c.id, users.c.name_key).where(match, _narrowed(user_filter))
+    few = _few(user_filter)
     if few is None:
         query = query.where(users.c.account_id == _account)
     else:
@@ -133,14 +133,14 @@ def _first(wanted: Wanted, after: Cursor | None, match: sa.ColumnElement[bool]) 
     return query.order_by(*order).limit(sa.bindparam("most"))
 
 
-def _few(wanted: Wanted) -> sa.Subquery | None:
+def _few(user_filter: UserFilter) -> sa.Subquery | None:
     """Return the few users whom a state can be about; None where it may be about anybody."""
-    match wanted.state:
+    match user_filter.state:
         case "locked":
             return _EVER_LOCKED
         case "pending":
             return _ENROLLING
-        case "off" if wanted.rules.required_now:
+        case "off" if user_filter.rules.required_now:
             return _WITH_EXCEPTION
         case _:
             return None
@@ -165,16 +165,16 @@ def _joined(chosen: sa.Subquery, *, backwards: bool) -> sa.Select[Any]:
     return sa.select(*_FACTS).select_from(tables).order_by(*order, authenticators.c.created_at, authenticators.c.id)
 
 
-def _matches(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+def _matches(user_filter: UserFilter) -> list[sa.ColumnElement[bool]]:
     """Return the ways in which a person can match: each is read along an index of its own, in order where it can be."""
-    if wanted.search:
+    if user_filter.search:
         return [
             _begins(users.c.name_key, "name"),
             _begins(users.c.surname_key, "name"),
             _begins(users.c.email_key, "email"),
         ]
     # Whoever has no factor stands in an index by licence and name.
-    return [users.c.licensed, ~users.c.licensed] if wanted.state in _WITH_AND_WITHOUT_LICENCE else [sa.true()]
+    return [users.c.licensed, ~users.c.licensed] if user_filter.state in _WITH_AND_WITHOUT_LICENCE else [sa.true()]
 
 
 def _begins(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
@@ -182,18 +182,18 @@ def _begins(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
     return (column >= sa.bindparam(text)) & (column < sa.bindparam(f"{text}_end"))
 
 
-def _texts(wanted: Wanted) -> dict[str, str]:
-    if not wanted.search:
+def _texts(user_filter: UserFilter) -> dict[str, str]:
+    if not user_filter.search:
         return {}
     return {
-        "name": wanted.name_key,
-        "name_end": wanted.name_key + HIGHEST,
-        "email": wanted.email_key,
-        "email_end": wanted.email_key + HIGHEST,
+        "name": user_filter.name_key,
+        "name_end": user_filter.name_key + HIGHEST,
+        "email": user_filter.email_key,
+        "email_end": user_filter.email_key + HIGHEST,
     }
 
 
-def _narrowed(wanted: Wanted) -> sa.ColumnElement[bool]:
+def _narrowed(user_filter: UserFilter) -> sa.ColumnElement[bool]:
     """Say in SQL who is in a state; `listed.py` says the same of one person."""
     alike = {
         "": sa.true(),
@@ -205,7 +205,11 @@ def _narrowed(wanted: Wanted) -> sa.ColumnElement[bool]:
         "frozen": users.c.frozen_at.is_not(None) & users.c.active,
         "deactivated": ~users.c.active,
     }
-    return alike[wanted.state] if wanted.state in alike else _narrowed_by_rules(wanted.state, wanted.rules)
+    return (
+        alike[user_filter.state]
+        if user_filter.state in alike
+        else _narrowed_by_rules(user_filter.state, user_filter.rules)
+    )
 
 
 def _narrowed_by_rules(state: str, rules: Rules) -> sa.ColumnElement[bool]:
@@ -246,7 +250,7 @@ def _grouped(rows: Sequence[AnyRow], at: datetime) -> list[Facts]:
     people: list[Facts] = []
     for row in rows:
         app = () if row.app_id is None else (App(row.app_id, row.app_name, row.app_created_at, row.app_last_used_at),)
-        if people and people[-1].person.id == row.id:
+        if people and people[-1].user.id == row.id:
             people[-1] = people[-1]._replace(apps=people[-1].apps + app)
         else:
             people.append(_facts(row, app, at))
@@ -256,7 +260,7 @@ def _grouped(rows: Sequence[AnyRow], at: datetime) -> list[Facts]:
 def _facts(row: AnyRow, app: tuple[App, ...], at: datetime) -> Facts:
     closed_until, enrolment_until = row.closed_until, row.enrolment_until
     return Facts(
-        Person(*row[: len(PERSON)]),
+        User(*row[: len(USER)]),
         row.name_key,
         row.user_created_at,
         Counts(row.wrong or 0, row.wrong_in_row or 0),

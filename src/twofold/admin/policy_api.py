@@ -18,9 +18,10 @@ from twofold.admin.policy_flow import (
     WouldLockOutLastAdmin,
 )
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.problems import problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 
 TAGS = ["Policy"]
 MOST = 1000
@@ -30,23 +31,23 @@ MOST = 1000
 @quick
 def show_policy(request: AnyRequest) -> PolicyAnswer:
     """Show the policy of the administrator's account."""
-    return PolicyAnswer(*policy_flow.current(guard.calling_administrator(request, clock.now()).person))
+    return PolicyAnswer(*policy_flow.current(guard.calling_administrator(request, clock.now()).user))
 
 
 @put("/account/policy", tags=TAGS, summary="Set the two-factor policy", responses=write_refusals(401, 403, 409))
 @quick
 def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAnswer]:
     """Set the policy, or with `dry_run` only tell whom it would stop. A date that does not lie ahead means at once."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session = guard.calling_administrator(request, at)
     policy = _asked(data)
     if policy is None:
         detail = "required_from: a day or a moment, and only with the policy required"
         return problem(400, "invalid_request", detail=detail, fields=["required_from"])
     if data.dry_run:
-        looked = policy_flow.preview(house, session, policy, at, MOST)
+        looked = policy_flow.preview(context, session, policy, at, MOST)
         return _answer(looked, saved=False) if isinstance(looked, Preview) else _refused(looked)
-    outcome = policy_flow.change_policy(house, session, policy, visitor=visitor_of(request), at=at, most=MOST)
+    outcome = policy_flow.change_policy(context, session, policy, origin=Origin(at, client_info_of(request)), most=MOST)
     return _answer(outcome.preview, saved=True) if isinstance(outcome, PolicySaved) else _refused(outcome)
 
 
@@ -59,10 +60,8 @@ def _asked(data: PolicyBody) -> Policy | None:
 
 def _answer(preview: Preview, *, saved: bool) -> AnyResponse:
     stopped = preview.stopped
-    affected = [StoppedUser(*person) for person in stopped.people]
-    answer = PolicyChangeAnswer(
-        *preview.policy, saved, affected, stopped.number, stopped.admins, stopped.of,
-    )  # fmt: skip
+    affected = [StoppedUser(*user) for user in stopped.people]
+    answer = PolicyChangeAnswer(*preview.policy, saved, affected, stopped.number, stopped.admins, stopped.of)
     return Response(answer, status_code=200)
 
 

@@ -11,10 +11,11 @@ from twofold.admin.policy_records import Stopped
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Reason, Standing, eligibility
-from twofold.directory.person import Person
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import AnyRow
 from twofold.sessions.session import Session
 
 NOBODY = Stopped((), 0, 0, 0, 0)
@@ -55,58 +56,58 @@ class NoLongerAdmin(msgspec.Struct, frozen=True):
 PolicyRefused = NotOffered | WouldLockOutLastAdmin | NoMail | NoLongerAdmin
 
 
-def current(person: Person) -> Policy:
+def current(user: User) -> Policy:
     """Return the policy of somebody's account."""
-    return Policy(person.policy, person.required_from)
+    return Policy(user.policy, user.required_from)
 
 
-def why_not_offered(house: House, account: Person | AnyRow, at: datetime) -> NotOffered | None:
+def why_not_offered(context: AppContext, account: User | AnyRow, at: datetime) -> NotOffered | None:
     """Say why nobody of an account is offered two-factor authentication, whatever its policy; None where it is."""
     anybody = Standing("member", licensed=True, exception_until=None, edition=account.edition, sso=account.sso,
                        policy="optional", required_from=None)  # fmt: skip
-    told = eligibility(anybody, house.settings.two_factor_editions, at)
+    told = eligibility(anybody, context.settings.two_factor_editions, at)
     return None if told.offered else NotOffered(told.reason)
 
 
-def preview(house: House, session: Session, policy: Policy, at: datetime, most: int) -> Preview | PolicyRefused:
+def preview(context: AppContext, session: Session, policy: Policy, at: datetime, most: int) -> Preview | PolicyRefused:
     """Tell whom a policy would stop and from when; or why it cannot be saved."""
-    with house.db.read() as connection:
-        account = directory.find_account(connection, session.person.account_id)
+    with context.db.read() as connection:
+        account = directory.find_account(connection, session.user.account_id)
         if account is None:
             return NoLongerAdmin()
-        refused = _why_not(house, connection, account, policy, at)
+        refused = _why_not(context, connection, account, policy, at)
         return _preview(connection, account, policy, at, most) if refused is None else refused
 
 
 def change_policy(
-    house: House, session: Session, policy: Policy, *, visitor: Visitor, at: datetime, most: int
+    context: AppContext, session: Session, policy: Policy, *, origin: Origin, most: int
 ) -> PolicySaved | PolicyRefused:
     """Save a policy and tell the administrators; whoever it stops is led to the set-up with their next request."""
-    with house.db.write() as connection:
-        account = directory.lock_account(connection, session.person.account_id)
-        actor = directory.find_person(connection, session.person.id)
-        if account is None or actor is None or actor.security_version != session.person.security_version:
+    with context.db.write() as connection:
+        account = directory.lock_account(connection, session.user.account_id)
+        actor = directory.find_user(connection, session.user.id)
+        if account is None or actor is None or actor.security_version != session.user.security_version:
             return NoLongerAdmin()
-        refused = _why_not(house, connection, account, policy, at)
+        refused = _why_not(context, connection, account, policy, origin.at)
         if refused is not None:
             return refused
-        before, after = _policy_of(account), normalised(policy, at)
-        if not alike(before, after, at):
-            _save(house, connection, actor, before, after, visitor=visitor, at=at)
-        return PolicySaved(_preview(connection, account, policy, at, most))
+        before, after = _policy_of(account), normalised(policy, origin.at)
+        if not alike(before, after, origin.at):
+            _save(context, connection, actor, before, after, origin=origin)
+        return PolicySaved(_preview(connection, account, policy, origin.at, most))
 
 
 def _why_not(
-    house: House, connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime
+    context: AppContext, connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime
 ) -> NotOffered | WouldLockOutLastAdmin | NoMail | None:
-    refused = why_not_offered(house, account, at)
+    refused = why_not_offered(context, account, at)
     if refused is not None:
         return refused
     if not policy.is_required or alike(_policy_of(account), policy, at):
         return None
     if not records.has_protected_admin(connection, account.id):
         return WouldLockOutLastAdmin()
-    return None if house.outbox.configured else NoMail()
+    return None if context.outbox.configured else NoMail()
 
 
 def _preview(connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime, most: int) -> Preview:
@@ -118,22 +119,24 @@ def _preview(connection: sa.Connection, account: AnyRow, policy: Policy, at: dat
 
 
 def _save(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    actor: Person,
+    actor: User,
     before: Policy,
     after: Policy,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> None:
     directory.set_policy(connection, actor.account_id, after.policy, after.required_from)
     audit.record(
-        connection, "policy_changed", at=at, account_id=actor.account_id, actor=audit.user(actor.id), visitor=visitor,
+        connection,
+        "policy_changed",
+        origin=origin.by(acting.user(actor.id)),
+        account_id=actor.account_id,
         details={"before": before._asdict(), "after": after._asdict()},
-    )  # fmt: skip
-    directory.tell_admins(
-        house, connection, actor.account_id, "policy_changed", at, by=actor.name, policy=after.policy,
+    )
+    directory.notify_admins(
+        context, connection, actor.account_id, "policy_changed", origin.at, by=actor.name, policy=after.policy,
         required_from=after.required_from, before=before.policy,
     )  # fmt: skip
 

@@ -19,10 +19,11 @@ from twofold.admin.policy_flow import (
     WouldLockOutLastAdmin,
 )
 from twofold.kit import clock
-from twofold.kit.web.forms import parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import moment, page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import parse_form
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import moment, page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
@@ -43,8 +44,8 @@ def show_policy(request: AnyRequest) -> AnyResponse:
     """Show the policy and the form that changes it."""
     at = clock.now()
     session = guard.administrator(request, at)
-    refused = policy_flow.why_not_offered(house_of(request), session.person, at)
-    policy = policy_flow.current(session.person)
+    refused = policy_flow.why_not_offered(context_of(request), session.user, at)
+    policy = policy_flow.current(session.user)
     typed = Typed(policy.policy, as_day(policy.required_from))
     return _policy_page(
         request, session, typed, not_offered=None if refused is None else words.not_offered(refused.reason)
@@ -64,7 +65,7 @@ def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
     if policy.is_required and not form["confirm"]:
         return _preview_page(request, session, typed, policy, at)
     outcome = policy_flow.change_policy(
-        house_of(request), session, policy, visitor=visitor_of(request), at=at, most=0,
+        context_of(request), session, policy, origin=Origin(at, client_info_of(request)), most=0,
     )  # fmt: skip
     if isinstance(outcome, PolicySaved):
         return see_other("/account/policy?done=saved")
@@ -72,17 +73,15 @@ def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
 
 
 def _preview_page(request: AnyRequest, session: Session, typed: Typed, policy: Policy, at: datetime) -> AnyResponse:
-    outcome = policy_flow.preview(house_of(request), session, policy, at, SHOWN)
+    outcome = policy_flow.preview(context_of(request), session, policy, at, SHOWN)
     if not isinstance(outcome, Preview):
         return _refused_page(request, session, typed, outcome)
     stopped, from_at = outcome.stopped, outcome.from_at or at
-    summary = words.stopped(
-        stopped.number, stopped.of, stopped.admins, at_once=from_at <= at, day=moment(from_at),
-    )  # fmt: skip
+    summary = words.stopped(stopped.number, stopped.of, stopped.admins, at_once=from_at <= at, day=moment(from_at))
     return page(
         request, "admin/policy_preview.html", viewer=viewer_of(session), typed=typed, stopped=stopped, summary=summary,
-        roles={person.role: words.role(person.role) for person in stopped.people},
-        stops_viewer=not session.person.has_second_factor and any(p.id == session.person.id for p in stopped.people),
+        roles={user.role: words.role(user.role) for user in stopped.people},
+        stops_viewer=not session.user.has_second_factor and any(p.id == session.user.id for p in stopped.people),
     )  # fmt: skip
 
 

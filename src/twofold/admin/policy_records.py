@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import users
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.tables import CAN_ACT
 
 _account = sa.bindparam("account_id", type_=sa.Uuid)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from twofold.admin import reminder_records as records
 from twofold.admin.reminder_records import Window
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import AnyRow
 
 # Days before the date, and up to how many days before it the letter is still of use.
 WINDOWS = ((7, 1), (1, 0))
@@ -24,12 +24,12 @@ KEPT = timedelta(days=30)
 Road: TypeAlias = Callable[[sa.Connection, AnyRow | None], Sequence[AnyRow]]
 
 
-def remind(house: House, at: datetime) -> int:
+def remind(context: AppContext, at: datetime) -> int:
     """Drop the reminders that are due into the outbox; return how many. Without a mail server nothing is noted."""
-    if not house.outbox.configured:
+    if not context.outbox.configured:
         return 0
     windows = [Window(days, at + timedelta(days=last), at + timedelta(days=days)) for days, last in WINDOWS]
-    return sum(_walk(house, road, window.days, at) for window in windows for road in _roads(house, window))
+    return sum(_walk(context, road, window.days, at) for window in windows for road in _roads(context, window))
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
@@ -37,9 +37,9 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_before(connection, at - KEPT)
 
 
-def _roads(house: House, window: Window) -> list[Road]:
-    editions = house.settings.two_factor_editions
-    with house.db.read() as connection:
+def _roads(context: AppContext, window: Window) -> list[Road]:
+    editions = context.settings.two_factor_editions
+    with context.db.read() as connection:
         due = records.accounts_due(connection, editions, window)
 
     def of_account(account: AnyRow, connection: sa.Connection, last: AnyRow | None) -> Sequence[AnyRow]:
@@ -51,24 +51,24 @@ def _roads(house: House, window: Window) -> list[Road]:
     return [*(partial(of_account, account) for account in due), of_exceptions]
 
 
-def _walk(house: House, road: Road, days: int, at: datetime) -> int:
+def _walk(context: AppContext, road: Road, days: int, at: datetime) -> int:
     told, last = 0, None
     while True:
-        with house.db.read() as connection:
+        with context.db.read() as connection:
             people = road(connection, last)
         if not people:
             return told
-        with house.db.write() as connection:
-            told += _tell(house, connection, people, days, at)
+        with context.db.write() as connection:
+            told += _notify(context, connection, people, days, at)
         last = people[-1]
 
 
-def _tell(house: House, connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> int:
+def _notify(context: AppContext, connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> int:
     fresh = records.note(connection, people, days, at)
-    for person in people:
-        if person.id in fresh:
-            house.outbox.post(
-                connection, "policy_reminder", user_id=person.id, account_id=person.account_id,
-                recipient=person.email, at=at, facts={"due": person.due},
+    for user in people:
+        if user.id in fresh:
+            context.outbox.post(
+                connection, "policy_reminder", user_id=user.id, account_id=user.account_id,
+                recipient=user.email, at=at, facts={"due": user.due},
             )  # fmt: skip
     return len(fresh)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from twofold.admin.tables import policy_reminders
 from twofold.directory.tables import accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle
 
 NOBODY = UUID(int=0)
 
@@ -123,8 +123,8 @@ def by_exception(
 def note(connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> set[UUID]:
     """Write down that people are told; return whom no other node was faster to tell."""
     rows = [
-        {"user_id": person.id, "account_id": person.account_id, "due": person.due, "days": days, "sent_at": at}
-        for person in sorted(people, key=lambda person: (person.id, person.due))  # one order, on whichever node
+        {"user_id": user.id, "account_id": user.account_id, "due": user.due, "days": days, "sent_at": at}
+        for user in sorted(people, key=lambda user: (user.id, user.due))  # one order, on whichever node
     ]
     return set(connection.execute(_note[connection.dialect.name], rows).scalars())
 

@@ -1,8 +1,8 @@
-"""What the administrator's room keeps: which reminders of a policy went out."""
+"""What the administrators' pages keeps: which reminders of a policy went out."""
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 # One row a letter: a user is reminded of a date so many days before it, once.
 policy_reminders = sa.Table(

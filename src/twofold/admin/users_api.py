@@ -12,7 +12,7 @@ from litestar import Response, get, patch, post
 from litestar.params import Parameter, QueryParameter
 
 from twofold.admin import act_flow, guard, people_flow
-from twofold.admin.act_flow import Made, NobodyThere
+from twofold.admin.act_flow import Made, UserNotFound
 from twofold.admin.bodies import (
     InvitationBody,
     InvitedAnswer,
@@ -23,16 +23,16 @@ from twofold.admin.bodies import (
 )
 from twofold.admin.cursor import decode, encode
 from twofold.admin.dates import parse_moment
-from twofold.admin.wanted import STATES, Wanted
-from twofold.audit import flow as audit
+from twofold.admin.user_filter import STATES, UserFilter
 from twofold.directory import flow as directory
 from twofold.directory.flow import NewUser, Refused
-from twofold.directory.person import Person
-from twofold.kit import clock
-from twofold.kit.db import AnyRow
-from twofold.kit.problems import problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.requests import AnyRequest, house_of, row_id, visitor_of
+from twofold.directory.user import User
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.problems import problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, client_info_of, context_of, row_id
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import guard as operators
@@ -64,7 +64,7 @@ def list_users(
     limit: Limit = PAGE,
 ) -> Response[UsersAnswer]:
     """List the users of the administrator's account by name; a support agent names the account."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     viewer = guard.overseer(request, at)
     home = _account_of(request, viewer, account)
     after = None if cursor is None else decode(cursor)
@@ -77,10 +77,10 @@ def list_users(
         return problem(400, "invalid_request", detail=f"{', '.join(wrong)}: missing or none of ours", fields=wrong)
     if home is None:
         return problem(404, "not_found")
-    wanted = Wanted(people_flow.rules_of(house, home, at), in_state, search.strip())
-    account_id = home.account_id if isinstance(home, Person) else home.id
-    found = people_flow.find_page(house, account_id, wanted, after, at, limit)
-    users = [user_answer(listed) for listed in found.people]
+    user_filter = UserFilter(people_flow.rules_of(context, home, at), in_state, search.strip())
+    account_id = home.account_id if isinstance(home, User) else home.id
+    found = people_flow.find_page(context, account_id, user_filter, after, at, limit)
+    users = [user_answer(summary) for summary in found.people]
     return Response(UsersAnswer(users, encode(found.next) if found.next else None), status_code=200)
 
 
@@ -89,8 +89,8 @@ def list_users(
 def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
     """Look at one user, with the state of their two-factor authentication."""
     at = clock.now()
-    viewer, wanted = guard.overseer(request, at), row_id(user_id)
-    found = None if wanted is None else people_flow.find_person(house_of(request), viewer, wanted, at)
+    viewer, user_filter = guard.overseer(request, at), row_id(user_id)
+    found = None if user_filter is None else people_flow.find_user(context_of(request), viewer, user_filter, at)
     return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
 
 
@@ -104,10 +104,10 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
     at = clock.now()
     session = guard.calling_administrator(request, at)
     new = NewUser(data.email, data.name, data.role, data.licensed)
-    outcome = act_flow.invite(house_of(request), session.person, new, visitor=visitor_of(request), at=at)
+    outcome = act_flow.invite(context_of(request), session.user, new, origin=Origin(at, client_info_of(request)))
     match outcome:
-        case Made(person):
-            return Response(InvitedAnswer(person.id), status_code=201)
+        case Made(user):
+            return Response(InvitedAnswer(user.id), status_code=201)
         case Refused():
             return refused_problem(outcome)
         case TooManyInvitations(most, _, seconds):
@@ -118,7 +118,7 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             return problem(429, "too_many_invitations", retry_after=seconds, detail=detail, fields=["email"])
         case NoMail():
             return problem(503, "no_mail")
-        case NobodyThere():
+        case UserNotFound():
             return problem(403, "not_allowed")
         case _:
             assert_never(outcome)
@@ -131,20 +131,24 @@ def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Resp
 
     A change of role, address or password and deactivation end the user's sessions.
     """
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     actor, within = _changer(request, at)
-    wanted, change = row_id(user_id), _asked(data)
+    user_filter, change = row_id(user_id), _asked(data)
     if change is None:
         detail = "exception_until: a day or a moment"
         return problem(400, "invalid_request", detail=detail, fields=["exception_until"])
-    if wanted is None:
+    if user_filter is None:
         return problem(404, "not_found")
     outcome = provisioning.change_user(
-        house, actor=actor, subject_id=wanted, change=change, visitor=visitor_of(request), at=at, within=within,
-    )  # fmt: skip
+        context,
+        origin=Origin(at, client_info_of(request), actor),
+        subject_id=user_filter,
+        change=change,
+        within=within,
+    )
     match outcome:
-        case Person():
-            found = people_flow.look(house, outcome.id, at)
+        case User():
+            found = people_flow.look(context, outcome.id, at)
             return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
         case Refused():
             return refused_problem(outcome)
@@ -154,26 +158,26 @@ def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Resp
             assert_never(outcome)
 
 
-def _changer(request: AnyRequest, at: datetime) -> tuple[audit.Actor, UUID | None]:
+def _changer(request: AnyRequest, at: datetime) -> tuple[acting.Actor, UUID | None]:
     """Return who changes a user: an operator key, anywhere, or an administrator, within their account."""
     key = operators.operator_key(request, at)
     if key is not None:
         return key, None
-    person = guard.calling_administrator(request, at).person
-    return audit.user(person.id), person.account_id
+    user = guard.calling_administrator(request, at).user
+    return acting.user(user.id), user.account_id
 
 
-def _account_of(request: AnyRequest, viewer: Person, account: str | None) -> Person | AnyRow | None:
+def _account_of(request: AnyRequest, viewer: User, account: str | None) -> User | AnyRow | None:
     """Return what tells of the account to list: the viewer themselves, or the row of the one a support agent names."""
     if account is None:
         return viewer
-    wanted = row_id(account)
+    user_filter = row_id(account)
     if viewer.role != "support":
-        return viewer if wanted == viewer.account_id else None
-    if wanted is None:
+        return viewer if user_filter == viewer.account_id else None
+    if user_filter is None:
         return None
-    with house_of(request).db.read() as connection:
-        return directory.find_account(connection, wanted)
+    with context_of(request).db.read() as connection:
+        return directory.find_account(connection, user_filter)
 
 
 def _asked(data: UserChangeBody) -> UserChange | None:

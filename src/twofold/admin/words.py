@@ -2,41 +2,41 @@
 
 from typing import NamedTuple
 
-from twofold.admin.listed import Listed, Presence, TwoFactor
+from twofold.admin.user_summary import Presence, TwoFactor, UserSummary
 from twofold.directory.eligibility import Reason
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 
 
-class Said(NamedTuple):
+class Badge(NamedTuple):
     """Words for a badge, and how it looks: good, bad, plain."""
 
     words: str
     kind: str
 
 
-def two_factor(listed: Listed) -> Said:
+def two_factor(summary: UserSummary) -> Badge:
     """Say in a word or two what somebody's two-factor authentication is like."""
     said = {
-        TwoFactor.ON: Said(_("On"), "good"),
-        TwoFactor.LOCKED: Said(_("Locked"), "bad"),
-        TwoFactor.PENDING: Said(_("Pending"), "plain"),
-        TwoFactor.MUST_SET_UP: Said(_("Must set up"), "bad"),
-        TwoFactor.OFF: Said(_("Off"), "plain"),
-        TwoFactor.NOT_OFFERED: Said(_("Not offered"), "plain"),
+        TwoFactor.ON: Badge(_("On"), "good"),
+        TwoFactor.LOCKED: Badge(_("Locked"), "bad"),
+        TwoFactor.PENDING: Badge(_("Pending"), "plain"),
+        TwoFactor.MUST_SET_UP: Badge(_("Must set up"), "bad"),
+        TwoFactor.OFF: Badge(_("Off"), "plain"),
+        TwoFactor.NOT_OFFERED: Badge(_("Not offered"), "plain"),
     }
-    return said[listed.two_factor]
+    return said[summary.two_factor]
 
 
-def presence(listed: Listed) -> Said | None:
+def presence(summary: UserSummary) -> Badge | None:
     """Say in a word why somebody cannot sign in at the moment; None where they can."""
     said = {
         Presence.ACTIVE: None,
-        Presence.INVITED: Said(_("Invited"), "plain"),
-        Presence.FROZEN: Said(_("Frozen"), "bad"),
-        Presence.DEACTIVATED: Said(_("Deactivated"), "plain"),
+        Presence.INVITED: Badge(_("Invited"), "plain"),
+        Presence.FROZEN: Badge(_("Frozen"), "bad"),
+        Presence.DEACTIVATED: Badge(_("Deactivated"), "plain"),
     }
-    return said[listed.presence]
+    return said[summary.presence]
 
 
 def why_not(reason: Reason) -> str:
@@ -50,28 +50,28 @@ def why_not(reason: Reason) -> str:
     return reasons.get(reason, "")
 
 
-def because(listed: Listed) -> str:
+def because(summary: UserSummary) -> str:
     """Say in half a sentence what stands behind somebody's state; empty where it says everything."""
-    match listed.two_factor:
-        case TwoFactor.LOCKED if listed.lock_is_final:
+    match summary.two_factor:
+        case TwoFactor.LOCKED if summary.lock_is_final:
             return _("for good: only a reset helps")
-        case TwoFactor.LOCKED if listed.person.has_second_factor:
+        case TwoFactor.LOCKED if summary.user.has_second_factor:
             return _("after wrong codes")
         case TwoFactor.LOCKED:
             return _("after wrong codes from the e-mail")
         case TwoFactor.PENDING:
             return _("setting it up now")
         case TwoFactor.NOT_OFFERED:
-            return why_not(listed.offer.reason)
+            return why_not(summary.offer.reason)
         case _:
             return ""
 
 
-def explained(listed: Listed) -> str:
+def explained(summary: UserSummary) -> str:
     """Say in a sentence what somebody's state means for them."""
-    if listed.two_factor is TwoFactor.LOCKED:
-        return _lock_explained(listed)
-    reason = why_not(listed.offer.reason)
+    if summary.two_factor is TwoFactor.LOCKED:
+        return _lock_explained(summary)
+    reason = why_not(summary.offer.reason)
     said = {
         TwoFactor.ON: _("A code from their authenticator app is asked for at every sign-in."),
         TwoFactor.PENDING: _("They have begun to set it up; nothing protects them until a code confirms it."),
@@ -79,13 +79,13 @@ def explained(listed: Listed) -> str:
         TwoFactor.OFF: _("Their password alone lets them in. They can set it up in their profile."),
         TwoFactor.NOT_OFFERED: _("They cannot set it up: %(reason)s.") % {"reason": reason},
     }
-    return said[listed.two_factor]
+    return said[summary.two_factor]
 
 
-def _lock_explained(listed: Listed) -> str:
-    if listed.lock_is_final:
+def _lock_explained(summary: UserSummary) -> str:
+    if summary.lock_is_final:
         return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
-    if listed.person.has_second_factor:
+    if summary.user.has_second_factor:
         return _("Too many wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
     return _(
         "Five wrong codes from the e-mail closed the way to the set-up for 24 hours, or until somebody unlocks them."

@@ -16,14 +16,14 @@ from twofold.audit import records, seal_flow
 from twofold.audit.chain import Event, Head, content, empty, moment
 from twofold.audit.signed_head import Signer, contents, kept_line, key_text, signed_line, signer_of
 from twofold.audit.verify import EVERY_CHAIN, NAME, VERSION, digested
-from twofold.kit.db import Database
-from twofold.kit.tokens import random_bytes
-from twofold.kit.vault import Sealed, Vault
+from twofold.kit.crypto.tokens import random_bytes
+from twofold.kit.crypto.vault import Sealed, Vault
+from twofold.kit.sql.database import Database
 
 PAGE = 500
 FIRST_KEY = 1
 
-# Users by id, in words, for the people who read an export. A room that knows users hands it in.
+# Users by id, in words, for the people who read an export. A feature that knows users hands it in.
 Names = Callable[[sa.Connection, Collection[UUID]], Mapping[UUID, str]]
 
 
@@ -160,4 +160,4 @@ def names_of(event: Event, known: Mapping[UUID, str]) -> dict[str, str | None]:
 
 
 def _people_in(page: Any) -> set[UUID]:
-    return {person for row in page for person in (row.actor_id, row.subject_id) if person is not None}
+    return {user for row in page for user in (row.actor_id, row.subject_id) if user is not None}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from twofold.audit.chain import INSTALLATION, Event, Head, account_of, empty
 from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
-from twofold.kit.db import INSERTS, AnyRow, UtcTime
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime
 
 _event = tuple(audit_events.c[name] for name in Event._fields)
 _waits = audit_events.c.hash.is_(None)

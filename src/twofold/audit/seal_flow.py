@@ -9,7 +9,7 @@ from datetime import datetime
 
 from twofold.audit import records
 from twofold.audit.chain import Event, Head, append, chain_of
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
 
 BATCH = 200
 

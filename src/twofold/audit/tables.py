@@ -6,7 +6,7 @@ else of an event ever changes and none is deleted or replaced: triggers refuse i
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 _serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -8,9 +8,9 @@ import click
 from twofold.abuse import block_flow, report_flow
 from twofold.abuse.blocklist import WrongNetwork
 from twofold.abuse.report_flow import Report
-from twofold.audit import flow as audit
 from twofold.commands.frame import CONSOLE, Stop, as_json, id_of, missing, opened, print_json, reason, show, show_rows
-from twofold.kit import clock
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
 
 # What each kind is called in a list.
 KINDS = {
@@ -34,8 +34,8 @@ def abuse(ctx: click.Context, *, hours: int, as_json: bool) -> None:
     """See who is refused most, at whom they aim, and block networks."""
     if ctx.invoked_subcommand is not None:
         return
-    with opened() as house:
-        found = report_flow.report(house.db, clock.now(), timedelta(hours=hours))
+    with opened() as context:
+        found = report_flow.report(context.db, clock.now(), timedelta(hours=hours))
     if as_json:
         print_json(_as_json(found))
         return
@@ -52,9 +52,9 @@ def abuse(ctx: click.Context, *, hours: int, as_json: bool) -> None:
 def block(*, network: str, hours: float | None, reason: str, as_json: bool) -> None:
     """Shut an address or a network out, on every node within seconds."""
     life = None if hours is None else timedelta(hours=hours)
-    with opened() as house:
+    with opened() as context:
         made = block_flow.block(
-            house, network, reason=reason, life=life, actor=audit.CONSOLE, at=clock.now(), visitor=CONSOLE,
+            context, network, reason=reason, life=life, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
         )  # fmt: skip
     if isinstance(made, WrongNetwork):
         raise Stop(made.why)
@@ -69,9 +69,9 @@ def block(*, network: str, hours: float | None, reason: str, as_json: bool) -> N
 def unblock(*, block_id: str, reason: str, as_json: bool) -> None:
     """Let a network in again, by the id that `abuse blocks` shows."""
     wanted = id_of(block_id, "block")
-    with opened() as house:
+    with opened() as context:
         lifted = block_flow.unblock(
-            house.db, wanted, reason=reason, actor=audit.CONSOLE, at=clock.now(), visitor=CONSOLE,
+            context.db, wanted, reason=reason, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
         )  # fmt: skip
     if lifted is None:
         raise missing("block", block_id)
@@ -82,8 +82,8 @@ def unblock(*, block_id: str, reason: str, as_json: bool) -> None:
 @as_json
 def list_blocks(*, as_json: bool) -> None:
     """List the networks that are shut out."""
-    with opened() as house:
-        rows = [block._asdict() for block in block_flow.list_blocks(house.db)]
+    with opened() as context:
+        rows = [block._asdict() for block in block_flow.list_blocks(context.db)]
     show_rows(rows, as_json=as_json, nothing="No network is blocked.")
 
 

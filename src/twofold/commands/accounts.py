@@ -5,12 +5,12 @@ from uuid import UUID
 
 import click
 
-from twofold.audit import flow as audit
 from twofold.commands.frame import CONSOLE, as_json, id_of, missing, opened, refuse, show, show_rows
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, Refused
-from twofold.kit import clock
-from twofold.kit.house import House
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.provisioning import account_flow
 from twofold.provisioning.account_flow import Account
 
@@ -49,8 +49,8 @@ def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_
            seats: int | str, as_json: bool) -> None:  # fmt: skip
     """Make an account."""
     asked = AccountChange(name, edition, sso, domains, sso_url, seats if isinstance(seats, int) else None)
-    with opened() as house:
-        made = directory.create_account(house.db, asked, actor=audit.CONSOLE, at=clock.now(), visitor=CONSOLE)
+    with opened() as context:
+        made = directory.create_account(context.db, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE))
     if isinstance(made, Refused):
         refuse(made)
     show({"id": made}, as_json=as_json, said=f"Made the account {name}. Its id is {made}.")
@@ -75,9 +75,9 @@ def set_(*, account_id: str, name: str | None, edition: str | None, sso: bool | 
     if asked == AccountChange():
         raise click.UsageError("Say what to change, such as --edition standard.")
     wanted = id_of(account_id, "account")
-    with opened() as house:
+    with opened() as context:
         changed = account_flow.change_account(
-            house.db, wanted, asked, actor=audit.CONSOLE, visitor=CONSOLE, at=clock.now(),
+            context.db, wanted, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
         )  # fmt: skip
     if isinstance(changed, Refused):
         refuse(changed)
@@ -90,16 +90,16 @@ def set_(*, account_id: str, name: str | None, edition: str | None, sso: bool | 
 @as_json
 def list_(*, as_json: bool) -> None:
     """List every account."""
-    with opened() as house:
-        rows = [_row(account) for account in _all(house)]
+    with opened() as context:
+        rows = [_row(account) for account in _all(context)]
     show_rows(rows, as_json=as_json, nothing="There is no account yet. Make one: twofold accounts create")
 
 
-def _all(house: House) -> list[Account]:
+def _all(context: AppContext) -> list[Account]:
     found: list[Account] = []
     after: UUID | None = None
     while True:
-        page = account_flow.list_accounts(house.db, after, PAGE)
+        page = account_flow.list_accounts(context.db, after, PAGE)
         found += page.accounts
         after = page.next
         if after is None:

@@ -20,7 +20,7 @@ from twofold.commands.frame import Stop, as_json, id_of, missing, opened, print_
 from twofold.directory import flow as directory
 from twofold.directory.tables import users
 from twofold.kit import clock
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
 
 T = TypeVar("T")
 
@@ -47,15 +47,15 @@ def export(*, account: str | None, installation: bool, output: Path | None, as_j
         raise click.UsageError(TWO_LOGS)
     if as_json and output is None:
         raise click.UsageError("The export itself goes to standard output; --json needs --output.")
-    with opened() as house:
-        chain = INSTALLATION if installation else account and _chain_of(house, account)
+    with opened() as context:
+        chain = INSTALLATION if installation else account and _chain_of(context, account)
         at = clock.now()
         count = 0
         with _writing(output) as file:
-            for line in export_flow.complete_lines(house.db, house.vault, chain, at, _names):
+            for line in export_flow.complete_lines(context.db, context.vault, chain, at, _names):
                 file.write(line)
                 count += 1
-        key = export_flow.public_key(house.db, house.vault, at)
+        key = export_flow.public_key(context.db, context.vault, at)
     if as_json:
         print_json({"file": str(output), "events": count - 2, "public_key": key})
     else:
@@ -73,9 +73,9 @@ def head(*, account: str | None, installation: bool, as_json: bool) -> None:  # 
     """
     if account is not None and installation:
         raise click.UsageError(TWO_LOGS)
-    with opened() as house:
-        chain = INSTALLATION if installation else account and _chain_of(house, account)
-        click.echo(export_flow.head_line(house.db, house.vault, chain, clock.now()), nl=False)
+    with opened() as context:
+        chain = INSTALLATION if installation else account and _chain_of(context, account)
+        click.echo(export_flow.head_line(context.db, context.vault, chain, clock.now()), nl=False)
 
 
 @audit.command("verify")
@@ -114,8 +114,8 @@ def _verified(file: Path | None, public_key: str | None, earlier: Path | None, k
     known = heads  # as it is from here on
     if file is not None:
         return _reading(file, lambda lines: verify_lines(lines, public_key, before, known))
-    with opened() as house:
-        lines = export_flow.complete_lines(house.db, house.vault, None, clock.now())
+    with opened() as context:
+        lines = export_flow.complete_lines(context.db, context.vault, None, clock.now())
         try:
             return verify_lines(lines, public_key, before, known)
         except (sa.exc.IntegrityError, RuntimeError):
@@ -137,9 +137,9 @@ def _say_verified(outcome: Verified, *, as_json: bool, with_heads: bool) -> None
         click.echo(note, err=True)
 
 
-def _chain_of(house: House, account: str) -> str:
+def _chain_of(context: AppContext, account: str) -> str:
     account_id = id_of(account, "account")
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         if directory.find_account(connection, account_id) is None:
             raise missing("account", account)
     return str(account_id)

@@ -7,10 +7,10 @@ from typing import assert_never
 
 import click
 
-from twofold.audit import flow as audit
-from twofold.commands.frame import CONSOLE, Stop, as_json, opened, person_by_email, reason, show
+from twofold.commands.frame import CONSOLE, Stop, as_json, opened, reason, show, user_by_email
 from twofold.directory import flow as directory
-from twofold.kit import clock
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.recovery import server_reset_flow
@@ -29,25 +29,25 @@ email_argument = click.argument("email", metavar="EMAIL")
 def unlock(*, email: str, reason: str, as_json: bool) -> None:
     """Unlock somebody after wrong codes. Their second factor stays."""
     words = _words(reason)
-    with opened() as house:
-        person, at = person_by_email(house, email), clock.now()
-        with house.db.write() as connection:
-            directory.hold_person(connection, person.id)
-            is_locked = lockouts.counts(connection, person.id).locked
-            if not is_locked and lockouts.mailbox_closed(connection, person, at) is None:
-                raise Stop(f"{person.email} is not locked.")
+    with opened() as context:
+        user, at = user_by_email(context, email), clock.now()
+        with context.db.write() as connection:
+            directory.lock_user_row(connection, user.id)
+            is_locked = lockouts.counts(connection, user.id).locked
+            if not is_locked and lockouts.mailbox_closed(connection, user, at) is None:
+                raise Stop(f"{user.email} is not locked.")
             outcome = lockouts.unlock(
-                house, connection, person, actor=audit.CONSOLE, reason=words, visitor=CONSOLE, at=at,
+                context, connection, user, origin=Origin(at, CONSOLE, acting.CONSOLE), reason=words,
             )  # fmt: skip
     match outcome:
         case lockouts.Unlocked():
             said = (
-                f"{person.email} is unlocked; their second factor is what it was. If wrong codes locked them, whoever "
+                f"{user.email} is unlocked; their second factor is what it was. If wrong codes locked them, whoever "
                 "typed those knows the password: have them change it."
             )
-            show({"id": person.id}, as_json=as_json, said=said)
+            show({"id": user.id}, as_json=as_json, said=said)
         case lockouts.LockIsFinal():
-            raise Stop(f"{person.email} has a hundred wrong codes behind them: only twofold reset helps.")
+            raise Stop(f"{user.email} has a hundred wrong codes behind them: only twofold reset helps.")
         case lockouts.NotYourself():
             raise Stop("Nobody unlocks themselves.")
         case _:
@@ -65,19 +65,19 @@ def unfreeze(*, email: str, reason: str, as_json: bool) -> None:
     is mailed.
     """
     words = _words(reason)
-    with opened() as house:
-        person = person_by_email(house, email)
-        with house.db.write() as connection:
+    with opened() as context:
+        user = user_by_email(context, email)
+        with context.db.write() as connection:
             outcome = recovery.unfreeze(
-                house, connection, person, actor=audit.CONSOLE, reason=words, visitor=CONSOLE, at=clock.now(),
+                context, connection, user, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE), reason=words,
             )  # fmt: skip
     match outcome:
         case Unfrozen():
-            show({"id": person.id}, as_json=as_json, said=f"{person.email} is unfrozen. {_what_next(outcome)}")
+            show({"id": user.id}, as_json=as_json, said=f"{user.email} is unfrozen. {_what_next(outcome)}")
         case NotFrozen():
-            raise Stop(f"{person.email} is not frozen.")
+            raise Stop(f"{user.email} is not frozen.")
         case NoMail() | NotYourself():
-            raise Stop(f"{person.email} cannot be unfrozen from here.")
+            raise Stop(f"{user.email} cannot be unfrozen from here.")
         case _:
             assert_never(outcome)
 
@@ -95,20 +95,20 @@ def reset(*, email: str, reason: str, keep_password: bool, as_json: bool) -> Non
     one sooner.
     """
     words = _words(reason)
-    with opened() as house:
-        person = person_by_email(house, email)
-        outcome = server_reset_flow.reset_on_server(house, person, words, clock.now(), keep_password=keep_password)
+    with opened() as context:
+        user = user_by_email(context, email)
+        outcome = server_reset_flow.reset_on_server(context, user, words, clock.now(), keep_password=keep_password)
     match outcome:
         case ResetOnServer():
-            said = f"Two-factor authentication of {person.email} is off, and their sessions have ended."
+            said = f"Two-factor authentication of {user.email} is off, and their sessions have ended."
             told = {
-                "id": person.id,
+                "id": user.id,
                 "password": _password_state(outcome),
                 "password_link_at": None if outcome.link_at is None else outcome.link_at.isoformat(),
             }
-            show(told, as_json=as_json, said=f"{said} {_password_after(outcome, person.email)}".rstrip())
+            show(told, as_json=as_json, said=f"{said} {_password_after(outcome, user.email)}".rstrip())
         case NotEnabled():
-            raise Stop(f"{person.email} has no second factor.")
+            raise Stop(f"{user.email} has no second factor.")
         case MissingReason():
             raise Stop(TOO_SHORT)
         case _:

@@ -14,16 +14,18 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from twofold import health, migrate, redaction
-from twofold.commands import database_away, rotation, schema_state
+from twofold import redaction
+from twofold.commands import database_away, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
 from twofold.directory import flow as directory
-from twofold.kit import argon2id, keyring, outbox
-from twofold.kit.db import Database
-from twofold.kit.libsodium import Libsodium
-from twofold.kit.smtp import SmtpTransport
-from twofold.kit.vault import Vault
+from twofold.kit.crypto import argon2id, keyring
+from twofold.kit.crypto.libsodium import Libsodium
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.mail import outbox
+from twofold.kit.mail.smtp import SmtpTransport
+from twofold.kit.sql.database import Database
+from twofold.operations import health, migrate, rotation
 from twofold.settings import Settings, SettingsError
 
 LONGEST_WAIT = timedelta(minutes=10)

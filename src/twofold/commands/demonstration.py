@@ -6,11 +6,11 @@ import click
 import rich.box
 from rich.table import Table
 
-from twofold import server
 from twofold.commands.frame import Stop, console, quiet_logs
 from twofold.commands.serving import port_option
 from twofold.demo import run
-from twofold.demo.people import DemoPerson
+from twofold.demo.people import DemoUser
+from twofold.operations import server
 
 
 @click.command()
@@ -24,12 +24,12 @@ def demo(*, port: int) -> None:
         raise Stop(str(error)) from error
 
 
-def _announce(address: str, people: Sequence[DemoPerson]) -> None:
+def _announce(address: str, people: Sequence[DemoUser]) -> None:
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Who", "E-mail address", "Password"):
         table.add_column(column)
-    for person in people:
-        table.add_row(*person)
+    for user in people:
+        table.add_row(*user)
     screen = console()
     screen.print(f"Twofold's demo is at {address} - its mail at {address}/demo/mailbox")
     screen.print(table)

@@ -1,4 +1,4 @@
-"""What every command shares: its settings and house, its output for people or as JSON, and how it refuses.
+"""What every command shares: its settings and context, its output for people or as JSON, and how it refuses.
 
 A command exits 0 when it is done, 1 when it is refused, 2 when it was called wrongly or the settings are wrong. What
 was wrong stands on standard error, as a sentence.
@@ -24,17 +24,18 @@ from rich.console import Console
 from rich.table import Table
 
 from twofold import redaction
-from twofold.assembly import build_house
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
 from twofold.directory.flow import Refused
-from twofold.directory.person import Person
-from twofold.kit import logs, private_memory
-from twofold.kit.house import House
-from twofold.kit.vault import VaultError
-from twofold.kit.visitor import Visitor
-from twofold.kit.web.requests import row_id
+from twofold.directory.user import User
+from twofold.kit import logs
+from twofold.kit.client_info import ClientInfo
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import private_memory
+from twofold.kit.crypto.vault import VaultError
+from twofold.kit.http.requests import row_id
+from twofold.operations.assembly import build_context
 from twofold.settings import Settings, SettingsError, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +43,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 WIDE = 240  # columns for whoever reads us through a pipe: nothing is wrapped or cut
 
 # Who did it, in the audit log, where a browser would stand: the command line has no address.
-CONSOLE = Visitor("", "twofold command line")
+CONSOLE = ClientInfo("", "twofold command line")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 reason = click.option("--reason", required=True, help="Why; it stands in the audit log.")
@@ -107,17 +108,17 @@ def settings() -> Settings:
 
 
 @contextmanager
-def opened() -> Iterator[House]:
-    """Open the house on a database whose schema is current, beside a server that may be running."""
+def opened() -> Iterator[AppContext]:
+    """Open the application on a database whose schema is current, beside a server that may be running."""
     chosen = settings()
     demand_owner(chosen)
     schema_state.demand_current(chosen)
     quiet_logs()
-    house = build_house(chosen)
+    context = build_context(chosen)
     try:
-        yield house
+        yield context
     finally:
-        house.db.close()
+        context.db.close()
 
 
 def demand_owner(chosen: Settings) -> None:
@@ -191,13 +192,13 @@ def missing(what: str, text: object) -> Stop:
     return Stop(f"There is no {what} with the id {text}.")
 
 
-def person_by_email(house: House, email: str) -> Person:
+def user_by_email(context: AppContext, email: str) -> User:
     """Find a user by address, or end the command."""
-    with house.db.read() as connection:
-        person = directory.find_person_by_email(connection, email)
-    if person is None:
+    with context.db.read() as connection:
+        user = directory.find_user_by_email(connection, email)
+    if user is None:
         raise Stop(f"There is nobody with the address {email}.")
-    return person
+    return user
 
 
 WEAK = {

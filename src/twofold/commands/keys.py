@@ -4,9 +4,10 @@ import sys
 
 import click
 
-from twofold.commands import rotation
 from twofold.commands.frame import Stop, as_json, opened, print_json, show
-from twofold.kit import clock, keyring
+from twofold.kit import clock
+from twofold.kit.crypto import keyring
+from twofold.operations import rotation
 
 
 @click.group()
@@ -30,11 +31,11 @@ def rotate(*, as_json: bool) -> None:
     Do it once every server has been restarted with the new key as the first of TWOFOLD_KEYS; afterwards the keys that
     seal nothing any more can be taken away.
     """
-    with opened() as house:
-        due, quiet = rotation.due(house), not sys.stderr.isatty()
+    with opened() as context:
+        due, quiet = rotation.due(context), not sys.stderr.isatty()
         with click.progressbar(length=due, label="Sealing", file=sys.stderr, hidden=quiet) as bar:
-            done = rotation.rotate(house, clock.now(), bar.update)
-        active = house.vault.active
+            done = rotation.rotate(context, clock.now(), bar.update)
+        active = context.vault.active
     if as_json:
         print_json({"active": active, "sealed": done.sealed, "retired": done.retired, "unreadable": done.unreadable})
     else:

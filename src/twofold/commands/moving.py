@@ -1,4 +1,4 @@
-"""`twofold copy-database` and `twofold restored`: moving house, and coming back from a backup."""
+"""`twofold copy-database` and `twofold restored`: moving to another database, and coming back from a backup."""
 
 import sys
 from contextlib import nullcontext
@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
-from twofold import copy_database, restore
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.commands.frame import CONSOLE, Stop, as_json, demand_owner, opened, quiet_logs, reason, show
 from twofold.commands.only_server import server_lock
-from twofold.kit import clock, keyring, nodes
+from twofold.kit import clock, nodes
+from twofold.kit.acting import Origin
+from twofold.kit.crypto import keyring
+from twofold.operations import copy_database, restore
 from twofold.settings import Settings, SettingsError, load
 
 
@@ -51,11 +53,11 @@ def restored(*, reason: str, as_json: bool) -> None:
     Run it after bringing a backup back, before the first start: codes, backup codes, sessions and links may have been
     used since it was made.
     """
-    with opened() as house:
-        with house.db.read() as connection:
+    with opened() as context:
+        with context.db.read() as connection:
             if nodes.alive(connection, clock.now()):
                 click.echo(SERVED_ALREADY, err=True)
-        done = restore.after_restore(house.db, reason=reason, at=clock.now(), visitor=CONSOLE)
+        done = restore.after_restore(context.db, reason=reason, origin=Origin(clock.now(), CONSOLE))
     said = (
         f"{done.people} people sign in anew, {done.authenticators} authenticators wait for their next code, "
         f"{done.backup_codes} backup codes and {done.links} links are void. Look through "

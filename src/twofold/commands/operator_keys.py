@@ -2,10 +2,9 @@
 
 import click
 
-from twofold.audit import flow as audit
 from twofold.commands.frame import as_json, id_of, missing, opened, refuse, show, show_rows
 from twofold.directory.flow import Refused
-from twofold.kit import clock
+from twofold.kit import acting, clock
 from twofold.provisioning import key_flow
 
 
@@ -19,8 +18,8 @@ def operator_keys() -> None:
 @as_json
 def create(*, name: str, as_json: bool) -> None:
     """Make a key; it is shown once, as JSON."""
-    with opened() as house:
-        made = key_flow.create_key(house.db, name, actor=audit.CONSOLE, at=clock.now())
+    with opened() as context:
+        made = key_flow.create_key(context.db, name, actor=acting.CONSOLE, at=clock.now())
     if isinstance(made, Refused):
         refuse(made)
     show(made._asdict(), as_json=True, said="")
@@ -32,9 +31,9 @@ def create(*, name: str, as_json: bool) -> None:
 @as_json
 def list_(*, as_json: bool) -> None:
     """List every key, never the key itself."""
-    with opened() as house:
+    with opened() as context:
         columns = ("id", "name", "created_at", "last_used_at", "revoked_at")
-        rows = [{name: getattr(row, name) for name in columns} for row in key_flow.list_keys(house.db)]
+        rows = [{name: getattr(row, name) for name in columns} for row in key_flow.list_keys(context.db)]
     show_rows(rows, as_json=as_json, nothing="There is no operator key.")
 
 
@@ -44,8 +43,8 @@ def list_(*, as_json: bool) -> None:
 def revoke(*, key_id: str, as_json: bool) -> None:
     """Revoke a key: from now on it opens nothing."""
     wanted = id_of(key_id, "operator key")
-    with opened() as house:
-        revoked = key_flow.revoke_key(house.db, wanted, actor=audit.CONSOLE, at=clock.now())
+    with opened() as context:
+        revoked = key_flow.revoke_key(context.db, wanted, actor=acting.CONSOLE, at=clock.now())
     if not revoked:
         raise missing("operator key in force", key_id)
     show({"id": wanted}, as_json=as_json, said="Revoked: the key opens nothing any more.")

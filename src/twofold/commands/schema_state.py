@@ -5,8 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from twofold import migrate
-from twofold.kit.db import Database
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
 from twofold.settings import Settings
 
 

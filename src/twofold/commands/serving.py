@@ -12,19 +12,19 @@ from urllib.parse import urlsplit
 import click
 import structlog
 
-from twofold import background, migrate, server
-from twofold.assembly import build_house
 from twofold.commands import schema_state
-from twofold.commands.companion import companion
 from twofold.commands.frame import Stop, as_json, demand_owner, quiet_logs, settings, show
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
 from twofold.kit import clock, logs, metrics, nodes
-from twofold.kit.db import Database
+from twofold.kit.crypto.tokens import random_bytes
+from twofold.kit.http.metrics_listener import CannotListen
+from twofold.kit.sql.database import Database
 from twofold.kit.threads import share_one_arena
-from twofold.kit.tokens import random_bytes
-from twofold.kit.web.metrics_listener import CannotListen
-from twofold.metrics_endpoint import metrics_endpoint
+from twofold.operations import background, migrate, server
+from twofold.operations.assembly import build_context
+from twofold.operations.background_process import companion
+from twofold.operations.metrics_endpoint import metrics_endpoint
 from twofold.settings import Settings
 
 APPLICATION = "twofold.app:from_environment"
@@ -47,7 +47,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
     demand_owner(chosen)
     with only_server(chosen):
         bring_schema(chosen)
-        build_house(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+        build_context(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
         _serve(chosen, host, port, workers)
 
 

@@ -9,13 +9,13 @@ import click
 
 from twofold import redaction
 from twofold.commands.frame import as_json, environment, show_rows
-from twofold.kit import keyring
+from twofold.kit.crypto import keyring
 from twofold.settings import Settings, load
 
 PREFIX = "TWOFOLD_"
 # Variables that name a unit, which the setting itself carries.
 SPANS = {
-    "DATABASE_PATIENCE_MS": ("database_patience", timedelta(milliseconds=1)),
+    "DATABASE_TIMEOUT_MS": ("database_timeout", timedelta(milliseconds=1)),
     "LEAVE_NOTICE_SECONDS": ("leave_notice", timedelta(seconds=1)),
     "SESSION_HOURS": ("session_life", timedelta(hours=1)),
     "SESSION_IDLE_MINUTES": ("session_idle", timedelta(minutes=1)),

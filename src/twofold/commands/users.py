@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from twofold.audit import flow as audit
 from twofold.commands.frame import (
     CONSOLE,
     Stop,
@@ -13,17 +12,18 @@ from twofold.commands.frame import (
     id_of,
     missing,
     opened,
-    person_by_email,
     refuse,
     show,
     show_rows,
+    user_by_email,
 )
 from twofold.directory import flow as directory
 from twofold.directory.flow import NewUser, Refused
-from twofold.directory.person import Person
 from twofold.directory.rules import ROLES
-from twofold.kit import clock
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit import acting, clock
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import new_user_flow
 from twofold.provisioning.flow import UserChange
@@ -51,18 +51,20 @@ def create(*, account: str | None, email: str, name: str, role: str, unlicensed:
         raise click.UsageError("Support agents belong to the operator's own account: leave --account away.")
     home = None if account is None else id_of(account, "account")
     password = _read_password() if password_stdin else None
-    with opened() as house:
+    with opened() as context:
         made = new_user_flow.create_user(
-            house, home, NewUser(email, name, role, not unlicensed, password), actor=audit.CONSOLE, visitor=CONSOLE,
-            at=clock.now(),
-        )  # fmt: skip
+            context,
+            home,
+            NewUser(email, name, role, not unlicensed, password),
+            origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
+        )
     if isinstance(made, Refused):
         refuse(made)
     if made is None:
         raise missing("account", account)
-    said = f"Made {made.person.name} ({made.person.email}), with the id {made.person.id}."
+    said = f"Made {made.user.name} ({made.user.email}), with the id {made.user.id}."
     invited = " An invitation to choose a password is on its way." if made.invited else ""
-    show({"id": made.person.id}, as_json=as_json, said=said + invited)
+    show({"id": made.user.id}, as_json=as_json, said=said + invited)
 
 
 @users.command("set")
@@ -82,11 +84,15 @@ def set_(*, who: str, email: str | None, name: str | None, role: str | None, lic
         change = change._replace(password=_read_password())
     if not change.told:
         raise click.UsageError("Say what to change, such as --role admin.")
-    with opened() as house:
-        subject = person_by_email(house, who).id if "@" in who else id_of(who, "user")
+    with opened() as context:
+        subject = user_by_email(context, who).id if "@" in who else id_of(who, "user")
         changed = provisioning.change_user(
-            house, actor=audit.CONSOLE, subject_id=subject, change=change, visitor=CONSOLE, at=clock.now(), within=None,
-        )  # fmt: skip
+            context,
+            origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
+            subject_id=subject,
+            change=change,
+            within=None,
+        )
     if isinstance(changed, Refused):
         refuse(changed)
     if changed is None:
@@ -100,14 +106,14 @@ def set_(*, who: str, email: str | None, name: str | None, role: str | None, lic
 @as_json
 def list_(*, account: str | None, role: str | None, as_json: bool) -> None:
     """List users by name."""
-    with opened() as house:
-        people = _people(house, account)
-    rows = [_row(person) for person in people if role is None or person.role == role]
+    with opened() as context:
+        people = _people(context, account)
+    rows = [_row(user) for user in people if role is None or user.role == role]
     show_rows(rows, as_json=as_json, nothing="There is nobody.")
 
 
-def _people(house: House, account: str | None) -> list[Person]:
-    with house.db.read() as connection:
+def _people(context: AppContext, account: str | None) -> list[User]:
+    with context.db.read() as connection:
         if account is None:
             return directory.people_of(connection)
         wanted = id_of(account, "account")
@@ -116,27 +122,27 @@ def _people(house: House, account: str | None) -> list[Person]:
         return directory.people_of(connection, wanted)
 
 
-def _row(person: Person) -> dict[str, Any]:
+def _row(user: User) -> dict[str, Any]:
     return {
-        "id": person.id,
-        "name": person.name,
-        "email": person.email,
-        "role": person.role,
-        "account": person.account_name,
-        "licensed": person.licensed,
-        "two_factor": person.has_second_factor,
-        "state": _state(person),
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "role": user.role,
+        "account": user.account_name,
+        "licensed": user.licensed,
+        "two_factor": user.has_second_factor,
+        "state": _state(user),
     }
 
 
-def _state(person: Person) -> str:
-    if not person.active:
+def _state(user: User) -> str:
+    if not user.active:
         return "inactive"
-    if person.frozen_at is not None:
+    if user.frozen_at is not None:
         return "frozen"
-    if person.is_placeholder:
+    if user.is_placeholder:
         return "address in use elsewhere"
-    return "active" if person.password_hash or person.sso else "without password"
+    return "active" if user.password_hash or user.sso else "without password"
 
 
 def _read_password() -> str:

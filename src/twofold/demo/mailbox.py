@@ -7,8 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.kit import clock
-from twofold.kit.smtp import Delivered, Outcome, Unreachable
-from twofold.kit.tokens import new_id
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.mail.smtp import Delivered, Outcome, Unreachable
 
 MOST = 500
 

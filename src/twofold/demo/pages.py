@@ -7,9 +7,9 @@ from litestar.enums import MediaType
 
 from twofold.demo.mailbox import Mail, Mailbox
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, problem_page
-from twofold.kit.web.requests import AnyRequest, AnyResponse, row_id
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, problem_page
+from twofold.kit.http.requests import AnyRequest, AnyResponse, row_id
 from twofold.kit.words import gettext as _
 from twofold.sessions import guard
 

@@ -5,16 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import records
 from twofold.directory.flow import AccountChange, NewUser
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import enrolment_flow, proof, totp
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import Confirmed
-from twofold.kit.house import House
-from twofold.kit.outbox import Outbox
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.mail.outbox import Outbox
 from twofold.lockouts.budget import LOCK_AFTER
 
 PASSWORD = "blue-paper-boat"  # noqa: S105 - shown to everybody; it opens nothing but a demo
@@ -24,7 +25,7 @@ OPENED = timedelta(days=20)  # so long ago everything began
 LOCKED = timedelta(hours=2)
 
 
-class DemoPerson(NamedTuple):
+class DemoUser(NamedTuple):
     """Whom to sign in as, and what there is to see."""
 
     what: str
@@ -32,14 +33,14 @@ class DemoPerson(NamedTuple):
     password: str
 
 
-def seed(house: House, at: datetime) -> list[DemoPerson]:
+def seed(context: AppContext, at: datetime) -> list[DemoUser]:
     """Make the demo's accounts and people; return those whom somebody can sign in as. No letter goes out for it."""
-    silent = dataclasses.replace(house, outbox=Outbox(configured=False))
+    silent = dataclasses.replace(context, outbox=Outbox(configured=False))
     seeds = _Seeds(silent, at - OPENED)
     return [*_acme(seeds, at), *_others(seeds), *_operator(seeds)]
 
 
-def _acme(seeds: "_Seeds", at: datetime) -> list[DemoPerson]:
+def _acme(seeds: "_Seeds", at: datetime) -> list[DemoUser]:
     """An enterprise account whose policy leaves everybody the choice."""
     acme = seeds.account("Acme", seats=10)
     seeds.user(acme, "ada@acme.example", "Ada Admin", role="admin")
@@ -50,15 +51,15 @@ def _acme(seeds: "_Seeds", at: datetime) -> list[DemoPerson]:
     seeds.protect(lea)
     seeds.lock(lea, at - LOCKED)
     return [
-        DemoPerson("Administrator of Acme", "ada@acme.example", PASSWORD),
-        DemoPerson("Member, may set up 2FA", "max@acme.example", PASSWORD),
-        DemoPerson("Member without a licence", "uli@acme.example", PASSWORD),
-        DemoPerson("Member with 2FA who lost his phone", "paul@acme.example", PASSWORD),
-        DemoPerson("Member locked by wrong codes", "lea@acme.example", PASSWORD),
+        DemoUser("Administrator of Acme", "ada@acme.example", PASSWORD),
+        DemoUser("Member, may set up 2FA", "max@acme.example", PASSWORD),
+        DemoUser("Member without a licence", "uli@acme.example", PASSWORD),
+        DemoUser("Member with 2FA who lost his phone", "paul@acme.example", PASSWORD),
+        DemoUser("Member locked by wrong codes", "lea@acme.example", PASSWORD),
     ]
 
 
-def _others(seeds: "_Seeds") -> list[DemoPerson]:
+def _others(seeds: "_Seeds") -> list[DemoUser]:
     """Accounts that differ: a policy that requires a second factor, another edition, single sign-on."""
     bank = seeds.account("Strict Bank")
     seeds.user(bank, "rita@bank.example", "Rita Required")
@@ -66,33 +67,31 @@ def _others(seeds: "_Seeds") -> list[DemoPerson]:
     seeds.require(bank)
     shop = seeds.account("Corner Shop", edition="standard")
     seeds.user(shop, "stan@shop.example", "Stan Standard", role="admin")
-    globex = seeds.account(
-        "Globex", sso=True, sso_domains=["globex.example"], sso_url="https://login.globex.example/",
-    )  # fmt: skip
+    globex = seeds.account("Globex", sso=True, sso_domains=["globex.example"], sso_url="https://login.globex.example/")
     seeds.user(globex, "gil@globex.example", "Gil Globex", password=None)
     return [
-        DemoPerson("Member who must set up 2FA", "rita@bank.example", PASSWORD),
-        DemoPerson("Administrator who must as well", "bo@bank.example", PASSWORD),
-        DemoPerson("Edition without 2FA", "stan@shop.example", PASSWORD),
-        DemoPerson("Single sign-on", "gil@globex.example", NO_PASSWORD),
+        DemoUser("Member who must set up 2FA", "rita@bank.example", PASSWORD),
+        DemoUser("Administrator who must as well", "bo@bank.example", PASSWORD),
+        DemoUser("Edition without 2FA", "stan@shop.example", PASSWORD),
+        DemoUser("Single sign-on", "gil@globex.example", NO_PASSWORD),
     ]
 
 
-def _operator(seeds: "_Seeds") -> list[DemoPerson]:
+def _operator(seeds: "_Seeds") -> list[DemoUser]:
     seeds.user(None, "sue@support.example", "Sue Support", role="support")
-    return [DemoPerson("Support agent, must set up 2FA", "sue@support.example", PASSWORD)]
+    return [DemoUser("Support agent, must set up 2FA", "sue@support.example", PASSWORD)]
 
 
 class _Seeds:
     """Makes accounts and people through the flows that make real ones."""
 
-    def __init__(self, house: House, at: datetime) -> None:
-        self._house = house
+    def __init__(self, context: AppContext, at: datetime) -> None:
+        self._context = context
         self._at = at
 
     def account(self, name: str, edition: str = "enterprise", **more: Any) -> UUID:
         asked = AccountChange(name, edition, **more)
-        return _made(directory.create_account(self._house.db, asked, actor=audit.CONSOLE, at=self._at))
+        return _made(directory.create_account(self._context.db, asked, origin=Origin(self._at, actor=acting.CONSOLE)))
 
     def user(
         self,
@@ -105,42 +104,47 @@ class _Seeds:
         password: str | None = PASSWORD,
     ) -> UUID:
         new = NewUser(email, name, role, licensed, password)
-        return _made(directory.create_user(self._house, account, new, actor=audit.CONSOLE, at=self._at))
+        return _made(directory.create_user(self._context, account, new, origin=Origin(self._at, actor=acting.CONSOLE)))
 
     def require(self, account: UUID) -> None:
-        with self._house.db.write() as connection:
+        with self._context.db.write() as connection:
             records.update_account(connection, account, {"policy": "required"})
 
-    def protect(self, user: UUID) -> None:
+    def protect(self, user_id: UUID) -> None:
         """Set a phone up that nobody has: its secret is forgotten here and now."""
-        with self._house.db.write() as connection:
-            person = self._find(user)
-            opened = enrolment_flow.open_for(self._house, connection, person, "demo", at=self._at, name="Old phone")
+        with self._context.db.write() as connection:
+            user = self._find(user_id)
+            opened = enrolment_flow.open_for(self._context, connection, user, "demo", at=self._at, name="Old phone")
             code = totp.code_of(opened.secret, totp.step_of(self._at))
             confirmed = enrolment_flow.confirm(
-                self._house, connection, person, "demo", opened.id, code, visitor=audit.HERE, at=self._at,
+                self._context, connection, user, "demo", opened.id, code, origin=Origin(self._at, acting.NO_REQUEST),
             )  # fmt: skip
             if not isinstance(confirmed, Confirmed):
                 raise TypeError(confirmed)
-            factors.backup_code_saved(connection, person.id, confirmed.backup_code or "")
+            factors.backup_code_saved(connection, user.id, confirmed.backup_code or "")
 
-    def lock(self, user: UUID, at: datetime) -> None:
+    def lock(self, user_id: UUID, at: datetime) -> None:
         """Let somebody type five wrong backup codes."""
         wrong = proof.parse(WRONG_BACKUP_CODE)
         if isinstance(wrong, proof.Malformed):
             raise TypeError(wrong)
         for _ in range(LOCK_AFTER):
-            with self._house.db.write() as connection:
+            with self._context.db.write() as connection:
                 factors.prove(
-                    self._house, connection, self._find(user), wrong, door="sign_in", visitor=audit.HERE, at=at,
-                )  # fmt: skip
+                    self._context,
+                    connection,
+                    self._find(user_id),
+                    wrong,
+                    operation="sign_in",
+                    origin=Origin(at, acting.NO_REQUEST),
+                )
 
-    def _find(self, user: UUID) -> Person:
-        with self._house.db.read() as connection:
-            person = directory.find_person(connection, user)
-        if person is None:
-            raise LookupError(user)
-        return person
+    def _find(self, user_id: UUID) -> User:
+        with self._context.db.read() as connection:
+            user = directory.find_user(connection, user_id)
+        if user is None:
+            raise LookupError(user_id)
+        return user
 
 
 def _made(made: UUID | directory.Refused | None) -> UUID:

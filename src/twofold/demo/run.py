@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from litestar.types import ASGIApp
 
-from twofold import app, migrate, server
-from twofold.assembly import build_house
+from twofold import app
 from twofold.demo import pages
 from twofold.demo.mailbox import Mailbox
-from twofold.demo.people import DemoPerson, seed
+from twofold.demo.people import DemoUser, seed
 from twofold.kit import clock
+from twofold.operations import migrate, server
+from twofold.operations.assembly import build_context
 from twofold.settings import Settings
 
 HOST = "127.0.0.1"
@@ -23,10 +24,10 @@ class Demo(NamedTuple):
 
     application: ASGIApp
     address: str
-    people: list[DemoPerson]
+    people: list[DemoUser]
 
 
-def run(port: int, announce: Callable[[str, Sequence[DemoPerson]], None]) -> None:
+def run(port: int, announce: Callable[[str, Sequence[DemoUser]], None]) -> None:
     """Serve the demo until told to stop, then remove everything; `announce` is told its address and its people.
 
     Raises:
@@ -51,7 +52,7 @@ def prepare(folder: Path, port: int) -> Demo:
         demo=True,
     )
     migrate.upgrade(settings.database_url)
-    house = build_house(settings)
-    people = seed(house, clock.now())
-    application = app.build_app(house, demo=pages.handlers, demo_people=people, transport=Mailbox())
+    context = build_context(settings)
+    people = seed(context, clock.now())
+    application = app.build_app(context, demo=pages.handlers, demo_people=people, transport=Mailbox())
     return Demo(application, settings.base_url, people)

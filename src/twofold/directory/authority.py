@@ -5,7 +5,7 @@ from uuid import UUID
 
 
 class Someone(Protocol):
-    """What decides it: a `Person`, or another room's value that says the same of one."""
+    """What decides it: a `Person`, or another feature's value that says the same of one."""
 
     @property
     def id(self) -> UUID: ...

@@ -7,8 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import DOMAIN_OF_USER, account_domains, accounts, users
-from twofold.kit import advisory
-from twofold.kit.db import AnyRow
+from twofold.kit.sql import advisory
+from twofold.kit.sql.database import AnyRow
 
 _users_elsewhere = (
     sa.select(DOMAIN_OF_USER.label("domain"), accounts.c.name, sa.func.count().label("people"))

@@ -14,13 +14,13 @@ from twofold.directory.common_passwords import common_passwords
 from twofold.directory.domain_records import Elsewhere
 from twofold.directory.email_address import domain_key, domain_of, email_key, placeholder_key
 from twofold.directory.password import Weakness, normalise, weakness
-from twofold.directory.person import Person
 from twofold.directory.person_name import name_values
 from twofold.directory.rules import ROLES, Fault, fault_of_account, fault_of_email, fault_of_name
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import AnyRow, Database
 
 NAMED_AT_MOST = 10  # accounts in a refusal
 
@@ -78,9 +78,7 @@ def create_account(
     db: Database,
     change: AccountChange,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> UUID | Refused:
     """Make an account: two-factor authentication is on offer from its first day where its edition has it."""
     change = _tidy(change)._replace(name=(change.name or "").strip())
@@ -95,7 +93,13 @@ def create_account(
         "sso_url": change.sso_url,
         "seats": change.seats,
     }
-    rest = {"id": account_id, "is_operator": False, "policy": "optional", "required_from": None, "created_at": at}
+    rest = {
+        "id": account_id,
+        "is_operator": False,
+        "policy": "optional",
+        "required_from": None,
+        "created_at": origin.at,
+    }
     try:
         with db.write() as connection:
             if taken := _taken_domain(connection, account_id, domains, domains if change.sso else ()):
@@ -103,7 +107,7 @@ def create_account(
             records.insert_account(connection, values | rest)
             records.replace_domains(connection, account_id, domains)
             audit.record(
-                connection, "account_created", at=at, account_id=account_id, actor=actor, visitor=visitor,
+                connection, "account_created", origin=origin, account_id=account_id,
                 details={**values, "sso_domains": domains},
             )  # fmt: skip
     except sa.exc.IntegrityError:
@@ -116,9 +120,7 @@ def change_account(
     account_id: UUID,
     change: AccountChange,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
     when_sso_begins: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> UUID | Refused | None:
     """Change an account; no factor that exists is dropped by it. None: there is no such account.
@@ -130,8 +132,12 @@ def change_account(
     try:
         with db.write() as connection:
             return store_change(
-                connection, account_id, change, actor=actor, at=at, visitor=visitor, when_sso_begins=when_sso_begins,
-            )  # fmt: skip
+                connection,
+                account_id,
+                change,
+                origin=origin,
+                when_sso_begins=when_sso_begins,
+            )
     except sa.exc.IntegrityError:
         return _domain_was_faster()
 
@@ -141,9 +147,7 @@ def store_change(
     account_id: UUID,
     change: AccountChange,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
     when_sso_begins: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> UUID | Refused | None:
     """Change an account in the caller's transaction.
@@ -165,7 +169,7 @@ def store_change(
     )
     if refused:
         return refused
-    _store_account(connection, account_id, before, after, actor=actor, at=at, visitor=visitor)
+    _store_account(connection, account_id, before, after, origin=origin)
     if after.sso and not before.sso:
         records.end_sessions_of_account(connection, account_id)
         when_sso_begins(connection)
@@ -173,23 +177,21 @@ def store_change(
 
 
 def create_user(
-    house: House,
+    context: AppContext,
     account_id: UUID | None,
     new: NewUser,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> UUID | Refused | None:
     """Make a user in an account (None: the operator's own). None is returned when there is no such account."""
-    prepared = prepare_user(house, new)
+    prepared = prepare_user(context, new)
     if isinstance(prepared, Refused):
         return prepared
-    with house.db.write() as connection:
-        return add_user(connection, account_id, prepared, actor=actor, at=at, visitor=visitor)
+    with context.db.write() as connection:
+        return add_user(connection, account_id, prepared, origin=origin)
 
 
-def prepare_user(house: House, new: NewUser) -> PreparedUser | Refused:
+def prepare_user(context: AppContext, new: NewUser) -> PreparedUser | Refused:
     """Check what a new user is to be and hash their password; never called inside a transaction."""
     new = new._replace(email=new.email.strip(), name=new.name.strip())
     fault = fault_of_email(new.email) or fault_of_name(new.name)
@@ -199,7 +201,7 @@ def prepare_user(house: House, new: NewUser) -> PreparedUser | Refused:
         return invalid(fault)
     if new.password is None:
         return PreparedUser(new, None)
-    hashed = hash_password(house, new.password, new.email, new.name)
+    hashed = hash_password(context, new.password, new.email, new.name)
     return hashed if isinstance(hashed, Refused) else PreparedUser(new, hashed)
 
 
@@ -208,15 +210,13 @@ def add_user(
     account_id: UUID | None,
     prepared: PreparedUser,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> UUID | Refused | None:
     """Store a prepared user in an account (None: the operator's own); None when there is no such account."""
     place = place_for(connection, account_id, prepared)
     if not isinstance(place, Place):
         return place
-    return store_user(connection, place, prepared, actor=actor, at=at, visitor=visitor)
+    return store_user(connection, place, prepared, origin=origin)
 
 
 def place_for(
@@ -243,7 +243,7 @@ def place_for(
         return None
     if home.sso and prepared.password_hash is not None:
         return sso_has_no_password()
-    owner = records.whose(connection, email_key(new.email))
+    owner = records.user_ids_by_email(connection, email_key(new.email))
     stands_here = records.has_placeholder(connection, home.id, email_key(new.email))
     elsewhere = owner is not None and owner[1] != home.id
     if stands_here or (owner is not None and not (elsewhere and as_placeholder)):
@@ -260,9 +260,7 @@ def store_user(
     place: Place,
     prepared: PreparedUser,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor = audit.HERE,
+    origin: Origin,
 ) -> UUID | Refused:
     """Store a prepared user at their place; refused when somebody took the address since it was looked at."""
     new, user_id, hashed = prepared.new, new_id(), prepared.password_hash
@@ -276,38 +274,37 @@ def store_user(
         "frozen_at": None,
         "security_version": 1,
         "password_hash": hashed,
-        "password_set_at": at if hashed else None,
+        "password_set_at": origin.at if hashed else None,
         "password_unproven": False,
-        "created_at": at,
+        "created_at": origin.at,
     }
     if not records.insert_user(connection, told | rest):
         if not place.as_placeholder:
             return email_taken()
         records.insert_user(connection, told | rest | {"email_key": placeholder})
     audit.record(
-        connection, "user_created", at=at, account_id=place.account.id, actor=actor, subject_id=user_id,
-        visitor=visitor, details=told,
+        connection, "user_created", origin=origin, account_id=place.account.id, subject_id=user_id, details=told,
     )  # fmt: skip
     return user_id
 
 
-def claim_address(connection: sa.Connection, person: Person) -> Person:
+def claim_address(connection: sa.Connection, user: User) -> User:
     """Give a placeholder, whose row is held, the address that it stands for, if that is free by now.
 
     Raises:
         IntegrityError: somebody else got it at the same moment.
 
     """
-    if why_not_domain(connection, person.email, person.account_id) is None:
-        records.claim_address(connection, person.id, email_key(person.email))
-    return records.person_by_id(connection, person.id) or person
+    if why_not_domain(connection, user.email, user.account_id) is None:
+        records.claim_address(connection, user.id, email_key(user.email))
+    return records.user_by_id(connection, user.id) or user
 
 
-def hash_password(house: House, password: str, email: str, name: str) -> str | Refused:
+def hash_password(context: AppContext, password: str, email: str, name: str) -> str | Refused:
     """Return the hash of a password that is good enough for somebody with this address and name."""
     normalised = normalise(password)
     weak = weak_password(normalised, email, name)
-    return house.hasher.hash(normalised) if weak is None else Refused("weak_password", "password", weak.value)
+    return context.hasher.hash(normalised) if weak is None else Refused("weak_password", "password", weak.value)
 
 
 def weak_password(password: str, *personal: str) -> Weakness | None:
@@ -316,33 +313,33 @@ def weak_password(password: str, *personal: str) -> Weakness | None:
     return weakness(password, common_passwords(), (*words, "twofold"))
 
 
-def find_person(connection: sa.Connection, user_id: UUID) -> Person | None:
+def find_user(connection: sa.Connection, user_id: UUID) -> User | None:
     """Find a user and their account by id."""
-    return records.person_by_id(connection, user_id)
+    return records.user_by_id(connection, user_id)
 
 
-def is_as_before(connection: sa.Connection, person: Person) -> bool:
+def is_as_before(connection: sa.Connection, user: User) -> bool:
     """Tell whether nothing has ended the sessions of a user since they were read."""
-    now = records.person_by_id(connection, person.id)
-    return now is not None and now.security_version == person.security_version
+    now = records.user_by_id(connection, user.id)
+    return now is not None and now.security_version == user.security_version
 
 
-def hold_person(connection: sa.Connection, user_id: UUID) -> Person | None:
+def lock_user_row(connection: sa.Connection, user_id: UUID) -> User | None:
     """Find a user and keep others from changing them until the transaction ends.
 
     Whatever changes factors, password or version holds the user first, then the budgets: one order, so no deadlock.
     """
-    return records.person_by_id(connection, user_id, hold=True)
+    return records.user_by_id(connection, user_id, hold=True)
 
 
-def find_person_by_email(connection: sa.Connection, email: str) -> Person | None:
+def find_user_by_email(connection: sa.Connection, email: str) -> User | None:
     """Find a user and their account by an address as somebody typed it."""
-    return records.person_by_email(connection, email_key(email))
+    return records.user_by_email(connection, email_key(email))
 
 
-def whose(connection: sa.Connection, email: str) -> tuple[UUID, UUID] | None:
+def user_ids_by_email(connection: sa.Connection, email: str) -> tuple[UUID, UUID] | None:
     """Return the id of the user with an address as somebody typed it, and their account's."""
-    return records.whose(connection, email_key(email))
+    return records.user_ids_by_email(connection, email_key(email))
 
 
 def sso_url(connection: sa.Connection, email: str) -> str | None:
@@ -350,7 +347,7 @@ def sso_url(connection: sa.Connection, email: str) -> str | None:
     return records.sso_url_of_domain(connection, domain_of(email))
 
 
-def people_of(connection: sa.Connection, account_id: UUID | None = None) -> list[Person]:
+def people_of(connection: sa.Connection, account_id: UUID | None = None) -> list[User]:
     """List the users of an account, or all of them, by name."""
     return records.people_of(connection, account_id)
 
@@ -431,13 +428,13 @@ def set_password(connection: sa.Connection, user_id: UUID, hashed: str, at: date
     return records.update_user(connection, user_id, values, ends_sessions=True)
 
 
-def note_first_sign_in(connection: sa.Connection, person: Person, at: datetime) -> None:
+def note_first_sign_in(connection: sa.Connection, user: User, at: datetime) -> None:
     """Write down that a user has completed a sign-in, where nothing says so yet: no statement for any after the first.
 
     Who has a second factor has come to set it up; and their row must not be written once their budget is held.
     """
-    if person.first_signed_in_at is None and not person.has_second_factor:
-        records.note_first_sign_in(connection, person.id, at)
+    if user.first_signed_in_at is None and not user.has_second_factor:
+        records.note_first_sign_in(connection, user.id, at)
 
 
 def void_password(connection: sa.Connection, user_id: UUID) -> int | None:
@@ -473,22 +470,22 @@ def end_sessions(connection: sa.Connection, user_id: UUID) -> int | None:
     return records.update_user(connection, user_id, {}, ends_sessions=True)
 
 
-def tell(
-    house: House,
+def notify(
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     kind: str,
     at: datetime,
     **facts: Any,
 ) -> None:
     """Drop a change notice to a user into the outbox, in the caller's transaction."""
-    house.outbox.post(
-        connection, kind, user_id=person.id, account_id=person.account_id, recipient=person.email, at=at, facts=facts,
+    context.outbox.post(
+        connection, kind, user_id=user.id, account_id=user.account_id, recipient=user.email, at=at, facts=facts,
     )  # fmt: skip
 
 
-def tell_admins(
-    house: House,
+def notify_admins(
+    context: AppContext,
     connection: sa.Connection,
     account_id: UUID,
     kind: str,
@@ -500,7 +497,7 @@ def tell_admins(
     """Drop a notice to every administrator of an account who is at work, but for the one it is about."""
     for admin in records.admins_at_work(connection, account_id):
         if admin.id != except_id:
-            house.outbox.post(
+            context.outbox.post(
                 connection, kind, user_id=admin.id, account_id=account_id, recipient=admin.email, at=at, facts=facts,
             )  # fmt: skip
 
@@ -558,9 +555,7 @@ def _store_account(
     before: AccountChange,
     after: AccountChange,
     *,
-    actor: audit.Actor,
-    at: datetime,
-    visitor: Visitor,
+    origin: Origin,
 ) -> None:
     names = ("name", "edition", "sso", "sso_domains", "sso_url", "seats")
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
@@ -571,7 +566,7 @@ def _store_account(
         records.replace_domains(connection, account_id, after.sso_domains or ())
     if changed:
         audit.record(
-            connection, "account_changed", at=at, account_id=account_id, actor=actor, visitor=visitor,
+            connection, "account_changed", origin=origin, account_id=account_id,
             details={name: {"before": getattr(before, name), "after": getattr(after, name)} for name in changed},
         )  # fmt: skip
 

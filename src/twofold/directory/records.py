@@ -8,19 +8,19 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.email_address import placeholder_key
-from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
-from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, account_domains, accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime
-from twofold.kit.statement import Statement
+from twofold.directory.tables import HAS_NEAREST_ADDRESS, USER, account_domains, accounts, users
+from twofold.directory.user import User
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime
+from twofold.kit.sql.statement import Statement
 
 LAST = "\U0010ffff"
 
-_people = sa.select(*PERSON).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
-_person_by_email = Statement(_people.where(HAS_NEAREST_ADDRESS))
+_people = sa.select(*USER).select_from(users.join(accounts, accounts.c.id == users.c.account_id))
+_user_by_email = Statement(_people.where(HAS_NEAREST_ADDRESS))
 _whose = Statement(sa.select(users.c.email_key, users.c.id, users.c.account_id).where(HAS_NEAREST_ADDRESS))
-_person_held = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
-_person_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
+_user_locked = _people.where(users.c.id == sa.bindparam("user_id")).with_for_update(of=users)
+_user_by_id = _people.where(users.c.id == sa.bindparam("user_id"))
 _sso_by_domain = Statement(
     sa.select(accounts.c.sso_url)
     .join(account_domains, account_domains.c.account_id == accounts.c.id)
@@ -96,29 +96,29 @@ _first_sign_in = Statement(
 _domains = sa.select(account_domains.c.domain).where(account_domains.c.account_id == sa.bindparam("account_id"))
 
 
-def whose(connection: sa.Connection, email_key: str) -> tuple[UUID, UUID] | None:
+def user_ids_by_email(connection: sa.Connection, email_key: str) -> tuple[UUID, UUID] | None:
     """Return the id of the user with an address, and their account's."""
     nearest = _whose.row(connection, email_key=email_key)
     return (nearest.id, nearest.account_id) if nearest is not None and nearest.email_key == email_key else None
 
 
-def person_by_email(connection: sa.Connection, email_key: str) -> Person | None:
+def user_by_email(connection: sa.Connection, email_key: str) -> User | None:
     """Find a user and their account by the compared form of an address."""
-    row = _person_by_email.row(connection, email_key=email_key)
-    nearest = None if row is None else Person(*row)
+    row = _user_by_email.row(connection, email_key=email_key)
+    nearest = None if row is None else User(*row)
     return nearest if nearest is not None and nearest.email_key == email_key else None
 
 
-def person_by_id(connection: sa.Connection, user_id: UUID, *, hold: bool = False) -> Person | None:
+def user_by_id(connection: sa.Connection, user_id: UUID, *, hold: bool = False) -> User | None:
     """Find a user and their account; `hold` keeps others from changing the user until the transaction ends."""
-    row = connection.execute(_person_held if hold else _person_by_id, {"user_id": user_id}).first()
-    return None if row is None else Person(*row)
+    row = connection.execute(_user_locked if hold else _user_by_id, {"user_id": user_id}).first()
+    return None if row is None else User(*row)
 
 
-def people_of(connection: sa.Connection, account_id: UUID | None) -> list[Person]:
+def people_of(connection: sa.Connection, account_id: UUID | None) -> list[User]:
     """List the users of an account, or of all, by name; for the command line."""
     query = _people if account_id is None else _people.where(users.c.account_id == account_id)
-    return [Person(*row) for row in connection.execute(query.order_by(users.c.name_key, users.c.id))]
+    return [User(*row) for row in connection.execute(query.order_by(users.c.name_key, users.c.id))]
 
 
 def sso_url_of_domain(connection: sa.Connection, domain: str) -> str | None:
@@ -230,7 +230,7 @@ def claim_address(connection: sa.Connection, user_id: UUID, email_key: str) -> N
 
 def note_first_sign_in(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
     """Write down when a user first completed a sign-in; a later one changes nothing."""
-    _first_sign_in.later(connection, of_user=user_id, signed_in_at=at)
+    _first_sign_in.enqueue(connection, of_user=user_id, signed_in_at=at)
 
 
 def password_proven(connection: sa.Connection, user_id: UUID, security_version: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 # What is compared and searched by its beginning sorts by its bytes, on either database and under any locale.
 _key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -134,8 +134,8 @@ users = sa.Table(
 DOMAIN_OF_USER: sa.ColumnElement[str] = DomainOf(users.c.email_key)
 sa.Index("ix_users_domain", DOMAIN_OF_USER)
 
-# What a `Person` is read from, in the order of its fields; for every room that joins users with their accounts.
-PERSON: tuple[sa.ColumnElement[Any], ...] = (
+# What a `Person` is read from, in the order of its fields; for every feature that joins users with their accounts.
+USER: tuple[sa.ColumnElement[Any], ...] = (
     users.c.id,
     users.c.account_id,
     users.c.email,

@@ -39,9 +39,10 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import malformed, problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.problems import malformed, problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
@@ -53,13 +54,13 @@ TAGS = ["Two-factor authentication"]
 @quick
 def show(request: AnyRequest) -> TwoFactorAnswer:
     """Show whether it is on, what the user is told about it, and the authenticators; never a secret."""
-    at, house = clock.now(), house_of(request)
-    person = guard.caller(request, at).person
-    offer = person.eligibility(house.settings.two_factor_editions, at)
-    with house.db.read() as connection:
-        shown = factors.show(connection, person.id)
+    at, context = clock.now(), context_of(request)
+    user = guard.caller(request, at).user
+    offer = user.eligibility(context.settings.two_factor_editions, at)
+    with context.db.read() as connection:
+        shown = factors.show(connection, user.id)
     return TwoFactorAnswer(
-        enabled=person.has_second_factor,
+        enabled=user.has_second_factor,
         eligibility=offer.offer.value,
         reason=offer.reason.value,
         required_from=offer.required_from,
@@ -73,17 +74,17 @@ def show(request: AnyRequest) -> TwoFactorAnswer:
 @takes_password
 def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAnswer]:
     """Open the set-up of an authenticator: it protects nothing until a code of the app confirms it, in 15 minutes."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session = guard.caller(request, at)
     replaces = row_id(data.replaces) if data.replaces else None
     if data.replaces and replaces is None:
         return problem(404, "not_found")
     asked = SetUp(data.password, data.code or data.backup_code or "", client_token(request), data.name or "", replaces)
-    outcome = enrolment_flow.open_in_session(house, session, asked, visitor=visitor_of(request), at=at)
+    outcome = enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, client_info_of(request)))
     if not isinstance(outcome, Opened):
         return _not_opened(outcome)
     _handed_over(request, session, outcome.new_backup_code)
-    view = enrolment_view(house.settings, outcome, session.person.email)
+    view = enrolment_view(context.settings, outcome, session.user.email)
     answer = EnrolmentAnswer(
         outcome.id, view["key"], view["otpauth_uri"], str(view["qr_svg"]), outcome.expires_at, outcome.new_backup_code,
     )  # fmt: skip
@@ -97,12 +98,12 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:
     """Confirm a set-up with a code of the new app: from now on it protects the user, and other sessions end."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session, wanted = guard.caller(request, at), row_id(enrolment)
     if wanted is None:
         return problem(410, "enrolment_expired")
     outcome = enrolment_flow.confirm_in_session(
-        house, session, wanted, data.code, visitor=visitor_of(request), at=at,
+        context, session, wanted, data.code, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed(token, backup_code):
@@ -129,17 +130,17 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
 @quick
 def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Response[AuthenticatorAnswer]:
     """Give an authenticator another name."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session, wanted = guard.caller(request, at), row_id(authenticator)
     if wanted is None:
         return problem(404, "not_found")
-    outcome = change_flow.rename(house, session, wanted, data.name, visitor=visitor_of(request), at=at)
+    outcome = change_flow.rename(context, session, wanted, data.name, origin=Origin(at, client_info_of(request)))
     if isinstance(outcome, NoSuchAuthenticator):
         return problem(404, "not_found")
     if not outcome:
         return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
-    with house.db.read() as connection:
-        shown = factors.show(connection, session.person.id).authenticators
+    with context.db.read() as connection:
+        shown = factors.show(connection, session.user.id).authenticators
     renamed = next((known for known in shown if known.id == wanted), None)
     if renamed is None:  # somebody has removed it meanwhile
         return problem(404, "not_found")
@@ -158,7 +159,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
     if wanted is None:
         return problem(404, "not_found")
     outcome = change_flow.remove_one(
-        house_of(request), session, wanted, _proofs(request, data), visitor=visitor_of(request), at=at,
+        context_of(request), session, wanted, _proofs(request, data), origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed(token, new_backup_code):
@@ -185,7 +186,7 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
     at = clock.now()
     session = guard.caller(request, at)
     outcome = change_flow.regenerate(
-        house_of(request), session, _proofs(request, data), visitor=visitor_of(request), at=at, seen=True,
+        context_of(request), session, _proofs(request, data), origin=Origin(at, client_info_of(request)), seen=True,
     )  # fmt: skip
     if isinstance(outcome, Changed):
         return Response(ChangedAnswer(outcome.session_token, outcome.backup_code), status_code=200)
@@ -205,7 +206,7 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
     at = clock.now()
     session = guard.caller(request, at)
     outcome = change_flow.remove(
-        house_of(request), session, _proofs(request, data), visitor=visitor_of(request), at=at,
+        context_of(request), session, _proofs(request, data), origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed(token):
@@ -218,7 +219,7 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
 
 def _handed_over(request: AnyRequest, session: Session, backup_code: str | None) -> None:
     """Note that a program gets a new backup code with its answer: no page is needed to say that it is saved."""
-    factors.say_backup_code_saved(house_of(request), session.person.id, backup_code)
+    factors.say_backup_code_saved(context_of(request), session.user.id, backup_code)
 
 
 def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
 from twofold.factors import records
@@ -29,9 +29,10 @@ from twofold.factors.outcomes import (
     RequiredByPolicy,
     SessionOver,
 )
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_token
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
@@ -54,246 +55,249 @@ ProofsRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | Malforme
 
 
 def regenerate(
-    house: House,
+    context: AppContext,
     session: Session,
     given: Proofs,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
     seen: bool,
 ) -> Changed | ProofsRefused:
     """Put a new backup code in the place of the old one; `seen` where the answer itself hands it to a program."""
 
-    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed:
-        code = factors.new_backup_code(connection, person, at, seen=seen)
-        version = directory.end_sessions(connection, person.id)
-        token = _go_on(house, connection, session, person, version, "backup_code_regenerated", visitor, at)
+    def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
+        code = factors.new_backup_code(connection, user, origin.at, seen=seen)
+        version = directory.end_sessions(connection, user.id)
+        token = _go_on(context, connection, session, user, version, "backup_code_regenerated", origin)
         return Changed(token, code, "regenerated")
 
-    return with_proofs(house, session, given, change, door="regenerate", visitor=visitor, at=at)
+    return with_proofs(context, session, given, change, operation="regenerate", origin=origin)
 
 
 def ask_removal(
-    house: House,
+    context: AppContext,
     session: Session,
     given: Proofs,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> AwaitsLastQuestion | RequiredByPolicy | ProofsRefused:
     """Prove a removal; what is left is the last question, within ten minutes."""
-    if _required(house, session.person, at):
+    if _required(context, session.user, origin.at):
         return RequiredByPolicy()
 
-    def change(connection: sa.Connection, person: Person, passed: Passed) -> AwaitsLastQuestion:
+    def change(connection: sa.Connection, user: User, passed: Passed) -> AwaitsLastQuestion:
         token = new_token("remove")
         records.ask_removal(
             connection,
             {
                 "session_id": session.id,
-                "user_id": person.id,
-                "account_id": person.account_id,
+                "user_id": user.id,
+                "account_id": user.account_id,
                 "token_hash": digest(token),
-                "expires_at": at + LAST_QUESTION_LIFE,
+                "expires_at": origin.at + LAST_QUESTION_LIFE,
             },
         )
         return AwaitsLastQuestion(token, passed.new_backup_code)
 
-    return with_proofs(house, session, given, change, door="remove", visitor=visitor, at=at)
+    return with_proofs(context, session, given, change, operation="remove", origin=origin)
 
 
 def answer_removal(
-    house: House,
+    context: AppContext,
     session: Session,
     confirmation: str,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Changed | RequiredByPolicy | SessionOver:
     """Carry a proved removal out. SessionOver: it was not proved in this session, or more than ten minutes ago."""
-    with house.db.write() as connection:
-        person = _hold_with_policy(connection, session)
-        if person is None:
+    with context.db.write() as connection:
+        user = _hold_with_policy(connection, session)
+        if user is None:
             return SessionOver()
-        if _required(house, person, at):
+        if _required(context, user, origin.at):
             return RequiredByPolicy()
-        if factors.hold(connection, person.id).locked:
+        if factors.hold(connection, user.id).locked:
             return SessionOver()
-        if not records.is_removal_asked(connection, session.id, digest(confirmation), at):
+        if not records.is_removal_asked(connection, session.id, digest(confirmation), origin.at):
             return SessionOver()
-        return _remove(house, connection, session, person, visitor, at)
+        return _remove(context, connection, session, user, origin)
 
 
 def remove(
-    house: House,
+    context: AppContext,
     session: Session,
     given: Proofs,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Changed | RequiredByPolicy | ProofsRefused:
     """Switch two-factor authentication off at once, for clients that ask their own last question."""
-    if _required(house, session.person, at):
+    if _required(context, session.user, origin.at):
         return RequiredByPolicy()
 
-    def change(connection: sa.Connection, person: Person, _passed: Passed) -> Changed:
-        return _remove(house, connection, session, person, visitor, at)
+    def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
+        return _remove(context, connection, session, user, origin)
 
-    def why_not(_connection: sa.Connection, person: Person) -> RequiredByPolicy | None:
-        return RequiredByPolicy() if _required(house, person, at) else None
+    def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
+        return RequiredByPolicy() if _required(context, user, origin.at) else None
 
     return with_proofs(
-        house, session, given, change, why_not, door="remove", visitor=visitor, at=at, hold=_hold_with_policy,
-    )  # fmt: skip
+        context,
+        session,
+        given,
+        change,
+        why_not,
+        operation="remove",
+        origin=origin,
+        hold=_hold_with_policy,
+    )
 
 
 def remove_one(
-    house: House,
+    context: AppContext,
     session: Session,
     authenticator: UUID,
     given: Proofs,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Changed | NoSuchAuthenticator | LastAuthenticator | ProofsRefused:
     """Remove one authenticator; the last one goes only with two-factor authentication itself."""
-    with house.db.read() as connection:
-        refused = _why_not_one(connection, session.person, authenticator)
+    with context.db.read() as connection:
+        refused = _why_not_one(connection, session.user, authenticator)
     if refused is not None:
         return refused
 
-    def change(connection: sa.Connection, person: Person, passed: Passed) -> Changed:
-        records.delete_authenticator(connection, person.id, authenticator)
-        version = directory.factors_changed(connection, person.id, at, since=person.second_factor_since)
-        token = _go_on(house, connection, session, person, version, "authenticator_removed", visitor, at)
+    def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
+        records.delete_authenticator(connection, user.id, authenticator)
+        version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
+        token = _go_on(context, connection, session, user, version, "authenticator_removed", origin)
         return Changed(token, passed.new_backup_code, "removed_one")
 
-    def why_not(connection: sa.Connection, person: Person) -> NoSuchAuthenticator | LastAuthenticator | None:
-        return _why_not_one(connection, person, authenticator)
+    def why_not(connection: sa.Connection, user: User) -> NoSuchAuthenticator | LastAuthenticator | None:
+        return _why_not_one(connection, user, authenticator)
 
-    return with_proofs(house, session, given, change, why_not, door="remove_one", visitor=visitor, at=at)
+    return with_proofs(context, session, given, change, why_not, operation="remove_one", origin=origin)
 
 
 def rename(
-    house: House,
+    context: AppContext,
     session: Session,
     authenticator: UUID,
     name: str,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> bool | NoSuchAuthenticator:
     """Give an authenticator another name; False when the name is empty, too long or has control characters."""
     text = name.strip()
     if not 1 <= len(text) <= NAME_LENGTH or not text.isprintable():
         return False
-    with house.db.write() as connection:
-        if not records.rename(connection, session.person.id, authenticator, text):
+    with context.db.write() as connection:
+        if not records.rename(connection, session.user.id, authenticator, text):
             return NoSuchAuthenticator()
         audit.record(
-            connection, "authenticator_renamed", at=at, account_id=session.person.account_id,
-            actor=audit.user(session.person.id), subject_id=session.person.id, visitor=visitor, details={"name": text},
-        )  # fmt: skip
+            connection,
+            "authenticator_renamed",
+            origin=origin.by(acting.user(session.user.id)),
+            account_id=session.user.account_id,
+            subject_id=session.user.id,
+            details={"name": text},
+        )
     return True
 
 
 def with_proofs(
-    house: House,
+    context: AppContext,
     session: Session,
     given: Proofs,
-    change: Callable[[sa.Connection, Person, Passed], T],
-    why_not: Callable[[sa.Connection, Person], R | None] = lambda _connection, _person: None,
+    change: Callable[[sa.Connection, User, Passed], T],
+    why_not: Callable[[sa.Connection, User], R | None] = lambda _connection, _user: None,
     *,
-    door: str,
-    visitor: Visitor,
-    at: datetime,
-    hold: Callable[[sa.Connection, Session], Person | None] | None = None,
+    operation: str,
+    origin: Origin,
+    hold: Callable[[sa.Connection, Session], User | None] | None = None,
 ) -> T | R | ProofsRefused:
     """Carry a change out for somebody who proves password and second factor.
 
     `hold` may hold more than the user. `why_not` looks once more at what is held, before a backup code is spent on a
     change that cannot be.
     """
-    if not session.person.has_second_factor:
+    if not session.user.has_second_factor:
         return NotEnabled()
     proof = proofs.parse(given.code)
     if isinstance(proof, proofs.Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
-        house, session.person.email, given.password, client=given.client, address=visitor.address, at=at,
+        context, session.user.email, given.password, client=given.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        person = (hold or _hold)(connection, session)
-        if person is None:
+        user = (hold or _hold)(connection, session)
+        if user is None:
             return SessionOver()
-        refused = why_not(connection, person)
+        refused = why_not(connection, user)
         if refused is not None:
             return refused
-        factors.hold(connection, person.id)
-        passed = factors.prove(house, connection, person, proof, door=door, visitor=visitor, at=at)
+        factors.hold(connection, user.id)
+        passed = factors.prove(context, connection, user, proof, operation=operation, origin=origin)
         if not isinstance(passed, Passed):
             return passed
-        return change(connection, person, passed)
+        return change(connection, user, passed)
 
 
-def _hold(connection: sa.Connection, session: Session) -> Person | None:
+def _hold(connection: sa.Connection, session: Session) -> User | None:
     """Hold the user of a session; None when it has ended since it was read."""
-    person = directory.hold_person(connection, session.person.id)
-    return None if person is None or person.security_version != session.person.security_version else person
+    user = directory.lock_user_row(connection, session.user.id)
+    return None if user is None or user.security_version != session.user.security_version else user
 
 
-def _hold_with_policy(connection: sa.Connection, session: Session) -> Person | None:
+def _hold_with_policy(connection: sa.Connection, session: Session) -> User | None:
     """Hold the user of a session and their account's policy, which rests on who has a second factor."""
-    directory.lock_account(connection, session.person.account_id)
+    directory.lock_account(connection, session.user.account_id)
     return _hold(connection, session)
 
 
 def _remove(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
     session: Session,
-    person: Person,
-    visitor: Visitor,
-    at: datetime,
+    user: User,
+    origin: Origin,
 ) -> Changed:
-    version = factors.switch_off(connection, person, at)
-    token = _go_on(house, connection, session, person, version, "two_factor_removed", visitor, at)
+    version = factors.switch_off(connection, user, origin.at)
+    token = _go_on(context, connection, session, user, version, "two_factor_removed", origin)
     return Changed(token, None, "removed")
 
 
-def _required(house: House, person: Person, at: datetime) -> bool:
-    return person.eligibility(house.settings.two_factor_editions, at).required
+def _required(context: AppContext, user: User, at: datetime) -> bool:
+    return user.eligibility(context.settings.two_factor_editions, at).required
 
 
 def _why_not_one(
     connection: sa.Connection,
-    person: Person,
+    user: User,
     authenticator: UUID,
 ) -> NoSuchAuthenticator | LastAuthenticator | None:
-    own = [row.id for row in records.authenticators_of(connection, person.id)]
+    own = [row.id for row in records.authenticators_of(connection, user.id)]
     if authenticator not in own:
         return NoSuchAuthenticator()
     return LastAuthenticator() if len(own) == 1 else None
 
 
 def _go_on(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
     session: Session,
-    person: Person,
+    user: User,
     version: int | None,
     kind: str,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> str:
     """Write a change down, tell its user, and let the session that made it go on under a new token."""
     audit.record(
-        connection, kind, at=at, account_id=person.account_id, actor=audit.user(person.id), subject_id=person.id,
-        visitor=visitor,
+        connection, kind, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
     )  # fmt: skip
-    directory.tell(house, connection, person, kind, at, address=visitor.address, browser=visitor.browser)
-    raised = person.security_version if version is None else version
-    return sessions.renew(house, connection, session, security_version=raised, visitor=visitor, at=at).token
+    directory.notify(
+        context, connection, user, kind, origin.at, address=origin.client.address, browser=origin.client.browser
+    )
+    raised = user.security_version if version is None else version
+    return sessions.renew(context, connection, session, security_version=raised, origin=origin).token

@@ -26,18 +26,19 @@ from twofold.factors.outcomes import (
 from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.views import label_of
 from twofold.kit import clock
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import (
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
-    Turned,
+    ShortCircuit,
+    client_info_of,
+    context_of,
     cookie,
-    house_of,
     row_id,
     set_cookie,
-    visitor_of,
 )
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -74,8 +75,12 @@ def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return show(400, errors)
     outcome = change_flow.regenerate(
-        house_of(request), session, _proofs(request, form), visitor=visitor_of(request), at=clock.now(), seen=False,
-    )  # fmt: skip
+        context_of(request),
+        session,
+        _proofs(request, form),
+        origin=Origin(clock.now(), client_info_of(request)),
+        seen=False,
+    )
     if isinstance(outcome, Changed):
         return changed_page(request, session, outcome, "factors/new_backup_code.html")
     return _refused(request, session, outcome, show)
@@ -86,7 +91,7 @@ def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_remove(request: AnyRequest) -> AnyResponse:
     """Ask for password and code before two-factor authentication is removed."""
     at, session = clock.now(), _with_factor(request)
-    if session.person.eligibility(house_of(request).settings.two_factor_editions, at).required:
+    if session.user.eligibility(context_of(request).settings.two_factor_editions, at).required:
         return _required(request)
     return page(request, "factors/remove.html", viewer=guard.viewer_of(session))
 
@@ -106,7 +111,7 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return show(400, errors)
     outcome = change_flow.ask_removal(
-        house_of(request), session, _proofs(request, form), visitor=visitor_of(request), at=clock.now(),
+        context_of(request), session, _proofs(request, form), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case AwaitsLastQuestion():
@@ -148,7 +153,7 @@ def submit_rename(request: AnyRequest, authenticator: str, body: bytes) -> AnyRe
     session, form = _with_factor(request), _form(request, body)
     named = _own(request, session, authenticator)
     outcome = change_flow.rename(
-        house_of(request), session, named.id, form["name"], visitor=visitor_of(request), at=clock.now(),
+        context_of(request), session, named.id, form["name"], origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     if outcome is True:
         return see_other(f"{AUTHENTICATORS}?done=renamed")
@@ -185,15 +190,19 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
     if errors:
         return show(400, errors)
     outcome = change_flow.remove_one(
-        house_of(request), session, named.id, _proofs(request, form), visitor=visitor_of(request), at=clock.now(),
-    )  # fmt: skip
+        context_of(request),
+        session,
+        named.id,
+        _proofs(request, form),
+        origin=Origin(clock.now(), client_info_of(request)),
+    )
     match outcome:
         case Changed(token, backup_code):
             if backup_code is not None:
                 return changed_page(request, session, outcome, "factors/new_backup_code.html")
-            return see_other("/profile?done=removed_one", [set_cookie(house_of(request).settings, "session", token)])
+            return see_other("/profile?done=removed_one", [set_cookie(context_of(request).settings, "session", token)])
         case NoSuchAuthenticator():
-            raise Turned(_no_such(request))
+            raise ShortCircuit(_no_such(request))
         case LastAuthenticator():
             what = _("It is your only authenticator.")
             todo = _("Replace it, or remove two-factor authentication as a whole.")
@@ -204,11 +213,11 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
 
 def _answer_removal(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
     outcome = change_flow.answer_removal(
-        house_of(request), session, form["confirmation"], visitor=visitor_of(request), at=clock.now(),
+        context_of(request), session, form["confirmation"], origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed(token):
-            return see_other("/profile?done=removed", [set_cookie(house_of(request).settings, "session", token)])
+            return see_other("/profile?done=removed", [set_cookie(context_of(request).settings, "session", token)])
         case RequiredByPolicy():
             return _required(request)
         case SessionOver():
@@ -225,21 +234,21 @@ def _refused(request: AnyRequest, session: Session, outcome: ProofsRefused, show
         case SessionOver():
             return see_other("/sign-in")
         case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            return show(*refused_proofs(outcome, label_of(house_of(request).settings, session.person.email)))
+            return show(*refused_proofs(outcome, label_of(context_of(request).settings, session.user.email)))
         case _:
             assert_never(outcome)
 
 
 def _with_factor(request: AnyRequest) -> Session:
     session = guard.signed_in(request, clock.now())
-    if not session.person.has_second_factor:
-        raise Turned(see_other("/profile"))
+    if not session.user.has_second_factor:
+        raise ShortCircuit(see_other("/profile"))
     return session
 
 
 def _authenticators(request: AnyRequest, session: Session) -> list[Authenticator]:
-    with house_of(request).db.read() as connection:
-        return flow.show(connection, session.person.id).authenticators
+    with context_of(request).db.read() as connection:
+        return flow.show(connection, session.user.id).authenticators
 
 
 def _own(request: AnyRequest, session: Session, text: str) -> Authenticator:
@@ -247,7 +256,7 @@ def _own(request: AnyRequest, session: Session, text: str) -> Authenticator:
     for authenticator in _authenticators(request, session):
         if authenticator.id == wanted:
             return authenticator
-    raise Turned(_no_such(request))
+    raise ShortCircuit(_no_such(request))
 
 
 def _no_such(request: AnyRequest) -> AnyResponse:

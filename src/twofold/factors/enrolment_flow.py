@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
 from twofold.factors import records, totp
@@ -30,10 +30,11 @@ from twofold.factors.outcomes import (
     TooMany,
     WrongConfirmation,
 )
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id, random_bytes
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id, random_bytes
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
@@ -67,50 +68,49 @@ OpenRefused = (
 
 
 def open_in_session(
-    house: House,
+    context: AppContext,
     session: Session,
     asked: SetUp,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Opened | OpenRefused:
     """Open an enrolment from the profile: the password first, then the code of a factor that exists."""
-    person = session.person
+    user = session.user
     proof = proofs.parse(asked.code)
-    if person.has_second_factor and isinstance(proof, proofs.Malformed):
+    if user.has_second_factor and isinstance(proof, proofs.Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
-        house, person.email, asked.password, client=asked.client, address=visitor.address, at=at,
+        context, user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        held = directory.hold_person(connection, person.id)
-        if held is None or held.security_version != session.person.security_version:
+        held = directory.lock_user_row(connection, user.id)
+        if held is None or held.security_version != session.user.security_version:
             return SessionOver()
-        person = held
-        refused = _why_not(house, connection, person, asked.replaces, at)
+        user = held
+        refused = _why_not(context, connection, user, asked.replaces, origin.at)
         if refused is not None:
             return refused
         new_backup_code = None
-        if person.has_second_factor:
+        if user.has_second_factor:
             if isinstance(proof, proofs.Malformed):
                 return MalformedCode()
-            passed = factors.prove(house, connection, person, proof, door="set_up", visitor=visitor, at=at)
+            passed = factors.prove(context, connection, user, proof, operation="set_up", origin=origin)
             if not isinstance(passed, Passed):
                 return passed
             new_backup_code = passed.new_backup_code
         return open_for(
-            house, connection, person, opener_of(session), at=at, name=asked.name, replaces=asked.replaces,
+            context, connection, user, opener_of(session), at=origin.at, name=asked.name, replaces=asked.replaces,
             spent=new_backup_code,
         )  # fmt: skip
 
 
 def open_for(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     opener: str,
     *,
     at: datetime,
@@ -123,19 +123,19 @@ def open_for(
     `spent` is the successor of a backup code that proved the way here; the confirmation then issues a new one.
     """
     enrolment, secret = new_id(), random_bytes(totp.SECRET_BYTES)
-    sealed = house.vault.seal(secret, factors.identity("enrolments", enrolment))
+    sealed = context.vault.seal(secret, factors.identity("enrolments", enrolment))
     opened = Opened(enrolment, secret, _readable(name) or DEFAULT_NAME, replaces, at + LIFE, spent)
     records.open_enrolment(
         connection,
         {
-            "user_id": person.id,
+            "user_id": user.id,
             "id": enrolment,
-            "account_id": person.account_id,
+            "account_id": user.account_id,
             "opener": opener,
-            "security_version": person.security_version,
+            "security_version": user.security_version,
             "name": opened.name,
             "replaces": replaces,
-            "new_backup_code": not person.has_second_factor or replaces is not None or spent is not None,
+            "new_backup_code": not user.has_second_factor or replaces is not None or spent is not None,
             "key_id": sealed.key_id,
             "box": sealed.box,
             "wrong": 0,
@@ -145,53 +145,56 @@ def open_for(
     return opened
 
 
-def find(house: House, connection: sa.Connection, person: Person, opener: str, at: datetime) -> Opened | None:
+def find(context: AppContext, connection: sa.Connection, user: User, opener: str, at: datetime) -> Opened | None:
     """Show an open enrolment again, on reload, to the one who opened it."""
-    row = records.find_enrolment(connection, person.id, opener, at)
-    if row is None or row.security_version != person.security_version:
+    row = records.find_enrolment(connection, user.id, opener, at)
+    if row is None or row.security_version != user.security_version:
         return None
-    return Opened(row.id, factors.secret_of(house, row, "enrolments"), row.name, row.replaces, row.expires_at)
+    return Opened(row.id, factors.secret_of(context, row, "enrolments"), row.name, row.replaces, row.expires_at)
 
 
 def confirm_in_session(
-    house: House,
+    context: AppContext,
     session: Session,
     enrolment: UUID,
     code: str,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Changed | WrongConfirmation | EnrolmentExpired | MalformedCode | Locked:
     """Confirm an enrolment from the profile; the session goes on under a new token, all others end.
 
     A lock that fell since it was opened holds here as well: while locked, no factor changes.
     """
-    with house.db.write() as connection:
-        person = directory.hold_person(connection, session.person.id)
-        if person is None or person.security_version != session.person.security_version:
+    with context.db.write() as connection:
+        user = directory.lock_user_row(connection, session.user.id)
+        if user is None or user.security_version != session.user.security_version:
             return EnrolmentExpired()
-        counts = factors.hold(connection, person.id)
+        counts = factors.hold(connection, user.id)
         if counts.locked:
             return Locked(counts.final)
-        outcome = confirm(house, connection, person, opener_of(session), enrolment, code, visitor=visitor, at=at)
+        outcome = confirm(context, connection, user, opener_of(session), enrolment, code, origin=origin)
         if not isinstance(outcome, Confirmed):
             return outcome
         renewed = sessions.renew(
-            house, connection, session, security_version=outcome.security_version, visitor=visitor, at=at, proved="otp",
-        )  # fmt: skip
+            context,
+            connection,
+            session,
+            security_version=outcome.security_version,
+            origin=origin,
+            proved="otp",
+        )
         return Changed(renewed.token, outcome.backup_code, outcome.change)
 
 
 def confirm(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     opener: str,
     enrolment: UUID,
     code: str,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Confirmed | WrongConfirmation | EnrolmentExpired | MalformedCode:
     """Confirm an enrolment with a code of the new app: from here on it protects its user.
 
@@ -200,17 +203,17 @@ def confirm(
     proof = proofs.parse(code)
     if not isinstance(proof, proofs.AppCode):
         return MalformedCode()
-    factors.hold(connection, person.id)
-    row = records.charge_enrolment(connection, person.id, opener, enrolment, at)
-    if row is None or row.security_version != person.security_version:
+    factors.hold(connection, user.id)
+    row = records.charge_enrolment(connection, user.id, opener, enrolment, origin.at)
+    if row is None or row.security_version != user.security_version:
         return EnrolmentExpired()
-    verdict = totp.match(factors.secret_of(house, row, "enrolments"), proof.digits, at, totp.NEVER)
+    verdict = totp.match(factors.secret_of(context, row, "enrolments"), proof.digits, origin.at, totp.NEVER)
     if not isinstance(verdict, totp.Accepted):
         drift = verdict.seconds if isinstance(verdict, totp.Drift) else None
         return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - row.wrong, drift)
-    if row.replaces is not None and not records.delete_authenticator(connection, person.id, row.replaces):
+    if row.replaces is not None and not records.delete_authenticator(connection, user.id, row.replaces):
         return EnrolmentExpired()
-    return _protect(house, connection, person, row, verdict.step, visitor=visitor, at=at)
+    return _protect(context, connection, user, row, verdict.step, origin=origin)
 
 
 def opener_of(session: Session) -> str:
@@ -223,16 +226,16 @@ def _readable(name: str) -> str:
 
 
 def _why_not(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     replaces: UUID | None,
     at: datetime,
 ) -> NotOffered | TooMany | NoSuchAuthenticator | None:
-    offer = person.eligibility(house.settings.two_factor_editions, at)
-    if not person.has_second_factor and not offer.offered:
+    offer = user.eligibility(context.settings.two_factor_editions, at)
+    if not user.has_second_factor and not offer.offered:
         return NotOffered(offer)
-    own = {row.id for row in records.authenticators_of(connection, person.id)}
+    own = {row.id for row in records.authenticators_of(connection, user.id)}
     if replaces is not None and replaces not in own:
         return NoSuchAuthenticator()
     if replaces is None and len(own) >= MOST_AUTHENTICATORS:
@@ -241,45 +244,50 @@ def _why_not(
 
 
 def _protect(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     row: AnyRow,
     step: int,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Confirmed:
     authenticator = new_id()
-    secret = factors.secret_of(house, row, "enrolments")
-    sealed = house.vault.seal(secret, factors.identity("authenticators", authenticator))
-    records.close_enrolment(connection, person.id)
+    secret = factors.secret_of(context, row, "enrolments")
+    sealed = context.vault.seal(secret, factors.identity("authenticators", authenticator))
+    records.close_enrolment(connection, user.id)
     records.insert_authenticator(
         connection,
         {
             "id": authenticator,
-            "user_id": person.id,
-            "account_id": person.account_id,
+            "user_id": user.id,
+            "account_id": user.account_id,
             "name": row.name,
             "key_id": sealed.key_id,
             "box": sealed.box,
             "last_step": step,  # the code that confirmed counts as used
             "given_away": "",
-            "created_at": at,
-            "last_used_at": at,
+            "created_at": origin.at,
+            "last_used_at": origin.at,
         },
     )
-    if not person.has_second_factor:
-        lockouts.open_budget(connection, person)
-    backup_code = factors.new_backup_code(connection, person, at) if row.new_backup_code else None
-    version = directory.factors_changed(connection, person.id, at, since=person.second_factor_since or at)
-    change = "set_up" if not person.has_second_factor else "added" if row.replaces is None else "replaced"
+    if not user.has_second_factor:
+        lockouts.open_budget(connection, user)
+    backup_code = factors.new_backup_code(connection, user, origin.at) if row.new_backup_code else None
+    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
+    change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
     audit.record(
-        connection, f"two_factor_{change}", at=at, account_id=person.account_id, actor=audit.user(person.id),
-        subject_id=person.id, visitor=visitor, details={"authenticator": row.name},
+        connection, f"two_factor_{change}", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+        subject_id=user.id, details={"authenticator": row.name},
     )  # fmt: skip
-    directory.tell(
-        house, connection, person, f"two_factor_{change}", at, authenticator=row.name, address=visitor.address,
-        browser=visitor.browser,
-    )  # fmt: skip
-    return Confirmed(change, backup_code, person.security_version if version is None else version)
+    directory.notify(
+        context,
+        connection,
+        user,
+        f"two_factor_{change}",
+        origin.at,
+        authenticator=row.name,
+        address=origin.client.address,
+        browser=origin.client.browser,
+    )
+    return Confirmed(change, backup_code, user.security_version if version is None else version)

@@ -14,7 +14,7 @@ import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import backup_code, records, totp
 from twofold.factors.outcomes import (
     Locked,
@@ -26,19 +26,19 @@ from twofold.factors.outcomes import (
     WrongCode,
 )
 from twofold.factors.proof import AppCode, BackupCode, parse
-from twofold.kit import metrics
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, random_bytes
-from twofold.kit.vault import Sealed, VaultError
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting, metrics
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, random_bytes
+from twofold.kit.crypto.vault import Sealed, VaultError
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import Charged, Counts
 
 log = structlog.get_logger()
 
-GIVEN_AWAY_KEPT = 24 * 60 * 60 // totp.PERIOD  # steps, a day: the clock may have been that far ahead when it hinted
-MOST_GIVEN_AWAY = 200  # of one authenticator; only somebody who holds the phone gets as far
+DISCLOSED_KEPT = 24 * 60 * 60 // totp.PERIOD  # steps, a day: the clock may have been that far ahead when it hinted
+MOST_DISCLOSED = 200  # of one authenticator; only somebody who holds the phone gets as far
 
 
 class Authenticator(NamedTuple):
@@ -61,14 +61,13 @@ class Factors(NamedTuple):
 
 
 def prove(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     proof: AppCode | BackupCode,
     *,
-    door: str,
-    visitor: Visitor,
-    at: datetime,
+    operation: str,
+    origin: Origin,
     unknown_browser: bytes | None = None,
 ) -> Passed | ProofRefused | SessionOver:
     """Prove the second factor of a user at a door (sign_in, remove, …), in the caller's transaction.
@@ -78,28 +77,36 @@ def prove(
     The caller commits whatever comes out: a refusal has been charged. Who waited here while the user's factors changed
     was not compared with what they have now: that is no wrong code, and must lock nobody.
     """
-    charge = lockouts.charge(connection, person)
-    rows = records.authenticators_of(connection, person.id) if isinstance(proof, AppCode) else ()
+    charge = lockouts.charge(connection, user)
+    rows = records.authenticators_of(connection, user.id) if isinstance(proof, AppCode) else ()
     charged = charge()
     if charged is None:
-        return Locked(lockouts.counts(connection, person.id).final)
+        return Locked(lockouts.counts(connection, user.id).final)
     left = charged.left if unknown_browser is None else charged.left_to_unknown
     outcome: Passed | WrongCode | UsedCode | SpentBackupCode
     match proof:
         case AppCode():
-            outcome = _check_app_code(house, connection, person, rows, proof, left, at)
+            outcome = _check_app_code(context, connection, user, rows, proof, left, origin.at)
         case BackupCode():
-            outcome = _spend_backup_code(connection, person, proof, left, at)
+            outcome = _spend_backup_code(connection, user, proof, left, origin.at)
         case _:
             assert_never(proof)
-    if isinstance(outcome, WrongCode) and not directory.is_as_before(connection, person):
-        lockouts.give_back(connection, person)
+    if isinstance(outcome, WrongCode) and not directory.is_as_before(connection, user):
+        lockouts.give_back(connection, user)
         return SessionOver()
     if unknown_browser is not None:
-        outcome = _count_unknown(connection, person, outcome, charged, unknown_browser, at)
-    _settle(house, connection, person, outcome, door=door, visitor=visitor, at=at, known=unknown_browser is None)
+        outcome = _count_unknown(connection, user, outcome, charged, unknown_browser, origin.at)
+    _settle(
+        context,
+        connection,
+        user,
+        outcome,
+        operation=operation,
+        origin=origin,
+        known=unknown_browser is None,
+    )
     method = "otp" if isinstance(proof, AppCode) else "backup_code"
-    metrics.second_factors.labels(door, method, type(outcome).__name__).inc()
+    metrics.second_factors.labels(operation, method, type(outcome).__name__).inc()
     return outcome
 
 
@@ -118,10 +125,10 @@ def show(connection: sa.Connection, user_id: UUID) -> Factors:
     )
 
 
-def new_backup_code(connection: sa.Connection, person: Person, at: datetime, *, seen: bool = False) -> str:
+def new_backup_code(connection: sa.Connection, user: User, at: datetime, *, seen: bool = False) -> str:
     """Make a backup code in the place of any before it, and return it as people read it."""
     code = backup_code.from_bytes(random_bytes(backup_code.BYTES))
-    records.issue_backup_code(connection, person.id, person.account_id, digest(code), at, seen=seen)
+    records.issue_backup_code(connection, user.id, user.account_id, digest(code), at, seen=seen)
     return backup_code.shown(code)
 
 
@@ -132,10 +139,10 @@ def backup_code_saved(connection: sa.Connection, user_id: UUID, shown: str) -> N
         records.mark_backup_code_seen(connection, user_id, digest(code.code))
 
 
-def say_backup_code_saved(house: House, user_id: UUID, shown: str | None) -> None:
+def say_backup_code_saved(context: AppContext, user_id: UUID, shown: str | None) -> None:
     """Note that a backup code that was just handed out is saved: its user says so, or a program has it; None: none."""
     if shown is not None:
-        with house.db.write() as connection:
+        with context.db.write() as connection:
             backup_code_saved(connection, user_id, shown)
 
 
@@ -149,16 +156,16 @@ def hold(connection: sa.Connection, user_id: UUID) -> Counts:
     return counts
 
 
-def switch_off(connection: sa.Connection, person: Person, at: datetime) -> int | None:
+def switch_off(connection: sa.Connection, user: User, at: datetime) -> int | None:
     """Delete every second factor of a user, end their sessions, and return the raised security version."""
-    hold(connection, person.id)
-    records.delete_everything(connection, person.id)
-    return directory.factors_changed(connection, person.id, at, since=None)
+    hold(connection, user.id)
+    records.delete_everything(connection, user.id)
+    return directory.factors_changed(connection, user.id, at, since=None)
 
 
-def secret_of(house: House, row: AnyRow, table: str) -> bytes:
+def secret_of(context: AppContext, row: AnyRow, table: str) -> bytes:
     """Open the secret of an authenticator or an enrolment."""
-    return house.vault.open(Sealed(row.key_id, row.box), identity(table, row.id))
+    return context.vault.open(Sealed(row.key_id, row.box), identity(table, row.id))
 
 
 def identity(table: str, row_id: UUID) -> str:
@@ -172,17 +179,17 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _check_app_code(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     rows: Sequence[AnyRow],
     proof: AppCode,
     left: int,
     at: datetime,
 ) -> Passed | WrongCode | UsedCode:
-    verdicts = [(row, verdict) for row in rows if (verdict := _judge(house, row, proof.digits, at)) is not None]
+    verdicts = [(row, verdict) for row in rows if (verdict := _judge(context, row, proof.digits, at)) is not None]
     if len(verdicts) < len(rows):
-        _note_unreadable(connection, person, {row.id for row in rows} - {row.id for row, _ in verdicts}, at)
+        _note_unreadable(connection, user, {row.id for row in rows} - {row.id for row, _ in verdicts}, at)
         if not verdicts:  # nothing was compared, so nothing is charged
             return WrongCode(left + 1, unreadable=True)
     for row, verdict in verdicts:
@@ -199,25 +206,30 @@ def _check_app_code(
 
 
 def _judge(
-    house: House,
+    context: AppContext,
     row: AnyRow,
     digits: str,
     at: datetime,
 ) -> totp.Accepted | totp.Used | totp.Drift | totp.Wrong | None:
     """Judge a code against one authenticator; None when its secret does not open: its row was tampered with."""
     try:
-        secret = secret_of(house, row, "authenticators")
+        secret = secret_of(context, row, "authenticators")
     except VaultError as error:
         log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400 - a trace could show it
         return None
-    return totp.match(secret, digits, at, row.last_step, _given_away(row))
+    return totp.match(secret, digits, at, row.last_step, _disclosed_steps(row))
 
 
-def _note_unreadable(connection: sa.Connection, person: Person, unreadable: Collection[UUID], at: datetime) -> None:
+def _note_unreadable(connection: sa.Connection, user: User, unreadable: Collection[UUID], at: datetime) -> None:
     audit.record(
-        connection, "secret_unreadable", at=at, account_id=person.account_id, actor=audit.SYSTEM, subject_id=person.id,
-        result="refused", details={"authenticators": sorted(map(str, unreadable))},
-    )  # fmt: skip
+        connection,
+        "secret_unreadable",
+        origin=Origin(at, actor=acting.SYSTEM),
+        account_id=user.account_id,
+        subject_id=user.id,
+        result="refused",
+        details={"authenticators": sorted(map(str, unreadable))},
+    )
 
 
 def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> bool:
@@ -229,36 +241,36 @@ def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: dateti
     now = totp.step_of(at)
     if step <= now:
         return True
-    oldest = max(row.last_step, now - GIVEN_AWAY_KEPT)  # at or below the last step nothing is accepted anyway
-    known = {given for given in _given_away(row) if given > oldest} | {step}
-    if len(known) > MOST_GIVEN_AWAY:
+    oldest = max(row.last_step, now - DISCLOSED_KEPT)  # at or below the last step nothing is accepted anyway
+    known = {given for given in _disclosed_steps(row) if given > oldest} | {step}
+    if len(known) > MOST_DISCLOSED:
         return False
     records.give_away(connection, row.id, sorted(known))
     return True
 
 
-def _given_away(row: AnyRow) -> frozenset[int]:
+def _disclosed_steps(row: AnyRow) -> frozenset[int]:
     return frozenset(map(int, row.given_away.split()))
 
 
 def _spend_backup_code(
     connection: sa.Connection,
-    person: Person,
+    user: User,
     proof: BackupCode,
     left: int,
     at: datetime,
 ) -> Passed | WrongCode | SpentBackupCode:
     typed, successor = digest(proof.code), backup_code.from_bytes(random_bytes(backup_code.BYTES))
-    if records.spend_backup_code(connection, person.id, typed, digest(successor), at):
+    if records.spend_backup_code(connection, user.id, typed, digest(successor), at):
         return Passed("backup_code", backup_code.shown(successor))
-    if records.was_spent(connection, person.id, typed):
+    if records.was_spent(connection, user.id, typed):
         return SpentBackupCode(left + 1)
     return WrongCode(left, backup=True)
 
 
 def _count_unknown(
     connection: sa.Connection,
-    person: Person,
+    user: User,
     outcome: Passed | WrongCode | UsedCode | SpentBackupCode,
     charged: Charged,
     browser: bytes,
@@ -267,58 +279,58 @@ def _count_unknown(
     """Count a wrong try by the browser that it came from; a right one takes back those of the same browser alone."""
     match outcome:
         case WrongCode(unreadable=False):
-            left = lockouts.charge_unknown_browser(connection, person, browser, at)
+            left = lockouts.charge_unknown_browser(connection, user, browser, at)
             return msgspec.structs.replace(outcome, left=min(charged.left, left))
         case Passed() if charged.unknown:
-            lockouts.browser_proved(connection, person, browser, at)
+            lockouts.browser_proved(connection, user, browser, at)
         case _:
             pass
     return outcome
 
 
 def _settle(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     outcome: Passed | WrongCode | UsedCode | SpentBackupCode,
     *,
-    door: str,
-    visitor: Visitor,
-    at: datetime,
+    operation: str,
+    origin: Origin,
     known: bool,
 ) -> None:
     match outcome:
         case Passed(method):
-            lockouts.clear(connection, person)
+            lockouts.clear(connection, user)
             if method == "backup_code":
-                _tell(house, connection, person, "backup_code_used", visitor, at, door=door)
+                _notify(context, connection, user, "backup_code_used", origin, operation=operation)
         case UsedCode() | SpentBackupCode() | WrongCode(unreadable=True):
-            lockouts.give_back(connection, person)
+            lockouts.give_back(connection, user)
         case WrongCode(left):
-            _tell(house, connection, person, "second_factor_wrong", visitor, at, door=door, mail=False)
+            _notify(context, connection, user, "second_factor_wrong", origin, operation=operation, mail=False)
             if left == 0:
-                lockouts.lock_fell(house, connection, person, visitor, at)
+                lockouts.lock_fell(context, connection, user, origin)
             elif not known:
-                lockouts.warn(house, connection, person, visitor, at)
+                lockouts.warn(context, connection, user, origin)
         case _:
             assert_never(outcome)
 
 
-def _tell(
-    house: House,
+def _notify(
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     kind: str,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
     *,
-    door: str,
+    operation: str,
     mail: bool = True,
 ) -> None:
     result = "done" if mail else "refused"
     audit.record(
-        connection, kind, at=at, account_id=person.account_id, actor=audit.user(person.id) if mail else audit.NOBODY,
-        subject_id=person.id, result=result, visitor=visitor, details={"door": door},
+        connection, kind, origin=origin.by(acting.user(user.id) if mail else acting.NOBODY), account_id=user.account_id,
+        subject_id=user.id, result=result, details={"operation": operation},
     )  # fmt: skip
     if mail:
-        directory.tell(house, connection, person, kind, at, address=visitor.address, browser=visitor.browser)
+        directory.notify(
+            context, connection, user, kind, origin.at, address=origin.client.address, browser=origin.client.browser
+        )

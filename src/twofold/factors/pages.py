@@ -25,10 +25,11 @@ from twofold.factors.outcomes import (
 from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.views import enrolment_view, label_of
 from twofold.kit import clock
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, row_id
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
@@ -41,14 +42,14 @@ CONFIGURE = "/profile/two-factor/configure"
 @quick
 def show_configure(request: AnyRequest) -> AnyResponse:
     """Ask for the password, and for a code where a factor exists; or show the open set-up again on reload."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session = guard.signed_in(request, at)
     if request.query_params.get("step") == "scan":
-        with house.db.read() as connection:
-            opened = enrolment_flow.find(house, connection, session.person, enrolment_flow.opener_of(session), at)
+        with context.db.read() as connection:
+            opened = enrolment_flow.find(context, connection, session.user, enrolment_flow.opener_of(session), at)
         return _ended(request) if opened is None else _scan_page(request, session, opened)
-    offer = session.person.eligibility(house.settings.two_factor_editions, at)
-    if not session.person.has_second_factor and not offer.offered:
+    offer = session.user.eligibility(context.settings.two_factor_editions, at)
+    if not session.user.has_second_factor and not offer.offered:
         return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
     return _confirm_page(request, session, request.query_params.get("replaces", ""))
 
@@ -67,19 +68,19 @@ def submit_configure(request: AnyRequest, body: bytes) -> AnyResponse:
 
 
 def _why_not(session: Session, offer: Eligibility) -> str:
-    return words.why_not(offer, to_admin=session.person.role == "admin")
+    return words.why_not(offer, to_admin=session.user.role == "admin")
 
 
 def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
-    at, house, replaces = clock.now(), house_of(request), form["replaces"]
-    errors = missing_proofs(form, needs_code=session.person.has_second_factor)
+    at, context, replaces = clock.now(), context_of(request), form["replaces"]
+    errors = missing_proofs(form, needs_code=session.user.has_second_factor)
     if errors:
         return _confirm_page(request, session, replaces, 400, form, errors)
     replaced = row_id(replaces) if replaces else None
     if replaces and replaced is None:
         return _no_such(request)
     asked = SetUp(form["password"], form["code"], cookie(request, "browser"), form["name"], replaced)
-    outcome = enrolment_flow.open_in_session(house, session, asked, visitor=visitor_of(request), at=at)
+    outcome = enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Opened():
             return see_other(f"{CONFIGURE}?step=scan")
@@ -96,21 +97,21 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
         case SessionOver():
             return see_other("/sign-in")
         case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            status, errors = refused_proofs(outcome, label_of(house.settings, session.person.email))
+            status, errors = refused_proofs(outcome, label_of(context.settings, session.user.email))
             return _confirm_page(request, session, replaces, status, form, errors)
         case _:
             assert_never(outcome)
 
 
 def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     opener, enrolment = enrolment_flow.opener_of(session), row_id(form["enrolment"])
-    with house.db.read() as connection:
-        opened = enrolment_flow.find(house, connection, session.person, opener, at)
+    with context.db.read() as connection:
+        opened = enrolment_flow.find(context, connection, session.user, opener, at)
     if opened is None or enrolment is None:
         return _ended(request)
     outcome = enrolment_flow.confirm_in_session(
-        house, session, enrolment, form["code"], visitor=visitor_of(request), at=at,
+        context, session, enrolment, form["code"], origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed():
@@ -121,7 +122,7 @@ def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyRespon
         case MalformedCode():
             return _scan_page(request, session, opened, 400, _("Enter the six digits that your app shows."))
         case Locked():
-            label = label_of(house.settings, session.person.email)
+            label = label_of(context.settings, session.user.email)
             return _scan_page(request, session, opened, 423, words.refused_code(outcome, label))
         case EnrolmentExpired():
             return _ended(request)
@@ -137,7 +138,7 @@ def _confirm_page(
     form: Form | None = None,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
-    has_factor = session.person.has_second_factor
+    has_factor = session.user.has_second_factor
     return page(
         request, "factors/confirm.html", status, viewer=guard.viewer_of(session),
         purpose="replace" if replaces else "add" if has_factor else "set up", needs_code=has_factor,
@@ -152,7 +153,7 @@ def _scan_page(
     status: int = 200,
     error: str | None = None,
 ) -> AnyResponse:
-    view = enrolment_view(house_of(request).settings, opened, session.person.email)
+    view = enrolment_view(context_of(request).settings, opened, session.user.email)
     return page(
         request, "factors/scan.html", status, viewer=guard.viewer_of(session), enrolment=opened.id, name=opened.name,
         errors={"code": error} if error else {}, **view,

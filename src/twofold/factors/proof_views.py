@@ -4,9 +4,9 @@ from typing import Any, assert_never
 
 from twofold.factors import flow, words
 from twofold.factors.outcomes import Changed, Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
-from twofold.kit.web.forms import Form
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, set_cookie
+from twofold.kit.http.forms import Form
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, set_cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
@@ -26,13 +26,13 @@ def submit_saved(request: AnyRequest, session: Session, form: Form, template: st
             request, template, 400, viewer=guard.viewer_of(session), backup_code=form["backup_code"], purpose="",
             errors=errors,
         )  # fmt: skip
-    flow.say_backup_code_saved(house_of(request), session.person.id, form["backup_code"])
+    flow.say_backup_code_saved(context_of(request), session.user.id, form["backup_code"])
     return see_other("/profile?done=saved")
 
 
 def changed_page(request: AnyRequest, session: Session, changed: Changed, template: str, **context: Any) -> AnyResponse:
     """Show what a change brought, and hand the browser the token under which its session goes on."""
-    cookies = [set_cookie(house_of(request).settings, "session", changed.session_token)]
+    cookies = [set_cookie(context_of(request).settings, "session", changed.session_token)]
     return page(
         request, template, cookies=cookies, viewer=guard.viewer_of(session), backup_code=changed.backup_code, **context,
     )  # fmt: skip

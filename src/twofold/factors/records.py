@@ -8,8 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
-from twofold.kit.db import AnyRow, UtcTime, delete_idle, upsert
-from twofold.kit.statement import Statement
+from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.statement import Statement
 
 MOST_WRONG_CONFIRMATIONS = 10
 

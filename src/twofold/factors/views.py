@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from twofold.factors import totp
 from twofold.factors.outcomes import Locked, Opened, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
-from twofold.kit.problems import problem
+from twofold.kit.http.problems import problem
 from twofold.settings import Settings
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from twofold.kit.db import INSERTS, UtcTime, metadata
+from twofold.kit.sql.database import INSERTS, UtcTime, metadata
 
 leases = sa.Table(
     "leases",

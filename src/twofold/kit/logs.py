@@ -34,7 +34,7 @@ def configure() -> None:
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", JoinedLines(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
-    logging.getLogger("uvicorn.error").addFilter(Seldom())
+    logging.getLogger("uvicorn.error").addFilter(RateLimited())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_WithoutSecrets('{"event": "%(message)s", "level": "%(levelname)s"}'))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -57,7 +57,7 @@ class _WithoutSecrets(logging.Formatter):
         return redaction.text(super().format(record))
 
 
-class Seldom(logging.Filter):
+class RateLimited(logging.Filter):
     """Lets each message of a library through once a minute: strangers cause some of them, as often as they like."""
 
     def __init__(self) -> None:

@@ -41,8 +41,8 @@ refusals = Counter(
 )
 second_factors = Counter(
     "twofold_second_factors_total",
-    "Second factors that were tried, by door, method and outcome.",
-    ["door", "method", "outcome"],
+    "Second factors that were tried, by operation, method and outcome.",
+    ["operation", "method", "outcome"],
     registry=registry,
 )
 password_hash_seconds = Histogram(
@@ -52,8 +52,8 @@ password_hash_seconds = Histogram(
     registry=registry,
 )
 letters = Counter("twofold_letters_total", "Letters by what became of them.", ["outcome"], registry=registry)
-lane_inside = Gauge(
-    "twofold_lane_inside", "Requests waiting or running in a lane.", ["lane"], registry=registry,
+pool_inside = Gauge(
+    "twofold_pool_inside", "Requests waiting or running in a thread pool.", ["pool"], registry=registry,
     multiprocess_mode="livesum",
 )  # fmt: skip
 connections = Gauge(

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from twofold.kit import leases
-from twofold.kit.db import Database, UtcTime
 from twofold.kit.leases import leases as table
+from twofold.kit.sql.database import Database, UtcTime
 
 EVERY = timedelta(seconds=15)
 LIFE = timedelta(seconds=45)  # a node that was killed counts for so long
@@ -47,13 +47,13 @@ def seen(db: Database, name: str, schema: str, now: Callable[[], datetime]) -> I
     finally:
         stopping.set()
         thread.join(STOPS_WITHIN)
-        with suppress(sa.exc.SQLAlchemyError), db.write(lasting=False) as connection:
+        with suppress(sa.exc.SQLAlchemyError), db.write(durable=False) as connection:
             leases.give_up(connection, PREFIX + name, schema)
 
 
 def show(db: Database, name: str, schema: str, at: datetime) -> None:
     """Give one sign of life."""
-    with suppress(sa.exc.SQLAlchemyError), db.write(lasting=False) as connection:
+    with suppress(sa.exc.SQLAlchemyError), db.write(durable=False) as connection:
         leases.take(connection, PREFIX + name, schema, at, LIFE)
 
 

@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from twofold.kit.db import ComesToWrite, Database
-from twofold.kit.hashing import Hasher
-from twofold.kit.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
-from twofold.kit.tokens import random_bytes
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.tokens import random_bytes
+from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
+from twofold.kit.sql.database import Database, WriteNeeded
 from twofold.kit.tracing import Tools
 
 LAST_SPANS = 3.0  # seconds for what is left when a process ends: a collector that is away must not hold it up
@@ -114,8 +114,8 @@ class TracedDatabase(Database):
             yield connection
 
     @contextmanager
-    def write(self, *, lasting: bool = True) -> Iterator[sa.Connection]:
-        with self._noted("database transaction"), super().write(lasting=lasting) as connection:
+    def write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        with self._noted("database transaction"), super().write(durable=durable) as connection:
             yield connection
 
     @contextmanager
@@ -198,7 +198,7 @@ def _span(
     ) as span:
         try:
             yield span
-        except ComesToWrite:  # it is done again in the quick lane
+        except WriteNeeded:  # it is done again in the quick pool
             raise
         except BaseException as error:
             span.set_status(trace.StatusCode.ERROR)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from twofold.kit.db import Database
-from twofold.kit.hashing import Hasher
-from twofold.kit.smtp import Transport
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.mail.smtp import Transport
+from twofold.kit.sql.database import Database
 from twofold.settings import Settings, SettingsError
 
 if TYPE_CHECKING:  # a process that answers no requests does without the framework, and its 20 MiB

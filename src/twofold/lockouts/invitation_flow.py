@@ -11,8 +11,8 @@ import msgspec
 import sqlalchemy as sa
 
 from twofold.directory.email_address import email_key
-from twofold.kit.db import AnyRow
-from twofold.kit.tokens import digest
+from twofold.kit.crypto.tokens import digest
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import invitation_records as records
 from twofold.lockouts.budget import invitations_a_day
 

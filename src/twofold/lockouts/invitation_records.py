@@ -4,7 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from twofold.kit.db import INSERTS, UtcTime
+from twofold.kit.sql.database import INSERTS, UtcTime
 from twofold.lockouts.budget import INVITATION_WINDOW
 from twofold.lockouts.tables import password_throttles
 

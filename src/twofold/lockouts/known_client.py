@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 REMEMBERED = timedelta(days=90)  # from the last sign-in
 BY_LINK = timedelta(days=1)  # from the press; a sign-in within it makes it 90 days
@@ -17,13 +17,13 @@ class KnownClient(NamedTuple):
     until: datetime | None
     second_factor_at: datetime | None = None
 
-    def knows_factor_of(self, person: Person) -> bool:
+    def knows_factor_of(self, user: User) -> bool:
         """Tell whether it has signed in with the second factor that protects its user now.
 
         The password alone makes no such client, nor does a link from the mailbox: both may be a thief's, from before
         the factor was set up.
         """
-        since = person.second_factor_since
+        since = user.second_factor_since
         return since is not None and self.second_factor_at is not None and self.second_factor_at >= since
 
     def is_current(self, at: datetime) -> bool:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from twofold.kit.db import INSERTS, NEED_NOT_LAST, UtcTime
-from twofold.kit.statement import Statement
+from twofold.kit.sql.database import INSERTS, NEED_NOT_LAST, UtcTime
+from twofold.kit.sql.statement import Statement
 from twofold.lockouts.budget import (
     ADDRESS_BURST,
     ADDRESS_REFILL,
@@ -223,9 +223,9 @@ def clear(connection: sa.Connection, throttle: Throttle) -> None:
     Other networks' wrong ones stay as they are: the owner's sign-ins must not give strangers new tries.
     """
     if throttle.address is None:
-        _clear.later(connection, own=throttle.own)
+        _clear.enqueue(connection, own=throttle.own)
     else:
-        _clear_and_give_back.later(connection, own=throttle.own, address=throttle.address)
+        _clear_and_give_back.enqueue(connection, own=throttle.own, address=throttle.address)
 
 
 def charge_letter(connection: sa.Connection, key: bytes, at: datetime) -> bool:

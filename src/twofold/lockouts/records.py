@@ -6,10 +6,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory.person import Person
-from twofold.directory.tables import HAS_NEAREST_ADDRESS, PERSON, accounts, users
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
-from twofold.kit.statement import Statement
+from twofold.directory.tables import HAS_NEAREST_ADDRESS, USER, accounts, users
+from twofold.directory.user import User
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
     LOCK_AFTER,
@@ -51,8 +51,8 @@ _last_lock = sa.select(_budget.last_locked_at).where(_of_user)
 _open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row", "unknown_wrong"])
 
 _client = known_clients.c
-_person_and_client = Statement(
-    sa.select(_client.expires_at, _client.second_factor_at, _budget.wrong, _budget.wrong_in_row, *PERSON)
+_user_and_client = Statement(
+    sa.select(_client.expires_at, _client.second_factor_at, _budget.wrong, _budget.wrong_in_row, *USER)
     .select_from(
         users.join(accounts, accounts.c.id == users.c.account_id)
         .outerjoin(second_factor_budgets, _budget.user_id == users.c.id)
@@ -153,7 +153,7 @@ _mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindpar
 
 def charge(connection: sa.Connection, user_id: UUID) -> Callable[[], Charged | None]:
     """Charge one try to a user's second factor, ahead; what comes of it is None when it is locked (or never opened)."""
-    rows = _charge.ahead(connection, of_user=user_id)
+    rows = _charge.prefetch(connection, of_user=user_id)
     return lambda: next((Charged(Counts(*row[:2]), row[2]) for row in rows()), None)
 
 
@@ -164,7 +164,7 @@ def give_back(connection: sa.Connection, user_id: UUID) -> None:
 
 def clear(connection: sa.Connection, user_id: UUID) -> None:
     """Forget every wrong try: a right one came."""
-    _clear.later(connection, of_user=user_id)
+    _clear.enqueue(connection, of_user=user_id)
 
 
 def note_lock(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
@@ -194,27 +194,27 @@ def open_budget(connection: sa.Connection, user_id: UUID, account_id: UUID) -> N
     connection.execute(_open_budget[connection.dialect.name], values)
 
 
-def person_and_client(
+def user_and_client(
     connection: sa.Connection,
     email_key: str,
     client: bytes,
     at: datetime,
-) -> tuple[Person | None, KnownClient | None, Counts]:
+) -> tuple[User | None, KnownClient | None, Counts]:
     """Find a user by address, what is known of this client for them, and their wrong codes."""
-    row = _person_and_client.row(connection, email_key=email_key, client=client, at=at)
+    row = _user_and_client.row(connection, email_key=email_key, client=client, at=at)
     if row is None:
         return None, None, Counts(0, 0)
     until, second_factor_at, wrong, wrong_in_row, *values = row
-    person, counts = Person(*values), Counts(wrong or 0, wrong_in_row or 0)
-    if person.email_key != email_key:
+    user, counts = User(*values), Counts(wrong or 0, wrong_in_row or 0)
+    if user.email_key != email_key:
         return None, None, Counts(0, 0)
-    return person, None if until is None else KnownClient(client, until, second_factor_at), counts
+    return user, None if until is None else KnownClient(client, until, second_factor_at), counts
 
 
 def remember_client(connection: sa.Connection, client: KnownClient, user_id: UUID, account_id: UUID) -> None:
     """Note that a client has completed a sign-in of this user; what it once proved of the second factor stays noted."""
     token_hash, until, second_factor_at = client
-    _remember.later(
+    _remember.enqueue(
         connection, token_hash=token_hash, user_id=user_id, account_id=account_id, expires_at=until,
         second_factor_at=second_factor_at,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from twofold.directory.tables import users
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER
 from twofold.sessions.tables import sessions
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime
-from twofold.kit.tokens import new_id
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import UtcTime
 from twofold.lockouts.budget import LOCK_AFTER, UNKNOWN_COUNTED_FOR, UNKNOWN_LOCK_AFTER, WARN_EVERY
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 

@@ -12,9 +12,10 @@ from twofold.factors import flow as factors
 from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
-from twofold.kit.problems import NOTHING, malformed, problem, refusals, write_refusals
-from twofold.kit.web.lanes import at_a_glance, quick, takes_password
-from twofold.kit.web.requests import AnyRequest, client_token, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import at_a_glance, quick, takes_password
+from twofold.kit.http.problems import NOTHING, malformed, problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of, row_id
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
@@ -92,10 +93,10 @@ class PasswordAnswer(msgspec.Struct, omit_defaults=True):
 def show_session(request: AnyRequest) -> SessionAnswer:
     """Tell whose session this is, and how it was proved."""
     session = guard.caller(request, clock.now(), even_stepped_down=True)
-    person = session.person
+    user = session.user
     return SessionAnswer(
-        UserAnswer(person.id, person.email, person.name, person.role),
-        AccountAnswer(person.account_id, person.account_name),
+        UserAnswer(user.id, user.email, user.name, user.role),
+        AccountAnswer(user.account_id, user.account_name),
         list(session.methods),
         session.authenticated_at,
         session.expires_at,
@@ -108,7 +109,7 @@ def sign_out(request: AnyRequest) -> None:
     """End this session."""
     at = clock.now()
     session = guard.caller(request, at, even_stepped_down=True)
-    sessions.sign_out(house_of(request).db, session, visitor=visitor_of(request), at=at)
+    sessions.sign_out(context_of(request).db, session, origin=Origin(at, client_info_of(request)))
 
 
 @get("/sessions", tags=TAGS, summary="List one's own sessions", responses=refusals(401, 403))
@@ -117,7 +118,7 @@ def list_sessions(request: AnyRequest) -> Sessions:
     """List where the user is signed in."""
     at = clock.now()
     session = guard.caller(request, at)
-    rows = sessions.list_own(house_of(request), session, at)
+    rows = sessions.list_own(context_of(request), session, at)
     return Sessions(
         [
             ListedSession(
@@ -146,8 +147,8 @@ def end_session(request: AnyRequest, session_id: str) -> Response[None]:
     """Sign one of the user's sessions out."""
     at = clock.now()
     session, wanted = guard.caller(request, at), row_id(session_id)
-    db = house_of(request).db
-    if wanted is None or not sessions.end_one(db, session, wanted, visitor=visitor_of(request), at=at):
+    db = context_of(request).db
+    if wanted is None or not sessions.end_one(db, session, wanted, origin=Origin(at, client_info_of(request))):
         return problem(404, "not_found")
     return Response(None, status_code=204)
 
@@ -159,10 +160,10 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
     at = clock.now()
     session = guard.caller(request, at)
     asked = NewPassword(data.password, data.new_password, data.code or data.backup_code or "", client_token(request))
-    outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
+    outcome = flow.change_password(context_of(request), session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordChanged(token, new_backup_code):
-            factors.say_backup_code_saved(house_of(request), session.person.id, new_backup_code)
+            factors.say_backup_code_saved(context_of(request), session.user.id, new_backup_code)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
         case NoPassword(url):
             return problem(403, "sso_required", url=url)

@@ -1,6 +1,5 @@
 """What a user does in their own profile beside second factors: another password."""
 
-from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -11,8 +10,9 @@ from twofold.directory.password import Weakness, normalise
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
 from twofold.factors.outcomes import MalformedCode, Passed, ProofRefused, SessionOver
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
@@ -44,52 +44,57 @@ PasswordRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | Malfor
 
 
 def change_password(
-    house: House,
+    context: AppContext,
     session: Session,
     asked: NewPassword,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> PasswordChanged | NoPassword | Weakness | PasswordRefused:
     """Change the password: the old one first, then the code where a factor exists."""
-    if session.person.sso:
-        return NoPassword(session.person.sso_url)
+    if session.user.sso:
+        return NoPassword(session.user.sso_url)
     new = normalise(asked.new_password)
-    weak = directory.weak_password(new, session.person.email, session.person.name)
+    weak = directory.weak_password(new, session.user.email, session.user.name)
     if weak is not None:
         return weak
     proof = proofs.parse(asked.code)
-    if session.person.has_second_factor and isinstance(proof, proofs.Malformed):
+    if session.user.has_second_factor and isinstance(proof, proofs.Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
-        house, session.person.email, asked.password, client=asked.client, address=visitor.address, at=at,
+        context, session.user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
-    hashed = house.hasher.hash(new)
-    with house.db.write() as connection:
+    hashed = context.hasher.hash(new)
+    with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        person = directory.hold_person(connection, session.person.id)
-        if person is None or person.security_version != session.person.security_version:
+        user = directory.lock_user_row(connection, session.user.id)
+        if user is None or user.security_version != session.user.security_version:
             return SessionOver()
-        if person.sso:
-            return NoPassword(person.sso_url)
+        if user.sso:
+            return NoPassword(user.sso_url)
         new_backup_code = None
-        if person.has_second_factor:
+        if user.has_second_factor:
             if isinstance(proof, proofs.Malformed):
                 return MalformedCode()
-            passed = factors.prove(house, connection, person, proof, door="password", visitor=visitor, at=at)
+            passed = factors.prove(context, connection, user, proof, operation="password", origin=origin)
             if not isinstance(passed, Passed):
                 return passed
             new_backup_code = passed.new_backup_code
-        version = directory.set_password(connection, person.id, hashed, at, by_mail=False)
+        version = directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
         audit.record(
-            connection, "password_changed", at=at, account_id=person.account_id, actor=audit.user(person.id),
-            subject_id=person.id, visitor=visitor,
+            connection, "password_changed", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+            subject_id=user.id,
         )  # fmt: skip
-        directory.tell(
-            house, connection, person, "password_changed", at, address=visitor.address, browser=visitor.browser,
-        )  # fmt: skip
-        raised = person.security_version if version is None else version
-        renewed = sessions.renew(house, connection, session, security_version=raised, visitor=visitor, at=at)
+        directory.notify(
+            context,
+            connection,
+            user,
+            "password_changed",
+            origin.at,
+            address=origin.client.address,
+            browser=origin.client.browser,
+        )
+        raised = user.security_version if version is None else version
+        renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin)
         return PasswordChanged(renewed.token, new_backup_code)

@@ -12,19 +12,20 @@ from twofold.factors.outcomes import Changed, Locked, MalformedCode, SessionOver
 from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.views import label_of
 from twofold.kit import clock
-from twofold.kit.visitor import browser_in_words
-from twofold.kit.web.forms import parse_form
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import (
+from twofold.kit.acting import Origin
+from twofold.kit.client_info import browser_in_words
+from twofold.kit.http.forms import parse_form
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
+    client_info_of,
+    context_of,
     cookie,
     forget_cookie,
-    house_of,
     row_id,
     set_cookie,
-    visitor_of,
 )
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -57,7 +58,7 @@ def show_profile(request: AnyRequest) -> AnyResponse:
     session = guard.signed_in(request, at)
     return page(
         request, "profile/profile.html", viewer=guard.viewer_of(session), notice=_notice(request),
-        two_factor=_two_factor(request, session, at), sso=session.person.sso,
+        two_factor=_two_factor(request, session, at), sso=session.user.sso,
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def show_profile(request: AnyRequest) -> AnyResponse:
 def show_password(request: AnyRequest) -> AnyResponse:
     """Ask for the old and the new password."""
     session = guard.signed_in(request, clock.now())
-    return _elsewhere(request, session.person.sso_url) if session.person.sso else _password_page(request, session)
+    return _elsewhere(request, session.user.sso_url) if session.user.sso else _password_page(request, session)
 
 
 @post("/profile/password")
@@ -77,16 +78,16 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     session = guard.signed_in(request, at)
     if "backup_code" in form:
         return submit_saved(request, session, form, "factors/new_backup_code.html")
-    errors = missing_proofs(form, needs_code=session.person.has_second_factor)
+    errors = missing_proofs(form, needs_code=session.user.has_second_factor)
     if not form["new_password"]:
         errors["new_password"] = _("Enter a new password.")
     if errors:
         return _password_page(request, session, 400, errors)
     asked = NewPassword(form["password"], form["new_password"], form["code"], cookie(request, "browser"))
-    outcome = flow.change_password(house_of(request), session, asked, visitor=visitor_of(request), at=at)
+    outcome = flow.change_password(context_of(request), session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordChanged(token, None):
-            return see_other("/profile?done=password", [set_cookie(house_of(request).settings, "session", token)])
+            return see_other("/profile?done=password", [set_cookie(context_of(request).settings, "session", token)])
         case PasswordChanged(token, new_backup_code):
             return changed_page(request, session, Changed(token, new_backup_code), "factors/new_backup_code.html")
         case Weakness():
@@ -96,7 +97,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
         case SessionOver():
             return see_other("/sign-in")
         case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            label = label_of(house_of(request).settings, session.person.email)
+            label = label_of(context_of(request).settings, session.user.email)
             return _password_page(request, session, *refused_proofs(outcome, label))
         case _:
             assert_never(outcome)
@@ -109,7 +110,7 @@ def show_sessions(request: AnyRequest) -> AnyResponse:
     at = clock.now()
     session = guard.signed_in(request, at)
     notice = _("Signed out.") if request.query_params.get("done") else None
-    listed = [_session_view(row, session) for row in sessions.list_own(house_of(request), session, at)]
+    listed = [_session_view(row, session) for row in sessions.list_own(context_of(request), session, at)]
     return page(request, "profile/sessions.html", viewer=guard.viewer_of(session), sessions=listed, notice=notice)
 
 
@@ -121,7 +122,7 @@ def end_session(request: AnyRequest, session_id: str) -> AnyResponse:
     session = guard.signed_in(request, at)
     wanted = row_id(session_id)
     if wanted is not None:
-        sessions.end_one(house_of(request).db, session, wanted, visitor=visitor_of(request), at=at)
+        sessions.end_one(context_of(request).db, session, wanted, origin=Origin(at, client_info_of(request)))
     return see_other("/profile/sessions?done=1")
 
 
@@ -131,7 +132,7 @@ def end_other_sessions(request: AnyRequest) -> AnyResponse:
     """Sign every other session of the user out."""
     at = clock.now()
     session = guard.signed_in(request, at)
-    sessions.end_others(house_of(request).db, session, visitor=visitor_of(request), at=at)
+    sessions.end_others(context_of(request).db, session, origin=Origin(at, client_info_of(request)))
     return see_other("/profile/sessions?done=1")
 
 
@@ -142,20 +143,20 @@ def sign_out(request: AnyRequest) -> AnyResponse:
     at = clock.now()
     session = guard.session_of_page(request, at)
     if session is not None:
-        sessions.sign_out(house_of(request).db, session, visitor=visitor_of(request), at=at)
-    return see_other("/sign-in?signed_out=1", [forget_cookie(house_of(request).settings, "session")])
+        sessions.sign_out(context_of(request).db, session, origin=Origin(at, client_info_of(request)))
+    return see_other("/sign-in?signed_out=1", [forget_cookie(context_of(request).settings, "session")])
 
 
 def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFactorView:
-    house, person = house_of(request), session.person
-    offer = person.eligibility(house.settings.two_factor_editions, at)
-    with house.db.read() as connection:
-        shown = factors.show(connection, person.id)
+    context, user = context_of(request), session.user
+    offer = user.eligibility(context.settings.two_factor_editions, at)
+    with context.db.read() as connection:
+        shown = factors.show(connection, user.id)
     return TwoFactorView(
-        enabled=person.has_second_factor,
+        enabled=user.has_second_factor,
         offered=offer.offered,
         required=offer.required,
-        reason_text=words.why_not(offer, to_admin=person.role == "admin"),
+        reason_text=words.why_not(offer, to_admin=user.role == "admin"),
         required_from=offer.required_from,
         authenticators=shown.authenticators,
         backup_code_created_at=shown.backup_code_created_at,
@@ -182,7 +183,7 @@ def _password_page(
 ) -> AnyResponse:
     return page(
         request, "profile/password.html", status, viewer=guard.viewer_of(session),
-        needs_code=session.person.has_second_factor, errors=errors or {},
+        needs_code=session.user.has_second_factor, errors=errors or {},
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from litestar.params import Parameter
 from twofold.abuse import block_flow, report_flow
 from twofold.abuse.blocklist import WrongNetwork
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.requests import AnyRequest, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.problems import problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, client_info_of, context_of, row_id
 from twofold.provisioning import guard
 from twofold.provisioning.abuse_bodies import (
     AbuseAnswer,
@@ -34,7 +35,7 @@ def show_abuse(request: AnyRequest, hours: Hours = 1) -> Response[AbuseAnswer]:
     """See which networks were refused most in the last hours, and at whom they aimed; with an operator key."""
     at = clock.now()
     guard.operator(request, at)
-    found = report_flow.report(house_of(request).db, at, timedelta(hours=hours))
+    found = report_flow.report(context_of(request).db, at, timedelta(hours=hours))
     networks = [RefusedNetwork(*one) for one in found.networks]
     users = [UserAimedAt(*one) for one in found.users]
     return Response(AbuseAnswer(found.since, found.complete, found.kinds, networks, users), status_code=200)
@@ -45,7 +46,7 @@ def show_abuse(request: AnyRequest, hours: Hours = 1) -> Response[AbuseAnswer]:
 def list_blocks(request: AnyRequest) -> Response[BlocksAnswer]:
     """List the networks that are shut out; with an operator key."""
     guard.operator(request, clock.now())
-    blocks = [BlockAnswer(*block) for block in block_flow.list_blocks(house_of(request).db)]
+    blocks = [BlockAnswer(*block) for block in block_flow.list_blocks(context_of(request).db)]
     return Response(BlocksAnswer(blocks), status_code=200)
 
 
@@ -57,8 +58,12 @@ def block(request: AnyRequest, data: BlockBody) -> Response[BlockAnswer]:
     actor = guard.operator(request, at)
     life = None if data.hours is None else timedelta(hours=data.hours)
     outcome = block_flow.block(
-        house_of(request), data.network, reason=data.reason, life=life, actor=actor, at=at, visitor=visitor_of(request),
-    )  # fmt: skip
+        context_of(request),
+        data.network,
+        reason=data.reason,
+        life=life,
+        origin=Origin(at, client_info_of(request), actor),
+    )
     if isinstance(outcome, WrongNetwork):
         return problem(400, "invalid_request", detail=f"network: {outcome.why}", fields=["network"])
     return Response(BlockAnswer(*outcome), status_code=201)
@@ -78,7 +83,7 @@ def unblock(request: AnyRequest, block: str, data: LiftBody) -> Response[BlockAn
     actor = guard.operator(request, at)
     wanted = row_id(block)
     lifted = None if wanted is None else block_flow.unblock(
-        house_of(request).db, wanted, reason=data.reason, actor=actor, at=at, visitor=visitor_of(request),
+        context_of(request).db, wanted, reason=data.reason, origin=Origin(at, client_info_of(request), actor),
     )  # fmt: skip
     return problem(404, "not_found") if lifted is None else Response(BlockAnswer(*lifted), status_code=200)
 

@@ -7,14 +7,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, Refused
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.visitor import Visitor
+from twofold.kit.acting import Origin
+from twofold.kit.sql.database import AnyRow, Database
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
-from twofold.resets.case import Death
+from twofold.resets.case import CloseReason
 from twofold.sessions import flow as sessions
 
 
@@ -45,20 +44,16 @@ def change_account(
     account_id: UUID,
     change: AccountChange,
     *,
-    actor: audit.Actor,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Account | Refused | None:
     """Change an account; None: there is none. Where single sign-on begins, all that its people have open ends."""
 
     def end_what_is_open(connection: sa.Connection) -> None:
-        resets.close_cases_of_account(connection, account_id, at, why=Death.SSO)
+        resets.close_cases_of_account(connection, account_id, origin.at, why=CloseReason.SSO)
         recovery.void_links_of_account(connection, account_id)
         sessions.forget_ended_of_account(connection, account_id)
 
-    outcome = directory.change_account(
-        db, account_id, change, actor=actor, at=at, visitor=visitor, when_sso_begins=end_what_is_open,
-    )  # fmt: skip
+    outcome = directory.change_account(db, account_id, change, origin=origin, when_sso_begins=end_what_is_open)
     return find_account(db, outcome) if isinstance(outcome, UUID) else outcome
 
 

@@ -10,9 +10,10 @@ from litestar.params import Parameter
 from twofold.directory import flow as directory
 from twofold.directory.flow import AccountChange, NewUser, Refused
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.problems import problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.provisioning import account_flow, guard, new_user_flow
 from twofold.provisioning.account_flow import Account
 from twofold.provisioning.bodies import (
@@ -42,7 +43,7 @@ def list_accounts(request: AnyRequest, cursor: After = None, limit: Limit = PAGE
     after = None if cursor is None else row_id(cursor)
     if cursor is not None and after is None:
         return problem(400, "invalid_request", detail="cursor: it is none of ours", fields=["cursor"])
-    found = account_flow.list_accounts(house_of(request).db, after, limit)
+    found = account_flow.list_accounts(context_of(request).db, after, limit)
     answer = AccountsAnswer([_answer(account) for account in found.accounts], str(found.next) if found.next else None)
     return Response(answer, status_code=200)
 
@@ -63,9 +64,7 @@ def create_account(request: AnyRequest, data: NewAccountBody) -> Response[Accoun
     at = clock.now()
     actor = guard.operator(request, at)
     asked = AccountChange(data.name, data.edition, data.sso, data.sso_domains, data.sso_url, data.seats)
-    made = directory.create_account(
-        house_of(request).db, asked, actor=actor, at=at, visitor=visitor_of(request),
-    )  # fmt: skip
+    made = directory.create_account(context_of(request).db, asked, origin=Origin(at, client_info_of(request), actor))
     return refused_problem(made) if isinstance(made, Refused) else _show(request, made, 201)
 
 
@@ -79,7 +78,7 @@ def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -
     if wanted is None:
         return problem(404, "not_found")
     outcome = account_flow.change_account(
-        house_of(request).db, wanted, _asked(data), actor=actor, visitor=visitor_of(request), at=at,
+        context_of(request).db, wanted, _asked(data), origin=Origin(at, client_info_of(request), actor),
     )  # fmt: skip
     match outcome:
         case Account():
@@ -108,13 +107,11 @@ def create_user(request: AnyRequest, account: str, data: NewUserBody) -> Respons
         return problem(404, "not_found")
     new = NewUser(data.email, data.name, data.role, data.licensed, data.password, data.active)
     outcome = new_user_flow.create_user(
-        house_of(request), wanted, new, actor=actor, visitor=visitor_of(request), at=at,
+        context_of(request), wanted, new, origin=Origin(at, client_info_of(request), actor),
     )  # fmt: skip
     match outcome:
-        case MadeUser(person, invited):
-            answer = MadeUserAnswer(
-                person.id, person.email, person.name, person.role, person.licensed, person.active, invited,
-            )  # fmt: skip
+        case MadeUser(user, invited):
+            answer = MadeUserAnswer(user.id, user.email, user.name, user.role, user.licensed, user.active, invited)
             return Response(answer, status_code=201)
         case Refused():
             return refused_problem(outcome)
@@ -125,7 +122,7 @@ def create_user(request: AnyRequest, account: str, data: NewUserBody) -> Respons
 
 
 def _show(request: AnyRequest, account_id: UUID, status: int) -> AnyResponse:
-    found = account_flow.find_account(house_of(request).db, account_id)
+    found = account_flow.find_account(context_of(request).db, account_id)
     return problem(404, "not_found") if found is None else Response(_answer(found), status_code=status)
 
 

@@ -14,16 +14,16 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
 from twofold.directory.flow import Refused
-from twofold.directory.person import Person
 from twofold.directory.person_name import name_values
 from twofold.directory.rules import Fault, fault_of_email, fault_of_name
-from twofold.kit.db import AnyRow
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
-from twofold.resets.case import Death
+from twofold.resets.case import CloseReason
 
 # What an administrator may change of somebody in their account. Address and password are not theirs: whoever sets them
 # could sign in as that person.
@@ -58,45 +58,43 @@ class UserChange(NamedTuple):
 
 
 def change_user(
-    house: House,
+    context: AppContext,
     *,
-    actor: audit.Actor,
+    origin: Origin,
     subject_id: UUID,
     change: UserChange,
-    visitor: Visitor,
-    at: datetime,
     within: UUID | None,
-) -> Person | Refused | None:
+) -> User | Refused | None:
     """Change a user; `within` is the account of an administrator who asks, None for the operator.
 
     None is returned when there is nobody by that id whom the asker oversees; support agents are never changed here.
     """
-    with house.db.read() as connection:
-        found = directory.find_person(connection, subject_id)
+    with context.db.read() as connection:
+        found = directory.find_user(connection, subject_id)
     if found is None or found.is_operator or (within is not None and found.account_id != within):
         return None
-    refused = _why_not(found, change, at, within)
+    refused = _why_not(found, change, origin.at, within)
     if refused:
         return refused
     hashed: str | Refused | None = None
     if change.password is not None:
-        hashed = directory.hash_password(house, change.password, change.email or found.email, change.name or found.name)
+        hashed = directory.hash_password(
+            context, change.password, change.email or found.email, change.name or found.name
+        )
     if isinstance(hashed, Refused):
         return hashed
     try:
-        with house.db.write() as connection:
+        with context.db.write() as connection:
             account = directory.lock_account(connection, found.account_id)
-            person = directory.hold_person(connection, subject_id)
-            if account is None or person is None:
+            user = directory.lock_user_row(connection, subject_id)
+            if account is None or user is None:
                 return None
-            return _apply(
-                house, connection, account, person, change, hashed, actor=actor, visitor=visitor, at=at,
-            )  # fmt: skip
+            return _apply(context, connection, account, user, change, hashed, origin=origin)
     except sa.exc.IntegrityError:
         return directory.email_taken()
 
 
-def _why_not(person: Person, change: UserChange, at: datetime, within: UUID | None) -> Refused | None:
+def _why_not(user: User, change: UserChange, at: datetime, within: UUID | None) -> Refused | None:
     """Say what is wrong with a change as it is asked for, before anything is looked up or hashed."""
     told = change.told
     fault = None
@@ -112,64 +110,66 @@ def _why_not(person: Person, change: UserChange, at: datetime, within: UUID | No
         fault = Fault("exception_until", "Choose a moment that lies ahead.")
     if fault is not None:
         return directory.invalid(fault)
-    if change.password is not None and person.sso:
+    if change.password is not None and user.sso:
         return directory.sso_has_no_password()
     return None
 
 
 def _apply(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
     account: AnyRow,
-    person: Person,
+    user: User,
     change: UserChange,
     hashed: str | None,
     *,
-    actor: audit.Actor,
-    visitor: Visitor,
-    at: datetime,
-) -> Person | Refused:
-    after = _after(person, change)
-    changed = _what_changed(person, after, hashed)
+    origin: Origin,
+) -> User | Refused:
+    after = _after(user, change)
+    changed = _what_changed(user, after, hashed)
     if not changed:
-        return person
-    refused = _why_not_now(connection, account, person, after, hashed)
+        return user
+    refused = _why_not_now(connection, account, user, after, hashed)
     if refused:
         return refused
     directory.change_user(
-        connection, person.id, _columns(after, changed, hashed, at), ends_sessions=bool(changed & ENDS_SESSIONS)
+        connection, user.id, _columns(after, changed, hashed, origin.at), ends_sessions=bool(changed & ENDS_SESSIONS)
     )
-    _void_what_was_mailed(connection, after, changed, at)
+    _void_what_was_mailed(connection, after, changed, origin.at)
     audit.record(
-        connection, "user_changed", at=at, account_id=person.account_id, actor=actor, subject_id=person.id,
-        visitor=visitor, details=_details(person, after, changed),
-    )  # fmt: skip
-    _tell(house, connection, person, after, changed, visitor, at)
-    held = directory.find_person(connection, person.id)
-    return person if held is None else held
+        connection,
+        "user_changed",
+        origin=origin,
+        account_id=user.account_id,
+        subject_id=user.id,
+        details=_details(user, after, changed),
+    )
+    _notify(context, connection, user, after, changed, origin)
+    held = directory.find_user(connection, user.id)
+    return user if held is None else held
 
 
-def _void_what_was_mailed(connection: sa.Connection, after: Person, changed: set[str], at: datetime) -> None:
+def _void_what_was_mailed(connection: sa.Connection, after: User, changed: set[str], at: datetime) -> None:
     """End links that lie in a mailbox, where they went to another address or the person is not to come in any more."""
     leaves = "active" in changed and not after.active
     if leaves or "email" in changed:
-        why = Death.INACTIVE if leaves else Death.EMAIL_CHANGED
+        why = CloseReason.INACTIVE if leaves else CloseReason.EMAIL_CHANGED
         resets.close_cases_of(connection, after.id, at, why=why)
     if leaves or changed & {"email", "password"}:
         recovery.void_links(connection, after.id)
 
 
-def _after(person: Person, change: UserChange) -> Person:
+def _after(user: User, change: UserChange) -> User:
     """Return the person as they are to be, but for what the database sets."""
     told = {name: value for name, value in change.told.items() if name != "password"}
     if change.email is not None:
         told |= {"email": change.email.strip(), "email_key": email_key(change.email)}
     if change.name is not None:
         told["name"] = change.name.strip()
-    return person._replace(**told)
+    return user._replace(**told)
 
 
-def _what_changed(before: Person, after: Person, hashed: str | None) -> set[str]:
+def _what_changed(before: User, after: User, hashed: str | None) -> set[str]:
     """Name what changes; an address that is only spelled another way is `spelling`, and the same mailbox."""
     changed = {
         name
@@ -186,28 +186,28 @@ def _what_changed(before: Person, after: Person, hashed: str | None) -> set[str]
 
 
 def _why_not_now(
-    connection: sa.Connection, account: AnyRow, before: Person, after: Person, hashed: str | None
+    connection: sa.Connection, account: AnyRow, before: User, after: User, hashed: str | None
 ) -> Refused | None:
     """Apply the rules that look at others in the account, whose row is held."""
-    was_admin, is_admin = (person.role == "admin" and person.active for person in (before, after))
+    was_admin, is_admin = (user.role == "admin" and user.active for user in (before, after))
     if was_admin and not is_admin and _leaves_nobody_in_charge(connection, account, before):
         why = "Somebody else who has signed in and can act must be administrator first: this is the last one."
         return Refused("last_admin", "role", why)
     if before.is_placeholder and after.is_placeholder and hashed is not None:
         return directory.email_taken()  # nobody could sign in with it
-    had_seat, has_seat = (person.licensed and person.active for person in (before, after))
+    had_seat, has_seat = (user.licensed and user.active for user in (before, after))
     if has_seat and not had_seat and not directory.has_seat(connection, account):
         return directory.no_seat_left(account)
     if hashed is not None and account.sso:  # since a moment ago
         return directory.sso_has_no_password()
-    if before.email_key != after.email_key and directory.find_person_by_email(connection, after.email) is not None:
+    if before.email_key != after.email_key and directory.find_user_by_email(connection, after.email) is not None:
         return directory.email_taken()
     if after.active and (before.email_key != after.email_key or not before.active):
         return directory.why_not_domain(connection, after.email, account.id)
     return None
 
 
-def _leaves_nobody_in_charge(connection: sa.Connection, account: AnyRow, admin: Person) -> bool:
+def _leaves_nobody_in_charge(connection: sa.Connection, account: AnyRow, admin: User) -> bool:
     """Tell whether an account would be left without an administrator, or only with such as never came or cannot come.
 
     Where none of them ever came they can be exchanged for each other: nobody is lost who could act. With single sign-on
@@ -218,7 +218,7 @@ def _leaves_nobody_in_charge(connection: sa.Connection, account: AnyRow, admin: 
     return not account.sso and lockouts.is_last_who_can_act(connection, admin)
 
 
-def _columns(after: Person, changed: set[str], hashed: str | None, at: datetime) -> dict[str, Any]:
+def _columns(after: User, changed: set[str], hashed: str | None, at: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {
         name: getattr(after, name) for name in changed & {"role", "licensed", "active", "exception_until"}
     }
@@ -231,7 +231,7 @@ def _columns(after: Person, changed: set[str], hashed: str | None, at: datetime)
     return values
 
 
-def _details(before: Person, after: Person, changed: set[str]) -> dict[str, Any]:
+def _details(before: User, after: User, changed: set[str]) -> dict[str, Any]:
     """Say what was before and is after; of a password only that it was set."""
     names = {"email" if name == "spelling" else name for name in changed} - {"password"}
     details: dict[str, Any] = {
@@ -240,19 +240,20 @@ def _details(before: Person, after: Person, changed: set[str]) -> dict[str, Any]
     return details | {"password": "set"} if "password" in changed else details
 
 
-def _tell(
-    house: House,
+def _notify(
+    context: AppContext,
     connection: sa.Connection,
-    before: Person,
-    after: Person,
+    before: User,
+    after: User,
     changed: set[str],
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> None:
     """Mail the user: a new address to both of them, so that the old mailbox learns where its account went."""
-    seen = {"address": visitor.address, "browser": visitor.browser}
+    seen = {"address": origin.client.address, "browser": origin.client.browser}
     if "email" in changed:
-        for person in (before, after):
-            directory.tell(house, connection, person, "address_changed", at, old=before.email, new=after.email, **seen)
+        for user in (before, after):
+            directory.notify(
+                context, connection, user, "address_changed", origin.at, old=before.email, new=after.email, **seen
+            )
     if "password" in changed:
-        directory.tell(house, connection, after, "password_changed", at, **seen)
+        directory.notify(context, connection, after, "password_changed", origin.at, **seen)

@@ -2,16 +2,16 @@
 
 from datetime import datetime
 
-from twofold.audit import flow as audit
-from twofold.kit.problems import problem
-from twofold.kit.web.requests import AnyRequest, Turned, bearer, house_of, note_held
+from twofold.kit import acting
+from twofold.kit.http.problems import problem
+from twofold.kit.http.requests import AnyRequest, ShortCircuit, bearer, context_of, note_held
 from twofold.provisioning import key_flow
 from twofold.sessions import guard as sessions
 
 KIND = "tf_operator_"
 
 
-def operator(request: AnyRequest, at: datetime) -> audit.Actor:
+def operator(request: AnyRequest, at: datetime) -> acting.Actor:
     """Return the operator key that a call carries, as the one who acts.
 
     Raises:
@@ -21,11 +21,11 @@ def operator(request: AnyRequest, at: datetime) -> audit.Actor:
     actor = operator_key(request, at)
     if actor is None:
         sessions.caller(request, at)
-        raise Turned(problem(403, "not_allowed"))
+        raise ShortCircuit(problem(403, "not_allowed"))
     return actor
 
 
-def operator_key(request: AnyRequest, at: datetime) -> audit.Actor | None:
+def operator_key(request: AnyRequest, at: datetime) -> acting.Actor | None:
     """Return the operator key that a call carries, None when it carries something else, such as a session token.
 
     Raises:
@@ -35,14 +35,14 @@ def operator_key(request: AnyRequest, at: datetime) -> audit.Actor | None:
     token = bearer(request)
     if token is None or not token.startswith(KIND):
         return None
-    key_id = key_flow.find_key(house_of(request).db, token, at)
+    key_id = key_flow.find_key(context_of(request).db, token, at)
     note_held(request, token, holds=key_id is not None)
     if key_id is None:
-        raise Turned(problem(401, "not_signed_in", detail="This operator key is unknown or was revoked."))
-    return audit.Actor("operator", key_id)
+        raise ShortCircuit(problem(401, "not_signed_in", detail="This operator key is unknown or was revoked."))
+    return acting.Actor("operator", key_id)
 
 
-def operator_or_support(request: AnyRequest, at: datetime) -> audit.Actor:
+def operator_or_support(request: AnyRequest, at: datetime) -> acting.Actor:
     """Return who reads across accounts: an operator key or a support agent.
 
     Raises:
@@ -54,5 +54,5 @@ def operator_or_support(request: AnyRequest, at: datetime) -> audit.Actor:
         return actor
     session = sessions.caller(request, at)
     if not session.of_agent:
-        raise Turned(problem(403, "not_allowed"))
-    return audit.user(session.person.id)
+        raise ShortCircuit(problem(403, "not_allowed"))
+    return acting.user(session.user.id)

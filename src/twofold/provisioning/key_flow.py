@@ -8,8 +8,10 @@ from uuid import UUID
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.rules import fault_of_label
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.tokens import digest, new_id, new_token
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import digest, new_id, new_token
+from twofold.kit.sql.database import AnyRow, Database
 from twofold.provisioning import records
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -22,7 +24,7 @@ class MadeKey(NamedTuple):
     key: str
 
 
-def create_key(db: Database, name: str, *, actor: audit.Actor, at: datetime) -> MadeKey | directory.Refused:
+def create_key(db: Database, name: str, *, actor: acting.Actor, at: datetime) -> MadeKey | directory.Refused:
     """Make a key; only its hash is kept."""
     fault = fault_of_label(name)
     if fault:
@@ -32,20 +34,24 @@ def create_key(db: Database, name: str, *, actor: audit.Actor, at: datetime) -> 
     with db.write() as connection:
         records.insert_key(connection, values)
         audit.record(
-            connection, "operator_key_created", at=at, account_id=None, actor=actor,
+            connection, "operator_key_created", origin=Origin(at, actor=actor), account_id=None,
             details={"key": str(made.id), "name": name.strip()},
         )  # fmt: skip
     return made
 
 
-def revoke_key(db: Database, key_id: UUID, *, actor: audit.Actor, at: datetime) -> bool:
+def revoke_key(db: Database, key_id: UUID, *, actor: acting.Actor, at: datetime) -> bool:
     """Revoke a key: from now on it opens nothing. False when there is none, or it was revoked before."""
     with db.write() as connection:
         revoked = records.revoke(connection, key_id, at)
         if revoked:
             audit.record(
-                connection, "operator_key_revoked", at=at, account_id=None, actor=actor, details={"key": str(key_id)},
-            )  # fmt: skip
+                connection,
+                "operator_key_revoked",
+                origin=Origin(at, actor=actor),
+                account_id=None,
+                details={"key": str(key_id)},
+            )
     return revoked
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.kit.db import AnyRow
+from twofold.kit.sql.database import AnyRow
 from twofold.provisioning.tables import operator_keys
 
 _valid_key = sa.select(operator_keys.c.id, operator_keys.c.last_used_at).where(

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 operator_keys = sa.Table(
     "operator_keys",

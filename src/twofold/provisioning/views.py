@@ -1,8 +1,8 @@
 """How refusals of the directory are answered in the API."""
 
 from twofold.directory.flow import Refused
-from twofold.kit.problems import problem
-from twofold.kit.web.requests import AnyResponse
+from twofold.kit.http.problems import problem
+from twofold.kit.http.requests import AnyResponse
 
 STATUSES = {"invalid_request": 400, "weak_password": 422, "not_allowed": 403, "no_mail": 503}
 CONFLICT = 409

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 LIFE = timedelta(minutes=15)  # from the moment the letter goes out
 UNSENT_FOR = timedelta(days=1)  # how long a request may wait for its letter to go out
-FOR_NOBODY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
+DECOY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
 
 
 class BrowserLink(NamedTuple):
@@ -24,12 +24,12 @@ class BrowserLink(NamedTuple):
     expires_at: datetime
 
 
-def is_good_for(link: BrowserLink, person: Person) -> bool:
+def is_good_for(link: BrowserLink, user: User) -> bool:
     """Tell whether a user is still who the link was for, and can sign in with a password at all."""
     return (
-        person.active
-        and person.frozen_at is None
-        and not person.sso
-        and (person.password_hash is not None or not link.email_key)  # no address: the work for nobody is the same
-        and person.email_key == link.email_key
+        user.active
+        and user.frozen_at is None
+        and not user.sso
+        and (user.password_hash is not None or not link.email_key)  # no address: the work for nobody is the same
+        and user.email_key == link.email_key
     )

@@ -7,21 +7,22 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from twofold.directory.email_address import usable
 from twofold.kit import clock
-from twofold.kit.tokens import fingerprint
-from twofold.kit.web.forms import parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.links import Link
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import (
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import fingerprint
+from twofold.kit.http.anonymous import SENDS_MAIL
+from twofold.kit.http.forms import parse_form
+from twofold.kit.http.links import Link
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import (
     BROWSER_LIFE,
     AnyRequest,
     AnyResponse,
+    client_info_of,
+    context_of,
     cookie,
-    house_of,
     set_cookie,
-    visitor_of,
 )
-from twofold.kit.web.strangers import SENDS_MAIL
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -40,7 +41,7 @@ def submit_email_link(request: AnyRequest, body: bytes) -> AnyResponse:
     if not usable(email):
         what = _("A link is mailed to the email address with which you tried to sign in, and there is none.")
         return problem_page(request, 400, _("Enter your email address first"), what, "", _back())
-    outcome = browser_flow.ask(house_of(request), email, visitor=visitor_of(request), at=clock.now())
+    outcome = browser_flow.ask(context_of(request), email, origin=Origin(clock.now(), client_info_of(request)))
     match outcome:
         case Asked():
             return see_other("/sign-in?link_sent=1")
@@ -67,11 +68,11 @@ def open_known_browser(request: AnyRequest, token: str) -> AnyResponse:
 def show_known_browser(request: AnyRequest) -> AnyResponse:
     """Ask whether this is the browser; mail scanners open links, so opening this one changes nothing."""
     token = KNOWN_BROWSER.token(request)
-    found = browser_flow.look(house_of(request), token, clock.now())
+    found = browser_flow.look(context_of(request), token, clock.now())
     match found:
-        case MayKnow(person, expires_at):
+        case MayKnow(user, expires_at):
             return page(
-                request, "recovery/known_browser.html", email=person.email, valid_until=expires_at,
+                request, "recovery/known_browser.html", email=user.email, valid_until=expires_at,
                 fingerprint=fingerprint(token),
             )  # fmt: skip
         case Over():
@@ -98,13 +99,13 @@ def submit_known_browser_by_token(request: AnyRequest, token: str, body: bytes) 
 
 
 def _know(request: AnyRequest, token: str) -> AnyResponse:
-    house = house_of(request)
+    context = context_of(request)
     outcome = browser_flow.know(
-        house, token, cookie(request, "browser"), visitor=visitor_of(request), at=clock.now(),
+        context, token, cookie(request, "browser"), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case KnownHere(client):
-            known = set_cookie(house.settings, "browser", client, max_age=BROWSER_LIFE)
+            known = set_cookie(context.settings, "browser", client, max_age=BROWSER_LIFE)
             return see_other("/sign-in?known_browser=1", [known])
         case Over():
             return _no_link(request)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, upsert
+from twofold.kit.sql.database import UtcTime, upsert
 from twofold.recovery.browser_link import BrowserLink
 from twofold.recovery.tables import browser_links
 

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.authority import oversees
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.lockouts import invitation_flow as invitations
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import browser_records, records
@@ -21,48 +22,40 @@ from twofold.recovery.password_link import Purpose, quiet_until
 
 
 def invite(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
-    at: datetime,
-    by: audit.Actor,
-    *,
-    visitor: Visitor = audit.HERE,
+    user: User,
+    origin: Origin,
 ) -> Invited | NotInvited | NoMail:
     """Mail a user without a password a link to choose one; a newer invitation takes the place of an older.
 
     Where the address is somebody's in another account, the same is written down, and its owner is told instead. Within
     24 hours of a confirmed reset the letter waits until they are over. One that waits already is not repeated.
     """
-    why = _why_not_invited(person)
+    why = _why_not_invited(user)
     if why is not None:
         return NotInvited(why)
-    if not house.outbox.configured:
+    if not context.outbox.configured:
         return NoMail()
-    not_before = records.promised(connection, person.id, at)
+    not_before = records.promised(connection, user.id, origin.at)
     if not_before is None:
-        not_before = quiet_until(person, at)
-        if by.kind != "user":
-            invitations.note(connection, person.account_id, person.email, at)
-        owner = directory.find_person_by_email(connection, person.email) or person
+        not_before = quiet_until(user, origin.at)
+        if origin.actor.kind != "user":
+            invitations.note(connection, user.account_id, user.email, origin.at)
+        owner = directory.find_user_by_email(connection, user.email) or user
         ask_link(
-            house, connection, person, Purpose.INVITATION, at, not_before=not_before,
-            by=by.id if by.kind == "user" else None, recipient=owner.email,
+            context, connection, user, Purpose.INVITATION, origin.at, not_before=not_before,
+            by=origin.actor.id if origin.actor.kind == "user" else None, recipient=owner.email,
         )  # fmt: skip
-    audit.record(
-        connection, "invited", at=at, account_id=person.account_id, actor=by, subject_id=person.id, visitor=visitor,
-    )  # fmt: skip
+    audit.record(connection, "invited", origin=origin, account_id=user.account_id, subject_id=user.id)
     return Invited(not_before)
 
 
 def invite_again(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
-    at: datetime,
-    by: audit.Actor,
-    *,
-    visitor: Visitor = audit.HERE,
+    user: User,
+    origin: Origin,
 ) -> Invited | NotInvited | NoMail | TooManyInvitations | InvitedToday:
     """Invite a user, whose row is held, once more, as far as their account may.
 
@@ -70,52 +63,47 @@ def invite_again(
         IntegrityError: their address was free, and somebody else got it at the same moment.
 
     """
-    why = _why_not_invited(person)
+    why = _why_not_invited(user)
     if why is not None:
         return NotInvited(why)
-    if not house.outbox.configured:
+    if not context.outbox.configured:
         return NoMail()
-    account = directory.find_account(connection, person.account_id)
-    refused = None if account is None else invitations.charge(connection, account, person.email, at)
+    account = directory.find_account(connection, user.account_id)
+    refused = None if account is None else invitations.charge(connection, account, user.email, origin.at)
     if refused is not None:
         return refused
-    return invite(house, connection, directory.claim_address(connection, person), at, by, visitor=visitor)
+    return invite(context, connection, directory.claim_address(connection, user), origin)
 
 
 def unfreeze(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     *,
-    actor: audit.Actor,
+    origin: Origin,
     reason: str,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
 ) -> Unfrozen | NotFrozen | NotYourself | NoMail:
     """Let a frozen user come back: their old password is void, and a link to choose a new one is mailed.
 
     Within 24 hours of a confirmed reset the letter waits until they are over. Only the command line unfreezes without a
     mail server; the user then has no password until there is one, or an operator sets it.
     """
-    if actor.kind == "user" and actor.id == person.id:
+    if origin.actor.kind == "user" and origin.actor.id == user.id:
         return NotYourself()
-    held = directory.hold_person(connection, person.id)
+    held = directory.lock_user_row(connection, user.id)
     if held is None or held.frozen_at is None:
         return NotFrozen()
-    if not house.outbox.configured and actor.kind != audit.CONSOLE.kind:
+    if not context.outbox.configured and origin.actor.kind != acting.CONSOLE.kind:
         return NoMail()
     directory.change_user(connection, held.id, {"frozen_at": None}, ends_sessions=False)
     directory.void_password(connection, held.id)
     back = held._replace(frozen_at=None, password_hash=None, password_set_at=None)
-    not_before = quiet_until(back, at)
+    not_before = quiet_until(back, origin.at)
     records.void(connection, held.id)
-    ask_link(house, connection, back, Purpose.UNFROZEN, at, not_before=not_before)
-    audit.record(
-        connection, "unfrozen", at=at, account_id=held.account_id, actor=actor, subject_id=held.id, reason=reason,
-        visitor=visitor,
-    )  # fmt: skip
-    _tell_admins(house, connection, back, actor, reason, at)
-    return Unfrozen(house.outbox.configured, not_before)
+    ask_link(context, connection, back, Purpose.UNFROZEN, origin.at, not_before=not_before)
+    audit.record(connection, "unfrozen", origin=origin, account_id=held.account_id, subject_id=held.id, reason=reason)
+    _notify_admins(context, connection, back, origin.actor, reason, origin.at)
+    return Unfrozen(context.outbox.configured, not_before)
 
 
 def void_links(connection: sa.Connection, user_id: UUID) -> None:
@@ -140,29 +128,29 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_over(connection, at) + browser_records.forget_over(connection, at)
 
 
-def _why_not_invited(person: Person) -> str | None:
-    if person.sso:
+def _why_not_invited(user: User) -> str | None:
+    if user.sso:
         return "sso"
-    if person.password_hash is not None:
+    if user.password_hash is not None:
         return "has_password"
-    if person.frozen_at is not None:
+    if user.frozen_at is not None:
         return "frozen"
-    return None if person.active else "inactive"
+    return None if user.active else "inactive"
 
 
-def _tell_admins(
-    house: House,
+def _notify_admins(
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
-    actor: audit.Actor,
+    user: User,
+    actor: acting.Actor,
     reason: str,
     at: datetime,
 ) -> None:
     """Tell the administrators when it was none of them: a support agent, an operator or the command line."""
-    who = directory.find_person(connection, actor.id) if actor.kind == "user" and actor.id is not None else None
-    if who is not None and who.role == "admin" and oversees(who, person):
+    who = directory.find_user(connection, actor.id) if actor.kind == "user" and actor.id is not None else None
+    if who is not None and who.role == "admin" and oversees(who, user):
         return
-    directory.tell_admins(
-        house, connection, person.account_id, "member_unfrozen", at, except_id=person.id, name=person.name,
-        email=person.email, user_id=str(person.id), by=actor.kind if who is None else who.name, reason=reason,
+    directory.notify_admins(
+        context, connection, user.account_id, "member_unfrozen", at, except_id=user.id, name=user.name,
+        email=user.email, user_id=str(user.id), by=actor.kind if who is None else who.name, reason=reason,
     )  # fmt: skip

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
-from twofold.directory.person import Person, stand_in
-from twofold.kit.house import House
-from twofold.kit.letters import Composer
-from twofold.kit.outbox import Entry
+from twofold.directory.user import User, stand_in
+from twofold.kit.context import AppContext
+from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import invitation_flow as invitations
 from twofold.recovery import browser_flow, not_me_flow, password_flow, records, words
@@ -21,9 +21,9 @@ from twofold.recovery.password_link import quiet_until
 def greeted(tell: Composer) -> Composer:
     """Add the name of whoever a letter goes to."""
 
-    def compose(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-        told = tell(house, connection, entry, at)
-        reader = None if told is None else directory.find_person(connection, entry.user_id)
+    def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+        told = tell(context, connection, entry, at)
+        reader = None if told is None else directory.find_user(connection, entry.user_id)
         if reader is not None and reader.is_placeholder:  # their name is what somebody in another account called them
             return told if entry.kind == "invitation" else None
         return told if told is None or reader is None else {**told, "reader": reader.name}
@@ -34,117 +34,117 @@ def greeted(tell: Composer) -> Composer:
 def with_not_me(tell: Composer) -> Composer:
     """Add the link "this wasn't me" to what a letter about a change tells its user; frozen already, they need none."""
 
-    def compose(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-        person, told = directory.find_person(connection, entry.user_id), tell(house, connection, entry, at)
-        if told is None or person is None or person.frozen_at is not None:
+    def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+        user, told = directory.find_user(connection, entry.user_id), tell(context, connection, entry, at)
+        if told is None or user is None or user.frozen_at is not None:
             return told
-        token = not_me_flow.mint(connection, entry, person, at)
-        return {**told, "not_me_url": f"{house.settings.base_url}/not-me/{token}"}
+        token = not_me_flow.mint(connection, entry, user, at)
+        return {**told, "not_me_url": f"{context.settings.base_url}/not-me/{token}"}
 
     return compose
 
 
-def change(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def change(_context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell a user what changed, when, and from where."""
-    person = directory.find_person(connection, entry.user_id)
-    return None if person is None else _told(entry, person)
+    user = directory.find_user(connection, entry.user_id)
+    return None if user is None else _told(entry, user)
 
 
-def locked(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def locked(_context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell a user that wrong codes have locked them, and who can help."""
-    person = directory.find_person(connection, entry.user_id)
-    return None if person is None else _told(entry, person) | _helpers(connection, person)
+    user = directory.find_user(connection, entry.user_id)
+    return None if user is None else _told(entry, user) | _helpers(connection, user)
 
 
-def frozen(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def frozen(_context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell a user that they are frozen now, and who can unfreeze them; None when that has happened already."""
-    person = directory.find_person(connection, entry.user_id)
-    if person is None or person.frozen_at is None:
+    user = directory.find_user(connection, entry.user_id)
+    if user is None or user.frozen_at is None:
         return None
-    return _told(entry, person) | _helpers(connection, person)
+    return _told(entry, user) | _helpers(connection, user)
 
 
-def password_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def password_link(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring the link that was asked for, or say why there is none; None when it is out of date.
 
     For nobody the same is done, by the same statements; whoever delivers undoes it and sends nothing.
     """
-    person = directory.find_person(connection, entry.user_id)
-    if person is None and entry.for_nobody:
-        person = stand_in(entry.user_id, entry.account_id)
-    if person is None or not person.active or person.email_key != email_key(entry.recipient):
+    user = directory.find_user(connection, entry.user_id)
+    if user is None and entry.is_decoy:
+        user = stand_in(entry.user_id, entry.account_id)
+    if user is None or not user.active or user.email_key != email_key(entry.recipient):
         return None
-    told = _told(entry, person) | _helpers(connection, person)
-    if person.frozen_at is not None:
+    told = _told(entry, user) | _helpers(connection, user)
+    if user.frozen_at is not None:
         return told | {"why": "frozen"}
-    if person.sso:
-        return told | {"why": "sso", "url": person.sso_url}
-    until = quiet_until(person, at)
+    if user.sso:
+        return told | {"why": "sso", "url": user.sso_url}
+    until = quiet_until(user, at)
     if until is not None:
-        promised = records.promised(connection, person.id, at) is not None
+        promised = records.promised(connection, user.id, at) is not None
         return told | {"why": "too_soon", "until": until, "promised": promised}
-    return _with_link(house, connection, entry, person, at, told | {"why": ""})
+    return _with_link(context, connection, entry, user, at, told | {"why": ""})
 
 
-def browser_link(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def browser_link(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring the link that makes a browser known; None when it is out of date. For nobody it is as with a password's."""
-    person = directory.find_person(connection, entry.user_id)
-    if person is None and entry.for_nobody:
-        person = stand_in(entry.user_id, entry.account_id)
-    minted = None if person is None else browser_flow.mint(connection, entry, person, at)
-    if person is None or minted is None:
+    user = directory.find_user(connection, entry.user_id)
+    if user is None and entry.is_decoy:
+        user = stand_in(entry.user_id, entry.account_id)
+    minted = None if user is None else browser_flow.mint(connection, entry, user, at)
+    if user is None or minted is None:
         return None
     token, until = minted
-    url = f"{house.settings.base_url}/known-browser/{token}"
-    return _told(entry, person) | {"url": url, "valid_until": until}
+    url = f"{context.settings.base_url}/known-browser/{token}"
+    return _told(entry, user) | {"url": url, "valid_until": until}
 
 
-def invitation(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def invitation(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring an invitation; None when the user has a password by now, or cannot be invited any more."""
-    person = directory.find_person(connection, entry.user_id)
-    if person is None:
+    user = directory.find_user(connection, entry.user_id)
+    if user is None:
         return None
-    if person.is_placeholder:
-        return _invited_elsewhere(connection, person, entry, at)
-    by = directory.find_person(connection, UUID(entry.facts["by"])) if entry.facts["by"] else None
-    told = _told(entry, person) | {"by": "" if by is None else by.name, "elsewhere": False}
-    return _with_link(house, connection, entry, person, at, told)
+    if user.is_placeholder:
+        return _invited_elsewhere(connection, user, entry, at)
+    by = directory.find_user(connection, UUID(entry.facts["by"])) if entry.facts["by"] else None
+    told = _told(entry, user) | {"by": "" if by is None else by.name, "elsewhere": False}
+    return _with_link(context, connection, entry, user, at, told)
 
 
-def _invited_elsewhere(connection: sa.Connection, person: Person, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def _invited_elsewhere(connection: sa.Connection, user: User, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Tell the owner of an address that another account wanted to invite it, at most once a day.
 
     They learn which account that was, and nothing that its administrators could have written into the letter.
     """
-    owner = directory.find_person_by_email(connection, entry.recipient)
-    if owner is None or not person.active or not invitations.charge_letter_to_owner(connection, owner.email, at):
+    owner = directory.find_user_by_email(connection, entry.recipient)
+    if owner is None or not user.active or not invitations.charge_letter_to_owner(connection, owner.email, at):
         return None
-    return {"account": person.account_name, "email": owner.email, "elsewhere": True}
+    return {"account": user.account_name, "email": owner.email, "elsewhere": True}
 
 
-def unfrozen(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def unfrozen(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Tell a user that they may come back, with a link to choose a new password."""
-    person = directory.find_person(connection, entry.user_id)
-    if person is None or not person.active or person.frozen_at is not None:
+    user = directory.find_user(connection, entry.user_id)
+    if user is None or not user.active or user.frozen_at is not None:
         return None
-    if person.sso:
-        return _told(entry, person) | {"url": person.sso_url, "sso": True}
-    return _with_link(house, connection, entry, person, at, _told(entry, person) | {"sso": False})
+    if user.sso:
+        return _told(entry, user) | {"url": user.sso_url, "sso": True}
+    return _with_link(context, connection, entry, user, at, _told(entry, user) | {"sso": False})
 
 
-def password_void(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def password_void(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring a link to choose a new password, because somebody else knows the old one; None when it is out of date."""
-    person = directory.find_person(connection, entry.user_id)
-    return None if person is None else _with_link(house, connection, entry, person, at, _told(entry, person))
+    user = directory.find_user(connection, entry.user_id)
+    return None if user is None else _with_link(context, connection, entry, user, at, _told(entry, user))
 
 
-def to_admin(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def to_admin(context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell an administrator of somebody else's change, with a link to that person; None when they are none any more."""
-    admin = directory.find_person(connection, entry.user_id)
+    admin = directory.find_user(connection, entry.user_id)
     if admin is None or not admin.active or admin.frozen_at is not None or admin.role == "member":
         return None
     place = "support/users" if admin.role == "support" else "people"
-    told = _told(entry, admin) | {"person_url": f"{house.settings.base_url}/{place}/{entry.facts['user_id']}"}
+    told = _told(entry, admin) | {"person_url": f"{context.settings.base_url}/{place}/{entry.facts['user_id']}"}
     if "about" not in entry.facts:
         return told
     about, when = words.happened(entry.facts["about"]), datetime.fromisoformat(entry.facts["happened_at"])
@@ -152,25 +152,25 @@ def to_admin(house: House, connection: sa.Connection, entry: Entry, _at: datetim
 
 
 def _with_link(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
     entry: Entry,
-    person: Person,
+    user: User,
     at: datetime,
     told: dict[str, Any],
 ) -> dict[str, Any] | None:
-    minted = password_flow.mint(connection, entry, person, at)
+    minted = password_flow.mint(connection, entry, user, at)
     if minted is None:
         return None
     token, until = minted
-    url = f"{house.settings.base_url}/set-password/{token}"
+    url = f"{context.settings.base_url}/set-password/{token}"
     return told | {"url": url, "valid_until": until, "life": words.life(until - at)}
 
 
-def _told(entry: Entry, person: Person) -> dict[str, Any]:
+def _told(entry: Entry, user: User) -> dict[str, Any]:
     return {
-        "email": person.email,
-        "account": person.account_name,
+        "email": user.email,
+        "account": user.account_name,
         "happened_at": entry.created_at,
         "facts": entry.facts,
         "address": entry.facts.get("address", ""),
@@ -178,8 +178,8 @@ def _told(entry: Entry, person: Person) -> dict[str, Any]:
     }
 
 
-def _helpers(connection: sa.Connection, person: Person) -> dict[str, Any]:
-    return {"helpers": lockouts.who_can_help(connection, person)}
+def _helpers(connection: sa.Connection, user: User) -> dict[str, Any]:
+    return {"helpers": lockouts.who_can_help(connection, user)}
 
 
 # Letters about a change of a user's own, or what threatens them, each with the link "this wasn't me".

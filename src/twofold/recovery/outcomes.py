@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class NotInvited(msgspec.Struct, frozen=True):
 class MayChoose(msgspec.Struct, frozen=True):
     """The link works: this user may choose a password."""
 
-    person: Person
+    user: User
     invited: bool
     expires_at: datetime
 
@@ -42,7 +42,7 @@ class PasswordSaved(msgspec.Struct, frozen=True):
 class MayKnow(msgspec.Struct, frozen=True):
     """The link works: the browser in which it is pressed becomes known for this user."""
 
-    person: Person
+    user: User
     expires_at: datetime
 
 
@@ -55,7 +55,7 @@ class KnownHere(msgspec.Struct, frozen=True):
 class NotMe(msgspec.Struct, frozen=True):
     """The link works: what its letter told of, and when that was."""
 
-    person: Person
+    user: User
     about: str
     happened_at: datetime
 
@@ -69,7 +69,7 @@ class Gone(msgspec.Struct, frozen=True):
 class Froze(msgspec.Struct, frozen=True):
     """The user is frozen: every session ended, every open link and case void, the administrators told."""
 
-    person: Person
+    user: User
 
 
 class Unfrozen(msgspec.Struct, frozen=True):

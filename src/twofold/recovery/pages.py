@@ -9,13 +9,14 @@ from twofold.directory.email_address import usable
 from twofold.directory.password import Weakness
 from twofold.factors import words as factor_words
 from twofold.kit import clock
-from twofold.kit.tokens import fingerprint
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.links import Link
-from twofold.kit.web.render import moment, page, problem_page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
-from twofold.kit.web.strangers import SENDS_MAIL, TAKES_PASSWORD
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import fingerprint
+from twofold.kit.http.anonymous import SENDS_MAIL, TAKES_PASSWORD
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.links import Link
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import moment, page, problem_page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -47,7 +48,7 @@ def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
         return _forgot_page(request, 400, error=_("Enter your e-mail address."))
     if not usable(email):
         return _forgot_page(request, 400, email, _("Write the address like name@example.com."))
-    outcome = password_flow.ask(house_of(request), email, visitor=visitor_of(request), at=at)
+    outcome = password_flow.ask(context_of(request), email, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Asked():
             return see_other("/forgot-password?sent=1")
@@ -72,7 +73,7 @@ def open_set_password(request: AnyRequest, token: str) -> AnyResponse:
 def show_set_password(request: AnyRequest) -> AnyResponse:
     """Ask for the new password."""
     token = SET_PASSWORD.token(request)
-    found = password_flow.look(house_of(request), token, clock.now())
+    found = password_flow.look(context_of(request), token, clock.now())
     return _choose_page(request, token, found) if isinstance(found, MayChoose) else _no_link(request, found)
 
 
@@ -93,13 +94,13 @@ def submit_set_password_by_token(request: AnyRequest, token: str, body: bytes) -
 
 
 def _set_password(request: AnyRequest, token: str, form: Form) -> AnyResponse:
-    at, house = clock.now(), house_of(request)
-    found = password_flow.look(house, token, at)
+    at, context = clock.now(), context_of(request)
+    found = password_flow.look(context, token, at)
     if not isinstance(found, MayChoose):
         return _no_link(request, found)
     if not form["new_password"]:
         return _choose_page(request, token, found, 400, _("Enter a new password."))
-    outcome = password_flow.choose(house, token, form["new_password"], visitor=visitor_of(request), at=at)
+    outcome = password_flow.choose(context, token, form["new_password"], origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordSaved():
             return see_other("/sign-in?password_saved=1")
@@ -122,11 +123,11 @@ def open_not_me(request: AnyRequest, token: str) -> AnyResponse:
 def show_not_me(request: AnyRequest) -> AnyResponse:
     """Ask whether the account is to be frozen; mail scanners open links, so opening this one changes nothing."""
     token = NOT_ME.token(request)
-    found = not_me_flow.look(house_of(request), token, clock.now())
+    found = not_me_flow.look(context_of(request), token, clock.now())
     match found:
-        case NotMe(person, about, happened_at):
+        case NotMe(user, about, happened_at):
             return page(
-                request, "recovery/not_me.html", email=person.email, about=words.happened(about),
+                request, "recovery/not_me.html", email=user.email, about=words.happened(about),
                 happened_at=happened_at, fingerprint=fingerprint(token),
             )  # fmt: skip
         case Gone(frozen):
@@ -153,11 +154,11 @@ def submit_not_me_by_token(request: AnyRequest, token: str, body: bytes) -> AnyR
 
 
 def _freeze(request: AnyRequest, token: str) -> AnyResponse:
-    house = house_of(request)
-    outcome = not_me_flow.freeze(house, token, visitor=visitor_of(request), at=clock.now())
+    context = context_of(request)
+    outcome = not_me_flow.freeze(context, token, origin=Origin(clock.now(), client_info_of(request)))
     match outcome:
-        case Froze(person):
-            return page(request, "recovery/frozen.html", helpers=not_me_flow.whom_to_ask(house, person))
+        case Froze(user):
+            return page(request, "recovery/frozen.html", helpers=not_me_flow.whom_to_ask(context, user))
         case Gone(frozen):
             return _gone(request, frozen=frozen)
         case _:
@@ -177,7 +178,7 @@ def _choose_page(
     error: str | None = None,
 ) -> AnyResponse:
     return page(
-        request, "recovery/set_password.html", status, person=found.person, invited=found.invited,
+        request, "recovery/set_password.html", status, user=found.user, invited=found.invited,
         valid_until=found.expires_at, errors={"new_password": error} if error else {}, fingerprint=fingerprint(token),
     )  # fmt: skip
 

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 QUIET_AFTER_RESET = timedelta(hours=24)
 UNSENT_FOR = timedelta(days=5)  # how long a request may wait for its letter to go out
-FOR_NOBODY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
+DECOY = timedelta(hours=1)  # and one for an address that nobody has, whose letter never goes out
 
 
 class Purpose(StrEnum):
@@ -58,36 +58,36 @@ class Elsewhere(NamedTuple):
     url: str | None
 
 
-def quiet_until(person: Person, at: datetime) -> datetime | None:
+def quiet_until(user: User, at: datetime) -> datetime | None:
     """Return until when a password cannot be set by mail, because a reset was confirmed; None when it can.
 
     A reset takes the second factor away. Whoever did it through a stolen mailbox must not get the password by the same
     mailbox before its owner has had a day to notice.
     """
-    if person.reset_confirmed_at is None or at >= person.reset_confirmed_at + QUIET_AFTER_RESET:
+    if user.reset_confirmed_at is None or at >= user.reset_confirmed_at + QUIET_AFTER_RESET:
         return None
-    return person.reset_confirmed_at + QUIET_AFTER_RESET
+    return user.reset_confirmed_at + QUIET_AFTER_RESET
 
 
-def is_bound_to(link: PasswordLink, person: Person) -> bool:
+def is_bound_to(link: PasswordLink, user: User) -> bool:
     """Tell whether a user is still who the link was for: nothing has happened since that voids it."""
-    reset, asked = person.reset_confirmed_at, link.asked_at
+    reset, asked = user.reset_confirmed_at, link.asked_at
     own = reset == asked and link.purpose is Purpose.RESET  # the reset itself has promised this link
     reset_since = reset is not None and reset >= asked and not own
     return (
-        person.active
-        and person.frozen_at is None
-        and not person.sso
+        user.active
+        and user.frozen_at is None
+        and not user.sso
         and not reset_since
-        and (person.email_key, person.password_set_at) == (link.email_key, link.password_set_at)
+        and (user.email_key, user.password_set_at) == (link.email_key, link.password_set_at)
     )
 
 
-def refused(link: PasswordLink | None, person: Person | None, at: datetime) -> Over | TooSoon | None:
+def refused(link: PasswordLink | None, user: User | None, at: datetime) -> Over | TooSoon | None:
     """Say why a link sets no password at a moment; None when it does."""
-    if link is None or person is None:
+    if link is None or user is None:
         return Over()
-    until = quiet_until(person, at)
+    until = quiet_until(user, at)
     if until is not None:
         return TooSoon(until)
-    return None if at < link.expires_at and is_bound_to(link, person) else Over()
+    return None if at < link.expires_at and is_bound_to(link, user) else Over()

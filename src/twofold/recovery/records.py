@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from twofold.kit.db import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
 from twofold.recovery.password_link import PasswordLink, Purpose
 from twofold.recovery.tables import not_me_links, password_links
 

@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.house import House
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import records
 from twofold.recovery.password_flow import ask_link
@@ -33,17 +33,17 @@ class ResetOnServer(msgspec.Struct, frozen=True):
 
 
 def reset_on_server(
-    house: House, person: Person, reason: str, at: datetime, *, keep_password: bool = False
+    context: AppContext, user: User, reason: str, at: datetime, *, keep_password: bool = False
 ) -> ResetOnServer | NotEnabled | MissingReason:
     """Switch a user's two-factor authentication off at once, and their password where somebody else knows it.
 
     The link to choose another is mailed 24 hours later, as after any reset: else the mailbox alone would be enough.
     """
-    with house.db.write() as connection:
-        held = directory.hold_person(connection, person.id)
+    with context.db.write() as connection:
+        held = directory.lock_user_row(connection, user.id)
         if held is None:
             return NotEnabled()
-        done = resets.reset_now(house, connection, held, reason, at)  # holds the counts as well
+        done = resets.reset_now(context, connection, held, reason, at)  # holds the counts as well
         if not isinstance(done, ResetDone):
             return done
         has_password = held.password_hash is not None
@@ -56,6 +56,6 @@ def reset_on_server(
             link_at = at + QUIET_AFTER_RESET
             records.void(connection, held.id)  # what was asked for before the reset would not work
             void = held._replace(password_hash=None, password_set_at=None)
-            ask_link(house, connection, void, Purpose.RESET, at, not_before=link_at)
+            ask_link(context, connection, void, Purpose.RESET, at, not_before=link_at)
         sessions.forget_ended(connection, held.id)
-    return ResetOnServer(known, has_password, link_at if house.outbox.configured else None)
+    return ResetOnServer(known, has_password, link_at if context.outbox.configured else None)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 # One a user: a newer one takes the place of an older. The token is minted when the letter is delivered.
 password_links = sa.Table(

@@ -6,10 +6,11 @@ from litestar import Response, get, post
 
 from twofold.directory.password import Weakness
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals, write_refusals
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
-from twofold.kit.web.strangers import TAKES_PASSWORD
+from twofold.kit.acting import Origin
+from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.problems import problem, refusals, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.resets import act_flow, confirm_flow, flow
 from twofold.resets.bodies import (
     CaseAnswer,
@@ -52,13 +53,13 @@ def list_cases(
 ) -> Response[CasesAnswer]:
     """List the cases of the caller's account, the newest first; for support agents of all, or of one `account`."""
     at = clock.now()
-    viewer = calling_overseer(request, at).person
+    viewer = calling_overseer(request, at).user
     account_id, user_id = row_id(account or ""), row_id(user or "")
     if account and viewer.role != "support" and account_id != viewer.account_id:
         return problem(404, "not_found")
     if (account and account_id is None) or (user and user_id is None):
         return Response(CasesAnswer([], None), status_code=200)  # nothing is there by a malformed id
-    listing = flow.cases_for(house_of(request), viewer, account_id=account_id, user_id=user_id, after=cursor or "")
+    listing = flow.cases_for(context_of(request), viewer, account_id=account_id, user_id=user_id, after=cursor or "")
     answer = CasesAnswer([case_answer(case, at) for case in listing.cases], listing.next_cursor)
     return Response(answer, status_code=200)
 
@@ -68,8 +69,8 @@ def list_cases(
 def show_case(request: AnyRequest, case_id: str) -> Response[CaseWithHistory]:
     """Show a case with its history."""
     at, wanted = clock.now(), row_id(case_id)
-    viewer = calling_overseer(request, at).person
-    found = NoSuchCase() if wanted is None else flow.case_for(house_of(request), viewer, wanted)
+    viewer = calling_overseer(request, at).user
+    found = NoSuchCase() if wanted is None else flow.case_for(context_of(request), viewer, wanted)
     if isinstance(found, NoSuchCase):
         return problem(404, "not_found")
     return Response(case_with_history(*found, at), status_code=200)
@@ -113,7 +114,9 @@ def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]:
     """Switch two-factor authentication off, by the token of the mailed link and the password."""
     given = Given(data.password, data.new_password or "")
-    outcome = confirm_flow.confirm(house_of(request), data.token, given, visitor=visitor_of(request), at=clock.now())
+    outcome = confirm_flow.confirm(
+        context_of(request), data.token, given, origin=Origin(clock.now(), client_info_of(request))
+    )
     match outcome:
         case ResetDone(eligibility):
             answer = ConfirmedAnswer(
@@ -143,7 +146,7 @@ def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]
 @quick
 def refuse(request: AnyRequest, data: RefuseBody) -> Response[RefusedAnswer]:
     """Close the case as refused, by the token of the mailed link; the administrators are told."""
-    outcome = confirm_flow.refuse(house_of(request), data.token, visitor=visitor_of(request), at=clock.now())
+    outcome = confirm_flow.refuse(context_of(request), data.token, origin=Origin(clock.now(), client_info_of(request)))
     match outcome:
         case RefusalDone():
             return Response(RefusedAnswer(State.REFUSED.value), status_code=200)
@@ -155,12 +158,12 @@ def refuse(request: AnyRequest, data: RefuseBody) -> Response[RefusedAnswer]:
 
 def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
     at, wanted = clock.now(), row_id(case_id)
-    actor = calling_overseer(request, at).person
+    actor = calling_overseer(request, at).user
     if wanted is None:
         return problem(404, "not_found")
     acts = {Act.CANCEL: act_flow.cancel, Act.SEND: act_flow.send_again, Act.APPROVE: act_flow.approve}
     outcome: Acted | NoMail | ActRefused = acts[act](
-        house_of(request), actor, wanted, visitor=visitor_of(request), at=at,
+        context_of(request), actor, wanted, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Acted(case):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.directory.authority import may_act, oversees
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 LIFE = timedelta(minutes=15)  # of a link, from the moment it was sent
 MOST_WRONG_PASSWORDS = 5
@@ -44,7 +44,7 @@ class Act(StrEnum):
     CLOSE = "close"
 
 
-class Death(StrEnum):
+class CloseReason(StrEnum):
     """Why a case was closed without an answer."""
 
     WRONG_PASSWORDS = "wrong_passwords"
@@ -156,35 +156,35 @@ def standing(case: Case, at: datetime) -> State:
     """Return the state of a case at a moment, counting what nobody wrote down."""
     if case.state not in OPEN_STATES:
         return case.state
-    if death(case) is not None:
+    if close_reason(case) is not None:
         return State.CLOSED
     if case.state is State.SENT and (case.valid_until is None or at >= case.valid_until):
         return State.EXPIRED
     return case.state
 
 
-def death(case: Case) -> Death | None:
+def close_reason(case: Case) -> CloseReason | None:
     """Tell why an open case is of no use any more, or None."""
     subject, asked = case.subject, case.asked
     if case.password_tries >= MOST_WRONG_PASSWORDS:
-        return Death.WRONG_PASSWORDS
+        return CloseReason.WRONG_PASSWORDS
     if not subject.active:
-        return Death.INACTIVE
+        return CloseReason.INACTIVE
     if subject.frozen_at is not None:
-        return Death.FROZEN
+        return CloseReason.FROZEN
     if subject.sso:
-        return Death.SSO
+        return CloseReason.SSO
     if subject.email != asked.email:
-        return Death.EMAIL_CHANGED
+        return CloseReason.EMAIL_CHANGED
     factors = (subject.second_factor_since, subject.factors_changed_at)
     if subject.second_factor_since is None or factors != (asked.second_factor_since, asked.factors_changed_at):
-        return Death.FACTORS_CHANGED
-    return None if _requester_holds(case) else Death.REQUESTER
+        return CloseReason.FACTORS_CHANGED
+    return None if _requester_holds(case) else CloseReason.REQUESTER
 
 
 def ended_why(case: Case) -> str | None:
     """Return why a case was closed, also where that is not written down yet."""
-    return case.ended_why if case.state not in OPEN_STATES else death(case)
+    return case.ended_why if case.state not in OPEN_STATES else close_reason(case)
 
 
 def needs_approval(case: Case) -> bool:
@@ -201,13 +201,13 @@ def needs_approval(case: Case) -> bool:
     )
 
 
-def may_approve(case: Case, actor: Person) -> bool:
+def may_approve(case: Case, actor: User) -> bool:
     """Tell whether somebody may approve a case: they oversee its subject, and are neither subject nor requester."""
     asked = case.requester is not None and case.requester.id == actor.id
     return may_act(actor, case.subject) and not asked
 
 
-def acts_of(case: Case, actor: Person, at: datetime) -> frozenset[Act]:
+def acts_of(case: Case, actor: User, at: datetime) -> frozenset[Act]:
     """Return what somebody who looks at a case can do about it now: what its page offers them."""
     offered = {act for act in (Act.SEND, Act.CANCEL) if may_act(actor, case.subject) and allows(case, act, at)}
     if needs_approval(case) and may_approve(case, actor) and allows(case, Act.APPROVE, at):
@@ -215,7 +215,7 @@ def acts_of(case: Case, actor: Person, at: datetime) -> frozenset[Act]:
     return frozenset(offered)
 
 
-def sees(viewer: Person, case: Case) -> bool:
+def sees(viewer: User, case: Case) -> bool:
     """Tell whether a case exists for somebody at all."""
     return oversees(viewer, case.subject)
 

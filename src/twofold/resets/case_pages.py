@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 from litestar import get, post
 
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.resets import act_flow, flow, words
 from twofold.resets.case import Act
@@ -24,12 +25,12 @@ CASE = "/resets/case/{case_id:str}"
 @quick
 def list_cases(request: AnyRequest) -> AnyResponse:
     """List the cases of the account; for support agents of all, or of the one that the address names."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session = overseer(request, at)
     asked = request.query_params
     account, after = asked.get("account", ""), asked.get("cursor", "")
-    listing = flow.cases_for(house, session.person, account_id=row_id(account), after=after)
-    shown = [case_view(case, session.person, house.settings.issuer, at) for case in listing.cases]
+    listing = flow.cases_for(context, session.user, account_id=row_id(account), after=after)
+    shown = [case_view(case, session.user, context.settings.issuer, at) for case in listing.cases]
     return page(
         request, "resets/list.html", viewer=guard.viewer_of(session), cases=shown, first_page=not after,
         first_url=_list_url(account), next_url=_list_url(account, listing.next_cursor) if listing.next_cursor else None,
@@ -40,14 +41,14 @@ def list_cases(request: AnyRequest) -> AnyResponse:
 @quick
 def show_case(request: AnyRequest, case_id: str) -> AnyResponse:
     """Show a case with its history, and what can be done about it."""
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session, wanted = overseer(request, at), row_id(case_id)
-    found = NoSuchCase() if wanted is None else flow.case_for(house, session.person, wanted)
+    found = NoSuchCase() if wanted is None else flow.case_for(context, session.user, wanted)
     if isinstance(found, NoSuchCase):
         return _no_such(request)
     case, history = found
-    view = case_view(case, session.person, house.settings.issuer, at)
-    lines = [{"at": line.at, "words": words.event(line, house.settings.issuer)} for line in history]
+    view = case_view(case, session.user, context.settings.issuer, at)
+    lines = [{"at": line.at, "words": words.event(line, context.settings.issuer)} for line in history]
     return page(
         request, "resets/case.html", viewer=guard.viewer_of(session), case=view, acts=view["acts"], history=lines,
         notice=_notice(request),
@@ -77,12 +78,12 @@ def approve(request: AnyRequest, case_id: str) -> AnyResponse:
 
 def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
     at, wanted = clock.now(), row_id(case_id)
-    actor = overseer(request, at).person
+    actor = overseer(request, at).user
     if wanted is None:
         return _no_such(request)
     acts = {Act.CANCEL: act_flow.cancel, Act.SEND: act_flow.send_again, Act.APPROVE: act_flow.approve}
     outcome: Acted | NoMail | ActRefused = acts[act](
-        house_of(request), actor, wanted, visitor=visitor_of(request), at=at,
+        context_of(request), actor, wanted, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     back = (f"{LIST}/case/{wanted}", _("Back to the case"))
     match outcome:

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.password import normalise
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id
 from twofold.lockouts import flow as lockouts
 from twofold.resets import records
 from twofold.resets.case import (
@@ -21,13 +21,13 @@ from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
     Case,
-    Death,
+    CloseReason,
     Key,
     State,
     needs_approval,
 )
 from twofold.resets.flow import close_cases_of, close_if_dead, usable_reason
-from twofold.resets.history_flow import note, tell_overseers
+from twofold.resets.history_flow import note, notify_overseers
 from twofold.resets.link import Dead, Open, Over, Unknown, Used, link_verdict
 from twofold.resets.outcomes import (
     ApprovalRequired,
@@ -53,35 +53,34 @@ class Given(NamedTuple):
 
 
 def confirm(
-    house: House,
+    context: AppContext,
     token: str,
     given: Given,
     *,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
+    origin: Origin,
 ) -> ResetDone | ConfirmRefused:
     """Switch two-factor authentication off for whoever holds the link and knows the password.
 
     What needs no password is said before one is charged. Each password is charged to the case and committed before it
     is hashed; there are no waits, but the fifth wrong one closes the case.
     """
-    found = _find(house, token, at)
+    found = _find(context, token, origin.at)
     if isinstance(found, LinkOver):
         return found
-    case, person = found
-    with house.db.read() as connection:
-        not_yet = _why_not_yet(connection, case, person, given)
+    case, user = found
+    with context.db.read() as connection:
+        not_yet = _why_not_yet(connection, case, user, given)
     if not_yet is not None:
         return not_yet
-    with house.db.write() as connection:
-        tries = records.charge_password(connection, case.id, digest(token), at)
+    with context.db.write() as connection:
+        tries = records.charge_password(connection, case.id, digest(token), origin.at)
     if tries is None:
-        return _over_meanwhile(house, token, at)
-    if not lockouts.verify_password_for_link(house, person, given.password):
-        return _wrong_password(house, case, tries, visitor, at)
-    hashed = house.hasher.hash(normalise(given.new_password)) if given.new_password else None
-    with house.db.write() as connection:
-        held = _hold(connection, token, at, charged=True)
+        return _over_meanwhile(context, token, origin.at)
+    if not lockouts.verify_password_for_link(context, user, given.password):
+        return _wrong_password(context, case, tries, origin)
+    hashed = context.hasher.hash(normalise(given.new_password)) if given.new_password else None
+    with context.db.write() as connection:
+        held = _hold(connection, token, origin.at, charged=True)
         if isinstance(held, LinkOver):
             return held
         case, now = held
@@ -89,39 +88,51 @@ def confirm(
         not_yet = _why_not_yet(connection, case, now, given)
         if not_yet is not None:
             return not_yet
-        if now.password_set_at != person.password_set_at:  # what was proved is not their password any more
+        if now.password_set_at != user.password_set_at:  # what was proved is not their password any more
             return WrongPassword(MOST_WRONG_PASSWORDS - tries)
-        if not records.answer(connection, case.id, digest(token), State.CONFIRMED, at):
+        if not records.answer(connection, case.id, digest(token), State.CONFIRMED, origin.at):
             return LinkOver(Used(case))
-        note(connection, case.key, "confirmed", actor=audit.user(now.id), words=case.reason, visitor=visitor, at=at)
-        tell_overseers(house, connection, case, "reset_done_by_user", at)
-        done = _switch_off(house, connection, now, hashed, visitor, at)
+        note(
+            connection,
+            case.key,
+            "confirmed",
+            origin=origin.by(acting.user(now.id)),
+            words=case.reason,
+        )
+        notify_overseers(context, connection, case, "reset_done_by_user", origin.at)
+        done = _switch_off(context, connection, now, hashed, origin)
         sessions.forget_ended(connection, now.id)
         return done
 
 
-def refuse(house: House, token: str, *, visitor: Visitor = audit.HERE, at: datetime) -> RefusalDone | LinkOver:
+def refuse(context: AppContext, token: str, *, origin: Origin) -> RefusalDone | LinkOver:
     """Close the case as refused: the account stays as it is, and its administrators are told."""
-    found = _find(house, token, at)
+    found = _find(context, token, origin.at)
     if isinstance(found, LinkOver):
         return found
-    with house.db.write() as connection:
-        held = _hold(connection, token, at)
+    with context.db.write() as connection:
+        held = _hold(connection, token, origin.at)
         if isinstance(held, LinkOver):
             return held
-        case, person = held
-        if not records.answer(connection, case.id, digest(token), State.REFUSED, at):
+        case, user = held
+        if not records.answer(connection, case.id, digest(token), State.REFUSED, origin.at):
             return LinkOver(Used(case))
-        note(connection, case.key, "refused", actor=audit.NOBODY, visitor=visitor, at=at)
-        directory.tell(
-            house, connection, person, "reset_refused_by_you", at, address=visitor.address, browser=visitor.browser,
-        )  # fmt: skip
-        tell_overseers(house, connection, case, "reset_refused", at)
+        note(connection, case.key, "refused", origin=origin.by(acting.NOBODY))
+        directory.notify(
+            context,
+            connection,
+            user,
+            "reset_refused_by_you",
+            origin.at,
+            address=origin.client.address,
+            browser=origin.client.browser,
+        )
+        notify_overseers(context, connection, case, "reset_refused", origin.at)
         return RefusalDone()
 
 
 def reset_now(
-    house: House, connection: sa.Connection, held: Person, reason: str, at: datetime
+    context: AppContext, connection: sa.Connection, held: User, reason: str, at: datetime
 ) -> ResetDone | NotEnabled | MissingReason:
     """Switch the second factor of a user off who is held: for the command line on the server, without asking them."""
     words = reason.strip()
@@ -149,98 +160,109 @@ def reset_now(
             "ended_why": CONSOLE,
         },
     )
-    note(connection, key, "done_on_the_server", actor=audit.CONSOLE, words=words, at=at)
-    return _switch_off(house, connection, held, None, audit.HERE, at)
+    note(connection, key, "done_on_the_server", origin=Origin(at, actor=acting.CONSOLE), words=words)
+    return _switch_off(context, connection, held, None, Origin(at))
 
 
 def _switch_off(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     hashed: str | None,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> ResetDone:
     """Leave the held user like one who never had a second factor: sessions and sign-ins end, the lock is lifted.
 
     Links to choose a password die of `reset_confirmed_at`: whoever uses one compares it with the moment the link was
-    made, so nothing above this room has to be called.
+    made, so nothing above this feature has to be called.
     """
-    factors.switch_off(connection, person, at)
-    lockouts.lift_after_reset(connection, person)
+    factors.switch_off(connection, user, origin.at)
+    lockouts.lift_after_reset(connection, user)
     if hashed is not None:
-        directory.set_password(connection, person.id, hashed, at, by_mail=False)
-    directory.change_user(connection, person.id, {"reset_confirmed_at": at}, ends_sessions=False)
-    directory.tell(
-        house, connection, person, "reset_done", at, new_password=hashed is not None, address=visitor.address,
-        browser=visitor.browser,
-    )  # fmt: skip
-    return ResetDone(person.eligibility(house.settings.two_factor_editions, at))
+        directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
+    directory.change_user(connection, user.id, {"reset_confirmed_at": origin.at}, ends_sessions=False)
+    directory.notify(
+        context,
+        connection,
+        user,
+        "reset_done",
+        origin.at,
+        new_password=hashed is not None,
+        address=origin.client.address,
+        browser=origin.client.browser,
+    )
+    return ResetDone(user.eligibility(context.settings.two_factor_editions, origin.at))
 
 
-def _why_not_yet(connection: sa.Connection, case: Case, person: Person, given: Given) -> NotYet | None:
+def _why_not_yet(connection: sa.Connection, case: Case, user: User, given: Given) -> NotYet | None:
     """Say what is missing before a password is worth a try."""
     if needs_approval(case):
         return ApprovalRequired()
     if not given.new_password:
-        return NewPasswordRequired() if lockouts.locked_since_password(connection, person) else None
+        return NewPasswordRequired() if lockouts.locked_since_password(connection, user) else None
     new = normalise(given.new_password)
     if new == normalise(given.password):
         return SamePassword()
-    return directory.weak_password(new, person.email, person.name)
+    return directory.weak_password(new, user.email, user.name)
 
 
-def _wrong_password(house: House, case: Case, tries: int, visitor: Visitor, at: datetime) -> WrongPassword:
+def _wrong_password(context: AppContext, case: Case, tries: int, origin: Origin) -> WrongPassword:
     """Write a wrong password down. Whoever charged the last try closes the case, so that it happens exactly once."""
     last = tries >= MOST_WRONG_PASSWORDS
-    with house.db.write() as connection:
-        directory.hold_person(connection, case.subject.id)
-        note(connection, case.key, "password_wrong", actor=audit.NOBODY, result="refused", visitor=visitor, at=at)
-        closed = {"state": State.CLOSED, "ended_at": at, "ended_why": Death.WRONG_PASSWORDS}
+    with context.db.write() as connection:
+        directory.lock_user_row(connection, case.subject.id)
+        note(connection, case.key, "password_wrong", origin=origin.by(acting.NOBODY), result="refused")
+        closed = {"state": State.CLOSED, "ended_at": origin.at, "ended_why": CloseReason.WRONG_PASSWORDS}
         if last and records.change(connection, case.id, **closed):
-            note(connection, case.key, "closed", actor=audit.SYSTEM, words=Death.WRONG_PASSWORDS, at=at)
-            tell_overseers(house, connection, case, "reset_closed", at)
+            note(
+                connection,
+                case.key,
+                "closed",
+                origin=Origin(origin.at, actor=acting.SYSTEM),
+                words=CloseReason.WRONG_PASSWORDS,
+            )
+            notify_overseers(context, connection, case, "reset_closed", origin.at)
     return WrongPassword(MOST_WRONG_PASSWORDS - tries)
 
 
-def _find(house: House, token: str, at: datetime) -> tuple[Case, Person] | LinkOver:
+def _find(context: AppContext, token: str, at: datetime) -> tuple[Case, User] | LinkOver:
     """Find the case of an open link and its user; where the case has died meanwhile, write that down."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         verdict = link_verdict(records.find_link(connection, digest(token)), at)
         if isinstance(verdict, Open):
-            person = directory.find_person(connection, verdict.case.subject.id)
-            return LinkOver(Unknown()) if person is None else (verdict.case, person)
+            user = directory.find_user(connection, verdict.case.subject.id)
+            return LinkOver(Unknown()) if user is None else (verdict.case, user)
     if isinstance(verdict, Dead) and verdict.case.state in OPEN_STATES:
-        with house.db.write() as connection:
+        with context.db.write() as connection:
             _hold(connection, token, at)
     return LinkOver(verdict)
 
 
 def _hold(
     connection: sa.Connection, token: str, at: datetime, *, charged: bool = False
-) -> tuple[Case, Person] | LinkOver:
+) -> tuple[Case, User] | LinkOver:
     """Hold the user of a link and return its case, if it is still open.
 
     `charged`: the try that leads here has its own place among the five, so a full count does not speak against it.
     """
     seen = records.find_link(connection, digest(token))
-    person = None if seen is None else directory.hold_person(connection, seen.case.subject.id)
+    user = None if seen is None else directory.lock_user_row(connection, seen.case.subject.id)
     if seen is not None:
         records.hold(connection, seen.case.id)
     link = records.find_link(connection, digest(token))
-    if link is None or person is None:
+    if link is None or user is None:
         return LinkOver(Unknown())
     if charged:
         link = msgspec.structs.replace(link, case=link.case._replace(password_tries=0))
     verdict = link_verdict(link, at)
     if isinstance(verdict, Open):
-        return verdict.case, person
+        return verdict.case, user
     close_if_dead(connection, link.case, at)
     return LinkOver(verdict)
 
 
-def _over_meanwhile(house: House, token: str, at: datetime) -> LinkOver:
+def _over_meanwhile(context: AppContext, token: str, at: datetime) -> LinkOver:
     """Say what became of a link between the look at it and the charge."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         verdict: Open | Over = link_verdict(records.find_link(connection, digest(token)), at)
     return LinkOver(Unknown() if isinstance(verdict, Open) else verdict)

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.authority import may_act, oversees
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.tokens import new_id
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 from twofold.lockouts import flow as lockouts
 from twofold.resets import cursor as cursors
 from twofold.resets import records
@@ -24,13 +24,13 @@ from twofold.resets.case import (
     OPEN_STATES,
     SHORTEST_REASON,
     Case,
-    Death,
+    CloseReason,
     Key,
     State,
-    death,
+    close_reason,
     sees,
 )
-from twofold.resets.history_flow import actor_of, note, tell_of_support
+from twofold.resets.history_flow import actor_of, note, notify_of_support
 from twofold.resets.outcomes import (
     CaseOpened,
     Event,
@@ -50,31 +50,30 @@ LINKS_REMEMBERED = timedelta(days=90)
 
 
 def open_case(
-    house: House,
-    actor: Person | None,
-    subject: Person,
+    context: AppContext,
+    actor: User | None,
+    subject: User,
     reason: str,
     *,
-    visitor: Visitor = audit.HERE,
-    at: datetime,
+    origin: Origin,
 ) -> CaseOpened | OpenRefused:
     """Ask a user to confirm that their two-factor authentication is switched off. No actor: the command line asks.
 
     A case that is open for the same user is superseded: its links die at once.
     """
     words = reason.strip()
-    refused = _why_not(house, actor, subject, words)
+    refused = _why_not(context, actor, subject, words)
     if refused is not None:
         return refused
-    with house.db.write() as connection:
-        held = directory.hold_person(connection, subject.id)
+    with context.db.write() as connection:
+        held = directory.lock_user_row(connection, subject.id)
         if held is None or not holds_still(connection, actor):
             return NoSuchUser()
-        refused = _why_not(house, actor, held, words)
+        refused = _why_not(context, actor, held, words)
         if refused is not None:
             return refused
-        for older in records.end_open_of(connection, held.id, State.SUPERSEDED, at):
-            note(connection, older, "superseded", actor=actor_of(actor), visitor=visitor, at=at)
+        for older in records.end_open_of(connection, held.id, State.SUPERSEDED, origin.at):
+            note(connection, older, "superseded", origin=origin.by(actor_of(actor)))
         key = Key(new_id(), held.account_id, held.id)
         records.insert(
             connection,
@@ -86,16 +85,16 @@ def open_case(
                 "requester_kind": CONSOLE if actor is None else actor.role,
                 "reason": words,
                 "state": State.REQUESTED,
-                "requested_at": at,
+                "requested_at": origin.at,
                 "email": held.email,
                 "second_factor_since": held.second_factor_since,
                 "factors_changed_at": held.factors_changed_at,
-                "letter": post_link(house, connection, key, held.email, at),
+                "letter": post_link(context, connection, key, held.email, origin.at),
                 "password_tries": 0,
             },
         )
-        note(connection, key, "asked", actor=actor_of(actor), words=words, visitor=visitor, at=at)
-        tell_of_support(house, connection, actor, held, "asked", words, at)
+        note(connection, key, "asked", origin=origin.by(actor_of(actor)), words=words)
+        notify_of_support(context, connection, actor, held, "asked", words, origin.at)
     return CaseOpened(key.id, State.REQUESTED)
 
 
@@ -106,7 +105,7 @@ def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, wh
     """
     closed = records.end_open_of(connection, user_id, State.CLOSED, at, why)
     for key in closed:
-        note(connection, key, "closed", actor=audit.SYSTEM, words=why, at=at)
+        note(connection, key, "closed", origin=Origin(at, actor=acting.SYSTEM), words=why)
     return len(closed)
 
 
@@ -114,7 +113,7 @@ def close_cases_of_account(connection: sa.Connection, account_id: UUID, at: date
     """Close whatever cases of an account are open, because its people sign in elsewhere now; the caller holds them."""
     closed = records.end_open_of_account(connection, account_id, State.CLOSED, at, why)
     for key in closed:
-        note(connection, key, "closed", actor=audit.SYSTEM, words=why, at=at)
+        note(connection, key, "closed", origin=Origin(at, actor=acting.SYSTEM), words=why)
     return len(closed)
 
 
@@ -123,14 +122,14 @@ def close_if_dead(connection: sa.Connection, case: Case, at: datetime) -> None:
 
     Not after too many passwords: whoever fails the fifth closes the case, and until then a right one may be under way.
     """
-    why = death(case)
-    if case.state in OPEN_STATES and why not in {None, Death.WRONG_PASSWORDS}:
+    why = close_reason(case)
+    if case.state in OPEN_STATES and why not in {None, CloseReason.WRONG_PASSWORDS}:
         close_cases_of(connection, case.subject.id, at, why=str(why))
 
 
 def cases_for(
-    house: House,
-    viewer: Person,
+    context: AppContext,
+    viewer: User,
     *,
     account_id: UUID | None = None,
     user_id: UUID | None = None,
@@ -139,7 +138,7 @@ def cases_for(
     """List the cases that somebody oversees, the newest first: those of their own account, or as support all."""
     if viewer.role != "support":
         account_id = viewer.account_id
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         found = records.list_cases(
             connection, account_id=account_id, user_id=user_id, after=cursors.read(after), most=PAGE + 1,
         )  # fmt: skip
@@ -149,19 +148,19 @@ def cases_for(
     return Listing(shown, None if last is None else cursors.write(cursors.Cursor(last.requested_at, last.id)))
 
 
-def case_for(house: House, viewer: Person, case_id: UUID) -> tuple[Case, list[Event]] | NoSuchCase:
+def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, list[Event]] | NoSuchCase:
     """Return a case with its history, to somebody who oversees its user."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         case = records.find(connection, case_id)
         if case is None or not sees(viewer, case):
             return NoSuchCase()
         return case, records.history(connection, case.id)
 
 
-def who_can_approve(connection: sa.Connection, case: Case, person: Person) -> list[lockouts.Helper]:
+def who_can_approve(connection: sa.Connection, case: Case, user: User) -> list[lockouts.Helper]:
     """List whom a user can ask to approve their case; whoever asked for it is not among them."""
     asked = None if case.requester is None else case.requester.email
-    return [helper for helper in lockouts.who_can_help(connection, person) if helper.email != asked]
+    return [helper for helper in lockouts.who_can_help(connection, user) if helper.email != asked]
 
 
 def usable_reason(words: str) -> bool:
@@ -175,23 +174,23 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_links(connection, at - LINKS_REMEMBERED)
 
 
-def post_link(house: House, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
+def post_link(context: AppContext, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
     """Ask the outbox for a letter with a link, which is made when the letter is delivered."""
-    return house.outbox.post(
+    return context.outbox.post(
         connection, "reset_confirm", user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
         facts={"case": str(key.id)},
     )  # fmt: skip
 
 
-def holds_still(connection: sa.Connection, actor: Person | None) -> bool:
+def holds_still(connection: sa.Connection, actor: User | None) -> bool:
     """Tell whether whoever acts is who they were when their request began: not demoted, frozen or signed out since."""
     if actor is None:
         return True
-    now = directory.find_person(connection, actor.id)
+    now = directory.find_user(connection, actor.id)
     return now is not None and now.security_version == actor.security_version
 
 
-def _why_not(house: House, actor: Person | None, subject: Person, words: str) -> OpenRefused | None:
+def _why_not(context: AppContext, actor: User | None, subject: User, words: str) -> OpenRefused | None:
     if actor is not None and not oversees(actor, subject):
         return NoSuchUser()
     if actor is not None and not may_act(actor, subject):
@@ -202,4 +201,4 @@ def _why_not(house: House, actor: Person | None, subject: Person, words: str) ->
         return NotEnabled()
     if subject.frozen_at is not None:
         return Frozen()
-    return None if house.outbox.configured else NoMail()
+    return None if context.outbox.configured else NoMail()

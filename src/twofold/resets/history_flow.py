@@ -6,9 +6,10 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.resets import records
 from twofold.resets.case import Case, Key, Subject
 
@@ -18,11 +19,9 @@ def note(
     key: Key,
     kind: str,
     *,
-    actor: audit.Actor,
-    at: datetime,
+    origin: Origin,
     words: str | None = None,
     result: str = "done",
-    visitor: Visitor = audit.HERE,
 ) -> None:
     """Write an event into the history of a case and into the audit log."""
     records.note(
@@ -30,26 +29,26 @@ def note(
         {
             "case_id": key.id,
             "account_id": key.account_id,
-            "at": at,
+            "at": origin.at,
             "kind": kind,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
+            "actor_kind": origin.actor.kind,
+            "actor_id": origin.actor.id,
             "words": words,
         },
     )
     audit.record(
-        connection, f"reset_{kind}", at=at, account_id=key.account_id, actor=actor, subject_id=key.user_id,
-        result=result, reason=words, visitor=visitor, details={"case": str(key.id)},
+        connection, f"reset_{kind}", origin=origin, account_id=key.account_id, subject_id=key.user_id,
+        result=result, reason=words, details={"case": str(key.id)},
     )  # fmt: skip
 
 
-def actor_of(person: Person | None) -> audit.Actor:
+def actor_of(user: User | None) -> acting.Actor:
     """Name whoever acts for the audit log; nobody in person is the command line."""
-    return audit.CONSOLE if person is None else audit.user(person.id)
+    return acting.CONSOLE if user is None else acting.user(user.id)
 
 
-def tell_overseers(
-    house: House,
+def notify_overseers(
+    context: AppContext,
     connection: sa.Connection,
     case: Case,
     kind: str,
@@ -65,25 +64,25 @@ def tell_overseers(
         "requester_kind": case.requester_kind,
         "reason": case.reason,
     }
-    directory.tell_admins(house, connection, case.account_id, kind, at, except_id=subject.id, **facts)
+    directory.notify_admins(context, connection, case.account_id, kind, at, except_id=subject.id, **facts)
     if requester is not None and (requester.role != "admin" or requester.account_id != case.account_id):
-        asked = directory.find_person(connection, requester.id)
+        asked = directory.find_user(connection, requester.id)
         if asked is not None:
-            directory.tell(house, connection, asked, kind, at, **facts)
+            directory.notify(context, connection, asked, kind, at, **facts)
 
 
-def tell_of_support(
-    house: House,
+def notify_of_support(
+    context: AppContext,
     connection: sa.Connection,
-    actor: Person | None,
-    subject: Person | Subject,
+    actor: User | None,
+    subject: User | Subject,
     act: str,
     reason: str,
     at: datetime,
 ) -> None:
     """Tell an account's administrators what a support agent did for one of its users, and why."""
     if actor is not None and actor.role == "support":
-        directory.tell_admins(
-            house, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
+        directory.notify_admins(
+            context, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
             agent=actor.name, name=subject.name, email=subject.email, reason=reason,
         )  # fmt: skip

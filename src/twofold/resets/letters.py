@@ -7,49 +7,51 @@ from typing import Any
 import sqlalchemy as sa
 
 from twofold.directory import flow as directory
-from twofold.kit.house import House
-from twofold.kit.letters import Composer
-from twofold.kit.outbox import Entry
+from twofold.kit.context import AppContext
+from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.outbox import Entry
 from twofold.resets import words
 from twofold.resets.link_flow import mint_link
 
 
-def confirm(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def confirm(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Ask a user to confirm or refuse; the link is made here and its fifteen minutes begin. None: out of date."""
     minted = mint_link(connection, entry, at)
     if minted is None:
         return None
     case = minted.case
     return {
-        "asked_by": words.requester(case, house.settings.issuer),
+        "asked_by": words.requester(case, context.settings.issuer),
         "role": words.role(case.requester_kind),
         "asked_at": case.requested_at,
         "reason": _one_line(case.reason),
-        "link": f"{house.settings.base_url}/resets/{minted.token}",
+        "link": f"{context.settings.base_url}/resets/{minted.token}",
         "valid_until": minted.valid_until,
         "needs_new_password": minted.needs_new_password,
         "needs_approval": minted.needs_approval,
     }
 
 
-def done(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def done(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Tell a user that their two-factor authentication is off, and what comes next for them."""
-    person = directory.find_person(connection, entry.user_id)
-    if person is None:
+    user = directory.find_user(connection, entry.user_id)
+    if user is None:
         return None
     return {
         **_told(entry),
         "new_password": entry.facts["new_password"],
-        "afterwards": words.afterwards(person.eligibility(house.settings.two_factor_editions, at)),
+        "afterwards": words.afterwards(user.eligibility(context.settings.two_factor_editions, at)),
     }
 
 
-def refused_by_you(_house: House, _connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def refused_by_you(
+    _context: AppContext, _connection: sa.Connection, entry: Entry, _at: datetime
+) -> dict[str, Any] | None:
     """Tell a user that their refusal counts."""
     return _told(entry)
 
 
-def about_a_case(house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def about_a_case(context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell an administrator or the requester what became of a case; None when they may not know any more."""
     if not _oversees_still(connection, entry):
         return None
@@ -58,14 +60,14 @@ def about_a_case(house: House, connection: sa.Connection, entry: Entry, _at: dat
         "happened_at": entry.created_at,
         "person": facts["name"],
         "email": facts["email"],
-        "asked_by": facts["requester"] or words.operators(house.settings.issuer),
+        "asked_by": facts["requester"] or words.operators(context.settings.issuer),
         "role": words.role(facts["requester_kind"]),
         "reason": _one_line(facts["reason"]),
-        "link": f"{house.settings.base_url}/resets/case/{facts['case']}",
+        "link": f"{context.settings.base_url}/resets/case/{facts['case']}",
     }
 
 
-def by_support(_house: House, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
+def by_support(_context: AppContext, connection: sa.Connection, entry: Entry, _at: datetime) -> dict[str, Any] | None:
     """Tell an account's administrators what a support agent did for one of its users, and why."""
     if not _oversees_still(connection, entry):
         return None
@@ -82,7 +84,7 @@ def by_support(_house: House, connection: sa.Connection, entry: Entry, _at: date
 
 def _oversees_still(connection: sa.Connection, entry: Entry) -> bool:
     """Tell whether whom a letter is for still is an administrator or support agent at work."""
-    reader = directory.find_person(connection, entry.user_id)
+    reader = directory.find_user(connection, entry.user_id)
     return reader is not None and reader.active and reader.frozen_at is None and reader.role != "member"
 
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.house import House
-from twofold.kit.outbox import Entry
-from twofold.kit.tokens import digest, new_token
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_token
+from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.resets import records
 from twofold.resets.case import LIFE, Act, Case, allows, needs_approval
@@ -24,7 +25,7 @@ class Minted(NamedTuple):
     """A link that is about to go out: its secret is in the letter and nowhere else."""
 
     case: Case
-    person: Person
+    user: User
     token: str
     valid_until: datetime
     needs_new_password: bool
@@ -47,9 +48,9 @@ def mint_link(connection: sa.Connection, entry: Entry, at: datetime) -> Minted |
     its subject changed or its requester lost the right. A letter that is delivered again carries a new link, and only
     that one works.
     """
-    person = directory.hold_person(connection, entry.user_id)
+    user = directory.lock_user_row(connection, entry.user_id)
     case = records.find(connection, UUID(entry.facts["case"]))
-    if person is None or case is None or case.letter_id != entry.id:
+    if user is None or case is None or case.letter_id != entry.id:
         return None
     if not allows(case, Act.SEND, at):
         close_if_dead(connection, case, at)
@@ -57,20 +58,20 @@ def mint_link(connection: sa.Connection, entry: Entry, at: datetime) -> Minted |
     token, valid_until = new_token("reset"), at + LIFE
     if not records.store_link(connection, case.key, digest(token), at, valid_until):
         return None
-    note(connection, case.key, "sent", actor=audit.SYSTEM, at=at)
-    forced = lockouts.locked_since_password(connection, person)
-    return Minted(case, person, token, valid_until, forced, needs_approval(case))
+    note(connection, case.key, "sent", origin=Origin(at, actor=acting.SYSTEM))
+    forced = lockouts.locked_since_password(connection, user)
+    return Minted(case, user, token, valid_until, forced, needs_approval(case))
 
 
-def view_link(house: House, token: str, at: datetime) -> OpenLink | Over:
+def view_link(context: AppContext, token: str, at: datetime) -> OpenLink | Over:
     """Return what the page of a link shows. It changes nothing, because programs that check mail open links as well."""
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         verdict = link_verdict(records.find_link(connection, digest(token)), at)
         if not isinstance(verdict, Open):
             return verdict
-        person = directory.find_person(connection, verdict.case.subject.id)
-        if person is None:
+        user = directory.find_user(connection, verdict.case.subject.id)
+        if user is None:
             return Unknown()
-        forced, unapproved = lockouts.locked_since_password(connection, person), needs_approval(verdict.case)
-        approvers = who_can_approve(connection, verdict.case, person) if unapproved else []
+        forced, unapproved = lockouts.locked_since_password(connection, user), needs_approval(verdict.case)
+        approvers = who_can_approve(connection, verdict.case, user) if unapproved else []
         return OpenLink(verdict, forced, unapproved, approvers)

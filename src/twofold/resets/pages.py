@@ -8,13 +8,14 @@ from litestar.status_codes import HTTP_200_OK
 from twofold.directory.password import Weakness
 from twofold.factors import words as factor_words
 from twofold.kit import clock
-from twofold.kit.tokens import fingerprint
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.lanes import quick, takes_password
-from twofold.kit.web.links import Link
-from twofold.kit.web.render import page, problem_page
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
-from twofold.kit.web.strangers import TAKES_PASSWORD
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import fingerprint
+from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.links import Link
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import page, problem_page
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.resets import confirm_flow, link_flow, words
@@ -72,7 +73,7 @@ def _answer(request: AnyRequest, token: str, form: Form) -> AnyResponse:
 
 
 def _refuse(request: AnyRequest, token: str) -> AnyResponse:
-    outcome = confirm_flow.refuse(house_of(request), token, visitor=visitor_of(request), at=clock.now())
+    outcome = confirm_flow.refuse(context_of(request), token, origin=Origin(clock.now(), client_info_of(request)))
     match outcome:
         case RefusalDone():
             return page(request, "resets/refused.html")
@@ -86,7 +87,9 @@ def _confirm(request: AnyRequest, token: str, form: Form) -> AnyResponse:
     if not form["password"]:
         return _link_page(request, token, 400, {"password": _("Enter your password.")})
     given = Given(form["password"], form["new_password"])
-    outcome = confirm_flow.confirm(house_of(request), token, given, visitor=visitor_of(request), at=clock.now())
+    outcome = confirm_flow.confirm(
+        context_of(request), token, given, origin=Origin(clock.now(), client_info_of(request))
+    )
     match outcome:
         case ResetDone(eligibility):
             return page(
@@ -122,13 +125,13 @@ def _link_page(
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
     """Show the page of a link as it stands now, whatever was sent before."""
-    house = house_of(request)
-    link = link_flow.view_link(house, token, clock.now())
+    context = context_of(request)
+    link = link_flow.view_link(context, token, clock.now())
     if not isinstance(link, OpenLink):
         return over_page(request, link)
     case = link.verdict.case
     return page(
-        request, "resets/confirm.html", status, case=case, asked_by=words.requester(case, house.settings.issuer),
+        request, "resets/confirm.html", status, case=case, asked_by=words.requester(case, context.settings.issuer),
         role=words.role(case.requester_kind), valid_until=link.verdict.valid_until, errors=errors or {},
         needs_new_password=link.needs_new_password or "new_password" in (errors or {}),
         needs_approval=link.needs_approval, approvers=link.approvers, fingerprint=fingerprint(token),

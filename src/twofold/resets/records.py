@@ -8,8 +8,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import accounts, users
-from twofold.kit.db import AnyRow, UtcTime, delete_idle
-from twofold.kit.outbox import outbox
+from twofold.kit.mail.outbox import outbox
+from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
 from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
@@ -199,9 +199,7 @@ def answer(connection: sa.Connection, case_id: UUID, token_hash: bytes, state: S
 
 def store_link(connection: sa.Connection, key: Key, token_hash: bytes, at: datetime, valid_until: datetime) -> bool:
     """Make a link the newest of its case; False when the case is not open any more."""
-    sent = change(
-        connection, key.id, state=State.SENT, token_hash=token_hash, sent_at=at, valid_until=valid_until,
-    )  # fmt: skip
+    sent = change(connection, key.id, state=State.SENT, token_hash=token_hash, sent_at=at, valid_until=valid_until)
     if sent:
         values = {"token_hash": token_hash, "case_id": key.id, "account_id": key.account_id, "sent_at": at}
         connection.execute(reset_links.insert(), values)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 _serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _is_open = sa.text("state IN ('requested', 'sent')")

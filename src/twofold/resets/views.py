@@ -6,10 +6,10 @@ from typing import Any, assert_never
 
 from litestar import Response
 
-from twofold.directory.person import Person
-from twofold.kit.problems import problem
-from twofold.kit.web.render import page, problem_page
-from twofold.kit.web.requests import AnyRequest, AnyResponse, Turned, house_of
+from twofold.directory.user import User
+from twofold.kit.http.problems import problem
+from twofold.kit.http.render import page, problem_page
+from twofold.kit.http.requests import AnyRequest, AnyResponse, ShortCircuit, context_of
 from twofold.kit.words import gettext as _
 from twofold.resets import words
 from twofold.resets.bodies import (
@@ -49,7 +49,7 @@ def overseer(request: AnyRequest, at: datetime) -> Session:
     if not session.of_overseer:
         what = _("Only administrators and support agents see this page.")
         link = ("/profile", _("Go to your profile"))
-        raise Turned(problem_page(request, 403, _("Not for you"), what, "", link))
+        raise ShortCircuit(problem_page(request, 403, _("Not for you"), what, "", link))
     return session
 
 
@@ -62,11 +62,11 @@ def calling_overseer(request: AnyRequest, at: datetime) -> Session:
     """
     session = guard.caller(request, at)
     if not session.of_overseer:
-        raise Turned(problem(403, "not_allowed"))
+        raise ShortCircuit(problem(403, "not_allowed"))
     return session
 
 
-def case_view(case: Case, viewer: Person, product: str, at: datetime) -> dict[str, Any]:
+def case_view(case: Case, viewer: User, product: str, at: datetime) -> dict[str, Any]:
     """Return what the list and the page of a case show of it."""
     state = standing(case, at)
     is_open = case.state in OPEN_STATES and state is not State.CLOSED
@@ -93,7 +93,7 @@ def case_view(case: Case, viewer: Person, product: str, at: datetime) -> dict[st
 
 def over_page(request: AnyRequest, verdict: Over) -> AnyResponse:
     """Say that a link works no longer, why, and what to do."""
-    product = house_of(request).settings.issuer
+    product = context_of(request).settings.issuer
     shown: dict[str, Any]
     match verdict:
         case Used(case):

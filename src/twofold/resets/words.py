@@ -3,7 +3,7 @@
 from twofold.directory.eligibility import Eligibility
 from twofold.factors.words import why_not
 from twofold.kit.words import gettext as _
-from twofold.resets.case import CONSOLE, Act, Case, Death, Letter, State
+from twofold.resets.case import CONSOLE, Act, Case, CloseReason, Letter, State
 from twofold.resets.outcomes import Event
 
 
@@ -60,13 +60,13 @@ def afterwards(eligibility: Eligibility) -> str:
 def why_closed(why: str | None) -> str:
     """Say to an administrator why a case was closed without an answer."""
     reasons = {
-        Death.WRONG_PASSWORDS: _("Five wrong passwords were entered on its link."),
-        Death.FACTORS_CHANGED: _("Two-factor authentication was changed or switched off meanwhile."),
-        Death.EMAIL_CHANGED: _("The e-mail address changed meanwhile."),
-        Death.FROZEN: _("The person was frozen."),
-        Death.INACTIVE: _("The person was deactivated."),
-        Death.SSO: _("The account signs in with single sign-on now."),
-        Death.REQUESTER: _("Whoever asked may no longer act for this person."),
+        CloseReason.WRONG_PASSWORDS: _("Five wrong passwords were entered on its link."),
+        CloseReason.FACTORS_CHANGED: _("Two-factor authentication was changed or switched off meanwhile."),
+        CloseReason.EMAIL_CHANGED: _("The e-mail address changed meanwhile."),
+        CloseReason.FROZEN: _("The person was frozen."),
+        CloseReason.INACTIVE: _("The person was deactivated."),
+        CloseReason.SSO: _("The account signs in with single sign-on now."),
+        CloseReason.REQUESTER: _("Whoever asked may no longer act for this person."),
         CONSOLE: _("It was switched off on the server itself."),
     }
     return {str(key): said for key, said in reasons.items()}.get(str(why), "")
@@ -74,19 +74,19 @@ def why_closed(why: str | None) -> str:
 
 def why_dead(why: str | None, asked: str) -> str:
     """Say to the holder of a link why it works no longer; `asked` names who asked."""
-    if why == Death.WRONG_PASSWORDS:
+    if why == CloseReason.WRONG_PASSWORDS:
         return _("Five wrong passwords were entered, so this request was closed. Your account stays as it is.")
-    if why == Death.FACTORS_CHANGED:
+    if why == CloseReason.FACTORS_CHANGED:
         return _("Your two-factor authentication was changed or switched off after this link was sent.")
-    if why == Death.EMAIL_CHANGED:
+    if why == CloseReason.EMAIL_CHANGED:
         return _("Your e-mail address changed after this link was sent.")
-    if why == Death.FROZEN:
+    if why == CloseReason.FROZEN:
         return _("Your account is frozen. Nothing of it can be changed until it is unfrozen.")
-    if why == Death.INACTIVE:
+    if why == CloseReason.INACTIVE:
         return _("Your account is not active any more.")
-    if why == Death.SSO:
+    if why == CloseReason.SSO:
         return _("Your organisation signs in with single sign-on now.")
-    if why == Death.REQUESTER:
+    if why == CloseReason.REQUESTER:
         return _("%(name)s may no longer ask for this.") % {"name": asked}
     if why == CONSOLE:
         return _("Your two-factor authentication was switched off on the server itself.")

@@ -8,42 +8,41 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id
+from twofold.kit.sql.database import AnyRow, Database
 from twofold.sessions import records
 from twofold.sessions.session import Session, Started, due_to_be_seen, holds
 from twofold.settings import Settings
 
 
 def start(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     *,
     security_version: int,
     methods: Sequence[str],
     channel: str,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Started | None:
     """Make a session: the one door. None when the user may not have one under that security version any more."""
     started = _store(
-        house,
+        context,
         connection,
-        person,
+        user,
         security_version=security_version,
         methods=methods,
         channel=channel,
-        visitor=visitor,
-        at=at,
-        authenticated_at=at,
-        expires_at=at + house.settings.session_life,
+        origin=origin,
+        authenticated_at=origin.at,
+        expires_at=origin.at + context.settings.session_life,
     )
     if started is not None:
-        directory.note_first_sign_in(connection, person, at)
+        directory.note_first_sign_in(connection, user, origin.at)
     return started
 
 
@@ -60,13 +59,12 @@ def find(db: Database, settings: Settings, token: str, at: datetime) -> Session 
 
 
 def renew(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
     session: Session,
     *,
     security_version: int,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
     proved: str | None = None,
 ) -> Started:
     """Let the session that made a change go on: a new id and token under the raised version, the same end.
@@ -76,14 +74,13 @@ def renew(
     records.end(connection, session.token_hash)
     methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
     renewed = _store(
-        house,
+        context,
         connection,
-        session.person,
+        session.user,
         security_version=security_version,
         methods=methods,
         channel=session.channel,
-        visitor=visitor,
-        at=at,
+        origin=origin,
         authenticated_at=session.authenticated_at,
         expires_at=session.expires_at,
     )
@@ -93,49 +90,49 @@ def renew(
     return renewed
 
 
-def list_own(house: House, session: Session, at: datetime) -> Sequence[AnyRow]:
+def list_own(context: AppContext, session: Session, at: datetime) -> Sequence[AnyRow]:
     """List the sessions of a user that still hold."""
-    with house.db.read() as connection:
-        return records.of_user(connection, session.person.id, at - house.settings.session_idle, at)
+    with context.db.read() as connection:
+        return records.of_user(connection, session.user.id, at - context.settings.session_idle, at)
 
 
-def sign_out(db: Database, session: Session, *, visitor: Visitor, at: datetime) -> None:
+def sign_out(db: Database, session: Session, *, origin: Origin) -> None:
     """End this session."""
     with db.write() as connection:
         if records.end(connection, session.token_hash):
-            _record_end(connection, session, visitor, at, 1)
+            _record_end(connection, session, origin, 1)
 
 
-def end_one(db: Database, session: Session, session_id: UUID, *, visitor: Visitor, at: datetime) -> bool:
+def end_one(db: Database, session: Session, session_id: UUID, *, origin: Origin) -> bool:
     """End one session of the same user; tell whether there was one."""
     with db.write() as connection:
-        ended = records.end_one_of(connection, session.person.id, session_id)
+        ended = records.end_one_of(connection, session.user.id, session_id)
         if ended:
-            _record_end(connection, session, visitor, at, 1)
+            _record_end(connection, session, origin, 1)
     return ended
 
 
-def end_others(db: Database, session: Session, *, visitor: Visitor, at: datetime) -> int:
+def end_others(db: Database, session: Session, *, origin: Origin) -> int:
     """End every session of the same user but this one."""
     with db.write() as connection:
-        directory.hold_person(connection, session.person.id)  # several rows: one after another with whoever ends all
-        ended = records.end_all_of(connection, session.person.id, except_hash=session.token_hash)
+        directory.lock_user_row(connection, session.user.id)  # several rows: one after another with whoever ends all
+        ended = records.end_all_of(connection, session.user.id, except_hash=session.token_hash)
         if ended:
-            _record_end(connection, session, visitor, at, ended)
+            _record_end(connection, session, origin, ended)
     return ended
 
 
-def goes_on(connection: sa.Connection, session: Session, person: Person) -> bool:
+def goes_on(connection: sa.Connection, session: Session, user: User) -> bool:
     """Tell whether a session that was read before its user was held is still one: neither ended nor outdated."""
-    return person.security_version == session.person.security_version and records.exists(connection, session.token_hash)
+    return user.security_version == session.user.security_version and records.exists(connection, session.token_hash)
 
 
-def step_down(connection: sa.Connection, session: Session, *, visitor: Visitor, at: datetime) -> None:
+def step_down(connection: sa.Connection, session: Session, *, origin: Origin) -> None:
     """End a session whose user must set up a second factor before going on."""
     records.end(connection, session.token_hash)
     audit.record(
-        connection, "stepped_down", at=at, account_id=session.person.account_id, actor=audit.user(session.person.id),
-        subject_id=session.person.id, visitor=visitor,
+        connection, "stepped_down", origin=origin.by(acting.user(session.user.id)), account_id=session.user.account_id,
+        subject_id=session.user.id,
     )  # fmt: skip
 
 
@@ -155,42 +152,41 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _store(
-    house: House,
+    context: AppContext,
     connection: sa.Connection,
-    person: Person,
+    user: User,
     *,
     security_version: int,
     methods: Sequence[str],
     channel: str,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
     authenticated_at: datetime,
     expires_at: datetime,
 ) -> Started | None:
-    token, session_id = house.vault.new_token("session"), new_id()
+    token, session_id = context.vault.new_token("session"), new_id()
     stored = records.start(
         connection,
         {
             "token_hash": digest(token),
             "id": session_id,
-            "user_id": person.id,
-            "account_id": person.account_id,
+            "user_id": user.id,
+            "account_id": user.account_id,
             "security_version": security_version,
             "methods": " ".join(methods),
             "channel": channel,
-            "browser": visitor.browser,
-            "address": visitor.address,
+            "browser": origin.client.browser,
+            "address": origin.client.address,
             "authenticated_at": authenticated_at,
-            "last_seen_at": at,
+            "last_seen_at": origin.at,
             "expires_at": expires_at,
         },
     )
     return Started(token, session_id, expires_at) if stored else None
 
 
-def _record_end(connection: sa.Connection, session: Session, visitor: Visitor, at: datetime, count: int) -> None:
-    person = session.person
+def _record_end(connection: sa.Connection, session: Session, origin: Origin, count: int) -> None:
+    user = session.user
     audit.record(
-        connection, "signed_out", at=at, account_id=person.account_id, actor=audit.user(person.id),
-        subject_id=person.id, visitor=visitor, details={"sessions": count},
+        connection, "signed_out", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+        subject_id=user.id, details={"sessions": count},
     )  # fmt: skip

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
-from twofold.kit.problems import problem
-from twofold.kit.web.render import see_other
-from twofold.kit.web.requests import (
+from twofold.kit.http.problems import problem
+from twofold.kit.http.render import see_other
+from twofold.kit.http.requests import (
     AnyRequest,
-    Turned,
+    ShortCircuit,
     bearer,
+    context_of,
     cookie,
     forget_cookie,
-    house_of,
     local_path,
     note_held,
 )
@@ -33,10 +33,8 @@ class Viewer(NamedTuple):
 
 def viewer_of(session: Session) -> Viewer:
     """Return what the header shows of a session's user."""
-    person = session.person
-    return Viewer(
-        person.name, person.email, person.role, person.account_name, person.role == "admin", person.role == "support",
-    )  # fmt: skip
+    user = session.user
+    return Viewer(user.name, user.email, user.role, user.account_name, user.role == "admin", user.role == "support")
 
 
 def signed_in(request: AnyRequest, at: datetime) -> Session:
@@ -49,10 +47,10 @@ def signed_in(request: AnyRequest, at: datetime) -> Session:
     session = session_of_page(request, at)
     if session is None:
         back = local_path(request.scope["path"]) if request.method == "GET" else ""
-        gone = [forget_cookie(house_of(request).settings, "session")] if cookie(request, "session") else []
-        raise Turned(see_other(f"/sign-in?return_to={quote(back)}" if back else "/sign-in", gone))
+        gone = [forget_cookie(context_of(request).settings, "session")] if cookie(request, "session") else []
+        raise ShortCircuit(see_other(f"/sign-in?return_to={quote(back)}" if back else "/sign-in", gone))
     if stepped_down(request, session, at):
-        raise Turned(see_other("/sign-in/set-up"))
+        raise ShortCircuit(see_other("/sign-in/set-up"))
     return session
 
 
@@ -70,22 +68,22 @@ def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False
     """
     session = _find(request, bearer(request), at)
     if session is None:
-        raise Turned(problem(401, "not_signed_in"))
+        raise ShortCircuit(problem(401, "not_signed_in"))
     if not even_stepped_down and stepped_down(request, session, at):
-        raise Turned(problem(403, "two_factor_required"))
+        raise ShortCircuit(problem(403, "two_factor_required"))
     return session
 
 
 def stepped_down(request: AnyRequest, session: Session, at: datetime) -> bool:
     """Tell whether this user must set up a second factor before anything else."""
-    person, editions = session.person, house_of(request).settings.two_factor_editions
-    return not person.has_second_factor and person.eligibility(editions, at).required
+    user, editions = session.user, context_of(request).settings.two_factor_editions
+    return not user.has_second_factor and user.eligibility(editions, at).required
 
 
 def _find(request: AnyRequest, token: str | None, at: datetime) -> Session | None:
     if token is None:
         return None
-    house = house_of(request)
-    session = flow.find(house.db, house.settings, token, at)
+    context = context_of(request)
+    session = flow.find(context.db, context.settings, token, at)
     note_held(request, token, holds=session is not None)
     return session

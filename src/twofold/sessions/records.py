@@ -7,10 +7,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory.person import Person
-from twofold.directory.tables import PERSON, accounts, users
-from twofold.kit.db import AnyRow, delete_idle
-from twofold.kit.statement import Statement
+from twofold.directory.tables import USER, accounts, users
+from twofold.directory.user import User
+from twofold.kit.sql.database import AnyRow, delete_idle
+from twofold.kit.sql.statement import Statement
 from twofold.sessions.session import Session
 from twofold.sessions.tables import sessions
 
@@ -25,7 +25,7 @@ _columns = (
 )
 # A session counts only under the security version it was made under: raising that ends it, on every node at once.
 _session_by_token = Statement(
-    sa.select(*_columns, *(column.label(f"person_{column.key}") for column in PERSON))
+    sa.select(*_columns, *(column.label(f"person_{column.key}") for column in USER))
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
     )
@@ -80,8 +80,8 @@ def by_token(connection: sa.Connection, token_hash: bytes) -> Session | None:
         return None
     own = len(_columns)
     id_, hash_, methods, channel, authenticated_at, last_seen_at, expires_at = row[:own]
-    person = Person(*row[own:])
-    return Session(id_, hash_, tuple(methods.split()), channel, authenticated_at, last_seen_at, expires_at, person)
+    user = User(*row[own:])
+    return Session(id_, hash_, tuple(methods.split()), channel, authenticated_at, last_seen_at, expires_at, user)
 
 
 def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> Sequence[AnyRow]:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 
 SEEN_EVERY = timedelta(minutes=1)
 SECOND_FACTORS = frozenset({"otp", "backup_code"})
@@ -20,17 +20,17 @@ class Session(NamedTuple):
     authenticated_at: datetime
     last_seen_at: datetime
     expires_at: datetime
-    person: Person
+    user: User
 
     @property
     def of_agent(self) -> bool:
         """Whether a support agent holds it who has proved a second factor in it; without one it opens no account."""
-        return self.person.role == "support" and not SECOND_FACTORS.isdisjoint(self.methods)
+        return self.user.role == "support" and not SECOND_FACTORS.isdisjoint(self.methods)
 
     @property
     def of_overseer(self) -> bool:
         """Whether an administrator holds it, or such an agent."""
-        return self.person.role == "admin" or self.of_agent
+        return self.user.role == "admin" or self.of_agent
 
 
 class Started(NamedTuple):

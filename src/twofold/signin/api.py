@@ -15,10 +15,11 @@ from twofold.factors.outcomes import (
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
-from twofold.kit.problems import malformed, problem, write_refusals
-from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
-from twofold.kit.web.requests import AnyRequest, AnyResponse, client_token, house_of, row_id, visitor_of
-from twofold.kit.web.strangers import TAKES_PASSWORD
+from twofold.kit.acting import Origin
+from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.pools import proves_second_factor, quick, takes_password
+from twofold.kit.http.problems import malformed, problem, write_refusals
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder
@@ -60,7 +61,7 @@ from twofold.signin.outcomes import (
 def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
     """Take address and password; the answer says what is due next, `none` when the session is there."""
     outcome = flow.submit_password(
-        house_of(request), _credentials(request, data, "api"), visitor=visitor_of(request), at=clock.now(),
+        context_of(request), _credentials(request, data, "api"), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case SignedIn(session, client):
@@ -91,7 +92,7 @@ def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
 def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer]:
     """Sign in a program that can show no second step; refused where the user has, or must have, a second factor."""
     outcome = flow.submit_legacy(
-        house_of(request), _credentials(request, data, "legacy"), visitor=visitor_of(request), at=clock.now(),
+        context_of(request), _credentials(request, data, "legacy"), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case SignedIn(session, client):
@@ -143,8 +144,12 @@ def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[Se
 def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[NextAnswer]:
     """Take the six digits that were mailed, where a policy forces the set-up of a second factor."""
     outcome = set_up_flow.submit_mailed_code(
-        house_of(request), data.sign_in, data.code, channel="api", visitor=visitor_of(request), at=clock.now(),
-    )  # fmt: skip
+        context_of(request),
+        data.sign_in,
+        data.code,
+        channel="api",
+        origin=Origin(clock.now(), client_info_of(request)),
+    )
     match outcome:
         case GoesOn(due, expires_at):
             return Response(NextAnswer(due, expires_at), status_code=200)
@@ -170,7 +175,7 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
 @quick
 def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
     """Mail another code; three an hour go out."""
-    outcome = set_up_flow.resend(house_of(request), data.sign_in, channel="api", at=clock.now())
+    outcome = set_up_flow.resend(context_of(request), data.sign_in, channel="api", at=clock.now())
     match outcome:
         case GoesOn(due, expires_at):
             return Response(NextAnswer(due, expires_at), status_code=200)
@@ -191,12 +196,12 @@ def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
 @quick
 def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedAnswer]:
     """Open the set-up of an authenticator in a sign-in whose mailbox is proved."""
-    house, at = house_of(request), clock.now()
-    outcome = set_up_flow.open_enrolment(house, data.sign_in, channel="api", at=at)
+    context, at = context_of(request), clock.now()
+    outcome = set_up_flow.open_enrolment(context, data.sign_in, channel="api", at=at)
     if isinstance(outcome, Expired | OutOfOrder):
         return _over(outcome)
     attempt, opened = outcome
-    view = enrolment_view(house.settings, opened, attempt.person.email)
+    view = enrolment_view(context.settings, opened, attempt.user.email)
     answer = OpenedAnswer(opened.id, view["key"], view["otpauth_uri"], str(view["qr_svg"]), opened.expires_at)
     return Response(answer, status_code=201)
 
@@ -212,8 +217,8 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody)
     if wanted is None:
         return problem(410, "enrolment_expired")
     outcome = set_up_flow.confirm_enrolment(
-        house_of(request), data.sign_in, wanted, data.code, channel="api", client=client_token(request),
-        visitor=visitor_of(request), at=clock.now(),
+        context_of(request), data.sign_in, wanted, data.code, channel="api", client=client_token(request),
+        origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case SignedIn(session, client, _, backup_code):
@@ -235,9 +240,13 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody)
 
 def _prove(request: AnyRequest, sign_in: str, typed: str) -> AnyResponse:
     outcome = flow.submit_code(
-        house_of(request), sign_in, typed, channel="api", client=client_token(request), visitor=visitor_of(request),
-        at=clock.now(),
-    )  # fmt: skip
+        context_of(request),
+        sign_in,
+        typed,
+        channel="api",
+        client=client_token(request),
+        origin=Origin(clock.now(), client_info_of(request)),
+    )
     match outcome:
         case SignedIn(session, client, _, new_backup_code):
             answer = SessionAnswer(session.token, client, session.expires_at, new_backup_code=new_backup_code)

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from twofold.directory.eligibility import Eligibility
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.lockouts.known_client import KnownClient
 
 LIFE = timedelta(minutes=10)  # from the last completed step
@@ -41,7 +41,7 @@ class Attempt(NamedTuple):
     known_client: KnownClient | None
     mailed: bool
     expires_at: datetime
-    person: Person
+    user: User
 
 
 class Expired(msgspec.Struct, frozen=True):
@@ -54,9 +54,9 @@ class OutOfOrder(msgspec.Struct, frozen=True):
     due: Step
 
 
-def first_step(person: Person, offer: Eligibility) -> Step:
+def first_step(user: User, offer: Eligibility) -> Step:
     """Return what follows the first factor: the second where there is one, its set-up where it is required."""
-    if person.has_second_factor:
+    if user.has_second_factor:
         return Step.CODE
     return Step.VERIFY_EMAIL if offer.required else Step.DONE
 
@@ -74,9 +74,9 @@ def guard(attempt: Attempt | None, channel: str, step: Step, at: datetime) -> At
     """
     if attempt is None or attempt.channel != channel or at >= attempt.expires_at:
         return Expired()
-    person = attempt.person
-    if attempt.security_version != person.security_version or not person.active or person.frozen_at is not None:
+    user = attempt.user
+    if attempt.security_version != user.security_version or not user.active or user.frozen_at is not None:
         return Expired()
-    if person.sso:  # their organisation came to sign in elsewhere meanwhile: there is no local sign-in any more
+    if user.sso:  # their organisation came to sign in elsewhere meanwhile: there is no local sign-in any more
         return Expired()
     return attempt if attempt.step is step else OutOfOrder(attempt.step)

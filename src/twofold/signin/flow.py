@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
 from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused, SessionOver
-from twofold.kit.house import House
-from twofold.kit.tokens import digest, new_id
-from twofold.kit.visitor import Visitor
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import flow as sessions
@@ -42,77 +43,88 @@ BeginRefused = lockouts.WrongPassword | lockouts.Wait | SsoElsewhere | Frozen
 
 
 def submit_password(
-    house: House,
+    context: AppContext,
     given: Credentials,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Due | SignedIn | LockedOut | NoMail | MailedCodeClosed | BeginRefused:
     """Begin a sign-in with address and password; the unknown address walks the same road as a known one."""
-    proved = _prove_password(house, given, visitor=visitor, at=at)
+    proved = _prove_password(context, given, origin=origin)
     if not isinstance(proved, lockouts.Proved):
         return proved
-    person = proved.person
-    step = first_step(person, person.eligibility(house.settings.two_factor_editions, at))
+    user = proved.user
+    step = first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at))
     # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
-    with house.db.write(lasting=step is not Step.CODE) as connection:
+    with context.db.write(durable=step is not Step.CODE) as connection:
         lockouts.settle(connection, proved)
         if step is Step.DONE:
             return (
                 enter(
-                    house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client
+                    context,
+                    connection,
+                    user,
+                    given,
+                    ("pwd",),
+                    origin=origin,
+                    known_client=proved.known_client,
                 )
                 or lockouts.WrongPassword()
             )
-        if step is Step.VERIFY_EMAIL and not house.outbox.configured:
+        if step is Step.VERIFY_EMAIL and not context.outbox.configured:
             return NoMail()
-        token = house.vault.new_token("signin")
+        token = context.vault.new_token("signin")
         attempt = begin(
-            connection, person, token, step, given.channel, known_client=_known_by_factor(proved),
-            return_to=given.return_to, at=at,
+            connection, user, token, step, given.channel, known_client=_known_by_factor(proved),
+            return_to=given.return_to, at=origin.at,
         )  # fmt: skip
         if step is Step.CODE and proved.counts.locked:
-            return LockedOut(person, proved.counts.final, token)
+            return LockedOut(user, proved.counts.final, token)
         if step is Step.VERIFY_EMAIL:
-            closed = lockouts.mailbox_closed(connection, person, at)
+            closed = lockouts.mailbox_closed(connection, user, origin.at)
             if closed is not None:
                 return MailedCodeClosed(closed.seconds)
-            mail_a_code(house, connection, attempt, at)
+            mail_a_code(context, connection, attempt, origin.at)
     return Due(token, step.value, attempt.expires_at)
 
 
 def submit_legacy(
-    house: House,
+    context: AppContext,
     given: Credentials,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> SignedIn | TwoFactorNeeded | BeginRefused:
     """Sign a program in that knows only address and password: refused where a second factor exists or must."""
-    proved = _prove_password(house, given, visitor=visitor, at=at)
+    proved = _prove_password(context, given, origin=origin)
     if not isinstance(proved, lockouts.Proved):
         return proved
-    person = proved.person
-    with house.db.write() as connection:
+    user = proved.user
+    with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        if first_step(person, person.eligibility(house.settings.two_factor_editions, at)) is not Step.DONE:
-            _refused(connection, (person.id, person.account_id), "two_factor_needed", visitor, at)
+        if first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at)) is not Step.DONE:
+            _refused(connection, (user.id, user.account_id), "two_factor_needed", origin)
             return TwoFactorNeeded()
         return (
-            enter(house, connection, person, given, ("pwd",), visitor=visitor, at=at, known_client=proved.known_client)
+            enter(
+                context,
+                connection,
+                user,
+                given,
+                ("pwd",),
+                origin=origin,
+                known_client=proved.known_client,
+            )
             or lockouts.WrongPassword()
         )
 
 
 def submit_code(
-    house: House,
+    context: AppContext,
     sign_in: str,
     typed: str,
     *,
     channel: str,
     client: str | None,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> SignedIn | Due | MalformedCode | Expired | OutOfOrder | ProofRefused:
     """Take the second factor: a code of the app, or the backup code, which is replaced.
 
@@ -121,15 +133,15 @@ def submit_code(
     proof = proofs.parse(typed)
     if isinstance(proof, proofs.Malformed):
         return MalformedCode()
-    with house.db.write() as connection:
-        attempt = take(connection, sign_in, channel, Step.CODE, at)
+    with context.db.write() as connection:
+        attempt = take(connection, sign_in, channel, Step.CODE, origin.at)
         if isinstance(attempt, Attempt) and _writes_about_user(attempt, proof):
-            attempt = hold_user(connection, attempt, at)
+            attempt = hold_user(connection, attempt, origin.at)
         if not isinstance(attempt, Attempt):
             return attempt
-        person = attempt.person
+        user = attempt.user
         passed = factors.prove(
-            house, connection, person, proof, door="sign_in", visitor=visitor, at=at,
+            context, connection, user, proof, operation="sign_in", origin=origin,
             unknown_browser=_unknown_browser(attempt, client),
         )  # fmt: skip
         if isinstance(passed, SessionOver):
@@ -138,89 +150,88 @@ def submit_code(
             return passed
         methods = (*attempt.methods, passed.method)
         if after_second_factor(channel, new_backup_code=passed.new_backup_code is not None) is Step.SAVE_BACKUP_CODE:
-            sealed = seal_backup_code(house, attempt, passed.new_backup_code or "")
+            sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")
             records.advance(
-                connection, attempt, Step.SAVE_BACKUP_CODE, at + LIFE, methods=" ".join(methods),
+                connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, methods=" ".join(methods),
                 backup_key_id=sealed.key_id, backup_box=sealed.box,
             )  # fmt: skip
-            return Due(sign_in, Step.SAVE_BACKUP_CODE.value, at + LIFE)
+            return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
         finished = finish(
-            house, connection, attempt, methods, client=client, visitor=visitor, at=at,
+            context, connection, attempt, methods, client=client, origin=origin,
             new_backup_code=passed.new_backup_code,
         )  # fmt: skip
         if passed.new_backup_code is not None and isinstance(finished, SignedIn):
-            factors.backup_code_saved(connection, person.id, passed.new_backup_code)
+            factors.backup_code_saved(connection, user.id, passed.new_backup_code)
         return finished
 
 
 def submit_saved(
-    house: House,
+    context: AppContext,
     sign_in: str,
     *,
     client: str | None,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> SignedIn | Expired | OutOfOrder:
     """Go on after a new backup code was shown: its owner says that it is saved."""
-    with house.db.write() as connection:
-        attempt = take_with_user(connection, sign_in, "page", Step.SAVE_BACKUP_CODE, at)
+    with context.db.write() as connection:
+        attempt = take_with_user(connection, sign_in, "page", Step.SAVE_BACKUP_CODE, origin.at)
         if not isinstance(attempt, Attempt):
             return attempt
-        saved = shown_backup_code(house, connection, attempt)
+        saved = shown_backup_code(context, connection, attempt)
         if saved is not None:
-            factors.backup_code_saved(connection, attempt.person.id, saved)
-        return finish(house, connection, attempt, attempt.methods, client=client, visitor=visitor, at=at)
+            factors.backup_code_saved(connection, attempt.user.id, saved)
+        return finish(context, connection, attempt, attempt.methods, client=client, origin=origin)
 
 
-def step_down(
-    house: House, session: Session, *, visitor: Visitor, at: datetime
-) -> Due | NoMail | MailedCodeClosed | Expired:
+def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due | NoMail | MailedCodeClosed | Expired:
     """Turn a session into the forced set-up: a policy came to require what its user does not have.
 
     Expired: the session has ended meanwhile, so there is nothing left to turn.
     """
-    if not house.outbox.configured:
+    if not context.outbox.configured:
         return NoMail()
-    token = house.vault.new_token("signin")
-    with house.db.write() as connection:
-        person = directory.hold_person(connection, session.person.id)
-        if person is None or not sessions.goes_on(connection, session, person):
+    token = context.vault.new_token("signin")
+    with context.db.write() as connection:
+        user = directory.lock_user_row(connection, session.user.id)
+        if user is None or not sessions.goes_on(connection, session, user):
             return Expired()
-        closed = lockouts.mailbox_closed(connection, person, at)
+        closed = lockouts.mailbox_closed(connection, user, origin.at)
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
-        attempt = begin(connection, person, token, Step.VERIFY_EMAIL, "page", known_client=None, return_to="", at=at)
-        mail_a_code(house, connection, attempt, at)
-        sessions.step_down(connection, session, visitor=visitor, at=at)
+        attempt = begin(
+            connection, user, token, Step.VERIFY_EMAIL, "page", known_client=None, return_to="", at=origin.at
+        )
+        mail_a_code(context, connection, attempt, origin.at)
+        sessions.step_down(connection, session, origin=origin)
     return Due(token, Step.VERIFY_EMAIL.value, attempt.expires_at)
 
 
-def look(house: House, sign_in: str | None, at: datetime) -> Attempt | None:
+def look(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
     """Return the attempt of a page's cookie as it stands, if it can still go on; changes nothing."""
     if sign_in is None:
         return None
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         attempt = records.by_token(connection, digest(sign_in))
     alive = guard(attempt, "page", attempt.step, at) if attempt is not None else None
     return alive if isinstance(alive, Attempt) else None
 
 
-def lock_of(house: House, person: Person) -> Locked | None:
+def lock_of(context: AppContext, user: User) -> Locked | None:
     """Return the lock of a user's second factor, if there is one."""
-    with house.db.read() as connection:
-        counts = lockouts.counts(connection, person.id)
+    with context.db.read() as connection:
+        counts = lockouts.counts(connection, user.id)
     return Locked(counts.final) if counts.locked else None
 
 
-def whom_to_ask(house: House, person: Person) -> list[lockouts.Helper]:
+def whom_to_ask(context: AppContext, user: User) -> list[lockouts.Helper]:
     """List whom somebody who cannot sign in can ask; nobody that cannot act, and never themselves."""
-    with house.db.read() as connection:
-        return lockouts.who_can_help(connection, person)
+    with context.db.read() as connection:
+        return lockouts.who_can_help(connection, user)
 
 
 def begin(
     connection: sa.Connection,
-    person: Person,
+    user: User,
     token: str,
     step: Step,
     channel: str,
@@ -231,20 +242,20 @@ def begin(
 ) -> Attempt:
     """Store an attempt whose first factor was just proved."""
     attempt = Attempt(
-        new_id(), digest(token), channel, step, ("pwd",), person.security_version, return_to, known_client,
-        mailed=False, expires_at=at + LIFE, person=person,
+        new_id(), digest(token), channel, step, ("pwd",), user.security_version, return_to, known_client,
+        mailed=False, expires_at=at + LIFE, user=user,
     )  # fmt: skip
     records.insert(
         connection,
         {
             "id": attempt.id,
             "token_hash": attempt.token_hash,
-            "user_id": person.id,
-            "account_id": person.account_id,
+            "user_id": user.id,
+            "account_id": user.account_id,
             "channel": channel,
             "step": step.value,
             "methods": "pwd",
-            "security_version": person.security_version,
+            "security_version": user.security_version,
             "return_to": return_to,
             "known_client": None if known_client is None else known_client.token_hash,
             "known_until": None if known_client is None else known_client.until,
@@ -267,39 +278,43 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _prove_password(
-    house: House,
+    context: AppContext,
     given: Credentials,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> lockouts.Proved | BeginRefused:
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         url = directory.sso_url(connection, given.email)
     if url is not None:
         return SsoElsewhere(url)
     proved = lockouts.prove_password(
-        house, given.email, given.password, client=given.client, address=visitor.address, at=at,
+        context, given.email, given.password, client=given.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
     if isinstance(proved, lockouts.WrongPassword):
-        with house.db.write() as connection:
+        with context.db.write() as connection:
             unknown.record(
-                connection, "sign_in_refused", directory.whose(connection, given.email), at=at, visitor=visitor,
-                counted_as="unknown_address_sign_in", result="refused", details={"why": "password_wrong"},
-            )  # fmt: skip
+                connection,
+                "sign_in_refused",
+                directory.user_ids_by_email(connection, given.email),
+                origin=origin,
+                counted_as="unknown_address_sign_in",
+                result="refused",
+                details={"why": "password_wrong"},
+            )
         return proved
-    if isinstance(proved, lockouts.Proved) and proved.person.sso:
+    if isinstance(proved, lockouts.Proved) and proved.user.sso:
         return lockouts.WrongPassword()  # an address outside the organisation's domains has no local sign-in either
-    if isinstance(proved, lockouts.Proved) and proved.person.frozen_at is not None:
-        with house.db.write() as connection:
+    if isinstance(proved, lockouts.Proved) and proved.user.frozen_at is not None:
+        with context.db.write() as connection:
             lockouts.settle(connection, proved)
-            _refused(connection, (proved.person.id, proved.person.account_id), "frozen", visitor, at)
+            _refused(connection, (proved.user.id, proved.user.account_id), "frozen", origin)
         return Frozen()
     return proved
 
 
 def _known_by_factor(proved: lockouts.Proved) -> KnownClient | None:
     known = proved.known_client
-    return known if known is not None and known.knows_factor_of(proved.person) else None
+    return known if known is not None and known.knows_factor_of(proved.user) else None
 
 
 def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:
@@ -315,13 +330,13 @@ def _writes_about_user(attempt: Attempt, proof: proofs.AppCode | proofs.BackupCo
     A password set by mail is proved by it: it must still be the one that this attempt began with. A backup code is
     spent by it: nobody would see the new one, if the sign-in turned out to be over.
     """
-    return attempt.person.password_unproven or isinstance(proof, proofs.BackupCode)
+    return attempt.user.password_unproven or isinstance(proof, proofs.BackupCode)
 
 
-def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, visitor: Visitor, at: datetime) -> None:
+def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, origin: Origin) -> None:
     """Write the refused sign-in of somebody who knows the password down."""
     user_id, account_id = whose
     audit.record(
-        connection, "sign_in_refused", at=at, account_id=account_id, actor=audit.NOBODY, subject_id=user_id,
-        result="refused", visitor=visitor, details={"why": why},
+        connection, "sign_in_refused", origin=origin.by(acting.NOBODY), account_id=account_id, subject_id=user_id,
+        result="refused", details={"why": why},
     )  # fmt: skip

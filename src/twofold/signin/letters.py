@@ -5,21 +5,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from twofold.kit.house import House
-from twofold.kit.letters import Composer
-from twofold.kit.outbox import Entry
+from twofold.kit.context import AppContext
+from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.outbox import Entry
 from twofold.signin import set_up_flow
 
 
-def sign_in_code(house: House, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
+def sign_in_code(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring the six digits; None when the sign-in that needs them is over."""
-    minted = set_up_flow.mint_mailed_code(house, connection, entry, at)
+    minted = set_up_flow.mint_mailed_code(context, connection, entry, at)
     if minted is None:
         return None
     return {
         "code": minted.code,
         "valid_until": minted.valid_until,
-        "forgot_url": f"{house.settings.base_url}/forgot-password",
+        "forgot_url": f"{context.settings.base_url}/forgot-password",
     }
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.sessions.session import Started
 
 
@@ -25,7 +25,7 @@ class NoMail(msgspec.Struct, frozen=True):
 class LockedOut(msgspec.Struct, frozen=True):
     """The password is right, and the second factor is locked. `sign_in` is an attempt that leads to the lock page."""
 
-    person: Person
+    user: User
     final: bool
     sign_in: str
 

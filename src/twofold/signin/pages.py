@@ -8,10 +8,11 @@ from twofold.factors import words
 from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import label_of
 from twofold.kit import clock
-from twofold.kit.web.lanes import proves_second_factor, quick, takes_password
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, cookie, house_of, local_path, visitor_of
-from twofold.kit.web.strangers import TAKES_PASSWORD
+from twofold.kit.acting import Origin
+from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.pools import proves_second_factor, quick, takes_password
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, local_path
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow
@@ -74,7 +75,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     given = Credentials(
         form["email"], form["password"], cookie(request, "browser"), "page", local_path(form["return_to"]),
     )  # fmt: skip
-    outcome = flow.submit_password(house_of(request), given, visitor=visitor_of(request), at=at)
+    outcome = flow.submit_password(context_of(request), given, origin=Origin(at, client_info_of(request)))
     match outcome:
         case SignedIn():
             return enter_page(request, outcome)
@@ -108,7 +109,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_code(request: AnyRequest) -> AnyResponse:
     """Ask for the code of the app."""
     attempt = attempt_of(request, Step.CODE)
-    return page(request, "signin/code.html", label=label_of(house_of(request).settings, attempt.person.email))
+    return page(request, "signin/code.html", label=label_of(context_of(request).settings, attempt.user.email))
 
 
 @post("/sign-in/code")
@@ -150,8 +151,8 @@ def submit_saved(request: AnyRequest, body: bytes) -> AnyResponse:
         errors = {"saved": _("Save the code, then tick the box. We cannot show it again.")}
         return new_backup_code_page(request, attempt, 400, errors)
     outcome = flow.submit_saved(
-        house_of(request), cookie(request, "attempt") or "", client=cookie(request, "browser"),
-        visitor=visitor_of(request), at=at,
+        context_of(request), cookie(request, "attempt") or "", client=cookie(request, "browser"),
+        origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case SignedIn():
@@ -167,7 +168,7 @@ def submit_saved(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_lost_access(request: AnyRequest) -> AnyResponse:
     """Say whom to ask when app and backup code are both gone."""
     attempt = attempt_of(request, Step.CODE)
-    return page(request, "signin/lost_access.html", helpers=flow.whom_to_ask(house_of(request), attempt.person))
+    return page(request, "signin/lost_access.html", helpers=flow.whom_to_ask(context_of(request), attempt.user))
 
 
 @get("/sign-in/locked")
@@ -175,19 +176,19 @@ def show_lost_access(request: AnyRequest) -> AnyResponse:
 def show_locked(request: AnyRequest) -> AnyResponse:
     """Say that the account is locked, and whom to ask; only somebody who knows the password gets here."""
     attempt = attempt_of(request, Step.CODE)
-    lock = flow.lock_of(house_of(request), attempt.person)
+    lock = flow.lock_of(context_of(request), attempt.user)
     if lock is None:
         return see_other("/sign-in/code")
-    helpers = flow.whom_to_ask(house_of(request), attempt.person)
+    helpers = flow.whom_to_ask(context_of(request), attempt.user)
     return page(request, "signin/locked.html", 423, helpers=helpers, final=lock.final)
 
 
 def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> AnyResponse:
     attempt = attempt_of(request, Step.CODE)
-    label = label_of(house_of(request).settings, attempt.person.email)
+    label = label_of(context_of(request).settings, attempt.user.email)
     outcome = flow.submit_code(
-        house_of(request), cookie(request, "attempt") or "", typed, channel="page", client=cookie(request, "browser"),
-        visitor=visitor_of(request), at=clock.now(),
+        context_of(request), cookie(request, "attempt") or "", typed, channel="page", client=cookie(request, "browser"),
+        origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case SignedIn():

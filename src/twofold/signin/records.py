@@ -6,11 +6,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory.person import Person
-from twofold.directory.tables import PERSON, accounts, users
-from twofold.kit.db import AnyRow, UtcTime, delete_idle
-from twofold.kit.statement import Statement
-from twofold.kit.vault import Sealed
+from twofold.directory.tables import USER, accounts, users
+from twofold.directory.user import User
+from twofold.kit.crypto.vault import Sealed
+from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
+from twofold.kit.sql.statement import Statement
 from twofold.lockouts.known_client import KnownClient
 from twofold.signin.attempt import Attempt, Step
 from twofold.signin.tables import sign_in_attempts
@@ -30,7 +30,7 @@ _columns = (
 )
 _attempt = sa.select(
     *(column.label(f"attempt_{column.name}") for column in _columns),
-    *(column.label(f"person_{column.key}") for column in PERSON),
+    *(column.label(f"person_{column.key}") for column in USER),
 ).select_from(
     sign_in_attempts.join(users, users.c.id == sign_in_attempts.c.user_id).join(
         accounts,
@@ -64,7 +64,7 @@ _boxes = sa.select(
 
 def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new attempt."""
-    _insert.later(connection, **values)
+    _insert.enqueue(connection, **values)
 
 
 def by_token(connection: sa.Connection, token_hash: bytes, *, hold: bool = False) -> Attempt | None:
@@ -146,5 +146,5 @@ def _read(row: AnyRow | None) -> Attempt | None:
         None if client is None else KnownClient(client, known_until),
         mailed,
         expires_at,
-        Person(*row[own:]),
+        User(*row[own:]),
     )

@@ -8,16 +8,17 @@ from twofold.factors import words
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, WrongConfirmation
 from twofold.factors.views import enrolment_view
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, problem_page, see_other
-from twofold.kit.web.requests import (
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
+    client_info_of,
+    context_of,
     cookie,
     forget_cookie,
-    house_of,
     set_cookie,
-    visitor_of,
 )
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait
@@ -51,8 +52,8 @@ def submit_mailed_code(request: AnyRequest, body: bytes) -> AnyResponse:
     form, at = form_of(request, body), clock.now()
     attempt = attempt_of(request, Step.VERIFY_EMAIL)
     outcome = set_up_flow.submit_mailed_code(
-        house_of(request), cookie(request, "attempt") or "", form["code"], channel="page",
-        visitor=visitor_of(request), at=at,
+        context_of(request), cookie(request, "attempt") or "", form["code"], channel="page",
+        origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case GoesOn(due):
@@ -80,7 +81,7 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
     """Send another code."""
     form_of(request, body)
     attempt = attempt_of(request, Step.VERIFY_EMAIL)
-    outcome = set_up_flow.resend(house_of(request), cookie(request, "attempt") or "", channel="page", at=clock.now())
+    outcome = set_up_flow.resend(context_of(request), cookie(request, "attempt") or "", channel="page", at=clock.now())
     match outcome:
         case GoesOn():
             return see_other("/sign-in/verify-email")
@@ -103,7 +104,7 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_set_up(request: AnyRequest) -> AnyResponse:
     """Show the QR code of the forced set-up; to a session that was stepped down, say what is due."""
     at = clock.now()
-    if cookie(request, "attempt") is None or flow.look(house_of(request), cookie(request, "attempt"), at) is None:
+    if cookie(request, "attempt") is None or flow.look(context_of(request), cookie(request, "attempt"), at) is None:
         session = guard.session_of_page(request, at)
         if session is not None and guard.stepped_down(request, session, at):
             return page(request, "signin/step_down.html")
@@ -115,16 +116,16 @@ def show_set_up(request: AnyRequest) -> AnyResponse:
 def begin(request: AnyRequest, body: bytes) -> AnyResponse:
     """Step a session down to the set-up; within an attempt, start the set-up again."""
     form_of(request, body)
-    at, house = clock.now(), house_of(request)
+    at, context = clock.now(), context_of(request)
     session = guard.session_of_page(request, at)
     if session is None or not guard.stepped_down(request, session, at):
         attempt_of(request, Step.SET_UP)
-        set_up_flow.open_enrolment(house, cookie(request, "attempt") or "", channel="page", at=at)
+        set_up_flow.open_enrolment(context, cookie(request, "attempt") or "", channel="page", at=at)
         return see_other("/sign-in/set-up")
-    outcome = flow.step_down(house, session, visitor=visitor_of(request), at=at)
+    outcome = flow.step_down(context, session, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Due(sign_in, due):
-            settings = house.settings
+            settings = context.settings
             cookies = [set_cookie(settings, "attempt", sign_in), forget_cookie(settings, "session")]
             return see_other(PATHS[Step(due)], cookies)
         case NoMail():
@@ -141,14 +142,14 @@ def begin(request: AnyRequest, body: bytes) -> AnyResponse:
 @quick
 def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take a code of the new app; the backup code is next."""
-    form, at, house = form_of(request, body), clock.now(), house_of(request)
+    form, at, context = form_of(request, body), clock.now(), context_of(request)
     attempt = attempt_of(request, Step.SET_UP)
-    opened = set_up_flow.find_enrolment(house, attempt, at)
+    opened = set_up_flow.find_enrolment(context, attempt, at)
     if opened is None:
         return _set_up_page(request, attempt)
     outcome = set_up_flow.confirm_enrolment(
-        house, cookie(request, "attempt") or "", opened.id, form["code"], channel="page",
-        client=cookie(request, "browser"), visitor=visitor_of(request), at=at,
+        context, cookie(request, "attempt") or "", opened.id, form["code"], channel="page",
+        client=cookie(request, "browser"), origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Due(_, due):
@@ -168,11 +169,11 @@ def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
 
 
 def _set_up_page(request: AnyRequest, attempt: Attempt, status: int = 200, error: str | None = None) -> AnyResponse:
-    house = house_of(request)
-    opened = set_up_flow.find_enrolment(house, attempt, clock.now())
+    context = context_of(request)
+    opened = set_up_flow.find_enrolment(context, attempt, clock.now())
     if opened is None:
         return page(request, "signin/set_up_again.html", 410, errors={"": error} if error else {})
-    view = enrolment_view(house.settings, opened, attempt.person.email)
+    view = enrolment_view(context.settings, opened, attempt.user.email)
     return page(request, "signin/set_up.html", status, errors={"code": error} if error else {}, **view)
 
 

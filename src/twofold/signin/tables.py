@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from twofold.kit.db import UtcTime, metadata
+from twofold.kit.sql.database import UtcTime, metadata
 
 sign_in_attempts = sa.Table(
     "sign_in_attempts",

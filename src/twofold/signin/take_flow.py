@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from twofold.directory import flow as directory
-from twofold.kit.tokens import digest
+from twofold.kit.crypto.tokens import digest
 from twofold.signin import records
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step, guard
 
@@ -31,7 +31,7 @@ def take_with_user(
 
 def hold_user(connection: sa.Connection, attempt: Attempt, at: datetime) -> Attempt | Expired | OutOfOrder:
     """Hold the user of an attempt that is held, and pass the guard again with what they are now."""
-    person = directory.hold_person(connection, attempt.person.id)
-    if person is None:
+    user = directory.lock_user_row(connection, attempt.user.id)
+    if user is None:
         return Expired()
-    return guard(attempt._replace(person=person), attempt.channel, attempt.step, at)
+    return guard(attempt._replace(user=user), attempt.channel, attempt.step, at)

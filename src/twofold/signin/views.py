@@ -4,16 +4,16 @@ from litestar.datastructures import Cookie
 
 from twofold.directory.email_address import masked
 from twofold.kit import clock
-from twofold.kit.web.forms import Form, parse_form
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import (
+from twofold.kit.http.forms import Form, parse_form
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import (
     BROWSER_LIFE,
     AnyRequest,
     AnyResponse,
-    Turned,
+    ShortCircuit,
+    context_of,
     cookie,
     forget_cookie,
-    house_of,
     local_path,
     note_held,
     set_cookie,
@@ -39,13 +39,13 @@ def form_of(request: AnyRequest, body: bytes) -> Form:
 def attempt_of(request: AnyRequest, step: Step) -> Attempt:
     """Return the attempt of the browser's cookie if this step is due; turn away to the one that is, or to the start."""
     token = cookie(request, "attempt")
-    attempt = flow.look(house_of(request), token, clock.now())
+    attempt = flow.look(context_of(request), token, clock.now())
     if token is not None:
         note_held(request, token, holds=attempt is not None)
     if attempt is None:
-        raise Turned(start_over(request, Expired()))
+        raise ShortCircuit(start_over(request, Expired()))
     if attempt.step is not step:
-        raise Turned(start_over(request, OutOfOrder(attempt.step)))
+        raise ShortCircuit(start_over(request, OutOfOrder(attempt.step)))
     return attempt
 
 
@@ -53,13 +53,13 @@ def start_over(request: AnyRequest, outcome: Expired | OutOfOrder) -> AnyRespons
     """Lead on to the step that is due, or to the start."""
     if isinstance(outcome, OutOfOrder) and outcome.due in PATHS:
         return see_other(PATHS[outcome.due])
-    forget = [forget_cookie(house_of(request).settings, "attempt")]
+    forget = [forget_cookie(context_of(request).settings, "attempt")]
     return see_other("/sign-in?expired=1" if cookie(request, "attempt") else "/sign-in", forget)
 
 
 def enter_page(request: AnyRequest, signed_in: SignedIn) -> AnyResponse:
     """Hand the browser its session; whatever session it had before is not the one it gets."""
-    settings = house_of(request).settings
+    settings = context_of(request).settings
     cookies: list[Cookie] = [
         set_cookie(settings, "session", signed_in.session.token),
         set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
@@ -74,11 +74,11 @@ def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:
     The token makes it known once a sign-in is complete; until then wrong codes are counted by it. A thief who drops it
     is counted all the same.
     """
-    house = house_of(request)
-    browser = cookie(request, "browser") or house.vault.new_token("client")
+    context = context_of(request)
+    browser = cookie(request, "browser") or context.vault.new_token("client")
     cookies = [
-        set_cookie(house.settings, "attempt", sign_in),
-        set_cookie(house.settings, "browser", browser, max_age=BROWSER_LIFE),
+        set_cookie(context.settings, "attempt", sign_in),
+        set_cookie(context.settings, "browser", browser, max_age=BROWSER_LIFE),
     ]
     return see_other(path, cookies)
 
@@ -97,7 +97,7 @@ def sign_in_page(
     return page(
         request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
         return_to=local_path(form["return_to"]) if form else return_to, notice=notice, errors=errors or {},
-        demo=request.app.state.demo_people, offer_link=waits and house_of(request).outbox.configured,
+        demo=request.app.state.demo_people, offer_link=waits and context_of(request).outbox.configured,
     )  # fmt: skip
 
 
@@ -108,10 +108,10 @@ def new_backup_code_page(
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
     """Show the new backup code of an attempt."""
-    code = set_up_flow.show_backup_code(house_of(request), attempt)
+    code = set_up_flow.show_backup_code(context_of(request), attempt)
     return page(
         request, "signin/new_backup_code.html", status, backup_code=code or "", valid_until=attempt.expires_at,
-        owner=attempt.person.email, errors=errors or {}, forced="backup_code" not in attempt.methods,
+        owner=attempt.user.email, errors=errors or {}, forced="backup_code" not in attempt.methods,
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def verify_email_page(
 ) -> AnyResponse:
     """Show where the code from the mailbox goes."""
     return page(
-        request, "signin/verify_email.html", status, masked_email=masked(attempt.person.email),
+        request, "signin/verify_email.html", status, masked_email=masked(attempt.user.email),
         mail_sent=attempt.mailed, errors={"code": error} if error else {},
     )  # fmt: skip
 

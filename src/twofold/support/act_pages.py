@@ -11,14 +11,15 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, words
-from twofold.admin.act_flow import NobodyThere, NotLocked
+from twofold.admin.act_flow import NotLocked, UserNotFound
 from twofold.admin.acts import act_of, why_not
-from twofold.admin.listed import Listed
+from twofold.admin.user_summary import UserSummary
 from twofold.kit import clock
-from twofold.kit.web.forms import parse_form
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page, see_other
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import parse_form
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import LockIsFinal, Unlocked
@@ -29,12 +30,12 @@ from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NoSuchUse
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 from twofold.support import guard
-from twofold.support.pages import find_listed
+from twofold.support.pages import find_summary
 
 Done: TypeAlias = CaseOpened | Unlocked | NotLocked | Unfrozen | NotFrozen
 Yourself: TypeAlias = resets.NotYourself | lockouts.NotYourself | recovery.NotYourself
 NoMail: TypeAlias = resets.NoMail | recovery.NoMail
-Nobody: TypeAlias = NoSuchUser | NobodyThere
+Nobody: TypeAlias = NoSuchUser | UserNotFound
 Refused: TypeAlias = Yourself | Nobody | NoMail | MissingReason | NotEnabled | Frozen | LockIsFinal
 
 
@@ -83,24 +84,22 @@ def submit_unfreeze(request: AnyRequest, user_id: str, body: bytes) -> AnyRespon
 def _show(request: AnyRequest, user_id: str, act: str) -> AnyResponse:
     at = clock.now()
     session = guard.agent(request, at)
-    return _act_page(request, session, find_listed(request, session.person, user_id, at), act)
+    return _act_page(request, session, find_summary(request, session.user, user_id, at), act)
 
 
 def _submit(request: AnyRequest, user_id: str, body: bytes, act: str, do: Callable[..., Done | Refused]) -> AnyResponse:
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.agent(request, at)
-    listed, reason = find_listed(request, session.person, user_id, at), form["reason"]
-    outcome = do(
-        house_of(request), session.person, listed.person.id, reason, visitor=visitor_of(request), at=at,
-    )  # fmt: skip
+    summary, reason = find_summary(request, session.user, user_id, at), form["reason"]
+    outcome = do(context_of(request), session.user, summary.user.id, reason, origin=Origin(at, client_info_of(request)))
     if isinstance(outcome, Done):
-        return see_other(f"/support/users/{listed.person.id}?done={_what(outcome)}")
+        return see_other(f"/support/users/{summary.user.id}?done={_what(outcome)}")
     match outcome:
         case MissingReason():
-            return _act_page(request, session, listed, act, reason, {"reason": words.no_reason()}, 400)
+            return _act_page(request, session, summary, act, reason, {"reason": words.no_reason()}, 400)
         case resets.NoMail() | recovery.NoMail():
             why = _("This needs an e-mail, and no mail server is set up.")
-            return _act_page(request, session, listed, act, reason, {"": why}, 503)
+            return _act_page(request, session, summary, act, reason, {"": why}, 503)
         case (
             NotEnabled()
             | Frozen()
@@ -109,9 +108,9 @@ def _submit(request: AnyRequest, user_id: str, body: bytes, act: str, do: Callab
             | lockouts.NotYourself()
             | recovery.NotYourself()
         ):
-            as_it_is_now = find_listed(request, session.person, user_id, at)
+            as_it_is_now = find_summary(request, session.user, user_id, at)
             return _act_page(request, session, as_it_is_now, act, status=409)
-        case NoSuchUser() | NobodyThere():
+        case NoSuchUser() | UserNotFound():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -136,20 +135,20 @@ def _what(outcome: Done) -> str:
 def _act_page(
     request: AnyRequest,
     session: Session,
-    listed: Listed,
+    summary: UserSummary,
     act: str,
     reason: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> AnyResponse:
-    oneself = listed.person.id == session.person.id
+    oneself = summary.user.id == session.user.id
     impossible = (
         _("Nobody can do this for themselves. Ask another support agent.")
         if oneself
-        else why_not(act, listed, oneself=False)
+        else why_not(act, summary, oneself=False)
     )
     return page(
-        request, "support/act.html", status, viewer=viewer_of(session), person=listed.person, act=act_of(act, listed),
+        request, "support/act.html", status, viewer=viewer_of(session), user=summary.user, act=act_of(act, summary),
         impossible=impossible, reason=reason, errors=errors or {},
     )  # fmt: skip
 

@@ -11,11 +11,11 @@ from litestar.params import Parameter, QueryParameter
 from twofold.admin import guard
 from twofold.admin.dates import parse_moment
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
+from twofold.directory.user import User
 from twofold.kit import clock
-from twofold.kit.problems import problem, refusals
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.requests import AnyRequest, house_of, row_id
+from twofold.kit.http.pools import quick
+from twofold.kit.http.problems import problem, refusals
+from twofold.kit.http.requests import AnyRequest, context_of, row_id
 from twofold.support import audit_flow, audit_words
 from twofold.support.audit_search import Filters, Found, Who, read, write
 
@@ -24,7 +24,7 @@ PAGE = 50
 MOST = 200
 
 Kind = Annotated[str | None, Parameter(max_length=100, description="One kind of event, such as `unlocked`.")]
-User = Annotated[
+OfUser = Annotated[
     str | None, Parameter(max_length=100, description="Events that this user acted in or is the subject of.")
 ]
 Account = Annotated[str | None, Parameter(max_length=100, description="For support agents: whose log.")]
@@ -85,12 +85,12 @@ def list_events(
     since: From = None,
     until: To = None,
     kind: Kind = None,
-    user: User = None,
+    user: OfUser = None,
     account: Account = None,
     limit: Limit = PAGE,
 ) -> Response[EventsAnswer]:
     """Read the log of the administrator's account, or as a support agent that of any; the newest events first."""
-    reader, house = guard.overseer(request, clock.now()), house_of(request)
+    reader, context = guard.overseer(request, clock.now()), context_of(request)
     if reader.role == "support" and account is None:
         return problem(400, "invalid_request", detail="account: say whose log, by its id", fields=["account"])
     account_id = _account(request, reader, account)
@@ -101,20 +101,20 @@ def list_events(
              if asked is not None and got is None]  # fmt: skip
     if wrong:
         return problem(400, "invalid_request", detail=f"{', '.join(wrong)}: it cannot be read", fields=wrong)
-    person = None if user is None else row_id(user)
-    if user is not None and person is None:
+    user_id = None if user is None else row_id(user)
+    if user is not None and user_id is None:
         return Response(EventsAnswer([], None), status_code=200)
-    found = audit_flow.read_page(house.db, account_id, Filters(person, kind or "", first, end), after, limit)
+    found = audit_flow.read_page(context.db, account_id, Filters(user_id, kind or "", first, end), after, limit)
     older = None if found.older is None else write(found.older)
     return Response(EventsAnswer([_answer(one) for one in found.events], older), status_code=200)
 
 
-def _account(request: AnyRequest, reader: Person, account: str | None) -> UUID | None:
+def _account(request: AnyRequest, reader: User, account: str | None) -> UUID | None:
     """Return whose log is read; another's does not exist for an administrator."""
     wanted = reader.account_id if account is None else row_id(account)
     if wanted is None or (reader.role != "support" and wanted != reader.account_id):
         return None
-    with house_of(request).db.read() as connection:
+    with context_of(request).db.read() as connection:
         return None if directory.find_account(connection, wanted) is None else wanted
 
 

@@ -13,11 +13,12 @@ from twofold.audit import flow as audit
 from twofold.audit.chain import account_of, chain_of, content, moment
 from twofold.audit.export_flow import SealState
 from twofold.directory import flow as directory
-from twofold.directory.person import Person
-from twofold.kit.db import EPOCH, Database
-from twofold.kit.house import House
-from twofold.kit.vault import Vault
-from twofold.kit.visitor import Visitor
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.sql.database import EPOCH, Database
 from twofold.support import audit_records as records
 from twofold.support.audit_search import Cursor, Filters, Found, Page, Who
 from twofold.support.audit_words import sentence
@@ -48,49 +49,51 @@ def read_page(db: Database, account_id: UUID, filters: Filters, cursor: Cursor |
     return Page(shown, older, newer)
 
 
-def find_person_named(db: Database, account_id: UUID, email: str) -> UUID | None:
+def find_user_named(db: Database, account_id: UUID, email: str) -> UUID | None:
     """Find whom somebody means by an address: a user of the account, or somebody else whom its log names.
 
     Nobody else: the id goes into the copy that is taken, and would tell that the address is known in another account.
     """
     with db.read() as connection:
-        person = directory.find_person_by_email(connection, email)
-        if person is None:
+        user = directory.find_user_by_email(connection, email)
+        if user is None:
             return None
-        theirs = person.account_id == account_id or records.page(connection, account_id, Filters(person.id), None, 1)
-    return person.id if theirs else None
+        theirs = user.account_id == account_id or records.page(connection, account_id, Filters(user.id), None, 1)
+    return user.id if theirs else None
 
 
-def address_of(db: Database, account_id: UUID, person_id: UUID) -> str | None:
+def address_of(db: Database, account_id: UUID, user_id: UUID) -> str | None:
     """Return the address of one of an account's users, for the page to show whom it is narrowed to."""
     with db.read() as connection:
-        return records.email_of(connection, account_id, person_id)
+        return records.email_of(connection, account_id, user_id)
 
 
-def seal_state(house: House, account_id: UUID) -> SealState:
+def seal_state(context: AppContext, account_id: UUID) -> SealState:
     """Tell how far an account's log is sealed, and the public key that its exports are signed with."""
-    return export_flow.seal_state(house.db, chain_of(account_id))
+    return export_flow.seal_state(context.db, chain_of(account_id))
 
 
 def take_copy(
-    house: House,
-    actor: Person,
+    context: AppContext,
+    actor: User,
     account_id: UUID,
     filters: Filters,
     form: str,
     *,
-    visitor: Visitor,
-    at: datetime,
+    origin: Origin,
 ) -> Iterator[str]:
     """Export an account's log as lines of CSV or of JSON (`form`), and write down that it was."""
-    with house.db.write() as connection:
+    with context.db.write() as connection:
         audit.record(
-            connection, "audit_exported", at=at, account_id=account_id, actor=audit.user(actor.id), visitor=visitor,
+            connection,
+            "audit_exported",
+            origin=origin.by(acting.user(actor.id)),
+            account_id=account_id,
             details={"form": form, **filters.as_json()},
-        )  # fmt: skip
+        )
     if form == "csv":
-        return csv_lines(house.db, chain_of(account_id), at, filters)
-    return export_lines(house.db, house.vault, chain_of(account_id), at, filters)
+        return csv_lines(context.db, chain_of(account_id), origin.at, filters)
+    return export_lines(context.db, context.vault, chain_of(account_id), origin.at, filters)
 
 
 def export_lines(

@@ -12,9 +12,10 @@ from litestar.response import Stream
 from twofold.admin import guard as admin
 from twofold.directory import flow as directory
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id, visitor_of
+from twofold.kit.acting import Origin
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
@@ -37,7 +38,7 @@ class Log(NamedTuple):
     @property
     def is_support(self) -> bool:
         """Whether a support agent reads the log of an account."""
-        return self.session.person.role == "support"
+        return self.session.user.role == "support"
 
 
 @get("/account/audit")
@@ -90,15 +91,15 @@ def take_any_lines(request: AnyRequest, account: str) -> AnyResponse:
 
 def _own(request: AnyRequest, at: datetime) -> Log:
     session = admin.administrator(request, at)
-    person = session.person
-    return Log(session, person.account_id, person.account_name, "/account/audit")
+    user = session.user
+    return Log(session, user.account_id, user.account_name, "/account/audit")
 
 
 def _any(request: AnyRequest, account: str, at: datetime) -> Log:
     session, account_id = guard.agent(request, at), row_id(account)
     if account_id is None:
         raise NotFoundException
-    with house_of(request).db.read() as connection:
+    with context_of(request).db.read() as connection:
         found = directory.find_account(connection, account_id)
     if found is None:
         raise NotFoundException
@@ -106,10 +107,10 @@ def _any(request: AnyRequest, account: str, at: datetime) -> Log:
 
 
 def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
-    house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
+    context, wanted = context_of(request), asked(request, context_of(request).db, log.account_id)
     cursor = read(str(request.query_params.get("cursor", "")))
     shown = Page([], None, None) if wanted.errors else audit_flow.read_page(
-        house.db, log.account_id, wanted.filters, cursor,
+        context.db, log.account_id, wanted.filters, cursor,
     )  # fmt: skip
     kinds = sorted(((kind, said.label) for kind, said in audit_words.kinds().items()), key=lambda kind: kind[1])
     return page(
@@ -119,16 +120,16 @@ def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
         older=None if shown.older is None else wanted.address(log.path, shown.older),
         newer=None if shown.newer is None else wanted.address(log.path, shown.newer),
         csv=wanted.address(f"{log.path}.csv"), lines=wanted.address(f"{log.path}.jsonl"),
-        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(house, log.account_id),
+        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(context, log.account_id),
     )  # fmt: skip
 
 
 def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse:
-    house, wanted = house_of(request), asked(request, house_of(request).db, log.account_id)
+    context, wanted = context_of(request), asked(request, context_of(request).db, log.account_id)
     if wanted.errors:
         return _log_page(request, log)
     lines = audit_flow.take_copy(
-        house, log.session.person, log.account_id, wanted.filters, form, visitor=visitor_of(request), at=at,
+        context, log.session.user, log.account_id, wanted.filters, form, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     name = _file_name(wanted.filters, form, at)
     return Stream(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from twofold.audit.chain import Event
 from twofold.audit.tables import ACTED_ON_ANOTHER, audit_events
 from twofold.directory.tables import users
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.support.audit_search import Cursor, Filters, Found, Who
 
 NO_ACCOUNT = UUID(int=0)  # the installation's log, where an id is wanted
@@ -51,9 +51,9 @@ def page(
     return [_found(row) for row in connection.execute(query, _values(account_id, filters, after, most))]
 
 
-def email_of(connection: sa.Connection, account_id: UUID, person_id: UUID) -> str | None:
+def email_of(connection: sa.Connection, account_id: UUID, user_id: UUID) -> str | None:
     """Return the address of one of an account's users."""
-    query = sa.select(users.c.email).where(users.c.id == person_id, users.c.account_id == account_id)
+    query = sa.select(users.c.email).where(users.c.id == user_id, users.c.account_id == account_id)
     return connection.execute(query).scalar()
 
 
@@ -69,13 +69,13 @@ def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> 
     SQLite guesses which index that is. What is wrapped in coalesce can only be looked at, so it guesses right.
     """
     of_log = _log.account_id.is_(None) if account_id is None else _log.account_id == _account()
-    if filters.person_id is None:
+    if filters.user_id is None:
         return _branch([of_log, *([_log.kind == _kind()] if filters.kind else [])], filters, after)
-    person, of_kind = sa.bindparam("person", type_=sa.Uuid), sa.func.coalesce(_log.kind, "") == _kind()
+    user, of_kind = sa.bindparam("person", type_=sa.Uuid), sa.func.coalesce(_log.kind, "") == _kind()
     rest = [of_kind] if filters.kind else []
     of_log_looked_at = sa.func.coalesce(_log.account_id, NO_ACCOUNT) == _account()
-    about = _branch([_log.subject_id == person, of_log_looked_at, *rest], filters, after)
-    by = _branch([of_log, _log.actor_id == person, ACTED_ON_ANOTHER, *rest], filters, after)
+    about = _branch([_log.subject_id == user, of_log_looked_at, *rest], filters, after)
+    by = _branch([of_log, _log.actor_id == user, ACTED_ON_ANOTHER, *rest], filters, after)
     either = sa.union(sa.select(about.subquery()), sa.select(by.subquery())).subquery("either")
     forwards = after is not None and after.forwards
     return sa.select(either.c.number, either.c.at).order_by(*_order(either.c, forwards=forwards)).limit(_most())
@@ -116,7 +116,7 @@ def _order(columns: Any, *, forwards: bool) -> tuple[Any, Any]:
 def _values(account_id: UUID | None, filters: Filters, after: Cursor | None, most: int) -> dict[str, Any]:
     values: dict[str, UUID | str | datetime | int | None] = {
         "account": account_id or NO_ACCOUNT,
-        "person": filters.person_id,
+        "person": filters.user_id,
         "kind": filters.kind,
         "since": filters.since,
         "until": filters.until,

@@ -14,7 +14,7 @@ _LONGEST_CURSOR = 60
 class Filters(NamedTuple):
     """What to narrow the log to: whom it is about or who acted, the kind, `since` inclusive, `until` exclusive."""
 
-    person_id: UUID | None = None
+    user_id: UUID | None = None
     kind: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -27,7 +27,7 @@ class Filters(NamedTuple):
     def as_json(self) -> dict[str, str]:
         """Return what was asked for, for the first line of a filtered export and for the log itself."""
         said = {
-            "user": None if self.person_id is None else str(self.person_id),
+            "user": None if self.user_id is None else str(self.user_id),
             "kind": self.kind or None,
             "from": None if self.since is None else self.since.isoformat(),
             "to": None if self.until is None else self.until.isoformat(),

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from twofold.admin.dates import parse_moment
-from twofold.kit.db import Database
-from twofold.kit.visitor import browser_in_words
-from twofold.kit.web.requests import AnyRequest, row_id
+from twofold.kit.client_info import browser_in_words
+from twofold.kit.http.requests import AnyRequest, row_id
+from twofold.kit.sql.database import Database
 from twofold.kit.words import gettext as _
 from twofold.support import audit_flow, audit_words
 from twofold.support.audit_search import Cursor, Filters, Found, write
@@ -42,7 +42,7 @@ def asked(request: AnyRequest, db: Database, account_id: UUID) -> Asked:
         for name, moment in (("from", since), ("to", until))
         if typed[name] and moment is None
     }
-    filters = Filters(_person(db, account_id, typed), typed["kind"], since, _end_of(until, typed["to"]))
+    filters = Filters(_user(db, account_id, typed), typed["kind"], since, _end_of(until, typed["to"]))
     return Asked(typed, filters, errors)
 
 
@@ -61,15 +61,15 @@ def event_view(found: Found) -> dict[str, Any]:
     }
 
 
-def _person(db: Database, account_id: UUID, typed: dict[str, str]) -> UUID | None:
+def _user(db: Database, account_id: UUID, typed: dict[str, str]) -> UUID | None:
     """Find whom the filter means. Somebody unknown has no events; an id is shown as the address it belongs to."""
     if not typed["person"]:
         return None
-    person_id = row_id(typed["person"])
-    if person_id is None:
-        return audit_flow.find_person_named(db, account_id, typed["person"]) or NOBODY
-    typed["person"] = audit_flow.address_of(db, account_id, person_id) or typed["person"]
-    return person_id
+    user_id = row_id(typed["person"])
+    if user_id is None:
+        return audit_flow.find_user_named(db, account_id, typed["person"]) or NOBODY
+    typed["person"] = audit_flow.address_of(db, account_id, user_id) or typed["person"]
+    return user_id
 
 
 def _end_of(until: datetime | None, typed: str) -> datetime | None:

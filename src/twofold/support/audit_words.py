@@ -10,7 +10,7 @@ from twofold.kit.words import ngettext
 from twofold.support.audit_search import Found, Who
 
 
-class Said(NamedTuple):
+class Description(NamedTuple):
     """What a kind of event is called in a list, and the sentence that tells one: `who` acted, `whom` it is about."""
 
     label: str
@@ -18,7 +18,7 @@ class Said(NamedTuple):
 
 
 @cache
-def kinds() -> dict[str, Said]:
+def kinds() -> dict[str, Description]:
     """Return every kind of event that is recorded, in words."""
     return {
         **_of_sign_ins(),
@@ -80,103 +80,111 @@ def result(text: str) -> str:
     return {"done": "", "refused": _("Refused")}.get(text, text.replace("_", " ").capitalize())
 
 
-def _of_sign_ins() -> dict[str, Said]:
+def _of_sign_ins() -> dict[str, Description]:
     return {
-        "signed_in": Said(_("Signed in"), _("%(who)s signed in")),
-        "signed_out": Said(_("Signed out"), _("%(who)s signed out")),
-        "sign_in_refused": Said(_("Sign-in refused"), _("A sign-in as %(whom)s was refused")),
-        "second_factor_wrong": Said(_("Wrong code"), _("Somebody gave a wrong code for %(whom)s")),
-        "locked": Said(_("Locked"), _("Wrong codes locked %(whom)s")),
-        "unlocked": Said(_("Unlocked"), _("%(who)s unlocked %(whom)s")),
-        "mailbox_proved": Said(_("Code by e-mail right"), _("%(who)s gave the code from the e-mail")),
-        "mailed_code_wrong": Said(_("Code by e-mail wrong"), _("A wrong code from an e-mail was given for %(whom)s")),
-        "stepped_down": Said(_("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")),
-        "browser_link_asked": Said(
+        "signed_in": Description(_("Signed in"), _("%(who)s signed in")),
+        "signed_out": Description(_("Signed out"), _("%(who)s signed out")),
+        "sign_in_refused": Description(_("Sign-in refused"), _("A sign-in as %(whom)s was refused")),
+        "second_factor_wrong": Description(_("Wrong code"), _("Somebody gave a wrong code for %(whom)s")),
+        "locked": Description(_("Locked"), _("Wrong codes locked %(whom)s")),
+        "unlocked": Description(_("Unlocked"), _("%(who)s unlocked %(whom)s")),
+        "mailbox_proved": Description(_("Code by e-mail right"), _("%(who)s gave the code from the e-mail")),
+        "mailed_code_wrong": Description(
+            _("Code by e-mail wrong"), _("A wrong code from an e-mail was given for %(whom)s")
+        ),
+        "stepped_down": Description(
+            _("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")
+        ),
+        "browser_link_asked": Description(
             _("Browser link asked for"), _("Somebody asked for a link that lets %(whom)s sign in without waiting")
         ),
-        "browser_known_by_mail": Said(
+        "browser_known_by_mail": Description(
             _("Browser known from an email"), _("%(who)s made a browser known with the link from an email")
         ),
-        "frozen": Said(_("Frozen"), _('"This was not me": %(who)s froze their own account')),
-        "unfrozen": Said(_("Unfrozen"), _("%(who)s unfroze %(whom)s")),
+        "frozen": Description(_("Frozen"), _('"This was not me": %(who)s froze their own account')),
+        "unfrozen": Description(_("Unfrozen"), _("%(who)s unfroze %(whom)s")),
     }
 
 
-def _of_factors() -> dict[str, Said]:
+def _of_factors() -> dict[str, Description]:
     return {
-        "two_factor_set_up": Said(_("Two-factor set up"), _("%(who)s set up two-factor authentication")),
-        "two_factor_added": Said(_("Authenticator added"), _("%(who)s added an authenticator")),
-        "two_factor_replaced": Said(_("Authenticator replaced"), _("%(who)s replaced an authenticator")),
-        "two_factor_removed": Said(_("Two-factor removed"), _("%(who)s removed two-factor authentication")),
-        "authenticator_removed": Said(_("Authenticator removed"), _("%(who)s removed an authenticator")),
-        "authenticator_renamed": Said(_("Authenticator renamed"), _("%(who)s renamed an authenticator")),
-        "secret_unreadable": Said(
+        "two_factor_set_up": Description(_("Two-factor set up"), _("%(who)s set up two-factor authentication")),
+        "two_factor_added": Description(_("Authenticator added"), _("%(who)s added an authenticator")),
+        "two_factor_replaced": Description(_("Authenticator replaced"), _("%(who)s replaced an authenticator")),
+        "two_factor_removed": Description(_("Two-factor removed"), _("%(who)s removed two-factor authentication")),
+        "authenticator_removed": Description(_("Authenticator removed"), _("%(who)s removed an authenticator")),
+        "authenticator_renamed": Description(_("Authenticator renamed"), _("%(who)s renamed an authenticator")),
+        "secret_unreadable": Description(
             _("Secret unreadable"), _("The secret of an authenticator of %(whom)s could not be decrypted")
         ),
-        "backup_code_used": Said(_("Backup code used"), _("%(who)s used the backup code")),
-        "backup_code_regenerated": Said(_("Backup code regenerated"), _("%(who)s regenerated the backup code")),
+        "backup_code_used": Description(_("Backup code used"), _("%(who)s used the backup code")),
+        "backup_code_regenerated": Description(_("Backup code regenerated"), _("%(who)s regenerated the backup code")),
     }
 
 
-def _of_resets() -> dict[str, Said]:
+def _of_resets() -> dict[str, Description]:
     return {
-        "reset_asked": Said(
+        "reset_asked": Description(
             _("Reset asked for"), _("%(who)s asked to switch off two-factor authentication for %(whom)s")
         ),
-        "reset_sent": Said(_("Reset link sent"), _("%(who)s mailed a reset link to %(whom)s")),
-        "reset_sent_again": Said(_("Reset sent again"), _("%(who)s sent the reset of %(whom)s again")),
-        "reset_approved": Said(_("Reset approved"), _("%(who)s approved the reset of %(whom)s")),
-        "reset_cancelled": Said(_("Reset cancelled"), _("%(who)s cancelled the reset of %(whom)s")),
-        "reset_superseded": Said(_("Reset replaced by a newer one"), _("%(who)s began the reset of %(whom)s anew")),
-        "reset_password_wrong": Said(
+        "reset_sent": Description(_("Reset link sent"), _("%(who)s mailed a reset link to %(whom)s")),
+        "reset_sent_again": Description(_("Reset sent again"), _("%(who)s sent the reset of %(whom)s again")),
+        "reset_approved": Description(_("Reset approved"), _("%(who)s approved the reset of %(whom)s")),
+        "reset_cancelled": Description(_("Reset cancelled"), _("%(who)s cancelled the reset of %(whom)s")),
+        "reset_superseded": Description(
+            _("Reset replaced by a newer one"), _("%(who)s began the reset of %(whom)s anew")
+        ),
+        "reset_password_wrong": Description(
             _("Wrong password on a reset link"), _("A wrong password was given on the reset link of %(whom)s")
         ),
-        "reset_confirmed": Said(
+        "reset_confirmed": Description(
             _("Reset confirmed"), _("%(whom)s confirmed the reset: two-factor authentication is off")
         ),
-        "reset_refused": Said(_("Reset refused"), _("%(whom)s refused the reset")),
-        "reset_closed": Said(_("Reset closed"), _("The reset of %(whom)s was closed")),
-        "reset_done_on_the_server": Said(
+        "reset_refused": Description(_("Reset refused"), _("%(whom)s refused the reset")),
+        "reset_closed": Description(_("Reset closed"), _("The reset of %(whom)s was closed")),
+        "reset_done_on_the_server": Description(
             _("Reset on the server"), _("%(who)s switched off two-factor authentication for %(whom)s")
         ),
     }
 
 
-def _of_passwords() -> dict[str, Said]:
+def _of_passwords() -> dict[str, Description]:
     return {
-        "password_changed": Said(_("Password changed"), _("%(who)s changed their password")),
-        "password_link_asked": Said(
+        "password_changed": Description(_("Password changed"), _("%(who)s changed their password")),
+        "password_link_asked": Description(
             _("Password link asked for"), _("Somebody asked for a link to choose a new password for %(whom)s")
         ),
-        "password_link_sent": Said(
+        "password_link_sent": Description(
             _("Password link sent"), _("%(who)s mailed %(whom)s a link to choose a password")
         ),
-        "password_set_by_mail": Said(
+        "password_set_by_mail": Description(
             _("Password set from an e-mail"), _("%(who)s chose a password with the link from an e-mail")
         ),
     }  # fmt: skip
 
 
-def _of_people() -> dict[str, Said]:
+def _of_people() -> dict[str, Description]:
     return {
-        "user_created": Said(_("User added"), _("%(who)s added %(whom)s")),
-        "user_changed": Said(_("User changed"), _("%(who)s changed %(whom)s")),
-        "invited": Said(_("Invited"), _("%(who)s invited %(whom)s")),
+        "user_created": Description(_("User added"), _("%(who)s added %(whom)s")),
+        "user_changed": Description(_("User changed"), _("%(who)s changed %(whom)s")),
+        "invited": Description(_("Invited"), _("%(who)s invited %(whom)s")),
     }
 
 
-def _of_accounts() -> dict[str, Said]:
+def _of_accounts() -> dict[str, Description]:
     return {
-        "account_created": Said(_("Account created"), _("%(who)s created the account")),
-        "account_changed": Said(_("Account changed"), _("%(who)s changed the account")),
-        "policy_changed": Said(_("Policy changed"), _("%(who)s changed the two-factor policy")),
-        "audit_exported": Said(_("Audit log exported"), _("%(who)s took a copy of the audit log")),
-        "operator_key_created": Said(_("Operator key created"), _("%(who)s created an operator key")),
-        "operator_key_revoked": Said(_("Operator key revoked"), _("%(who)s revoked an operator key")),
-        "network_blocked": Said(_("Network blocked"), _("%(who)s blocked a network")),
-        "network_unblocked": Said(_("Network let in again"), _("%(who)s let a network in again")),
-        "keys_rotated": Said(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
-        "restored": Said(_("Backup brought back"), _("%(who)s brought a backup back: whatever was under way is void")),
+        "account_created": Description(_("Account created"), _("%(who)s created the account")),
+        "account_changed": Description(_("Account changed"), _("%(who)s changed the account")),
+        "policy_changed": Description(_("Policy changed"), _("%(who)s changed the two-factor policy")),
+        "audit_exported": Description(_("Audit log exported"), _("%(who)s took a copy of the audit log")),
+        "operator_key_created": Description(_("Operator key created"), _("%(who)s created an operator key")),
+        "operator_key_revoked": Description(_("Operator key revoked"), _("%(who)s revoked an operator key")),
+        "network_blocked": Description(_("Network blocked"), _("%(who)s blocked a network")),
+        "network_unblocked": Description(_("Network let in again"), _("%(who)s let a network in again")),
+        "keys_rotated": Description(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
+        "restored": Description(
+            _("Backup brought back"), _("%(who)s brought a backup back: whatever was under way is void")
+        ),
     }
 
 
@@ -201,7 +209,7 @@ def _why_refused(details: Mapping[str, Any]) -> str:
     return said.get(details.get("why", ""), str(details.get("why", "")))
 
 
-def _door(details: Mapping[str, Any]) -> str:
+def _operation(details: Mapping[str, Any]) -> str:
     said = {
         "sign_in": _("at sign-in"),
         "set_up": _("when setting up an authenticator"),
@@ -210,7 +218,8 @@ def _door(details: Mapping[str, Any]) -> str:
         "regenerate": _("when regenerating the backup code"),
         "password": _("when changing the password"),
     }
-    return said.get(details.get("door", ""), "")
+    # Events of the first release name it `door`.
+    return said.get(details.get("operation") or details.get("door", ""), "")
 
 
 def _quoted(name: str) -> Callable[[Mapping[str, Any]], str]:
@@ -268,8 +277,8 @@ MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "signed_in": _methods,
     "signed_out": _sessions,
     "sign_in_refused": _why_refused,
-    "second_factor_wrong": _door,
-    "backup_code_used": _door,
+    "second_factor_wrong": _operation,
+    "backup_code_used": _operation,
     "two_factor_set_up": _quoted("authenticator"),
     "two_factor_added": _quoted("authenticator"),
     "two_factor_replaced": _quoted("authenticator"),

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from twofold.admin.listed import Listed
+from twofold.admin.user_summary import UserSummary
 from twofold.directory import flow as directory
-from twofold.kit.db import AnyRow, Database
-from twofold.kit.house import House
+from twofold.kit.context import AppContext
+from twofold.kit.sql.database import AnyRow, Database
 from twofold.support import records
 from twofold.support.records import Facts, PeopleCounts
 from twofold.support.search import Cursor, stages_of
@@ -27,7 +27,7 @@ class AccountsFound(NamedTuple):
 class PeopleFound(NamedTuple):
     """People whose name or address begins so, and where the list goes on."""
 
-    people: list[Listed]
+    people: list[UserSummary]
     next: Cursor | None
 
 
@@ -48,10 +48,10 @@ def find_accounts(db: Database, text: str, after: Cursor | None, most: int = ACC
     return AccountsFound(shown, Cursor(0, shown[-1].name_key, shown[-1].id) if more else None)
 
 
-def find_people(house: House, text: str, after: Cursor | None, at: datetime, most: int = PEOPLE) -> PeopleFound:
+def find_people(context: AppContext, text: str, after: Cursor | None, at: datetime, most: int = PEOPLE) -> PeopleFound:
     """Find people of all accounts: by the beginning of their name, then of its last word, then of their address."""
     found: list[tuple[int, Facts]] = []
-    with house.db.read() as connection:
+    with context.db.read() as connection:
         for stage in stages_of(text):
             if len(found) > most or (after is not None and stage < after.stage):
                 continue
@@ -59,11 +59,11 @@ def find_people(house: House, text: str, after: Cursor | None, at: datetime, mos
             rest = most + 1 - len(found)
             found += [(stage, one) for one in records.people_found(connection, text, stage, place, rest, at)]
     shown = found[:most]
-    people = [_listed(house, facts, at) for _stage, facts in shown]
+    people = [_listed(context, facts, at) for _stage, facts in shown]
     if len(found) <= most:
         return PeopleFound(people, None)
     stage, last = shown[-1]
-    return PeopleFound(people, Cursor(stage, last.key, last.person.id))
+    return PeopleFound(people, Cursor(stage, last.key, last.user.id))
 
 
 def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
@@ -76,8 +76,8 @@ def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
         return AccountLooked(account, domains, records.count_people(connection, account_id))
 
 
-def _listed(house: House, facts: Facts, at: datetime) -> Listed:
-    offer = facts.person.eligibility(house.settings.two_factor_editions, at)
-    return Listed(
-        facts.person, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, (), offer,
+def _listed(context: AppContext, facts: Facts, at: datetime) -> UserSummary:
+    offer = facts.user.eligibility(context.settings.two_factor_editions, at)
+    return UserSummary(
+        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, (), offer,
     )  # fmt: skip

@@ -1,10 +1,10 @@
-"""Who may use the support room: agents who have proved a second factor. For anybody else there is no such room."""
+"""Who may use the support pages: agents who have proved a second factor. For anybody else there are no such pages."""
 
 from datetime import datetime
 
 from litestar.exceptions import NotFoundException
 
-from twofold.kit.web.requests import AnyRequest
+from twofold.kit.http.requests import AnyRequest
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 

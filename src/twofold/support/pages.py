@@ -10,13 +10,13 @@ from litestar.exceptions import NotFoundException
 from twofold.admin import people_flow, words
 from twofold.admin.cursor import Cursor as PlaceAmongPeople
 from twofold.admin.cursor import decode, encode
-from twofold.admin.listed import Listed
-from twofold.admin.wanted import STATES, Wanted
-from twofold.directory.person import Person
+from twofold.admin.user_filter import STATES, UserFilter
+from twofold.admin.user_summary import UserSummary
+from twofold.directory.user import User
 from twofold.kit import clock
-from twofold.kit.web.lanes import quick
-from twofold.kit.web.render import page
-from twofold.kit.web.requests import AnyRequest, AnyResponse, house_of, row_id
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.resets import flow as resets
 from twofold.resets.views import case_view
@@ -24,7 +24,7 @@ from twofold.sessions.guard import viewer_of
 from twofold.support import audit_flow, flow, guard, search
 from twofold.support.audit_search import Filters
 from twofold.support.audit_views import event_view
-from twofold.support.views import account_row, account_view, address, listed_view
+from twofold.support.views import account_row, account_view, address, summary_view
 
 LONGEST_SEARCH = 100
 CASES = 5
@@ -36,15 +36,15 @@ EVENTS = 20
 def show_search(request: AnyRequest) -> AnyResponse:
     """Search accounts and people; without a search the accounts are listed."""
     at = clock.now()
-    session, house = guard.agent(request, at), house_of(request)
+    session, context = guard.agent(request, at), context_of(request)
     text = _asked(request, "q")
     after, people_after = search.read(_asked(request, "accounts")), search.read(_asked(request, "people"))
-    accounts = flow.find_accounts(house.db, text, after)
-    people = flow.find_people(house, text, people_after, at) if text else flow.PeopleFound([], None)
+    accounts = flow.find_accounts(context.db, text, after)
+    people = flow.find_people(context, text, people_after, at) if text else flow.PeopleFound([], None)
     return page(
         request, "support/search.html", viewer=viewer_of(session), q=text,
         accounts=[account_row(row) for row in accounts.accounts], is_first=after is None and people_after is None,
-        people=[listed_view(listed, session.person) for listed in people.people], first_url=_url(text),
+        people=[summary_view(listed, session.user) for listed in people.people], first_url=_url(text),
         more_accounts=_url(text, accounts=accounts.next), more_people=_url(text, people=people.next),
     )  # fmt: skip
 
@@ -54,44 +54,44 @@ def show_search(request: AnyRequest) -> AnyResponse:
 def show_account(request: AnyRequest, account: str) -> AnyResponse:
     """Show an account: what it has, its people, its resets."""
     at = clock.now()
-    session, house, account_id = guard.agent(request, at), house_of(request), row_id(account)
-    looked = None if account_id is None else flow.look_at_account(house.db, account_id)
+    session, context, account_id = guard.agent(request, at), context_of(request), row_id(account)
+    looked = None if account_id is None else flow.look_at_account(context.db, account_id)
     if looked is None:
         raise NotFoundException
     row = looked.account
     state, text = _asked(request, "state"), _asked(request, "q")
     state = state if state in STATES else ""
-    wanted = Wanted(people_flow.rules_of(house, row, at), state, text)
-    found = people_flow.find_page(house, row.id, wanted, decode(_asked(request, "cursor", 2000)), at)
+    wanted = UserFilter(people_flow.rules_of(context, row, at), state, text)
+    found = people_flow.find_page(context, row.id, wanted, decode(_asked(request, "cursor", 2000)), at)
     return page(
         request, "support/account.html", viewer=viewer_of(session), account=account_view(looked), state=state, q=text,
-        states=words.states(), people=[listed_view(listed, session.person) for listed in found.people],
+        states=words.states(), people=[summary_view(listed, session.user) for listed in found.people],
         previous_url=_people_url(row.id, state, text, found.previous),
         next_url=_people_url(row.id, state, text, found.next),
-        **_cases(request, session.person, at, account_id=row.id),
+        **_cases(request, session.user, at, account_id=row.id),
     )  # fmt: skip
 
 
 @get("/support/users/{user_id:str}")
 @quick
-def show_person(request: AnyRequest, user_id: str) -> AnyResponse:
+def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     """Show a person: how they are protected, what is open, what happened lately, and what can be done for them."""
     at = clock.now()
-    session, house = guard.agent(request, at), house_of(request)
-    listed = find_listed(request, session.person, user_id, at)
-    person = listed.person
-    history = audit_flow.read_page(house.db, person.account_id, Filters(person_id=person.id), None, EVENTS)
+    session, context = guard.agent(request, at), context_of(request)
+    listed = find_summary(request, session.user, user_id, at)
+    user = listed.user
+    history = audit_flow.read_page(context.db, user.account_id, Filters(user_id=user.id), None, EVENTS)
     return page(
-        request, "support/person.html", viewer=viewer_of(session), person=listed_view(listed, session.person),
-        account_id=person.account_id, events=[event_view(found) for found in history.events],
-        frozen_at=person.frozen_at, password_set_at=person.password_set_at, sso=person.sso,
-        password_unproven=person.password_unproven, notice=_notice(request),
-        all_events=address(f"/support/accounts/{person.account_id}/audit", [("person", str(person.id))]),
-        **_cases(request, session.person, at, user_id=person.id),
+        request, "support/person.html", viewer=viewer_of(session), user=summary_view(listed, session.user),
+        account_id=user.account_id, events=[event_view(found) for found in history.events],
+        frozen_at=user.frozen_at, password_set_at=user.password_set_at, sso=user.sso,
+        password_unproven=user.password_unproven, notice=_notice(request),
+        all_events=address(f"/support/accounts/{user.account_id}/audit", [("person", str(user.id))]),
+        **_cases(request, session.user, at, user_id=user.id),
     )  # fmt: skip
 
 
-def find_listed(request: AnyRequest, agent: Person, user_id: str, at: datetime) -> Listed:
+def find_summary(request: AnyRequest, agent: User, user_id: str, at: datetime) -> UserSummary:
     """Find somebody by id, in whatever account.
 
     Raises:
@@ -99,18 +99,18 @@ def find_listed(request: AnyRequest, agent: Person, user_id: str, at: datetime) 
 
     """
     wanted = row_id(user_id)
-    found = None if wanted is None else people_flow.find_person(house_of(request), agent, wanted, at)
+    found = None if wanted is None else people_flow.find_user(context_of(request), agent, wanted, at)
     if found is None:
         raise NotFoundException
     return found
 
 
 def _cases(
-    request: AnyRequest, agent: Person, at: datetime, account_id: UUID | None = None, user_id: UUID | None = None
+    request: AnyRequest, agent: User, at: datetime, account_id: UUID | None = None, user_id: UUID | None = None
 ) -> dict[str, Any]:
-    house = house_of(request)
-    cases = resets.cases_for(house, agent, account_id=account_id, user_id=user_id).cases
-    shown = [case_view(case, agent, house.settings.issuer, at) for case in cases[:CASES]]
+    context = context_of(request)
+    cases = resets.cases_for(context, agent, account_id=account_id, user_id=user_id).cases
+    shown = [case_view(case, agent, context.settings.issuer, at) for case in cases[:CASES]]
     return {"cases": shown, "more_cases": len(cases) > CASES}
 
 
@@ -145,4 +145,4 @@ def _notice(request: AnyRequest) -> str | None:
     return notices.get(_asked(request, "done"))
 
 
-handlers = [show_search, show_account, show_person]
+handlers = [show_search, show_account, show_user]

@@ -1,4 +1,4 @@
-"""The statements of the support room: accounts and people found by the beginning of a name or an address.
+"""The statements of the support pages: accounts and people found by the beginning of a name or an address.
 
 Each list is read along an index from where the page before ended, and no further than its page needs.
 """
@@ -11,11 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.email_address import email_key
-from twofold.directory.person import Person
 from twofold.directory.person_name import name_key
-from twofold.directory.tables import PERSON, accounts, users
+from twofold.directory.tables import USER, accounts, users
+from twofold.directory.user import User
 from twofold.factors.tables import enrolments
-from twofold.kit.db import AnyRow, UtcTime
+from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 from twofold.support.search import Cursor
@@ -33,7 +33,7 @@ _is_enrolling = sa.exists().where(
     enrolments.c.user_id == users.c.id, enrolments.c.expires_at > sa.bindparam("at", type_=UtcTime),
 )  # fmt: skip
 _people = sa.select(
-    *PERSON,
+    *USER,
     users.c.created_at.label("user_created_at"),
     second_factor_budgets.c.wrong,
     second_factor_budgets.c.wrong_in_row,
@@ -49,7 +49,7 @@ _people = sa.select(
 class Facts(NamedTuple):
     """What a list of people tells of one, and the key by which they were found."""
 
-    person: Person
+    user: User
     created_at: datetime
     counts: Counts
     mailbox_closed_until: datetime | None
@@ -113,7 +113,7 @@ def _place(after: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]
 
 
 def _facts(row: AnyRow, at: datetime) -> Facts:
-    person, rest = Person(*row[: len(PERSON)]), row[len(PERSON) :]
+    user, rest = User(*row[: len(USER)]), row[len(USER) :]
     created_at, wrong, wrong_in_row, closed_until, enrolling, key = rest
     closed = closed_until if closed_until is not None and closed_until > at else None
-    return Facts(person, created_at, Counts(wrong or 0, wrong_in_row or 0), closed, bool(enrolling), key)
+    return Facts(user, created_at, Counts(wrong or 0, wrong_in_row or 0), closed, bool(enrolling), key)

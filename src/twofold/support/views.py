@@ -1,20 +1,20 @@
-"""What the pages of the support room show of an account and of people."""
+"""What the pages of the support pages show of an account and of people."""
 
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from twofold.admin import words
-from twofold.admin.listed import Listed
-from twofold.admin.views import person_view
-from twofold.directory.person import Person
-from twofold.kit.db import AnyRow
+from twofold.admin.user_summary import UserSummary
+from twofold.admin.views import user_view
+from twofold.directory.user import User
+from twofold.kit.sql.database import AnyRow
 from twofold.support.flow import AccountLooked
 
 
-def listed_view(listed: Listed, agent: Person) -> dict[str, Any]:
+def summary_view(listed: UserSummary, agent: User) -> dict[str, Any]:
     """Return what a list shows of somebody, and of which account they are."""
-    return {**person_view(listed, agent), "account_name": listed.person.account_name}
+    return {**user_view(listed, agent), "account_name": listed.user.account_name}
 
 
 def account_row(row: AnyRow) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tests.attacks.life.forced import Forced
 from tests.attacks.life.machine import MALFORMED, act, of_some, on_node, plain, proofs
 from tests.attacks.life.model import Held, Phone, Question
 from tests.attacks.life.profile import knowing_it
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from twofold.factors import change_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import (
@@ -22,6 +22,7 @@ from twofold.factors.outcomes import (
     RequiredByPolicy,
     SessionOver,
 )
+from twofold.kit.acting import Origin
 from twofold.sessions.session import Session
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -79,20 +80,20 @@ class Changes(Forced):
     def _ask_for(
         self, what: str, node: int, session: Session, phone: Phone | None, given: Proofs, at: datetime
     ) -> object:
-        house = self.nodes[node].house
+        context = self.nodes[node].context
         if what == "regenerate":
-            return change_flow.regenerate(house, session, given, seen=True, visitor=VISITOR, at=at)
+            return change_flow.regenerate(context, session, given, seen=True, origin=Origin(at, CLIENT_INFO))
         if what == "remove":
-            return change_flow.remove(house, session, given, visitor=VISITOR, at=at)
+            return change_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
         if what == "ask_removal":
-            return change_flow.ask_removal(house, session, given, visitor=VISITOR, at=at)
+            return change_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
         assert phone is not None
         assert phone.id is not None
-        return change_flow.remove_one(house, session, phone.id, given, visitor=VISITOR, at=at)
+        return change_flow.remove_one(context, session, phone.id, given, origin=Origin(at, CLIENT_INFO))
 
     def _proved(self, held: Held, session: Session, given: Proofs, at: datetime) -> object:
         """Say what comes of password and code, in that order: `Passed`, or the refusal."""
-        if not session.person.has_second_factor:
+        if not session.user.has_second_factor:
             return NotEnabled()
         if given.code == MALFORMED:
             return MalformedCode()
@@ -129,7 +130,7 @@ class Changes(Forced):
     )
     def answers_the_last_question(self, node: int, which: int, *, elsewhere: bool, twice: bool) -> None:
         """Answer one of the last questions, whether it still waits or not; maybe in a session that was not asked."""
-        at, model, house = self._tick(), self.model, self.nodes[node].house
+        at, model, context = self._tick(), self.model, self.nodes[node].context
         alive = self._alive(at)
         asked = [(held, question) for held in alive or self.held for question in held.questions]
         if not asked:
@@ -140,7 +141,7 @@ class Changes(Forced):
         held, session = self._page_of(node, self._pick(others, which) if elsewhere and others else owner, at)
         if session is None:
             return
-        outcome = change_flow.answer_removal(house, session, question.confirmation, visitor=VISITOR, at=at)
+        outcome = change_flow.answer_removal(context, session, question.confirmation, origin=Origin(at, CLIENT_INFO))
         if held.version != model.version:
             assert outcome == SessionOver(), outcome
             return
@@ -157,7 +158,7 @@ class Changes(Forced):
         self._goes_on(node, held, outcome.session_token, at)
         if twice:
             again = change_flow.answer_removal(
-                house, self.held[-1].page, question.confirmation, visitor=VISITOR, at=at,
+                context, self.held[-1].page, question.confirmation, origin=Origin(at, CLIENT_INFO),
             )  # fmt: skip
             assert again == SessionOver(), again
 

@@ -9,11 +9,12 @@ from tests.attacks.life.machine import act, of_some, on_node, plain, proofs
 from tests.attacks.life.model import Begun, Enrolling, Held, Phone
 from tests.attacks.life.profile import QUARTER, Profile
 from tests.attacks.life.sign_in import TEN_MINUTES
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from twofold.factors import enrolment_flow
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
-from twofold.jobs import COMPOSERS
-from twofold.kit.tokens import digest, new_id
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import digest, new_id
+from twofold.operations.jobs import COMPOSERS
 from twofold.signin import flow as signin
 from twofold.signin import records as signin_records
 from twofold.signin import set_up_flow as forced
@@ -36,13 +37,13 @@ class Forced(Profile):
         self._letter_goes_out(node, self._any_attempt(Step.VERIFY_EMAIL, which))
 
     def _letter_goes_out(self, node: int, attempt: Begun) -> None:
-        at, house = self._tick(), self.nodes[node].house
-        with house.db.write() as connection:
+        at, context = self._tick(), self.nodes[node].context
+        with context.db.write() as connection:
             row = signin_records.by_token(connection, digest(attempt.token))
             if row is None or not attempt.mailed:
                 return
             entry = self._letters("sign_in_code", row.id)[-1]
-            told = COMPOSERS["sign_in_code"](house, connection, entry, at)
+            told = COMPOSERS["sign_in_code"](context, connection, entry, at)
         if attempt.refusal(Step.VERIFY_EMAIL, attempt.channel, self.model.version, at) is not None:
             assert told is None
             return
@@ -54,7 +55,7 @@ class Forced(Profile):
     def asks_for_another_code(self, node: int, which: int) -> None:
         at, model = self._tick(), self.model
         attempt = self._any_attempt(Step.VERIFY_EMAIL, which)
-        outcome = forced.resend(self.nodes[node].house, attempt.token, channel=attempt.channel, at=at)
+        outcome = forced.resend(self.nodes[node].context, attempt.token, channel=attempt.channel, at=at)
         if self._stopped(attempt, Step.VERIFY_EMAIL, outcome, at):
             return
         refused = model.mailbox.closed(at) or model.mailbox.post(at)
@@ -63,11 +64,11 @@ class Forced(Profile):
 
     @act(4, when=must_prove_her_mailbox, node=on_node, which=of_some, given=mailed_codes)
     def gives_a_mailed_code(self, node: int, which: int, given: str) -> None:
-        at, model, house = self._tick(), self.model, self.nodes[node].house
+        at, model, context = self._tick(), self.model, self.nodes[node].context
         attempt = self._any_attempt(Step.VERIFY_EMAIL, which)
         typed = self._mailed(attempt, given)
         outcome = forced.submit_mailed_code(
-            house, attempt.token, typed, channel=attempt.channel, visitor=VISITOR, at=at,
+            context, attempt.token, typed, channel=attempt.channel, origin=Origin(at, CLIENT_INFO),
         )  # fmt: skip
         if given == "malformed":
             assert outcome == MalformedCode(), outcome
@@ -83,9 +84,9 @@ class Forced(Profile):
             model.mailbox.open()
             attempt.step, attempt.expires = Step.SET_UP, at + TEN_MINUTES
             if attempt.channel == "page":
-                shown = signin.look(house, attempt.token, at)
+                shown = signin.look(context, attempt.token, at)
                 assert shown is not None
-                self._opened(attempt, forced.find_enrolment(house, shown, at), at)
+                self._opened(attempt, forced.find_enrolment(context, shown, at), at)
         else:
             assert outcome == WrongMailedCode(left), outcome
             model.events.append("mailed_code_wrong")
@@ -110,7 +111,7 @@ class Forced(Profile):
     )
     def opens_the_set_up_that_is_due(self, node: int, which: int) -> None:
         at, attempt = self._tick(), self._any_attempt(Step.SET_UP, which)
-        outcome = forced.open_enrolment(self.nodes[node].house, attempt.token, channel=attempt.channel, at=at)
+        outcome = forced.open_enrolment(self.nodes[node].context, attempt.token, channel=attempt.channel, at=at)
         if not self._stopped(attempt, Step.SET_UP, outcome, at):
             assert isinstance(outcome, tuple), outcome
             self._opened(attempt, outcome[1], at)
@@ -136,8 +137,8 @@ class Forced(Profile):
             return
         typed = self._confirmation(enrolling, distance, at)
         outcome: Any = forced.confirm_enrolment(
-            self.nodes[node].house, attempt.token, enrolling.id, typed, channel=attempt.channel, client=None,
-            visitor=VISITOR, at=at,
+            self.nodes[node].context, attempt.token, enrolling.id, typed, channel=attempt.channel, client=None,
+            origin=Origin(at, CLIENT_INFO),
         )  # fmt: skip
         if self._stopped(attempt, Step.SET_UP, outcome, at):
             return
@@ -170,7 +171,7 @@ class Forced(Profile):
         held, session = self._page(node, which, at)
         if session is None or held.version != model.version:
             return
-        outcome = signin.step_down(self.nodes[node].house, session, visitor=VISITOR, at=at)
+        outcome = signin.step_down(self.nodes[node].context, session, origin=Origin(at, CLIENT_INFO))
         closed = model.mailbox.closed(at)
         if closed is not None:
             assert outcome == closed, (outcome, closed)
@@ -194,7 +195,7 @@ class Forced(Profile):
     )
     def tries_a_step_that_is_not_due(self, node: int, which: int, step: Step, channel: str, proof: Any) -> None:
         """Whatever an attempt waits for: another step, or its own on the other channel, changes nothing."""
-        at, house = self._tick(), self.nodes[node].house
+        at, context = self._tick(), self.nodes[node].context
         going_on = [
             one for one in self.begun if one.refusal(Step(one.step), one.channel, self.model.version, at) is None
         ]
@@ -214,20 +215,20 @@ class Forced(Profile):
             case Step.VERIFY_EMAIL:
                 code = self._mailed(attempt, "right")
                 outcomes = [
-                    forced.submit_mailed_code(house, sign_in, code, channel=channel, visitor=VISITOR, at=at),
-                    forced.resend(house, sign_in, channel=channel, at=at),
+                    forced.submit_mailed_code(context, sign_in, code, channel=channel, origin=Origin(at, CLIENT_INFO)),
+                    forced.resend(context, sign_in, channel=channel, at=at),
                 ]
             case Step.SET_UP:
                 typed = "123456" if enrolling is None else self._confirmation(enrolling, 0, at)
                 outcomes = [
                     forced.confirm_enrolment(
-                        house, sign_in, new_id() if enrolling is None else enrolling.id, typed, channel=channel,
-                        client=None, visitor=VISITOR, at=at,
+                        context, sign_in, new_id() if enrolling is None else enrolling.id, typed, channel=channel,
+                        client=None, origin=Origin(at, CLIENT_INFO),
                     ),
-                    forced.open_enrolment(house, sign_in, channel=channel, at=at),
+                    forced.open_enrolment(context, sign_in, channel=channel, at=at),
                 ]  # fmt: skip
             case _:
-                outcomes = [signin.submit_saved(house, sign_in, client=None, visitor=VISITOR, at=at)]
+                outcomes = [signin.submit_saved(context, sign_in, client=None, origin=Origin(at, CLIENT_INFO))]
         assert all(outcome == refusal for outcome in outcomes), (outcomes, refusal, attempt)
 
     @act(2, when=lambda life: bool(life.enrolling), node=on_node)
@@ -245,12 +246,12 @@ class Forced(Profile):
             assert shown is None or shown.secret == enrolling.phone.secret
 
     def _shown(self, node: int, asker: Held | Begun, at: datetime) -> Opened | None:
-        house = self.nodes[node].house
+        context = self.nodes[node].context
         if isinstance(asker, Begun):
-            attempt = signin.look(house, asker.token, at)
+            attempt = signin.look(context, asker.token, at)
             assert attempt is not None
-            return forced.find_enrolment(house, attempt, at)
+            return forced.find_enrolment(context, attempt, at)
         _, session = self._page_of(node, asker, at)
         assert session is not None
-        with house.db.read() as connection:
-            return enrolment_flow.find(house, connection, session.person, enrolment_flow.opener_of(session), at)
+        with context.db.read() as connection:
+            return enrolment_flow.find(context, connection, session.user, enrolment_flow.opener_of(session), at)

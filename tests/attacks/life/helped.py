@@ -5,11 +5,12 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from tests.attacks.life.machine import Machine, act, on_node
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from twofold.admin import act_flow, policy_flow
 from twofold.admin.policy import Policy
-from twofold.audit import flow as audit
-from twofold.directory.person import Person
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
 from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
@@ -23,8 +24,8 @@ class Helped(Machine):
     @act(5, when=lambda life: life.model.wrong > 0 or life.model.mailbox.closed(life.at), node=on_node)
     def is_unlocked(self, node: int) -> None:
         """Unlocking opens the door of the mailed code as well."""
-        at, house, model = self._tick(), self.nodes[node].house, self.model
-        outcome = act_flow.unlock(house, self.grace, self.ada.id, REASON, visitor=VISITOR, at=at)
+        at, context, model = self._tick(), self.nodes[node].context, self.model
+        outcome = act_flow.unlock(context, self.grace, self.ada.id, REASON, origin=Origin(at, CLIENT_INFO))
         if not model.locked and model.mailbox.closed(at) is None:
             assert outcome == act_flow.NotLocked(), outcome
         elif model.final:
@@ -46,7 +47,7 @@ class Helped(Machine):
         at = self._tick()
         since = None if minutes is None else at + timedelta(minutes=minutes)
         outcome = policy_flow.change_policy(
-            self.nodes[node].house, self.grace_session, Policy(policy, since), visitor=VISITOR, at=at, most=5,
+            self.nodes[node].context, self.grace_session, Policy(policy, since), origin=Origin(at, CLIENT_INFO), most=5,
         )  # fmt: skip
         assert isinstance(outcome, policy_flow.PolicySaved), outcome
         self.model.policy_chosen(policy, since, at)
@@ -55,10 +56,13 @@ class Helped(Machine):
     def the_licence_changes(self, node: int, *, licensed: bool) -> None:
         at, model = self._tick(), self.model
         outcome = provisioning.change_user(
-            self.nodes[node].house, actor=audit.user(self.grace.id), subject_id=self.ada.id,
-            change=UserChange(licensed=licensed), visitor=VISITOR, at=at, within=self.account,
-        )  # fmt: skip
-        assert isinstance(outcome, Person), outcome
+            self.nodes[node].context,
+            origin=Origin(at, CLIENT_INFO, acting.user(self.grace.id)),
+            subject_id=self.ada.id,
+            change=UserChange(licensed=licensed),
+            within=self.account,
+        )
+        assert isinstance(outcome, User), outcome
         if licensed is not model.licensed:
             model.licensed = licensed
             model.events.append("user_changed")

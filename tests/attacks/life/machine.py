@@ -17,8 +17,8 @@ from tests.harness.people import EARLIER, People
 from twofold.audit.tables import audit_events
 from twofold.factors import flow as factors
 from twofold.factors import records as factor_records
-from twofold.kit.outbox import Entry, Turn, outbox
-from twofold.kit.tokens import new_id
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts import flow as lockouts
 from twofold.signin import flow as signin
 from twofold.signin import set_up_flow as forced
@@ -75,10 +75,10 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         people, who = self.nodes[0], new_id().hex
         self.account = people.account(f"Acme {who}")
-        self.grace = people.person(f"grace-{who}@acme.example", role="admin", account=self.account)
+        self.grace = people.user(f"grace-{who}@acme.example", role="admin", account=self.account)
         self.grace_session = people.sign_in(self.grace)
-        people.set_person(self.grace, second_factor_since=EARLIER)  # or she could not demand a second factor of others
-        self.ada = people.person(f"ada-{who}@acme.example", account=self.account)
+        people.set_user(self.grace, second_factor_since=EARLIER)  # or she could not demand a second factor of others
+        self.ada = people.user(f"ada-{who}@acme.example", account=self.account)
         self.at = NOON
         self.model = Model()
         self.model.version = self.ada.security_version
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
             .where(audit_events.c.account_id == self.account, audit_events.c.number > self.cursor)
             .order_by(audit_events.c.number)
         )
-        with self._next_node().house.db.read() as connection:
+        with self._next_node().context.db.read() as connection:
             rows = connection.execute(query).all()
         assert [row.kind for row in rows] == self.model.events
         self.cursor = rows[-1].number if rows else self.cursor
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def the_budget_is_exact(self) -> None:
         people, model = self._next_node(), self.model
-        with people.house.db.read() as connection:
+        with people.context.db.read() as connection:
             counts = lockouts.counts(connection, self.ada.id)
         assert counts == (model.wrong, model.in_row)
         assert (counts.locked, counts.final, counts.left) == (model.locked, model.final, model.left)
@@ -280,10 +280,10 @@ class Machine(RuleBasedStateMachine):
         version = people.look_up(self.ada).security_version
         assert version > self.model.version
         self.model.version = version
-        with people.house.db.read() as connection:
+        with people.context.db.read() as connection:
             rows = factor_records.authenticators_of(connection, self.ada.id)
         assert len(rows) == len(self.model.phones)
-        by_secret = {factors.secret_of(people.house, row, "authenticators"): row.id for row in rows}
+        by_secret = {factors.secret_of(people.context, row, "authenticators"): row.id for row in rows}
         for phone in self.model.phones:
             phone.id = by_secret[phone.secret]
 
@@ -297,10 +297,10 @@ class Machine(RuleBasedStateMachine):
 
     def _rests(self, node: int, attempt: Begun, at: datetime) -> str | None:
         """Read the new backup code as the page shows it, again on each reload."""
-        house = self.nodes[node].house
-        shown = signin.look(house, attempt.token, at)
+        context = self.nodes[node].context
+        shown = signin.look(context, attempt.token, at)
         assert shown is not None
-        return forced.show_backup_code(house, shown)
+        return forced.show_backup_code(context, shown)
 
     def _client(self, which: int) -> str | None:
         """Choose a client that has completed a sign-in before, a strange one, or none."""
@@ -310,7 +310,7 @@ class Machine(RuleBasedStateMachine):
     def _letters(self, kind: str, about: UUID) -> list[Entry]:
         """List the letters about a reset case or a sign-in attempt, the oldest first."""
         query = sa.select(outbox).where(outbox.c.recipient == self.ada.email, outbox.c.kind == kind)
-        with self.nodes[0].house.db.read() as connection:
+        with self.nodes[0].context.db.read() as connection:
             rows = connection.execute(
                 query.where(outbox.c.facts.contains(str(about))).order_by(outbox.c.created_at, outbox.c.id)
             ).all()
@@ -321,7 +321,7 @@ class Machine(RuleBasedStateMachine):
                     msgspec.json.decode(row.facts, type=dict[str, Any]),
                     row.created_at,
                     row.tries,
-                    Turn(row.turn),
+                    Priority(row.turn),
                 )
             )
             for row in rows
@@ -329,5 +329,5 @@ class Machine(RuleBasedStateMachine):
 
     def _last_event(self) -> int:
         query = sa.select(sa.func.max(audit_events.c.number)).where(audit_events.c.account_id == self.account)
-        with self.nodes[0].house.db.read() as connection:
+        with self.nodes[0].context.db.read() as connection:
             return int(connection.execute(query).scalar() or 0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.attacks.life.machine import MALFORMED, act, of_some, on_node, plain, proofs
 from tests.attacks.life.model import Enrolling, Phone, digits, step_of
 from tests.attacks.life.sign_in import SigningIn
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from twofold.factors import enrolment_flow
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import (
@@ -22,6 +22,7 @@ from twofold.factors.outcomes import (
     SessionOver,
     TooMany,
 )
+from twofold.kit.acting import Origin
 
 QUARTER = timedelta(minutes=15)
 
@@ -46,8 +47,10 @@ class Profile(SigningIn):
             model.password if knows_it else "not the password", typed, client, "app",
             None if replaces is None else replaces.id,
         )  # fmt: skip
-        outcome = enrolment_flow.open_in_session(self.nodes[node].house, session, asked, visitor=VISITOR, at=at)
-        if session.person.has_second_factor and typed == MALFORMED:
+        outcome = enrolment_flow.open_in_session(
+            self.nodes[node].context, session, asked, origin=Origin(at, CLIENT_INFO)
+        )
+        if session.user.has_second_factor and typed == MALFORMED:
             assert outcome == MalformedCode(), outcome
             return
         expected: Any = model.type_password(at, client, right=knows_it)
@@ -95,7 +98,7 @@ class Profile(SigningIn):
             return
         typed = self._confirmation(enrolling, distance, at)
         outcome: Any = enrolment_flow.confirm_in_session(
-            self.nodes[node].house, session, enrolling.id, typed, visitor=VISITOR, at=at,
+            self.nodes[node].context, session, enrolling.id, typed, origin=Origin(at, CLIENT_INFO),
         )  # fmt: skip
         if held.version != model.version:
             assert outcome == EnrolmentExpired(), outcome

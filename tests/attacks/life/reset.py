@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from tests.attacks.life.helped import REASON
 from tests.attacks.life.machine import Machine, act, on_node
 from tests.attacks.life.model import Asked
-from tests.harness.people import EARLIER, NEW_PASSWORD, PASSWORD, VISITOR
+from tests.harness.people import CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWORD
 from twofold.admin import act_flow
-from twofold.jobs import COMPOSERS
+from twofold.kit.acting import Origin
+from twofold.operations.jobs import COMPOSERS
 from twofold.resets import act_flow as case_flow
 from twofold.resets import confirm_flow as reset_answers
 from twofold.resets import outcomes
@@ -30,8 +31,8 @@ class Reset(Machine):
 
     @act(2, when=lambda life: bool(life.model.protected or life.asked), node=on_node)
     def a_reset_is_asked_for(self, node: int) -> None:
-        at, house, model = self._tick(), self.nodes[node].house, self.model
-        outcome = act_flow.reset(house, self.grace, self.ada.id, REASON, visitor=VISITOR, at=at)
+        at, context, model = self._tick(), self.nodes[node].context, self.model
+        outcome = act_flow.reset(context, self.grace, self.ada.id, REASON, origin=Origin(at, CLIENT_INFO))
         if not model.protected:
             assert outcome == outcomes.NotEnabled(), outcome
             return
@@ -46,10 +47,10 @@ class Reset(Machine):
     @act(1, when=of_a_case, node=on_node, act=st.sampled_from(["send again", "send again", "cancel"]))
     def the_requester_acts(self, node: int, act: str) -> None:
         """A case that is open is sent again, also where its link has run out, or taken back."""
-        at, house, asked = self._tick(), self.nodes[node].house, self.asked
+        at, context, asked = self._tick(), self.nodes[node].context, self.asked
         assert asked is not None
         do = case_flow.cancel if act == "cancel" else case_flow.send_again
-        outcome = do(house, self.grace, asked.id, visitor=VISITOR, at=at)
+        outcome = do(context, self.grace, asked.id, origin=Origin(at, CLIENT_INFO))
         if asked.stored != "open" or self._case_died(asked):
             assert isinstance(outcome, outcomes.WrongState), outcome
             return
@@ -70,12 +71,12 @@ class Reset(Machine):
     @act(3, when=of_a_case, node=on_node, newest=st.sampled_from([True, True, True, False]))
     def the_letter_goes_out(self, node: int, *, newest: bool) -> None:
         """The newest letter, maybe not for the first time; an older one is dropped."""
-        at, house, asked = self._tick(), self.nodes[node].house, self.asked
+        at, context, asked = self._tick(), self.nodes[node].context, self.asked
         assert asked is not None
         letter = asked.letters[-1 if newest else 0]
         entry = next(one for one in self._letters("reset_confirm", asked.id) if one.id == letter)
-        with house.db.write() as connection:
-            told = COMPOSERS["reset_confirm"](house, connection, entry, at)
+        with context.db.write() as connection:
+            told = COMPOSERS["reset_confirm"](context, connection, entry, at)
         if letter != asked.letters[-1] or asked.stored != "open" or self._case_died(asked):
             assert told is None
             return
@@ -94,7 +95,7 @@ class Reset(Machine):
     )
     def answers_the_link(self, node: int, which: int, answer: str) -> None:
         """Answer the newest link, or one that was mailed so many before it."""
-        at, house, model, asked = self._tick(), self.nodes[node].house, self.model, self.asked
+        at, context, model, asked = self._tick(), self.nodes[node].context, self.model, self.asked
         assert asked is not None
         every = asked.older + asked.tokens
         if not every:
@@ -104,10 +105,10 @@ class Reset(Machine):
         new = (NEW_PASSWORD if model.password == PASSWORD else PASSWORD) if anew else ""
         outcome: Any
         if answer == "refuse":
-            outcome = reset_answers.refuse(house, token, at=at)
+            outcome = reset_answers.refuse(context, token, origin=Origin(at))
         else:
             typed = "not the password" if answer == "wrong password" else model.password
-            outcome = reset_answers.confirm(house, token, Given(typed, new), at=at)
+            outcome = reset_answers.confirm(context, token, Given(typed, new), origin=Origin(at))
         is_of_this = token in asked.tokens
         died = is_of_this and asked.stored == "open" and self._case_died(asked)
         valid = asked.valid_until is not None and at < asked.valid_until

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.attacks.life.machine import MALFORMED, Machine, act, of_some, on_node, plain, proofs
 from tests.attacks.life.model import Begun
-from tests.harness.people import VISITOR
+from tests.harness.people import CLIENT_INFO
 from twofold.factors.outcomes import MalformedCode, Passed
+from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.signin import flow as signin
@@ -70,7 +71,7 @@ class SigningIn(Machine):
         at, model, known = self._tick(), self.model, self._client(client)
         expected: Any = model.type_password(at, known, right=True)
         given = Credentials(self.ada.email, model.password, known, "legacy")
-        outcome = signin.submit_legacy(self.nodes[node].house, given, visitor=VISITOR, at=at)
+        outcome = signin.submit_legacy(self.nodes[node].context, given, origin=Origin(at, CLIENT_INFO))
         if expected is not None:
             assert outcome == expected, (outcome, expected)
         elif model.protected or model.required(at):
@@ -115,7 +116,7 @@ class SigningIn(Machine):
         self._count_once(expected.method)
 
     @act(1, when=lambda life: life.model.protected, node=on_node, guesses=st.sampled_from([2, 5]))
-    def a_thief_with_the_password_guesses(self, node: int, guesses: int) -> None:
+    def an_attacker_with_the_password_guesses(self, node: int, guesses: int) -> None:
         for _ in range(min(guesses, self.model.left)):
             self.gives_a_code(node, 0, "wrong")
 
@@ -137,7 +138,9 @@ class SigningIn(Machine):
     def says_it_is_saved(self, node: int, which: int) -> None:
         at = self._tick()
         attempt = self._any_attempt(Step.SAVE_BACKUP_CODE, which, "page")
-        outcome = signin.submit_saved(self.nodes[node].house, attempt.token, client=None, visitor=VISITOR, at=at)
+        outcome = signin.submit_saved(
+            self.nodes[node].context, attempt.token, client=None, origin=Origin(at, CLIENT_INFO)
+        )
         if not self._stopped(attempt, Step.SAVE_BACKUP_CODE, outcome, at):
             self._signed_in(node, outcome, attempt.methods, at, attempt)
 
@@ -166,7 +169,7 @@ class SigningIn(Machine):
         at = self._tick()
         held, session = self._page(node, which, at)
         if session is not None and held.version == self.model.version:
-            sessions.sign_out(self.nodes[node].house.db, session, visitor=VISITOR, at=at)
+            sessions.sign_out(self.nodes[node].context.db, session, origin=Origin(at, CLIENT_INFO))
             held.ended = True
             self.model.events.append("signed_out")
 

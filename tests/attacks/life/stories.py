@@ -24,9 +24,9 @@ class Stories(Changes, Helped, Reset):
     """Each leads to the edge of a rule, and over it or not."""
 
     @act(2, when=protected, node=on_node, guesses=st.integers(4, 5))
-    def a_thief_guesses_while_she_sets_a_phone_up(self, node: int, guesses: int) -> None:
+    def an_attacker_guesses_while_she_sets_a_phone_up(self, node: int, guesses: int) -> None:
         self.she_opens_a_set_up(node)
-        self.a_thief_with_the_password_guesses(node, guesses)
+        self.an_attacker_with_the_password_guesses(node, guesses)
         self.confirms(node, 0, 0)
 
     def she_opens_a_set_up(self, node: int) -> None:
@@ -53,7 +53,7 @@ class Stories(Changes, Helped, Reset):
             self._comes_in_anew(node)
             self.answers_the_last_question(node, 0, elsewhere=True, twice=False)
         if happens == "a thief guesses":
-            self.a_thief_with_the_password_guesses(node, 5)
+            self.an_attacker_with_the_password_guesses(node, 5)
         elif happens == "a policy comes":
             self.the_policy_changes(node, "required", None)
         if happens:
@@ -108,7 +108,7 @@ class Stories(Changes, Helped, Reset):
         self.nodes[0].set_counts(self.ada, wrong=0, wrong_in_row=97)
         self.model.wrong, self.model.in_row = 0, 97
         self.model.forget_unknown()
-        self.a_thief_with_the_password_guesses(node, 5)
+        self.an_attacker_with_the_password_guesses(node, 5)
         for _ in range(unlocks):
             self.is_unlocked(node)
             self.gives_a_code(node, 0, (0, 0))
@@ -161,14 +161,14 @@ class Stories(Changes, Helped, Reset):
         client=of_some,
         patient=st.sampled_from([True, True, False]),
         late=st.sampled_from([-2, -1, -1, 0, 0, 1]),
-        door=st.sampled_from(["sign-in", "sign-in", "set-up", "set-up", "change", "legacy"]),
+        operation=st.sampled_from(["sign-in", "sign-in", "set-up", "set-up", "change", "legacy"]),
         owner=st.one_of(st.none(), of_some),
     )
     def a_stranger_guesses_passwords(
-        self, node: int, guesses: int, client: int, late: int, door: str, owner: int | None, *, patient: bool
+        self, node: int, guesses: int, client: int, late: int, operation: str, owner: int | None, *, patient: bool
     ) -> None:
         """The waits grow on every form that takes a password, and a client that is known has a count of its own."""
-        if door in {"set-up", "change"}:
+        if operation in {"set-up", "change"}:
             self._comes_in(node, 0)
         owner = client if owner is None else owner
         throttle = self.model.throttle(self._client(client), self.at)
@@ -177,7 +177,7 @@ class Stories(Changes, Helped, Reset):
                 self.at = max(self.at, throttle.next_try)
             self.gives_a_wrong_password(node, client)
         self.at = max(self.at, throttle.next_try + timedelta(seconds=late))
-        match door:
+        match operation:
             case "sign-in":
                 self.gives_the_password(node, "page", owner)
             case "legacy":

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from twofold.migrate import add_column, create_index, drop_column, drop_index
+from twofold.migrations.steps import add_column, create_index, drop_column, drop_index
 
 revision = "REVISION"
 down_revision = "BEFORE"

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from twofold.kit.clock import now
-from twofold.kit.db import UtcTime
-from twofold.kit.tokens import new_id
+from twofold.kit.crypto.tokens import new_id
+from twofold.kit.sql.database import UtcTime
 
 revision = "0001"
 down_revision = None

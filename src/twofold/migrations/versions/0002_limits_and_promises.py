@@ -7,9 +7,8 @@ and columns first, indexes at the end.
 import sqlalchemy as sa
 from alembic import op
 
-from twofold import migrate
-from twofold.kit.db import UtcTime
-from twofold.migrations import append_only
+from twofold.kit.sql.database import UtcTime
+from twofold.migrations import append_only, steps
 
 revision = "0002"
 down_revision = "0001"
@@ -32,11 +31,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    migrate.drop_column("password_links", "not_before")
-    migrate.drop_index("ix_outbox_turn_due_at", "outbox")
-    migrate.drop_column("outbox", "turn")
-    migrate.drop_index("ix_users_domain", "users")
-    migrate.drop_column("users", "first_signed_in_at")
+    steps.drop_column("password_links", "not_before")
+    steps.drop_index("ix_outbox_turn_due_at", "outbox")
+    steps.drop_column("outbox", "turn")
+    steps.drop_index("ix_users_domain", "users")
+    steps.drop_column("users", "first_signed_in_at")
     _forget_browsers()
     append_only.release()
     op.drop_table("discarded_events", if_exists=True)
@@ -95,25 +94,25 @@ def _know_browsers() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_browser_links_token_hash")),
         if_not_exists=True,
     )
-    migrate.add_column(
+    steps.add_column(
         "second_factor_budgets", sa.Column("unknown_wrong", sa.Integer(), server_default="0", nullable=False)
     )
-    migrate.add_column("second_factor_budgets", sa.Column("warned_at", UtcTime(), nullable=True))
-    migrate.add_column("known_clients", sa.Column("second_factor_at", UtcTime(), nullable=True))
-    migrate.add_column("sign_in_attempts", sa.Column("known_until", UtcTime(), nullable=True))
+    steps.add_column("second_factor_budgets", sa.Column("warned_at", UtcTime(), nullable=True))
+    steps.add_column("known_clients", sa.Column("second_factor_at", UtcTime(), nullable=True))
+    steps.add_column("sign_in_attempts", sa.Column("known_until", UtcTime(), nullable=True))
 
 
 def _index_browsers() -> None:
-    migrate.create_index(op.f("ix_unknown_wrong_codes_at"), "unknown_wrong_codes", ["at"])
-    migrate.create_index(op.f("ix_browser_links_account_id"), "browser_links", ["account_id"])
-    migrate.create_index(op.f("ix_browser_links_expires_at"), "browser_links", ["expires_at"])
+    steps.create_index(op.f("ix_unknown_wrong_codes_at"), "unknown_wrong_codes", ["at"])
+    steps.create_index(op.f("ix_browser_links_account_id"), "browser_links", ["account_id"])
+    steps.create_index(op.f("ix_browser_links_expires_at"), "browser_links", ["expires_at"])
 
 
 def _forget_browsers() -> None:
-    migrate.drop_column("sign_in_attempts", "known_until")
-    migrate.drop_column("known_clients", "second_factor_at")
-    migrate.drop_column("second_factor_budgets", "warned_at")
-    migrate.drop_column("second_factor_budgets", "unknown_wrong")
+    steps.drop_column("sign_in_attempts", "known_until")
+    steps.drop_column("known_clients", "second_factor_at")
+    steps.drop_column("second_factor_budgets", "warned_at")
+    steps.drop_column("second_factor_budgets", "unknown_wrong")
     op.drop_table("browser_links", if_exists=True)
     op.drop_table("unknown_wrong_codes", if_exists=True)
 
@@ -124,7 +123,7 @@ def _note_first_sign_ins() -> None:
     Who signs in at a node of the version before until that is replaced is known by their session, then by the next
     sign-in.
     """
-    migrate.add_column("users", sa.Column("first_signed_in_at", UtcTime(), nullable=True))
+    steps.add_column("users", sa.Column("first_signed_in_at", UtcTime(), nullable=True))
     users = sa.table("users", sa.column("id", sa.Uuid()), sa.column("first_signed_in_at", UtcTime()))
     events = sa.table(
         "audit_events", sa.column("subject_id", sa.Uuid()), sa.column("kind", sa.Text()), sa.column("at", UtcTime())
@@ -136,14 +135,14 @@ def _note_first_sign_ins() -> None:
         .limit(1)
         .scalar_subquery()
     )
-    migrate.fill(users, users.c.id, {"first_signed_in_at": first}, users.c.first_signed_in_at.is_(None))
+    steps.fill(users, users.c.id, {"first_signed_in_at": first}, users.c.first_signed_in_at.is_(None))
 
 
 def _find_users_by_domain() -> None:
     """Index users by the domain of their address: an expression, so that rows of older nodes need no filling in."""
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     domain = "split_part(email_key, '@', 2)" if on_postgresql else "substr(email_key, instr(email_key, '@') + 1)"
-    migrate.create_index("ix_users_domain", "users", [sa.text(domain)])
+    steps.create_index("ix_users_domain", "users", [sa.text(domain)])
 
 
 def _discard_events() -> None:
@@ -178,15 +177,15 @@ def _discard_events() -> None:
 
 def _give_letters_turns() -> None:
     after_all_others = "3"  # as nodes of the version before deliver their own
-    migrate.add_column("outbox", sa.Column("turn", sa.SmallInteger(), nullable=False, server_default=after_all_others))
+    steps.add_column("outbox", sa.Column("turn", sa.SmallInteger(), nullable=False, server_default=after_all_others))
 
 
 def _index_letters_by_turn() -> None:
     waits = sa.text("due_at IS NOT NULL")
-    migrate.create_index(
+    steps.create_index(
         "ix_outbox_turn_due_at", "outbox", ["turn", "due_at"], sqlite_where=waits, postgresql_where=waits
     )
 
 
 def _keep_promises() -> None:
-    migrate.add_column("password_links", sa.Column("not_before", UtcTime(), nullable=True))
+    steps.add_column("password_links", sa.Column("not_before", UtcTime(), nullable=True))

@@ -1,0 +1,107 @@
+"""A person as an administrator sees them: the state of their second factor, and whether they can sign in."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.directory.eligibility import Eligibility
+from twofold.directory.user import User
+from twofold.lockouts.budget import Counts
+
+
+class TwoFactor(StrEnum):
+    """The state of somebody's two-factor authentication."""
+
+    ON = "on"
+    LOCKED = "locked"
+    PENDING = "pending"
+    MUST_SET_UP = "must_set_up"
+    OFF = "off"
+    NOT_OFFERED = "not_offered"
+
+
+class Presence(StrEnum):
+    """Whether somebody can sign in at all."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    FROZEN = "frozen"
+    DEACTIVATED = "deactivated"
+
+
+class App(NamedTuple):
+    """One of somebody's authenticators; never its secret."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class UserSummary(NamedTuple):
+    """A person with whatever an administrator is told of them, at one moment."""
+
+    user: User
+    created_at: datetime
+    counts: Counts
+    mailbox_closed_until: datetime | None
+    enrolling: bool
+    apps: tuple[App, ...]
+    offer: Eligibility
+
+    @property
+    def two_factor(self) -> TwoFactor:
+        """The state of two-factor authentication, the gravest first."""
+        if self.user.has_second_factor:
+            return TwoFactor.LOCKED if self.counts.locked else TwoFactor.ON
+        if self.mailbox_closed_until is not None:
+            return TwoFactor.LOCKED
+        if self.enrolling:
+            return TwoFactor.PENDING
+        if self.offer.required:
+            return TwoFactor.MUST_SET_UP
+        return TwoFactor.OFF if self.offer.offered else TwoFactor.NOT_OFFERED
+
+    @property
+    def presence(self) -> Presence:
+        """Whether they can sign in at all, and if not, why."""
+        user = self.user
+        if not user.active:
+            return Presence.DEACTIVATED
+        if user.frozen_at is not None:
+            return Presence.FROZEN
+        if user.password_hash is None and not user.sso:
+            return Presence.INVITED
+        return Presence.ACTIVE
+
+    @property
+    def lock_is_final(self) -> bool:
+        """Whether only a reset helps."""
+        return self.user.has_second_factor and self.counts.final
+
+    @property
+    def last_used_at(self) -> datetime | None:
+        """When a code of any of their authenticators was last accepted."""
+        return max((app.last_used_at for app in self.apps if app.last_used_at is not None), default=None)
+
+    @property
+    def can_be_reset(self) -> bool:
+        """Whether there is anything to switch off, for somebody who could confirm it."""
+        user = self.user
+        return user.has_second_factor and user.active and user.frozen_at is None and not user.sso
+
+    @property
+    def can_be_unlocked(self) -> bool:
+        """Whether a lock can be lifted."""
+        return self.two_factor is TwoFactor.LOCKED and not self.lock_is_final and self.user.active
+
+    @property
+    def can_be_unfrozen(self) -> bool:
+        """Whether they are frozen."""
+        return self.user.frozen_at is not None and self.user.active
+
+    @property
+    def can_be_invited(self) -> bool:
+        """Whether they have no password yet, so that an invitation helps."""
+        return self.presence is Presence.INVITED

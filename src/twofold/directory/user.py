@@ -1,0 +1,96 @@
+"""A user together with their account, as the flows see them: a value, no more."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from twofold.directory.eligibility import Eligibility, Standing, eligibility
+from twofold.directory.email_address import is_placeholder_key
+
+
+class User(NamedTuple):
+    """One row of users joined with its account; the order is that of `tables.PERSON`."""
+
+    id: UUID
+    account_id: UUID
+    email: str
+    email_key: str
+    name: str
+    role: str
+    licensed: bool
+    active: bool
+    frozen_at: datetime | None
+    security_version: int
+    password_hash: str | None
+    password_set_at: datetime | None
+    password_unproven: bool
+    second_factor_since: datetime | None
+    factors_changed_at: datetime | None
+    reset_confirmed_at: datetime | None
+    exception_until: datetime | None
+    account_name: str
+    edition: str
+    is_operator: bool
+    sso: bool
+    sso_url: str | None
+    policy: str
+    required_from: datetime | None
+    first_signed_in_at: datetime | None = None
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether an authenticator protects this user."""
+        return self.second_factor_since is not None
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether this only stands for somebody who was invited but has a sign-in in another account already."""
+        return is_placeholder_key(self.email_key)
+
+    @property
+    def standing(self) -> Standing:
+        """What decides this user's eligibility."""
+        return Standing(
+            self.role,
+            self.licensed,
+            self.exception_until,
+            self.edition,
+            self.sso,
+            self.policy,
+            self.required_from,
+        )
+
+    def eligibility(self, editions: AbstractSet[str], at: datetime) -> Eligibility:
+        """Return what this user is told about two-factor authentication at a moment."""
+        return eligibility(self.standing, editions, at)
+
+
+def stand_in(user_id: UUID, account_id: UUID) -> User:
+    """Return somebody who is nobody, under ids that nobody has: for work that is to be the same for them."""
+    return User(
+        id=user_id,
+        account_id=account_id,
+        email="",
+        email_key="",
+        name="",
+        role="member",
+        licensed=True,
+        active=True,
+        frozen_at=None,
+        security_version=0,
+        password_hash=None,
+        password_set_at=None,
+        password_unproven=False,
+        second_factor_since=None,
+        factors_changed_at=None,
+        reset_confirmed_at=None,
+        exception_until=None,
+        account_name="",
+        edition="",
+        is_operator=False,
+        sso=False,
+        sso_url=None,
+        policy="optional",
+        required_from=None,
+    )

@@ -1,0 +1,48 @@
+"""Password hashes: argon2id, in the way that is the quicker one on this machine.
+
+Hashing takes some 5 to 20 ms and 19 MiB and releases the interpreter lock; it never happens inside a transaction.
+"""
+
+from twofold.kit import clock, metrics
+from twofold.kit.crypto import argon2id
+from twofold.kit.crypto.tokens import random_bytes
+
+
+class Hasher:
+    """Hashes and verifies passwords under one set of argon2id parameters (memory in KiB, passes; one lane)."""
+
+    def __init__(
+        self, memory_kib: int, passes: int, way: argon2id.Argon2id | None = None, *, processes: int = 1
+    ) -> None:
+        """Hash in the quicker way, if none is given; so many processes that serve share the cores."""
+        self._way = way or argon2id.quickest(memory_kib, passes, processes)
+        self._memory_kib = memory_kib
+        self._passes = passes
+        self._parameters = f"$argon2id$v=19$m={memory_kib},t={passes},p=1$"
+        # Somebody who does not exist is compared with this, so that they take as long as somebody who does.
+        self._nobody = self.hash(random_bytes(16).hex())
+
+    @property
+    def callers(self) -> int:
+        """How many threads that wait for a password keep the machine busy with them."""
+        return self._way.callers
+
+    def hash(self, password: str) -> str:
+        """Return the standard `$argon2id$…` string of a password."""
+        return self._way.hash(_bytes(password), self._memory_kib, self._passes)
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        """Tell whether a password fits a stored hash; without a stored hash do the same work and say no."""
+        started = clock.stopwatch()
+        try:
+            return self._way.verify(stored or self._nobody, _bytes(password)) and stored is not None
+        finally:
+            metrics.password_hash_seconds.observe(clock.stopwatch() - started)
+
+    def outdated(self, stored: str) -> bool:
+        """Tell whether a stored hash was made under other parameters than today's."""
+        return not stored.startswith(self._parameters)
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

@@ -1,0 +1,96 @@
+"""Pages: templates rendered to answers."""
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from babel.dates import format_date
+from litestar import Response
+from litestar.datastructures import Cookie
+from litestar.enums import MediaType
+
+from twofold.kit.clock import now
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
+from twofold.kit.words import translations
+from twofold.settings import Settings
+
+
+def environment(settings: Settings | None = None) -> jinja2.Environment:
+    """Build the template environment: autoescaped, strict about names, every text through gettext."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("twofold", "templates"),
+        autoescape=jinja2.select_autoescape(("html",), default_for_string=True),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
+    made.filters.update(moment=moment, groups=groups)
+    made.globals.update(
+        static=static_url,
+        product=settings.issuer if settings else "Twofold",
+        issuer=settings.issuer if settings else "Twofold",
+        support_email=settings.support_email if settings else None,
+    )
+    return made
+
+
+def page(
+    request: AnyRequest,
+    template: str,
+    status: int = 200,
+    *,
+    cookies: list[Cookie] | None = None,
+    **context: Any,
+) -> AnyResponse:
+    """Render a template to an answer."""
+    context.setdefault("errors", {})
+    context.setdefault("viewer", None)
+    html = request.app.state.pages.get_template(template).render(context)
+    return Response(html, status_code=status, media_type=MediaType.HTML, cookies=cookies or [])
+
+
+def see_other(path: str, cookies: list[Cookie] | None = None) -> AnyResponse:
+    """Send the browser on to another page with a GET, so that reloading repeats nothing."""
+    return Response(b"", status_code=303, headers={"Location": path}, cookies=cookies or [], media_type=MediaType.HTML)
+
+
+def problem_page(
+    request: AnyRequest,
+    status: int,
+    heading: str,
+    what: str,
+    todo: str,
+    link: tuple[str, str] | None = None,
+) -> AnyResponse:
+    """Answer with a page that says what happened and what to do."""
+    return page(request, "errors/problem.html", status, heading=heading, what=what, todo=todo, link=link)
+
+
+def absolute(request: AnyRequest, path: str) -> str:
+    """Build a link from the base URL of the settings, never from a header of the request."""
+    return f"{context_of(request).settings.base_url}{path}"
+
+
+def moment(at: datetime) -> str:
+    """Say a time as a person does: the hour today, with the date on other days; in UTC, and said so."""
+    if at.date() == now().date():
+        return f"{at:%H:%M} UTC"
+    return f"{format_date(at, 'd MMMM y', locale='en')}, {at:%H:%M} UTC"
+
+
+def groups(text: str) -> str:
+    """Split a key into groups of four."""
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+@cache
+def static_url(name: str) -> str:
+    """Return the address of a static file, which changes with its content so that browsers may keep it for ever."""
+    content = files("twofold").joinpath("static", name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"

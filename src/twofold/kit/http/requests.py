@@ -1,0 +1,122 @@
+"""What handlers ask of a request: the application, the client, the tokens it carries."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+
+from twofold.kit.client_info import ClientInfo, address_of, browser_name
+from twofold.kit.context import AppContext
+from twofold.settings import Settings
+
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+BROWSER_LIFE = 90 * 24 * 3600
+HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
+TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
+_LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+
+
+class ShortCircuit(Exception):
+    """A request that goes no further; it carries its own answer."""
+
+    def __init__(self, response: AnyResponse) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class Cookies(NamedTuple):
+    """The names of our cookies: `__Host-` where browsers reach us by https, plain on a loopback http address."""
+
+    session: str
+    attempt: str
+    browser: str
+
+
+def cookies_of(settings: Settings) -> Cookies:
+    """Return the names of the cookies under these settings."""
+    return Cookies(*(cookie_name(settings, name) for name in ("session", "sign_in", "browser")))
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """Return the whole name of a cookie of ours."""
+    return f"{'__Host-' if settings.secure else ''}twofold_{name}"
+
+
+def context_of(request: AnyRequest) -> AppContext:
+    """Return the application of the running application."""
+    return cast("AppContext", request.app.state.context)
+
+
+def client_info_of(request: AnyRequest) -> ClientInfo:
+    """Return who is at the other end."""
+    address = address_of(cast("Mapping[str, Any]", request.scope), context_of(request).settings.trusted_proxies)
+    return ClientInfo(address, browser_name(request.headers), str(request.scope.get("twofold_request_id", "")))
+
+
+def cookie(request: AnyRequest, name: str) -> str | None:
+    """Return a token from one of our cookies (`session`, `attempt`, `browser`), if it looks like one."""
+    value = request.cookies.get(getattr(cookies_of(context_of(request).settings), name))
+    return value if value is not None and TOKEN.fullmatch(value) else None
+
+
+def bearer(request: AnyRequest) -> str | None:
+    """Return the bearer token of an API call, if it carries one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and TOKEN.fullmatch(token) else None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text looks like a token of ours."""
+    return TOKEN.fullmatch(text) is not None
+
+
+def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:
+    """Note what came of a token, for those who serve bearers of tokens before strangers (kit.http.anonymous)."""
+    cast("dict[str, Any]", request.scope)[HELD] = token, holds
+
+
+def client_token(request: AnyRequest) -> str | None:
+    """Return the token by which an API client shows that it has signed this user in before."""
+    token = request.headers.get("twofold-client", "")
+    return token if TOKEN.fullmatch(token) else None
+
+
+def set_cookie(settings: Settings, name: str, value: str, *, max_age: int | None = None) -> Cookie:
+    """Make one of our cookies: for the whole host, out of reach of scripts, not sent along from other sites."""
+    return make_cookie(settings, getattr(cookies_of(settings), name), value, max_age=max_age)
+
+
+def make_cookie(settings: Settings, key: str, value: str, *, max_age: int | None = None) -> Cookie:
+    """Make a cookie of ours by its whole name."""
+    return Cookie(
+        key=key,
+        value=value,
+        path="/",
+        httponly=True,
+        secure=settings.secure,
+        samesite="lax",
+        max_age=max_age,
+    )
+
+
+def forget_cookie(settings: Settings, name: str) -> Cookie:
+    """Make the browser forget one of our cookies."""
+    return set_cookie(settings, name, "", max_age=0)
+
+
+def local_path(text: str) -> str:
+    """Return a path of this site to go on to, or an empty string: never another host, never a control character."""
+    return text if len(text) <= 500 and _LOCAL_PATH.fullmatch(text) else ""  # noqa: PLR2004 - a path, not a text
+
+
+def row_id(text: str) -> UUID | None:
+    """Read an id; a malformed one is a missing one."""
+    try:
+        return UUID(text) if len(text) == len("00000000-0000-0000-0000-000000000000") else None
+    except ValueError:
+        return None

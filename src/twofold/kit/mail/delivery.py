@@ -1,0 +1,209 @@
+"""Delivering letters: claimed and told in one transaction, written and handed over outside of it, settled in another.
+
+A crash in between repeats the letter once its claim is over, under the same Message-ID; whatever secret it carries is
+minted anew, and the one before it is dead.
+
+While the mail server is away no letter is claimed: nothing is minted that nobody gets, and once the server is back
+every letter is due, not only those whose own wait happens to be over.
+
+A letter for nobody takes the same way, but what its composer did is undone, and nothing is handed over
+(kit.mail.decoys).
+"""
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any, NamedTuple, TypeAlias, assert_never
+
+import sqlalchemy as sa
+import structlog
+
+from twofold.kit import clock, metrics
+from twofold.kit.context import AppContext
+from twofold.kit.mail import outbox
+from twofold.kit.mail.decoys import Allowance
+from twofold.kit.mail.letters import Composer, Letters
+from twofold.kit.mail.outbox import Due, Entry, Priority
+from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
+
+# Between two looks for a mail server that is away: longer and longer, but nobody waits for more than a minute.
+LOOKS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
+
+NOBODYS_ADDRESS = "nobody@localhost"  # to compose with: nothing is sent there
+
+Told: TypeAlias = dict[str, Any]
+
+log = structlog.get_logger("twofold.mail")
+
+
+class Claimed(NamedTuple):
+    """A letter in hand, and what it tells; None when it was dropped or waits for a repair."""
+
+    entry: Entry
+    told: Told | None
+
+
+class Delivery:
+    """Delivers the letters of an application through a transport; `composers` say for each kind what it tells."""
+
+    def __init__(self, context: AppContext, transport: Transport, composers: Mapping[str, Composer]) -> None:
+        self._transport = transport
+        self._composers = composers
+        self._letters = Letters(context.settings)
+        self._server = _MailServer(transport)
+        self._allowance = Allowance()
+
+    def run(self, context: AppContext, at: datetime) -> bool:
+        """Deliver the letter whose turn it is; tell whether there was one."""
+        return self._deliver_one(context, at, Priority.OTHER)
+
+    def run_urgent(self, context: AppContext, at: datetime) -> bool:
+        """Deliver a letter that somebody waits for before a page, and no other, so that a thread is left for those."""
+        return self._deliver_one(context, at, Priority.NOBODY)
+
+    def run_oldest(self, context: AppContext, at: datetime) -> bool:
+        """Deliver the letter that has been due longest: none waits for ever, whatever else is asked for."""
+        return self._deliver_one(context, at, Priority.OTHER, oldest_first=True)
+
+    def _deliver_one(self, context: AppContext, at: datetime, last: Priority, *, oldest_first: bool = False) -> bool:
+        if self._server.is_away(at):
+            return False
+        with ExitStack() as place:
+            which = Due(last, place.enter_context(self._allowance.one(at)))
+            claimed = self._claim(context, at, which, oldest_first=oldest_first)
+            if claimed is None:
+                return False
+            if not claimed.entry.is_decoy:
+                place.close()
+            message = self._write(context, claimed, at)
+            if message is not None:
+                self._hand_over(context, claimed.entry, message)
+        return True
+
+    def _claim(self, context: AppContext, at: datetime, which: Due, *, oldest_first: bool) -> Claimed | None:
+        with context.db.read() as connection:
+            if not outbox.is_due(connection, at, which):
+                return None
+        with context.db.write() as connection:
+            entries = outbox.claim(connection, at, 1, which, oldest_first=oldest_first)
+            claimed = self._notify(context, connection, entries[0], at) if entries else None
+        if claimed is not None and claimed.entry.turn in {Priority.ASKED_FOR, Priority.NOBODY}:
+            self._allowance.spend()
+        return claimed
+
+    def _notify(self, context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> Claimed:
+        """Ask what a letter tells; one that is out of date is dropped, one that cannot be told waits for a repair."""
+        try:
+            with connection.begin_nested() as composing:
+                told = self._composers[entry.kind](context, connection, entry, at)
+                if entry.is_decoy:
+                    composing.rollback()
+        except (sa.exc.OperationalError, sa.exc.InterfaceError):
+            raise  # the database is away; the letter is as it should be
+        except Exception as error:  # one letter that breaks must not hold up the others
+            log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
+            _put_aside(connection, entry, at, error)
+            return Claimed(entry, None)
+        if told is None:
+            _drop(connection, entry, at)
+        return Claimed(entry, told)
+
+    def _write(self, context: AppContext, claimed: Claimed, at: datetime) -> EmailMessage | None:
+        """Write a letter, while no transaction is open: on SQLite nobody else could write meanwhile."""
+        entry, told = claimed
+        if told is None:
+            return None
+        try:
+            return self._letters.write(entry._replace(recipient=entry.recipient or NOBODYS_ADDRESS), told, at)
+        except Exception as error:  # the same
+            log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
+            with context.db.write() as connection:
+                _put_aside(connection, entry, at, error)
+            return None
+
+    def _hand_over(self, context: AppContext, entry: Entry, message: EmailMessage) -> None:
+        if entry.is_decoy:
+            self._allowance.rest()
+            with context.db.write() as connection:
+                _drop(connection, entry, clock.now())
+            return
+        with self._allowance.measured():
+            outcome = self._transport.deliver(message)
+        if isinstance(outcome, Unreachable):
+            self._server.lost(clock.now(), outcome)
+        with context.db.write() as connection:
+            _settle(connection, entry, outcome, clock.now())
+
+
+class _MailServer:
+    """Knows whether the mail server is away; one thread at a time looks for it, the others leave the letters alone."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._looking = threading.Lock()
+        self._looks = 0
+        self._next_look: datetime | None = None  # None while it is there
+
+    def lost(self, at: datetime, outcome: Unreachable) -> None:
+        """Note that a letter found nobody there."""
+        with self._looking:
+            if self._next_look is None:
+                self._looks, self._next_look = 0, at + LOOKS[0]
+                log.error("the mail server is away", why=outcome.why)
+
+    def is_away(self, at: datetime) -> bool:
+        """Tell whether it is away; look for it, where the time has come."""
+        if self._looks_at(at) and self._looking.acquire(blocking=False):
+            try:
+                if self._looks_at(at):  # still: another thread may just have looked
+                    self._look(at)
+            finally:
+                self._looking.release()
+        return self._next_look is not None
+
+    def _looks_at(self, at: datetime) -> bool:
+        """Tell whether it is away and a look is due; that one lies far ahead means that the clock was set back."""
+        return self._next_look is not None and not timedelta(0) < self._next_look - at <= LOOKS[-1]
+
+    def _look(self, at: datetime) -> None:
+        if self._transport.reach() is None:
+            self._next_look = None
+            log.warning("the mail server is back")
+        else:
+            self._looks += 1
+            self._next_look = at + LOOKS[min(self._looks, len(LOOKS) - 1)]
+
+
+def _drop(connection: sa.Connection, entry: Entry, at: datetime) -> None:
+    """Note that a letter is not to be sent; one for nobody as settled so long ago that it is soon forgotten."""
+    settled_at = at - outbox.KEPT + outbox.DECOYS_KEPT if entry.is_decoy else at
+    outbox.settle(connection, entry.id, "dropped", settled_at)
+    metrics.letters.labels("dropped").inc()
+
+
+def _put_aside(connection: sa.Connection, entry: Entry, at: datetime, error: Exception) -> None:
+    """Let a letter that breaks wait for a repair."""
+    outbox.postpone(connection, entry, at, f"not composed: {type(error).__name__}")
+    metrics.letters.labels("postponed").inc()
+
+
+def _settle(connection: sa.Connection, entry: Entry, outcome: Outcome, at: datetime) -> None:
+    """Note what became of a letter; nothing of its text, its recipient or its links is logged."""
+    named = log.bind(kind=entry.kind, letter=str(entry.id), tries=entry.tries)
+    match outcome:
+        case Delivered():
+            outbox.settle(connection, entry.id, "sent", at)
+            metrics.letters.labels("sent").inc()
+            named.info("letter sent")
+        case TryLater(why) | Unreachable(why):
+            outbox.postpone(connection, entry, at, why)
+            metrics.letters.labels("postponed").inc()
+            named.warning("letter postponed", why=why)
+        case Rejected(why):
+            outbox.settle(connection, entry.id, "rejected", at, why)
+            metrics.letters.labels("rejected").inc()
+            named.error("letter rejected", why=why)
+        case _:
+            assert_never(outcome)

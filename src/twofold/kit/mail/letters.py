@@ -1,0 +1,130 @@
+"""Letters: what a composer tells, set in the templates of its kind, as a message with text and HTML.
+
+Each kind has `templates/mail/<kind>/subject.txt`, `body.txt` and `body.html`; `mail/layout.txt` and `.html` put the
+bodies into the frame that all letters share. The texts are not HTML and are not escaped; nothing of them can become a
+header. Pieces for bodies stand in `mail/parts.txt` and `.html`.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any, TypeAlias
+
+import jinja2
+import sqlalchemy as sa
+
+from twofold.kit.client_info import browser_in_words
+from twofold.kit.context import AppContext
+from twofold.kit.mail.outbox import Entry
+from twofold.kit.plain_text import unlinked
+from twofold.kit.words import gettext, translations
+from twofold.settings import Settings
+
+# Says at delivery what a letter tells, in a transaction of its own; None when it is out of date and not to be sent.
+Composer: TypeAlias = Callable[[AppContext, sa.Connection, Entry, datetime], dict[str, Any] | None]
+
+WIDTH = 72
+LONGEST_SUBJECT = 150
+
+# What of a letter somebody else has written: names and reasons. A test knows every other word that letters use.
+WORDS_OF_OTHERS = frozenset(
+    {"account", "agent", "asked_by", "authenticator", "by", "name", "person", "reader", "reason"}
+)
+
+
+class Letters:
+    """Writes the letters of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._sender = _address(settings.mail_from, settings.issuer)
+        self._templates = _environment(settings)
+
+    def write(self, entry: Entry, told: Mapping[str, Any], at: datetime) -> EmailMessage:
+        """Write a letter about what its composer tells; a repeated one has the Message-ID that it had before."""
+        told = _plain(told)
+        subject = self._subject(entry.kind, told)
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._sender
+        message["To"] = _address(entry.recipient)
+        message["Subject"] = subject
+        message["Date"] = format_datetime(at)
+        message["Message-ID"] = f"<{entry.id}@{self._sender.domain}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+        framed = {**told, "kind": entry.kind, "subject": subject}
+        message.set_content(self._text(framed), cte="quoted-printable")
+        message.add_alternative(self._render("mail/layout.html", framed), subtype="html", cte="quoted-printable")
+        return message
+
+    def _subject(self, kind: str, told: Mapping[str, Any]) -> str:
+        """One line, whatever names and reasons contain."""
+        words = " ".join(self._render(f"mail/{kind}/subject.txt", told).split())
+        return "".join(letter for letter in words if letter.isprintable())[:LONGEST_SUBJECT]
+
+    def _text(self, framed: Mapping[str, Any]) -> str:
+        lines = self._render("mail/layout.txt", framed).splitlines()
+        wrapped = "\n".join(_wrapped(line) for line in lines)
+        return re.sub(r"\n{3,}", "\n\n", wrapped).strip() + "\n"
+
+    def _render(self, template: str, told: Mapping[str, Any]) -> str:
+        return self._templates.get_template(template).render(told)
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a letter tells with the words of others as plain ones; old names may hold anything.
+
+    A mail program would make a link of `evil.example` in a name, and a reason could pretend to be a paragraph of ours.
+    """
+    return {name: _plain_value(name, value) for name, value in told.items()}
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return unlinked(value) if name in WORDS_OF_OTHERS else value
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    return [_plain_value(name, one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def moment(at: datetime) -> str:
+    """Say a time with its date: a letter may be read days later."""
+    month = f"{at:%B}"
+    return f"{at.day} {gettext(month)} {at.year}, {at:%H:%M} UTC"
+
+
+def browser(name: str) -> str:
+    """Say which browser it was, in words of our own: a letter repeats nothing that a stranger wrote."""
+    return browser_in_words(name) or gettext("an unknown program")
+
+
+def _environment(settings: Settings) -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("twofold", "templates"),
+        autoescape=jinja2.select_autoescape(("html",), default=False, default_for_string=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
+    made.filters.update(moment=moment, browser=browser)
+    made.globals.update(product=settings.issuer, base_url=settings.base_url, support_email=settings.support_email)
+    return made
+
+
+def _wrapped(line: str) -> str:
+    """Break a line between words; an address is never broken, so that it stays one to press."""
+    return textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _address(text: str, name: str = "") -> Address:
+    """Read an address that was checked when it came in; a domain beyond ASCII travels in its ASCII form (RFC 5890)."""
+    local, _, domain = text.rpartition("@")
+    return Address(name, local, domain if domain.isascii() else domain.encode("idna").decode("ascii"))

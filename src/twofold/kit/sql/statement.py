@@ -1,0 +1,218 @@
+"""Statements of the hot path: compiled once for each kind of database, then handed to its driver as they are.
+
+SQLAlchemy looks a statement up, turns its parameters and wraps its result anew each time it is executed; that takes
+more than all the driver does (docs/performance.md). What is left of it here is the text of the statement, the turning
+of values that the two databases keep differently, and the care for errors. Where somebody listens to the engine, to
+count or to trace, the same text goes through SQLAlchemy.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from psycopg.adapt import PyFormat
+from psycopg.postgres import types
+
+from twofold.kit.sql.query_pipeline import Answer, QueryPipeline, Text
+
+Converter = Callable[[Any], Any]
+
+# Their keys in what SQLAlchemy keeps beside a connection and forgets when that is lost.
+CURSOR = "twofold_cursor"
+QUERY_PIPELINE = "twofold_wire"
+
+# For PostgreSQL: parameters whose types SQLAlchemy does not write into the text, and those that are sent as they are.
+UNTOLD = {sa.LargeBinary: types["bytea"].oid, sa.Boolean: types["bool"].oid}
+IN_BINARY = (sa.LargeBinary, sa.Uuid, sa.DateTime)
+
+
+class Statement:
+    """A statement that is executed with the same parameters each time; values differ.
+
+    It is given as SQLAlchemy's, or as one for each kind of database by the name of its dialect.
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._prepared: dict[str, _Prepared] = {}
+
+    def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
+        """Execute, and return the rows as named tuples."""
+        prepared = self._prepared_for(connection.dialect, values)
+        return [prepared.row(row) for row in _execute(connection, prepared, values).rows]
+
+    def row(self, connection: sa.Connection, **values: Any) -> Any:
+        """Execute, and return the first row, or None."""
+        rows = self.rows(connection, **values)
+        return rows[0] if rows else None
+
+    def count(self, connection: sa.Connection, **values: Any) -> int:
+        """Execute, and return how many rows were stored, changed or deleted."""
+        return _execute(connection, self._prepared_for(connection.dialect, values), values).changed
+
+    def prefetch(self, connection: sa.Connection, **values: Any) -> Callable[[], list[Any]]:
+        """Execute before the next statement, whose way it shares (query_pipeline.py), and return how to get the rows.
+
+        Its error is raised by whichever finds it out.
+        """
+        prepared = self._prepared_for(connection.dialect, values)
+        outcome = _execute(connection, prepared, values)
+        return lambda: [prepared.row(row) for row in outcome.rows]
+
+    def enqueue(self, connection: sa.Connection, **values: Any) -> None:
+        """Execute before the next statement or the commit, whose way it shares; nobody looks at the outcome."""
+        outcome = _execute(connection, self._prepared_for(connection.dialect, values), values)
+        if isinstance(outcome, _Asked) and not outcome.answer.query_pipeline.in_transaction:
+            outcome.wait()  # no commit would take it along
+
+    def _prepared_for(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
+        prepared = self._prepared.get(dialect.name)
+        if prepared is None:
+            chosen = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
+            prepared = self._prepared[dialect.name] = _prepare(chosen, dialect, list(values))
+        return prepared
+
+
+class _Came(NamedTuple):
+    """What came of a statement."""
+
+    rows: Sequence[Any]
+    changed: int
+
+
+class _Asked(NamedTuple):
+    """A statement on its way to PostgreSQL; whoever looks at what came of it waits for that."""
+
+    connection: sa.Connection
+    prepared: "_Prepared"
+    parameters: Sequence[Any]
+    answer: Answer
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        self.wait()
+        return self.answer.rows if self.prepared.taken else ()
+
+    @property
+    def changed(self) -> int:
+        self.wait()
+        return self.answer.changed
+
+    def wait(self) -> None:
+        try:
+            self.answer.wait()
+        except Exception as error:
+            _raise(error, self.connection, self.prepared, self.parameters)
+            raise
+
+
+def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Came | _Asked:
+    if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
+        result = connection.exec_driver_sql(prepared.text, prepared.named(values), {"preserve_rowcount": True})
+        return _Came(result.fetchall() if result.returns_rows else (), result.rowcount)
+    parameters = prepared.parameters(values)
+    try:
+        if prepared.pipelined is not None:
+            query_pipeline: QueryPipeline = connection.info.get(QUERY_PIPELINE) or _find_query_pipeline(connection)
+            return _Asked(connection, prepared, parameters, query_pipeline.take(prepared.pipelined, parameters))
+        cursor = connection.info.get(CURSOR) or _open_cursor(connection)
+        cursor.execute(prepared.text, parameters)
+        return _Came(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
+    except Exception as error:
+        _raise(error, connection, prepared, parameters)
+        raise
+
+
+def _raise(error: Exception, connection: sa.Connection, prepared: "_Prepared", parameters: Sequence[Any]) -> None:
+    """Raise SQLAlchemy's own error in the place of the driver's, and take a lost connection out of the pool."""
+    connection._handle_dbapi_exception(error, prepared.text, tuple(parameters), None, None)  # noqa: SLF001 - none is public
+
+
+def _open_cursor(connection: sa.Connection) -> Any:
+    """Open the one cursor that a connection needs, since its rows are always fetched at once."""
+    cursor = connection.info[CURSOR] = connection.connection.cursor()
+    return cursor
+
+
+def _find_query_pipeline(connection: sa.Connection) -> QueryPipeline:
+    driver: Any = connection.connection.driver_connection
+    query_pipeline: QueryPipeline = driver.query_pipeline
+    connection.info[QUERY_PIPELINE] = query_pipeline
+    return query_pipeline
+
+
+class _Parameter(NamedTuple):
+    """A parameter: its name in the text, what callers call it, its value where they give none, and how it is turned."""
+
+    name: str
+    key: str
+    default: Any
+    turn: Converter | None
+
+
+class _Prepared(NamedTuple):
+    """A statement for one kind of database."""
+
+    text: str
+    order: Sequence[_Parameter]  # as the database counts them
+    by_name: bool  # in the text
+    taken: Sequence[Converter | None]
+    shape: Callable[[list[Any]], Any]
+    pipelined: Text | None
+
+    def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        given = [(values.get(key, default), turn) for _name, key, default, turn in self.order]
+        return tuple([value if turn is None or value is None else turn(value) for value, turn in given])
+
+    def named(self, values: Mapping[str, Any]) -> Any:
+        parameters = self.parameters(values)
+        names = [parameter.name for parameter in self.order]
+        return dict(zip(names, parameters, strict=True)) if self.by_name else parameters
+
+    def row(self, row: Sequence[Any]) -> Any:
+        return self.shape([value if turn is None else turn(value) for turn, value in zip(self.taken, row, strict=True)])
+
+
+def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> _Prepared:
+    compiled = statement.compile(dialect=dialect, column_keys=columns_stored)
+    counted = compiled if compiled.positional else _counted(statement, dialect, columns_stored)
+    bound = {name: parameter for parameter, name in counted.bind_names.items()}
+    order = [_parameter(name, bound[name], dialect) for name in counted.positiontup or ()]
+    kinds = [_as_stored(bound[parameter.name].type, dialect) for parameter in order]
+    pipelined = None if compiled is counted else _pipelined(str(counted).encode(), kinds)
+    columns = list(getattr(statement, "exported_columns", ()))  # a mere text has none
+    taken = [_from_driver(column.type, dialect) for column in columns]
+    shape: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc] # noqa: PYI024 - known only now
+    return _Prepared(str(compiled), order, compiled is not counted, taken, shape._make, pipelined)
+
+
+def _counted(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> Any:
+    """Compile with `$1` and so on for the parameters, where the driver of SQLAlchemy gives them names."""
+    counting: Any = type(dialect)
+    return statement.compile(dialect=counting(paramstyle="numeric_dollar"), column_keys=columns_stored)
+
+
+def _pipelined(text: bytes, kinds: Sequence[sa.types.TypeEngine[Any]]) -> Text:
+    name = blake2b(text, digest_size=16).hexdigest().encode()
+    oids = [next((oid for untold, oid in UNTOLD.items() if isinstance(kind, untold)), 0) for kind in kinds]
+    formats = [PyFormat.BINARY if isinstance(kind, IN_BINARY) else PyFormat.TEXT for kind in kinds]
+    return Text(name, text, oids, formats, begins=text.startswith((b"BEGIN", b"SET LOCAL")))
+
+
+def _parameter(name: str, bound: Any, dialect: sa.Dialect) -> _Parameter:
+    default = None if bound.required else bound.value
+    return _Parameter(name, bound.key, default, _to_driver(bound.type, dialect))
+
+
+def _as_stored(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+    return kind.load_dialect_impl(dialect) if isinstance(kind, sa.types.TypeDecorator) else kind
+
+
+def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converter | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _from_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converter | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)

@@ -1,0 +1,65 @@
+"""Whether this node is alive and ready."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from litestar import Response, get
+
+from twofold.kit import clock
+from twofold.kit.http.leaving import is_leaving
+from twofold.kit.http.pools import asks_for_health
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
+from twofold.kit.sql.database import Database
+from twofold.operations import migrate
+
+MOST_CLOCK_DIFFERENCE = timedelta(seconds=1)
+
+
+@get("/healthz", sync_to_thread=False)
+def healthz() -> dict[str, str]:
+    """Say that the process is alive; nothing else is looked at."""
+    return {"status": "alive"}
+
+
+@get("/readyz")
+@asks_for_health
+def readyz(request: AnyRequest) -> AnyResponse:
+    """Say whether this node can serve: database reachable, schema current, clock sane."""
+    context = context_of(request)
+    findings = _findings(context.db)
+    if is_leaving():
+        findings.append("this node is stopping")
+    body = {"status": "not ready" if findings else "ready", "findings": findings, "mail": context.outbox.configured}
+    return Response(body, status_code=503 if findings else 200, headers={"Retry-After": "2"} if findings else {})
+
+
+def _findings(db: Database) -> list[str]:
+    try:
+        with db.read_aside() as connection:
+            revision = migrate.current(connection)
+            theirs = _database_clock(connection)
+    except sa.exc.SQLAlchemyError:
+        return ["the database cannot be reached"]
+    findings = []
+    if not migrate.works_with(revision):
+        findings.append(f"the schema is at {revision or 'nothing'}, this version needs {migrate.newest()}")
+    difference = abs(theirs - clock.now())
+    if difference > MOST_CLOCK_DIFFERENCE:
+        findings.append(f"the clock differs from the database's by {difference.total_seconds():.1f} seconds")
+    return findings
+
+
+def clock_difference(connection: sa.Connection) -> timedelta:
+    """Return how far this machine's clock and the database's are apart."""
+    return abs(_database_clock(connection) - clock.now())
+
+
+def _database_clock(connection: sa.Connection) -> datetime:
+    if connection.dialect.name == "sqlite":
+        return clock.now()  # the same machine, the same clock
+    moment: Any = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return moment.astimezone(UTC) if isinstance(moment, datetime) else clock.now()
+
+
+handlers = [healthz, readyz]

@@ -1,0 +1,127 @@
+"""What works behind the pages, collected from the features: who composes which letter, what is done again and again."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from twofold.abuse import block_flow
+from twofold.abuse import flow as abuse
+from twofold.abuse import unknown_flow as unknown
+from twofold.admin import letters as admin_letters
+from twofold.admin import reminder_flow as reminders
+from twofold.audit import seal_flow
+from twofold.factors import flow as factors
+from twofold.kit import nodes, tracing
+from twofold.kit.context import AppContext
+from twofold.kit.http.gate import Gate
+from twofold.kit.mail import outbox
+from twofold.kit.mail.delivery import Delivery
+from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.outbox import Priority
+from twofold.kit.mail.smtp import SmtpTransport, Transport
+from twofold.lockouts import flow as lockouts
+from twofold.operations.worker import Job, Worker
+from twofold.recovery import flow as recovery
+from twofold.recovery import letters as recovery_letters
+from twofold.resets import flow as resets
+from twofold.resets import letters as resets_letters
+from twofold.sessions import flow as sessions
+from twofold.settings import Settings
+from twofold.signin import flow as signin
+from twofold.signin import letters as signin_letters
+
+# The features below recovery cannot ask for the link "this wasn't me": it is added to what they tell a user.
+TOLD_TO_THEIR_USER = ("reset_confirm", "reset_done", "reset_refused_by_you")
+
+_COMPOSERS: Mapping[str, Composer] = {
+    **signin_letters.COMPOSERS,
+    **recovery_letters.COMPOSERS,
+    **resets_letters.COMPOSERS,
+    **{kind: recovery_letters.with_not_me(resets_letters.COMPOSERS[kind]) for kind in TOLD_TO_THEIR_USER},
+    **admin_letters.COMPOSERS,
+}
+COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COMPOSERS.items()}
+
+# Somebody waits for these before a page: they do not queue behind ten thousand reminders. What anybody can ask for
+# comes after what somebody with a password waits for: a stranger may have a list of addresses.
+PRIORITIES = {
+    "sign_in_code": Priority.WAITED_FOR,
+    "reset_confirm": Priority.WAITED_FOR,
+    "password_link": Priority.ASKED_FOR,
+    "browser_link": Priority.ASKED_FOR,
+}
+LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only what somebody waits for
+
+FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
+    sessions.forget_over,
+    signin.forget_over,
+    factors.forget_over,
+    lockouts.forget_old,
+    resets.forget_over,
+    recovery.forget_over,
+    reminders.forget_over,
+    outbox.forget_settled,
+    abuse.forget_old,
+    nodes.forget_gone,
+)
+
+
+def worker_of(context: AppContext, transport: Transport | None = None) -> Worker:
+    """Build the worker of an application; without a transport letters go to the mail server of the settings."""
+    return Worker(context, jobs_of(context, transport or _mail_server(context.settings)))
+
+
+def jobs_of(context: AppContext, transport: Transport | None) -> list[Job]:
+    """List what is to be done; letters only where something delivers them."""
+    jobs = [
+        Job("seal", timedelta(seconds=3), _seal),
+        Job("remind", timedelta(minutes=10), reminders.remind, alone=True),
+        Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
+    ]
+    if transport is not None:
+        delivery, second = Delivery(context, transport, COMPOSERS), timedelta(seconds=1)
+        jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE)]
+        jobs.append(Job("letters-oldest", second, delivery.run_oldest))
+        jobs.append(Job("letters-urgent", second, delivery.run_urgent))
+        jobs.append(Job("letters-surplus", second, _drop_surplus, alone=True))
+    return jobs
+
+
+def of_every_node(gate: Gate) -> list[Job]:
+    """List what each process that serves has to do for itself, wherever letters and reminders are worked off."""
+
+    def obey_blocks(context: AppContext, at: datetime) -> None:
+        gate.obey(block_flow.in_force(context.db, at))
+
+    return [Job("obey-blocks", timedelta(seconds=2), obey_blocks)]
+
+
+def _mail_server(settings: Settings) -> Transport | None:
+    if settings.smtp_url is None:
+        return None
+    own_name = urlsplit(settings.base_url).hostname or "localhost"
+    return tracing.tools(settings).transport(SmtpTransport(settings.smtp_url, ca=settings.smtp_ca, own_name=own_name))
+
+
+def _seal(context: AppContext, at: datetime) -> None:
+    seal_flow.seal_everything(context.db, at)
+    unknown.discard(context.db)
+
+
+def _drop_surplus(context: AppContext, _at: datetime) -> bool:
+    """Delete what waits for nobody beyond a bound, with the links that were asked for; more may be left."""
+    with context.db.read() as connection:
+        if not outbox.has_surplus(connection):
+            return False
+    with context.db.write() as connection:
+        nobodies = outbox.drop_surplus(connection)
+        recovery.forget_nobodies(connection, nobodies)
+    return bool(nobodies)
+
+
+def _clean_up(context: AppContext, at: datetime) -> None:
+    for forget in FORGET:
+        with context.db.write() as connection:  # each its own, so that none holds the others up for long
+            forget(connection, at)

@@ -1,0 +1,226 @@
+"""People in every state, what they hold, and a call to each operation of the API that goes all the way.
+
+The town is put back as it was before each call, so that every call finds everything that it can use up.
+"""
+
+from typing import Any, NamedTuple
+
+import httpx
+import sqlalchemy as sa
+
+from tests.admin.room import agent
+from tests.attacks.canaries import TOKEN
+from tests.harness.api import Api
+from tests.harness.authenticator import Authenticator
+from tests.harness.clock import NOON, later
+from tests.harness.contexts import FrozenClock
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
+from twofold.abuse import block_flow
+from twofold.abuse.block_flow import Block
+from twofold.directory.user import User
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.operations.jobs import COMPOSERS
+from twofold.provisioning import key_flow
+from twofold.provisioning.key_flow import MadeKey
+from twofold.schema import metadata
+from twofold.sessions import flow as sessions
+
+REASON = "asked on the telephone"
+BYSTANDER = "bystander@globex.example"
+# What is only ever added to, and whose turn it is: neither is put back.
+STAYS = {"audit_events", "audit_chains", "audit_signing_keys", "leases", "reset_events"}
+
+
+class Seed(NamedTuple):
+    """A call that succeeds: who makes it, with what in the address, the query and the body."""
+
+    role: str
+    path: dict[str, Any] = {}  # noqa: RUF012 - a tuple's field, which nobody changes
+    query: dict[str, Any] = {}  # noqa: RUF012 - the same
+    body: dict[str, Any] | None = None
+
+
+class World:
+    """Acme and Strict with their people, an agent, an operator; and a bystander, to whom nothing may happen."""
+
+    def __init__(self, people: People, http: httpx.Client, frozen_clock: FrozenClock) -> None:
+        self.people, self.http, self.frozen_clock = people, http, frozen_clock
+        self.boss, _ = people.protected("boss@acme.example", role="admin")
+        self.ada, self.factor = people.protected(ADA)
+        self.sam, _ = agent(people)
+        self.plain = people.user("plain@acme.example")
+        self.locked, _ = people.protected("locked@acme.example")
+        people.set_counts(self.locked, wrong=5)
+        self.frozen = people.user("frozen@acme.example", frozen_at=NOON)
+        self.bystander, _ = people.protected(BYSTANDER, account=people.account("Globex"))
+        self.spare = people.account("Spare")
+        made = key_flow.create_key(people.context.db, "Shop", actor=acting.CONSOLE, at=NOON)
+        assert isinstance(made, MadeKey)
+        blocked = block_flow.block(
+            people.context, "203.0.113.0/24", reason=REASON, life=None, origin=Origin(NOON, actor=acting.CONSOLE),
+        )  # fmt: skip
+        assert isinstance(blocked, Block)
+        self.block = str(blocked.id)
+        self.tablet = self._second_app()
+        self.tokens = {
+            "nobody": "", "operator": made.key, "member": self._session(self.ada), "other": self._session(self.ada),
+            "plain": self._session(self.plain, "pwd"), "admin": self._session(self.boss),
+            "support": self._session(self.sam),
+        }  # fmt: skip
+        self.case, self.link = self._case(self.ada)
+        self.unproven, _ = people.protected("eve@acme.example")
+        self.waiting, _link = self._case(self.unproven)
+        people.set_user(self.unproven, password_unproven=True)
+        self.opened = Api(http, self.tokens["plain"]).post("/two-factor/enrolments", password=PASSWORD).body
+        self._strict()
+        self.at_code = people.attempt(self.ada, channel="api", at=frozen_clock.at)
+        self.page_at_code = people.attempt(self.ada, at=frozen_clock.at)
+        self.at = frozen_clock.forward(minutes=1)
+        self.code = self.factor.phone.code(self.at)
+        self._rows = self._read()
+
+    def restore(self) -> None:
+        """Put everything back as it was, the log of what happened apart."""
+        self.frozen_clock.at = self.at
+        with self.people.context.db.write() as connection:
+            for table in reversed(metadata.sorted_tables):
+                if table.name not in STAYS:
+                    connection.execute(table.delete())
+            for table in metadata.sorted_tables:
+                if self._rows.get(table.name):
+                    connection.execute(table.insert(), self._rows[table.name])
+
+    def of_the_bystander(self) -> list[str]:
+        """Return all rows that tell of the bystander or of their account."""
+        ids = (str(self.bystander.id), str(self.bystander.account_id), "bystander@")
+        return sorted(
+            f"{name} {text}"
+            for name, rows in self._read().items()
+            for text in map(str, rows)
+            if any(one in text for one in ids)
+        )
+
+    def seeds(self) -> dict[str, Seed]:
+        """Return a call to every operation that goes all the way."""
+        proofs, reason = {"password": PASSWORD, "code": self.code}, {"reason": REASON}
+        backup, ada, acme = self.factor.backup_code, str(self.ada.id), str(self.ada.account_id)
+        at_mail, due = {"sign_in": self.at_mail}, {"sign_in": self.at_set_up}
+        app, case = {"authenticator": self.tablet}, {"case_id": self.case}
+        setting_up = {"enrolment": self.opened["enrolment"]}
+        new_app = Authenticator.type_in(self.opened["secret"]).code(self.at)
+        invited = {"email": "new@acme.example", "name": "New", "role": "admin", "licensed": True}
+        return {
+            "POST /sign-ins": Seed("nobody", body={"email": ADA, "password": PASSWORD}),
+            "POST /legacy/sign-ins": Seed("nobody", body={"email": self.plain.email, "password": PASSWORD}),
+            "POST /sign-ins/code": Seed("nobody", body={"sign_in": self.at_code, "code": self.code}),
+            "POST /sign-ins/backup-code": Seed("nobody", body={"sign_in": self.at_code, "backup_code": backup}),
+            "POST /sign-ins/email-code": Seed("nobody", body=at_mail | {"code": self.mailed}),
+            "POST /sign-ins/email-code/delivery": Seed("nobody", body=at_mail),
+            "POST /sign-ins/enrolments": Seed("nobody", body=due),
+            "POST /sign-ins/enrolments/{enrolment}/confirmation": Seed(
+                "nobody", {"enrolment": self.forced["enrolment"]}, body=due | {"code": self._forced_code()}
+            ),
+            "GET /two-factor": Seed("member"),
+            "POST /two-factor/enrolments": Seed("member", body=proofs | {"name": "Watch", "replaces": self.tablet}),
+            "POST /two-factor/enrolments/{enrolment}/confirmation": Seed("plain", setting_up, body={"code": new_app}),
+            "DELETE /two-factor/authenticators/{authenticator}": Seed("member", app, body=proofs),
+            "PATCH /two-factor/authenticators/{authenticator}": Seed("member", app, body={"name": "Tablet"}),
+            "POST /two-factor/backup-code": Seed("member", body=proofs),
+            "POST /two-factor/removal": Seed("member", body={"password": PASSWORD, "backup_code": backup}),
+            "GET /session": Seed("member"),
+            "DELETE /session": Seed("member"),
+            "GET /sessions": Seed("member"),
+            "DELETE /sessions/{session_id}": Seed("member", {"session_id": self._other_session()}),
+            "PUT /password": Seed("member", body=proofs | {"new_password": NEW_PASSWORD}),
+            "GET /accounts": Seed("operator", query={"limit": 2}),
+            "POST /accounts": Seed("operator", body={"name": "Initech", "edition": "enterprise", "seats": 5}),
+            "GET /accounts/{account}": Seed("support", {"account": acme}),
+            "PATCH /accounts/{account}": Seed("operator", {"account": str(self.spare)}, body={"name": "Other"}),
+            "POST /accounts/{account}/users": Seed(
+                "operator", {"account": acme}, body=invited | {"password": NEW_PASSWORD, "active": True}
+            ),
+            "GET /two-factor-resets": Seed("support", query={"account": acme, "user": ada}),
+            "GET /two-factor-resets/{case_id}": Seed("admin", case),
+            "POST /two-factor-resets/{case_id}/cancellation": Seed("admin", case),
+            "POST /two-factor-resets/{case_id}/approval": Seed("support", {"case_id": self.waiting}),
+            "POST /two-factor-resets/{case_id}/delivery": Seed("admin", case),
+            "POST /resets/confirmation": Seed("nobody", body={"token": self.link, "password": PASSWORD}),
+            "POST /resets/refusal": Seed("nobody", body={"token": self.link}),
+            "GET /users": Seed("support", query={"account": acme, "search": "a", "limit": 3, "state": "on"}),
+            "GET /users/{user_id}": Seed("admin", {"user_id": ada}),
+            "PATCH /users/{user_id}": Seed("admin", {"user_id": ada}, body={"role": "admin", "licensed": True}),
+            "POST /invitations": Seed("admin", body=invited),
+            "POST /users/{user_id}/two-factor-resets": Seed("support", {"user_id": ada}, body=reason),
+            "POST /users/{user_id}/unlock": Seed("admin", {"user_id": str(self.locked.id)}, body=reason),
+            "POST /users/{user_id}/unfreeze": Seed("admin", {"user_id": str(self.frozen.id)}, body=reason),
+            "GET /account/policy": Seed("admin"),
+            "PUT /account/policy": Seed("admin", body={"policy": "required", "dry_run": True}),
+            "GET /audit-events": Seed("support", query={"account": acme, "user": ada, "limit": 3}),
+            "GET /abuse": Seed("operator", query={"hours": 2}),
+            "GET /abuse/blocks": Seed("operator"),
+            "POST /abuse/blocks": Seed("operator", body=reason | {"network": "198.51.100.0/24", "hours": 2}),
+            "POST /abuse/blocks/{block}/lift": Seed("operator", {"block": self.block}, body=reason),
+        }
+
+    # --- making it
+
+    def _second_app(self) -> str:
+        api = Api(self.http, self.people.token(self.ada, self.factor.phone, at=later(minutes=-5), channel="api"))
+        opened = api.post("/two-factor/enrolments", password=PASSWORD, code=self.factor.phone.code(NOON))
+        phone = Authenticator.type_in(opened["secret"])
+        done = api.post(f"/two-factor/enrolments/{opened['enrolment']}/confirmation", code=phone.code(NOON))
+        assert done.status == 200, done
+        api.keep(done)
+        return str(api.get("/two-factor")["authenticators"][-1]["id"])
+
+    def _session(self, user: User, *methods: str) -> str:
+        user = self.people.look_up(user)
+        with self.people.context.db.write() as connection:
+            started = sessions.start(
+                self.people.context, connection, user, security_version=user.security_version,
+                methods=methods or ("pwd", "otp"), channel="api", origin=Origin(NOON, CLIENT_INFO),
+            )  # fmt: skip
+        assert started is not None
+        return started.token
+
+    def _other_session(self) -> str:
+        mine = Api(self.http, self.tokens["member"]).get("/sessions")["sessions"]
+        return str(next(one["id"] for one in mine if not one["current"]))
+
+    def _case(self, subject: User) -> tuple[str, str]:
+        """Ask for a reset, and let its letter go out."""
+        api = Api(self.http, self.tokens["admin"])
+        opened = api.post(f"/users/{subject.id}/two-factor-resets", reason=REASON)
+        entry = self.people.letters("reset_confirm", subject.email)[-1]
+        with self.people.context.db.write() as connection:
+            told = COMPOSERS[entry.kind](self.people.context, connection, entry, NOON)
+        return opened["id"], TOKEN.findall(str(told))[0]
+
+    def _strict(self) -> None:
+        """Two people who must set up: one is asked for the code from the mailbox, one has an app before them."""
+        strict = self.people.account("Strict", policy="required", required_from=later(days=-1))
+        self.at_mail, self.mailed = self._due("mail@strict.example", strict)
+        self.at_set_up, mailed = self._due("due@strict.example", strict)
+        api = Api(self.http)
+        assert api.post("/sign-ins/email-code", sign_in=self.at_set_up, code=mailed).status == 200
+        self.forced = api.post("/sign-ins/enrolments", sign_in=self.at_set_up).body
+
+    def _due(self, email: str, account: Any) -> tuple[str, str]:
+        token = self.people.attempt(self.people.user(email, account=account), channel="api")
+        entry = self.people.letters("sign_in_code", email)[-1]
+        with self.people.context.db.write() as connection:
+            told = COMPOSERS[entry.kind](self.people.context, connection, entry, NOON)
+        assert told is not None
+        return token, str(told["code"])
+
+    def _forced_code(self) -> str:
+        return Authenticator.type_in(self.forced["secret"]).code(self.at)
+
+    def _read(self) -> dict[str, list[dict[str, Any]]]:
+        with self.people.context.db.read() as connection:
+            return {
+                table.name: [dict(row._mapping) for row in connection.execute(sa.select(table))]
+                for table in metadata.sorted_tables
+                if table.name not in STAYS
+            }

@@ -1,0 +1,165 @@
+"""A Twofold in the test's own process: its tools over a real database, and the web application on top of them."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.testing import TestClient
+from litestar.types import ASGIApp
+
+from tests.harness.clock import NOON
+from twofold.kit import clock
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import keyring
+from twofold.kit.crypto.hashing import Hasher
+from twofold.kit.crypto.vault import Vault
+from twofold.kit.mail.outbox import Outbox
+from twofold.kit.sql.database import Database
+from twofold.operations.jobs import PRIORITIES
+from twofold.settings import Settings, parse_keys
+
+# 32 bytes that encrypt nothing of value.
+KEYS = "test:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="
+
+BASE_URL = "http://127.0.0.1:8000"
+
+# The least that argon2id takes: tests check hundreds of passwords. As settings, as environment for servers.
+CHEAP: dict[str, Any] = {"argon2_memory_kib": 7168, "argon2_passes": 1}
+CHEAP_SERVER = {name: str(value) for name, value in CHEAP.items()}
+
+
+@contextmanager
+def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator[AppContext]:
+    """Open an application on a database; `chosen` goes over the settings of tests.
+
+    With `mail` letters are dropped into the outbox, where they stay: no worker runs here.
+    """
+    settings = Settings(
+        database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS),
+        **(CHEAP | {"worker": False} | chosen),
+    )  # fmt: skip
+    db = _kept.pop(database_url, None) or _KeptDatabase(database_url, pool_size=settings.pool_size)
+    try:
+        vault = Vault(settings.keys)
+        keyring.check(db, vault)
+        hasher = _hasher(settings.argon2_memory_kib, settings.argon2_passes)
+        yield AppContext(settings, db, vault, hasher, Outbox(configured=mail, turns=PRIORITIES))
+    finally:
+        db.close()
+        _keep(db)
+
+
+class _KeptDatabase(Database):
+    """A database whose statements stay compiled from one test to the next; closing gives its connections back."""
+
+    def close(self) -> None:
+        self.give_back()
+
+
+_kept: dict[str, _KeptDatabase] = {}
+MOST_KEPT = 4
+
+
+def _keep(db: _KeptDatabase) -> None:
+    """Keep a database for the next application at the same address; two applications at a time never share one."""
+    if db.url in _kept or len(_kept) == MOST_KEPT:
+        Database.close(_kept.pop(db.url if db.url in _kept else next(iter(_kept))))
+    _kept[db.url] = db
+
+
+class _HashesInItsThreadPool(Hasher):
+    """A hasher that breaks where the application hashes elsewhere than in the password pool.
+
+    There it would hold up everybody who came for something quick; on the event loop, everybody.
+    """
+
+    def hash(self, password: str) -> str:
+        _demand_password_pool()
+        return super().hash(password)
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        _demand_password_pool()
+        return super().verify(stored, password)
+
+
+def _demand_password_pool() -> None:
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():  # where tests call flows, perhaps beside a browser's event loop
+        assert not thread.name.startswith("quick"), "a password is hashed in the quick lane"
+        assert asyncio._get_running_loop() is None, "a password is hashed on the event loop"
+
+
+@cache
+def _hasher(memory_kib: int, passes: int) -> Hasher:
+    return _HashesInItsThreadPool(memory_kib, passes)
+
+
+class FrozenClock:
+    """The hands of the clock that pages and API read; it stands still until it is moved."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **span: float) -> datetime:
+        """Let time pass: `hands.forward(minutes=10)`."""
+        self.at += timedelta(**span)
+        return self.at
+
+
+@contextmanager
+def standing_clock(at: datetime = NOON) -> Iterator[FrozenClock]:
+    """Put a clock that stands in the place of the system's, for what runs in this process."""
+    frozen_clock = FrozenClock(at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", frozen_clock)
+        yield frozen_clock
+
+
+@contextmanager
+def client_of(context: AppContext) -> Iterator[httpx.Client]:
+    """Serve an application in this process; the client speaks HTTP to it and follows no redirect by itself."""
+    app = app_for(msgspec.structs.replace(context.settings, database_url="sqlite:///nowhere"))
+    app.state.context = context
+    with TestClient(app.edge, base_url=context.settings.base_url) as client:
+        client.follow_redirects = False
+        client.headers.clear()
+        yield client
+
+
+class _App(NamedTuple):
+    """The application as a server runs it, and the state that its handlers look into."""
+
+    edge: ASGIApp
+    litestar: Litestar
+
+    @property
+    def state(self) -> State:
+        return self.litestar.state
+
+
+@cache
+def app_for(settings: Settings) -> _App:
+    """Put the application together, once for the same settings: that takes longer than most tests."""
+    from twofold.app import build_app  # noqa: PLC0415 - tests of one feature run also while another does not
+
+    nobody = AppContext(
+        settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True)
+    )
+    edge = build_app(nobody)
+    inner: Any = edge
+    while not isinstance(inner, Litestar):  # below the layers around it
+        inner = inner._app
+    return _App(edge, inner)

@@ -1,0 +1,95 @@
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twofold.kit.client_info import browser_in_words, browser_name, client_address
+
+PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        # nobody is trusted: the header is only what a stranger says
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "192.0.2.1", "203.0.113.9"),
+        ("203.0.113.9", "10.0.0.1", "203.0.113.9"),
+        # behind a proxy of ours
+        ("10.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("2001:db8:ffff::1", "192.0.2.1", "192.0.2.1"),
+        # what stands left of the first stranger was written by that stranger
+        ("10.0.0.1", "198.51.100.1, 192.0.2.1", "192.0.2.1"),
+        ("10.0.0.1", "127.0.0.1, 192.0.2.1", "192.0.2.1"),
+        ("10.0.0.1", "10.0.0.99, 192.0.2.1", "192.0.2.1"),
+        ("10.0.0.1", "198.51.100.1,192.0.2.1,10.0.0.2", "192.0.2.1"),
+        ("10.0.0.1", " 198.51.100.1 ,, 192.0.2.1 , ", "192.0.2.1"),
+        # our proxies alone
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.2, 10.0.0.3", "10.0.0.2"),
+        # no address at all
+        ("10.0.0.1", "unknown", "10.0.0.1"),
+        ("10.0.0.1", "192.0.2.1, unknown", "10.0.0.1"),
+        ("10.0.0.1", "192.0.2.1, <script>", "10.0.0.1"),
+        ("10.0.0.1", "192.0.2.1:4711", "10.0.0.1"),
+        ("10.0.0.1", '"192.0.2.1"', "10.0.0.1"),
+        ("", "192.0.2.1", ""),
+        # a zone may hold any text
+        ("10.0.0.1", "fe80::1%call 555 now", "10.0.0.1"),
+        # a socket for both kinds names those of IPv4 so
+        ("::ffff:10.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("::ffff:10.0.0.1", "::ffff:192.0.2.1, ::ffff:10.0.0.2", "::ffff:192.0.2.1"),
+        ("::ffff:203.0.113.9", "192.0.2.1", "::ffff:203.0.113.9"),
+    ],
+)
+def test_the_address_is_the_nearest_hop_that_is_no_proxy_of_ours(peer: str, forwarded: str, address: str) -> None:
+    assert client_address(peer, forwarded, PROXIES) == address
+
+
+@given(st.text(max_size=200))
+def test_without_trusted_proxies_no_header_changes_the_address(forwarded: str) -> None:
+    assert client_address("203.0.113.9", forwarded, ()) == "203.0.113.9"
+
+
+@given(st.lists(st.ip_addresses().map(str) | st.text(max_size=20), max_size=5), st.ip_addresses(network="192.0.2.0/24"))
+def test_a_client_cannot_choose_the_address_that_our_proxy_saw(claimed: list[str], real: object) -> None:
+    assert client_address("10.0.0.1", ", ".join([*claimed, str(real)]), PROXIES) == str(real)
+
+
+def test_a_browsers_name_is_short_and_can_be_printed() -> None:
+    assert browser_name({}) == ""
+    assert browser_name({"user-agent": "Firefox/140 \x1b[31m\n\u202ered"}) == "Firefox/140 [31mred"
+    assert len(browser_name({"user-agent": "a" * 5000})) == 200
+
+
+MOZILLA = "Mozilla/5.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (f"{MOZILLA} (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"),
+        (f"{MOZILLA} (Windows NT 10.0) AppleWebKit/537.36 Chrome/138.0 Safari/537.36 Edg/138.0", "Edge on Windows"),
+        (f"{MOZILLA} (Macintosh; Intel Mac OS X 10_15_7) Version/18.5 Safari/605.1", "Safari on Mac"),
+        (f"{MOZILLA} (iPhone; CPU iPhone OS 18_5 like Mac OS X) CriOS/138.0 Mobile Safari/604.1", "Chrome on iPhone"),
+        (f"{MOZILLA} (Linux; Android 15) SamsungBrowser/28.0 Chrome/130.0", "Samsung Internet on Android"),
+        (f"{MOZILLA} (X11; CrOS x86_64 14541.0.0) Chrome/138.0 Safari/537.36", "Chrome on ChromeOS"),
+        # a program alone, a system alone
+        ("curl/8.5.0", "curl"),
+        (f"{MOZILLA} (X11; Linux x86_64)", "Mozilla"),
+        # an unknown program by its own first word, if that is a plain one
+        ("Acme-Sync/3.1 (build 7) https://acme.example", "Acme-Sync"),
+        ("Thunder bird/3.1", "Thunder"),
+        ("Lynx", "Lynx"),
+        ("https://evil.example", ""),
+        ("www.evil.example/now", ""),
+        ("call+4112345 now", ""),
+        ("a" * 31, "a" * 31),
+        ("a" * 32, ""),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_told_as_a_person_would_tell_it(name: str, said: str) -> None:
+    assert browser_in_words(name) == said
