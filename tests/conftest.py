@@ -48,6 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 # --- databases
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-openapi", action="store_true", help="write docs/openapi.json as the API is now")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
     """Share one PostgreSQL cluster among tests that leave it running; fast, since it need not survive a power cut."""

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from twofold.admin.user_summary import UserSummary
+from twofold.kit.schema_names import schema_name
 
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -18,6 +19,7 @@ Moment = Annotated[
 ]
 
 
+@schema_name("NewInvitation")
 class InvitationBody(msgspec.Struct, forbid_unknown_fields=True):
     """Somebody to invite into the administrator's account."""
 
@@ -27,12 +29,14 @@ class InvitationBody(msgspec.Struct, forbid_unknown_fields=True):
     licensed: bool = True
 
 
+@schema_name("Invitation")
 class InvitedAnswer(msgspec.Struct):
     """The user who was made; a link to choose a password is on its way to them."""
 
     id: UUID
 
 
+@schema_name("UserChange")
 class UserChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     """What is to be changed of a user; what is not sent stays. `exception_until` null ends an exception.
 
@@ -48,12 +52,14 @@ class UserChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     password: Password | msgspec.UnsetType = msgspec.UNSET
 
 
+@schema_name("Reason")
 class ReasonBody(msgspec.Struct, forbid_unknown_fields=True):
     """Why somebody acts; it is kept in the audit log."""
 
     reason: Reason
 
 
+@schema_name("OpenedResetCase")
 class CaseAnswer(msgspec.Struct):
     """A reset case that was opened."""
 
@@ -61,6 +67,7 @@ class CaseAnswer(msgspec.Struct):
     status: str
 
 
+@schema_name("UserAuthenticator")
 class AppAnswer(msgspec.Struct):
     """One of a user's authenticators."""
 
@@ -70,6 +77,7 @@ class AppAnswer(msgspec.Struct):
     last_used_at: datetime | None
 
 
+@schema_name("UserTwoFactor")
 class TwoFactorState(msgspec.Struct):
     """A user's two-factor authentication.
 
@@ -88,6 +96,7 @@ class TwoFactorState(msgspec.Struct):
     last_used_at: datetime | None
 
 
+@schema_name("User")
 class UserAnswer(msgspec.Struct):
     """A user as an administrator or support agent sees them. `status` is active, invited, frozen or deactivated."""
 
@@ -104,6 +113,7 @@ class UserAnswer(msgspec.Struct):
     two_factor: TwoFactorState
 
 
+@schema_name("UserPage")
 class UsersAnswer(msgspec.Struct):
     """A page of users by name; `next` is the cursor of the page after it."""
 
@@ -111,6 +121,7 @@ class UsersAnswer(msgspec.Struct):
     next: str | None
 
 
+@schema_name("Policy")
 class PolicyAnswer(msgspec.Struct):
     """The policy of an account: off, optional or required, from a moment on or (null) already."""
 
@@ -118,6 +129,7 @@ class PolicyAnswer(msgspec.Struct):
     required_from: datetime | None
 
 
+@schema_name("PolicyChange")
 class PolicyBody(msgspec.Struct, forbid_unknown_fields=True):
     """A policy to set. With `dry_run` nothing is saved and the answer tells whom it would stop."""
 
@@ -126,6 +138,7 @@ class PolicyBody(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+@schema_name("StoppedUser")
 class StoppedUser(msgspec.Struct):
     """Somebody whom a policy stops until they have set up a second factor."""
 
@@ -135,6 +148,7 @@ class StoppedUser(msgspec.Struct):
     role: str
 
 
+@schema_name("PolicyPreview")
 class PolicyChangeAnswer(msgspec.Struct):
     """A policy, and by name whom it stops: the first of them, how many, and how many of those are administrators."""
 

@@ -6,11 +6,14 @@ from uuid import UUID
 
 import msgspec
 
+from twofold.kit.schema_names import schema_name
+
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
+@schema_name("Proofs")
 class ProofsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Password and code (or the backup code in its place)."""
 
@@ -19,6 +22,7 @@ class ProofsBody(msgspec.Struct, forbid_unknown_fields=True):
     backup_code: Code | None = None
 
 
+@schema_name("NewEnrolment")
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     """Password, and code where a factor exists; the new authenticator's name, and which one it replaces."""
 
@@ -29,18 +33,21 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     replaces: str | None = None
 
 
+@schema_name("EnrolmentConfirmation")
 class ConfirmBody(msgspec.Struct, forbid_unknown_fields=True):
     """A code of the new app."""
 
     code: Code
 
 
+@schema_name("AuthenticatorName")
 class RenameBody(msgspec.Struct, forbid_unknown_fields=True):
     """The new name of an authenticator."""
 
     name: Name
 
 
+@schema_name("Authenticator")
 class AuthenticatorAnswer(msgspec.Struct):
     """One of the user's authenticators."""
 
@@ -50,6 +57,7 @@ class AuthenticatorAnswer(msgspec.Struct):
     last_used_at: datetime | None
 
 
+@schema_name("TwoFactor")
 class TwoFactorAnswer(msgspec.Struct):
     """The state of the user's two-factor authentication, and what they are told about it."""
 
@@ -62,6 +70,7 @@ class TwoFactorAnswer(msgspec.Struct):
     locked: bool
 
 
+@schema_name("Enrolment")
 class EnrolmentAnswer(msgspec.Struct, omit_defaults=True):
     """A set-up that is open: the secret for the app, as key, as address and as QR code."""
 
@@ -73,6 +82,7 @@ class EnrolmentAnswer(msgspec.Struct, omit_defaults=True):
     new_backup_code: str | None = None
 
 
+@schema_name("FactorsChanged")
 class ChangedAnswer(msgspec.Struct):
     """A change that was made: the session's new token, and a new backup code (null: the old one stays)."""
 
@@ -80,6 +90,7 @@ class ChangedAnswer(msgspec.Struct):
     backup_code: str | None
 
 
+@schema_name("FactorsRemoved")
 class RemovedAnswer(msgspec.Struct, omit_defaults=True):
     """A factor that was removed: the session's new token."""
 

@@ -16,6 +16,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.pools import at_a_glance, quick, takes_password
 from twofold.kit.http.problems import NOTHING, malformed, problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of, row_id
+from twofold.kit.schema_names import schema_name
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
@@ -28,6 +29,7 @@ Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
+@schema_name("SessionUser")
 class UserAnswer(msgspec.Struct):
     """A user, as they see themselves."""
 
@@ -37,6 +39,7 @@ class UserAnswer(msgspec.Struct):
     role: str
 
 
+@schema_name("SessionAccount")
 class AccountAnswer(msgspec.Struct):
     """The user's account."""
 
@@ -44,6 +47,7 @@ class AccountAnswer(msgspec.Struct):
     name: str
 
 
+@schema_name("Session")
 class SessionAnswer(msgspec.Struct):
     """A session: whose, by which methods (`pwd`, `otp`, `backup_code`), since when and until when."""
 
@@ -54,6 +58,7 @@ class SessionAnswer(msgspec.Struct):
     expires_at: datetime
 
 
+@schema_name("OwnSession")
 class ListedSession(msgspec.Struct):
     """One of the user's sessions."""
 
@@ -66,12 +71,14 @@ class ListedSession(msgspec.Struct):
     current: bool
 
 
+@schema_name("OwnSessions")
 class Sessions(msgspec.Struct):
     """The user's sessions, the latest used first."""
 
     sessions: list[ListedSession]
 
 
+@schema_name("PasswordChange")
 class PasswordBody(msgspec.Struct, forbid_unknown_fields=True):
     """The old and the new password, and a code where a factor exists."""
 
@@ -81,6 +88,7 @@ class PasswordBody(msgspec.Struct, forbid_unknown_fields=True):
     backup_code: Code | None = None
 
 
+@schema_name("PasswordChanged")
 class PasswordAnswer(msgspec.Struct, omit_defaults=True):
     """The session's new token."""
 

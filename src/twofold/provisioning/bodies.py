@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from twofold.kit.schema_names import schema_name
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 Edition = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
@@ -16,6 +18,7 @@ Role = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
+@schema_name("NewAccount")
 class NewAccountBody(msgspec.Struct, forbid_unknown_fields=True):
     """An account to be made. `seats` are its licences; without a number there are as many as they like."""
 
@@ -27,6 +30,7 @@ class NewAccountBody(msgspec.Struct, forbid_unknown_fields=True):
     seats: Seats | None = None
 
 
+@schema_name("AccountChange")
 class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     """What is to be changed of an account; what is not sent stays. `seats` null takes the limit away."""
 
@@ -38,6 +42,7 @@ class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     seats: Seats | msgspec.UnsetType | None = msgspec.UNSET
 
 
+@schema_name("NewUser")
 class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
     """A user to be made: `role` is member or admin. Without a password an invitation is mailed."""
 
@@ -49,6 +54,7 @@ class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
     password: Password | None = None
 
 
+@schema_name("Account")
 class AccountAnswer(msgspec.Struct):
     """An account."""
 
@@ -64,6 +70,7 @@ class AccountAnswer(msgspec.Struct):
     created_at: datetime
 
 
+@schema_name("AccountPage")
 class AccountsAnswer(msgspec.Struct):
     """A page of accounts in the order of their making; `next` is the cursor of the page after it."""
 
@@ -71,6 +78,7 @@ class AccountsAnswer(msgspec.Struct):
     next: str | None
 
 
+@schema_name("CreatedUser")
 class MadeUserAnswer(msgspec.Struct):
     """A user that was made; `invited` where they were mailed a link to choose a password."""
 

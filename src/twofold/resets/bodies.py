@@ -6,10 +6,13 @@ from uuid import UUID
 
 import msgspec
 
+from twofold.kit.schema_names import schema_name
+
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
+@schema_name("ResetConfirmation")
 class ConfirmBody(msgspec.Struct, forbid_unknown_fields=True):
     """The token of the link, the password, and a new one where wrong codes have locked the user."""
 
@@ -18,12 +21,14 @@ class ConfirmBody(msgspec.Struct, forbid_unknown_fields=True):
     new_password: Password | None = None
 
 
+@schema_name("ResetRefusal")
 class RefuseBody(msgspec.Struct, forbid_unknown_fields=True):
     """The token of the link."""
 
     token: Token
 
 
+@schema_name("ResetConfirmed")
 class ConfirmedAnswer(msgspec.Struct):
     """Two-factor authentication is off; eligibility and reason say what comes next for the user."""
 
@@ -33,12 +38,14 @@ class ConfirmedAnswer(msgspec.Struct):
     required_from: datetime | None
 
 
+@schema_name("ResetRefused")
 class RefusedAnswer(msgspec.Struct):
     """The case is refused."""
 
     status: str
 
 
+@schema_name("NamedUser")
 class PersonAnswer(msgspec.Struct):
     """Whose second factor is to be switched off."""
 
@@ -47,6 +54,7 @@ class PersonAnswer(msgspec.Struct):
     email: str
 
 
+@schema_name("ResetRequester")
 class RequesterAnswer(msgspec.Struct):
     """Who asked, and what they were then: admin, support or console (the command line, without an id)."""
 
@@ -55,6 +63,7 @@ class RequesterAnswer(msgspec.Struct):
     name: str | None
 
 
+@schema_name("LetterDelivery")
 class DeliveryAnswer(msgspec.Struct):
     """How the newest letter fares: waiting, sent, rejected or dropped; and what the mail server said last."""
 
@@ -62,6 +71,7 @@ class DeliveryAnswer(msgspec.Struct):
     error: str | None
 
 
+@schema_name("ResetEvent")
 class EventAnswer(msgspec.Struct):
     """One line of a case's history."""
 
@@ -71,6 +81,7 @@ class EventAnswer(msgspec.Struct):
     words: str | None
 
 
+@schema_name("ResetCase")
 class CaseAnswer(msgspec.Struct):
     """A reset case."""
 
@@ -91,12 +102,14 @@ class CaseAnswer(msgspec.Struct):
     ended_at: datetime | None
 
 
+@schema_name("ResetCaseWithHistory")
 class CaseWithHistory(CaseAnswer):
     """A reset case with its history, the oldest line first."""
 
     history: list[EventAnswer]
 
 
+@schema_name("ResetCasePage")
 class CasesAnswer(msgspec.Struct):
     """A page of cases, the newest first; `next` is the cursor of the page after it."""
 

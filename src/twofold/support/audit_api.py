@@ -16,6 +16,7 @@ from twofold.kit import clock
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import problem, refusals
 from twofold.kit.http.requests import AnyRequest, context_of, row_id
+from twofold.kit.schema_names import schema_name
 from twofold.support import audit_flow, audit_words
 from twofold.support.audit_search import Filters, Found, Who, read, write
 
@@ -34,6 +35,7 @@ After = Annotated[str | None, Parameter(max_length=100, description="`next` of t
 Limit = Annotated[int, Parameter(ge=1, le=MOST, description=f"How many to a page, {PAGE} unless told.")]
 
 
+@schema_name("AuditActor")
 class ActorAnswer(msgspec.Struct):
     """Who acted: a user, an operator key (its id), `console`, `system`, or `nobody` who is known."""
 
@@ -43,6 +45,7 @@ class ActorAnswer(msgspec.Struct):
     email: str | None
 
 
+@schema_name("AuditSubject")
 class SubjectAnswer(msgspec.Struct):
     """The user whom an event is about."""
 
@@ -51,6 +54,7 @@ class SubjectAnswer(msgspec.Struct):
     email: str | None
 
 
+@schema_name("AuditEvent")
 class EventAnswer(msgspec.Struct):
     """An event. `position` and `hash` are its place in the account's chain, null until it is sealed."""
 
@@ -70,6 +74,7 @@ class EventAnswer(msgspec.Struct):
     hash: str | None
 
 
+@schema_name("AuditEventPage")
 class EventsAnswer(msgspec.Struct):
     """A page of events, the newest first, and the cursor that leads on to older ones (null: there are none)."""
 

@@ -6,6 +6,8 @@ import msgspec
 from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 
+from twofold.kit.schema_names import schema_name
+
 MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
@@ -57,6 +59,7 @@ TITLES = {
 }  # fmt: skip
 
 
+@schema_name("Problem")
 class Problem(msgspec.Struct, omit_defaults=True):
     """A refusal: `code` is stable, `title` is for people; the other fields come with the codes that need them."""
 
