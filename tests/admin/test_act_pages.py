@@ -7,8 +7,8 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import act_flow
-from twofold.admin.act_flow import UserNotFound
 from twofold.directory.flow import NewUser
+from twofold.directory.refusals import NoSuchUser
 from twofold.directory.tables import users
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
@@ -235,6 +235,6 @@ def test_an_actor_who_was_demoted_meanwhile_finds_nobody(people: People, boss: B
         act_flow.invite(context, acting, NewUser("new@acme.example", "Nora"), origin=Origin(NOON, CLIENT_INFO)),
         act_flow.invite_again(context, acting, ada.id, origin=Origin(NOON, CLIENT_INFO)),
     )
-    assert outcomes == (UserNotFound(),) * 5
+    assert outcomes == (NoSuchUser(),) * 5
     assert people.look_up(ada).frozen_at == NOON
     assert people.count(users, users.c.email_key == "new@acme.example") == 0

@@ -13,7 +13,7 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.people import People
 from twofold.admin import people_flow
-from twofold.admin.cursor import Cursor
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import STATES, Rules, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.directory import flow as directory
@@ -109,7 +109,7 @@ def _more(kind: str, user_id: UUID, account: UUID, *, has_factor: bool) -> Itera
 def everybody(context: AppContext, account: UUID, user_filter: UserFilter, most: int = 50) -> list[UserSummary]:
     """Read a list to its end, a page after the other."""
     found: list[UserSummary] = []
-    cursor: Cursor | None = None
+    cursor: PeopleCursor | None = None
     while True:
         page = people_flow.find_page(context, account, user_filter, cursor, NOON, most)
         found += page.people

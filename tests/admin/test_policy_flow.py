@@ -11,16 +11,10 @@ from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import policy_flow
 from twofold.admin.policy import Policy, stops_from
-from twofold.admin.policy_flow import (
-    NoLongerAdmin,
-    NoMail,
-    NotOffered,
-    PolicySaved,
-    Preview,
-    WouldLockOutLastAdmin,
-)
+from twofold.admin.policy_flow import NoLongerAdmin, NotOffered, PolicySaved, Preview, WouldLockOutLastAdmin
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Reason
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.sessions.session import Session

@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
+from twofold.directory.refusals import NotYourself
 from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
@@ -19,7 +20,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import Counts
-from twofold.lockouts.flow import LockIsFinal, NotYourself, Unlocked
+from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.profile import flow as profile
 from twofold.profile.flow import NewPassword
 from twofold.sessions.session import Session

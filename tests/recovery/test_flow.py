@@ -10,6 +10,7 @@ from tests.harness.contexts import context_on
 from tests.harness.people import CLIENT_INFO, EARLIER, NEW_PASSWORD, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -17,16 +18,7 @@ from twofold.kit.context import AppContext
 from twofold.lockouts.flow import WrongPassword
 from twofold.recovery import flow as recovery
 from twofold.recovery import password_flow
-from twofold.recovery.outcomes import (
-    Invited,
-    MayChoose,
-    NoMail,
-    NotFrozen,
-    NotInvited,
-    NotYourself,
-    PasswordSaved,
-    Unfrozen,
-)
+from twofold.recovery.outcomes import Invited, MayChoose, NotFrozen, NotInvited, PasswordSaved, Unfrozen
 from twofold.recovery.password_link import Over
 from twofold.signin.outcomes import Due, SignedIn
 

@@ -13,6 +13,7 @@ from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Peopl
 from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -22,7 +23,7 @@ from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow as profile
 from twofold.recovery import flow as recovery
 from twofold.recovery import password_flow
-from twofold.recovery.outcomes import Asked, MayChoose, NoMail, PasswordSaved
+from twofold.recovery.outcomes import Asked, MayChoose, PasswordSaved
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 from twofold.recovery.tables import password_links
 from twofold.signin.outcomes import Due, SignedIn

@@ -8,24 +8,14 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import People
 from tests.resets.helpdesk import REASON, Helpdesk, exactly, token_in
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.mail import outbox
 from twofold.resets import act_flow, flow
 from twofold.resets.case import Act, CloseReason, State, acts_of
 from twofold.resets.link import Replaced
-from twofold.resets.outcomes import (
-    Acted,
-    CaseOpened,
-    Frozen,
-    MissingReason,
-    NoMail,
-    NoSuchCase,
-    NoSuchUser,
-    NotEnabled,
-    NotYourself,
-    WrongState,
-)
+from twofold.resets.outcomes import Acted, CaseOpened, Frozen, MissingReason, NoSuchCase, NotEnabled, WrongState
 from twofold.resets.tables import reset_cases
 
 # --- asking

@@ -11,6 +11,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ADA, ANONYMOUS, CLIENT_INFO, People, phone_of
 from twofold.directory import flow as directory
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.kit import acting
@@ -24,7 +25,7 @@ from twofold.sessions.session import Session
 from twofold.sessions.tables import sessions
 from twofold.signin import flow, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
-from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, NoMail, SignedIn, WrongMailedCode
+from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
 from twofold.signin.tables import sign_in_attempts
 
 DAY = 24 * 3600

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON, later
 from twofold.kit.sql.database import Database
 from twofold.support import audit_records, records
-from twofold.support.audit_search import Cursor, Filters
-from twofold.support.search import Cursor as SearchCursor
+from twofold.support.audit_search import EventCursor, Filters
+from twofold.support.search import SearchCursor
 
 SOMEBODY = UUID(int=1)
 
@@ -47,13 +47,13 @@ def read_through(steps: list[str]) -> list[str]:
     return [step for step in steps if step.startswith("SCAN ") and step not in inner]
 
 
-@pytest.mark.parametrize("after", [None, Cursor(NOON, 7), Cursor(NOON, 7, forwards=True)])
+@pytest.mark.parametrize("after", [None, EventCursor(NOON, 7), EventCursor(NOON, 7, forwards=True)])
 @pytest.mark.parametrize("user_id", [None, SOMEBODY])
 @pytest.mark.parametrize("kind", ["", "unlocked"])
 @pytest.mark.parametrize("since", [None, NOON])
 @pytest.mark.parametrize("account_id", [None, SOMEBODY])
 def test_a_page_of_the_audit_log_is_read_along_one_index(
-    db: Database, after: Cursor | None, user_id: UUID | None, kind: str, since: Any, account_id: UUID | None
+    db: Database, after: EventCursor | None, user_id: UUID | None, kind: str, since: Any, account_id: UUID | None
 ) -> None:
     plans = Plans(db)
     until = since and later(days=1)

@@ -12,23 +12,19 @@ import sqlalchemy as sa
 from twofold.directory import flow as directory
 from twofold.directory.authority import may_act, oversees
 from twofold.directory.flow import NewUser, Refused
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import invitation_flow as invitations
-from twofold.lockouts.flow import LockIsFinal, NotYourself, Unlocked
+from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import flow as recovery
-from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, Unfrozen
-from twofold.recovery.outcomes import NotYourself as NotUnfreezingYourself
+from twofold.recovery.outcomes import Invited, NotFrozen, NotInvited, Unfrozen
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened, MissingReason, OpenRefused
-
-
-class UserNotFound(msgspec.Struct, frozen=True):
-    """There is nobody by that id whom the asker oversees."""
 
 
 class NotLocked(msgspec.Struct, frozen=True):
@@ -43,24 +39,24 @@ class Made(msgspec.Struct, frozen=True):
 
 def reset(
     context: AppContext, actor: User, user_id: UUID, reason: str, *, origin: Origin
-) -> CaseOpened | OpenRefused | UserNotFound:
+) -> CaseOpened | OpenRefused | NoSuchUser:
     """Ask somebody by e-mail to confirm that their two-factor authentication is switched off."""
     with context.db.read() as connection:
         user = _overseen(connection, actor, user_id)
     if user is None:
-        return UserNotFound()
+        return NoSuchUser()
     return resets.open_case(context, actor, user, reason, origin=origin)
 
 
 def unlock(
     context: AppContext, actor: User, user_id: UUID, reason: str, *, origin: Origin
-) -> Unlocked | NotLocked | LockIsFinal | NotYourself | UserNotFound | MissingReason:
+) -> Unlocked | NotLocked | LockIsFinal | NotYourself | NoSuchUser | MissingReason:
     """Lift somebody's lock; their authenticator stays."""
     words = reason.strip()
     with context.db.write() as connection:
         user = _overseen(connection, actor, user_id, hold=True)
         if user is None:
-            return UserNotFound()
+            return NoSuchUser()
         if not may_act(actor, user):
             return NotYourself()
         if not resets.usable_reason(words):
@@ -78,15 +74,15 @@ def unlock(
 
 def unfreeze(
     context: AppContext, actor: User, user_id: UUID, reason: str, *, origin: Origin
-) -> Unfrozen | NotFrozen | NotUnfreezingYourself | UserNotFound | MissingReason | NoMail:
+) -> Unfrozen | NotFrozen | NotYourself | NoSuchUser | MissingReason | NoMail:
     """Let somebody in again who was frozen: their old password is void, and a link to choose another is mailed."""
     words = reason.strip()
     with context.db.write() as connection:
         user = _overseen(connection, actor, user_id, hold=True)
         if user is None:
-            return UserNotFound()
+            return NoSuchUser()
         if not may_act(actor, user):
-            return NotUnfreezingYourself()
+            return NotYourself()
         if not resets.usable_reason(words):
             return MissingReason()
         return recovery.unfreeze(context, connection, user, origin=origin.by(acting.user(actor.id)), reason=words)
@@ -94,7 +90,7 @@ def unfreeze(
 
 def invite(
     context: AppContext, actor: User, new: NewUser, *, origin: Origin
-) -> Made | Refused | NoMail | UserNotFound | TooManyInvitations | InvitedToday:
+) -> Made | Refused | NoMail | NoSuchUser | TooManyInvitations | InvitedToday:
     """Make somebody in the actor's account and mail them a link to choose a password.
 
     An address of another account's is answered alike: it stands in the list as invited, and its owner is told by mail.
@@ -107,7 +103,7 @@ def invite(
     by = acting.user(actor.id)
     with context.db.write() as connection:
         if not _still_holds(connection, actor):
-            return UserNotFound()
+            return NoSuchUser()
         place = directory.place_for(connection, actor.account_id, prepared, as_placeholder=True)
         if isinstance(place, Refused):
             return place
@@ -128,7 +124,7 @@ def invite(
 
 def invite_again(
     context: AppContext, actor: User, user_id: UUID, *, origin: Origin
-) -> Invited | NotInvited | UserNotFound | NoMail | TooManyInvitations | InvitedToday:
+) -> Invited | NotInvited | NoSuchUser | NoMail | TooManyInvitations | InvitedToday:
     """Mail somebody who has no password yet another link to choose one; the link before it dies."""
     try:
         return _invite_again(context, actor, user_id, origin=origin)
@@ -138,12 +134,12 @@ def invite_again(
 
 def _invite_again(
     context: AppContext, actor: User, user_id: UUID, *, origin: Origin
-) -> Invited | NotInvited | UserNotFound | NoMail | TooManyInvitations | InvitedToday:
+) -> Invited | NotInvited | NoSuchUser | NoMail | TooManyInvitations | InvitedToday:
     with context.db.write() as connection:
         directory.lock_account(connection, actor.account_id)  # before the user and the domain: one order, no deadlock
         user = _overseen(connection, actor, user_id, hold=True)
         if user is None:
-            return UserNotFound()
+            return NoSuchUser()
         return recovery.invite_again(context, connection, user, origin.by(acting.user(actor.id)))
 
 

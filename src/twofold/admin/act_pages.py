@@ -7,10 +7,11 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
-from twofold.admin.act_flow import NotLocked, UserNotFound
+from twofold.admin.act_flow import NotLocked
 from twofold.admin.acts import act_of, why_not
 from twofold.admin.people_pages import find_summary, save_change
 from twofold.admin.user_summary import UserSummary
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import parse_form
@@ -18,12 +19,9 @@ from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.lockouts.flow import LockIsFinal, Unlocked
-from twofold.lockouts.flow import NotYourself as NotUnlockingYourself
 from twofold.provisioning.flow import UserChange
-from twofold.recovery.outcomes import NoMail as NoMailToUnfreeze
 from twofold.recovery.outcomes import NotFrozen, Unfrozen
-from twofold.recovery.outcomes import NotYourself as NotUnfreezingYourself
-from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NoMail, NoSuchUser, NotEnabled, NotYourself
+from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NotEnabled
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 
@@ -52,7 +50,7 @@ def submit_reset(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
             return _act_page(request, session, summary, "reset", reason, {"": words.no_mail()}, 503)
         case NotEnabled() | Frozen() | NotYourself():
             return _impossible_page(request, session, user_id, "reset", at)
-        case NoSuchUser() | UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -80,9 +78,9 @@ def submit_unlock(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse
             return see_other(f"/people/{summary.user.id}?done=not_locked")
         case MissingReason():
             return _act_page(request, session, summary, "unlock", reason, {"reason": words.no_reason()}, 400)
-        case LockIsFinal() | NotUnlockingYourself():
+        case LockIsFinal() | NotYourself():
             return _impossible_page(request, session, user_id, "unlock", at)
-        case UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -110,11 +108,11 @@ def submit_unfreeze(request: AnyRequest, user_id: str, body: bytes) -> AnyRespon
             return see_other(f"/people/{summary.user.id}?done=not_frozen")
         case MissingReason():
             return _act_page(request, session, summary, "unfreeze", reason, {"reason": words.no_reason()}, 400)
-        case NoMailToUnfreeze():
+        case NoMail():
             return _act_page(request, session, summary, "unfreeze", reason, {"": words.no_mail()}, 503)
-        case NotUnfreezingYourself():
+        case NotYourself():
             return _impossible_page(request, session, user_id, "unfreeze", at)
-        case UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)

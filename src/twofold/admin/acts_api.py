@@ -5,19 +5,17 @@ from typing import assert_never
 from litestar import Response, post
 
 from twofold.admin import act_flow, guard
-from twofold.admin.act_flow import NotLocked, UserNotFound
+from twofold.admin.act_flow import NotLocked
 from twofold.admin.bodies import CaseAnswer, ReasonBody
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import NOTHING, problem, write_refusals
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.lockouts.flow import LockIsFinal, Unlocked
-from twofold.lockouts.flow import NotYourself as NotUnlockingYourself
-from twofold.recovery.outcomes import NoMail as NoMailServer
 from twofold.recovery.outcomes import NotFrozen, Unfrozen
-from twofold.recovery.outcomes import NotYourself as NotUnfreezingYourself
-from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NoMail, NoSuchUser, NotEnabled, NotYourself
+from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NotEnabled
 
 TAGS = ["Users"]
 
@@ -49,7 +47,7 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
             return _no_reason()
         case NoMail():
             return problem(503, "no_mail")
-        case NoSuchUser() | UserNotFound():
+        case NoSuchUser():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)
@@ -74,11 +72,11 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
             return Response(None, status_code=204)
         case LockIsFinal():
             return problem(409, "lock_is_final")
-        case NotUnlockingYourself():
+        case NotYourself():
             return problem(409, "not_yourself")
         case MissingReason():
             return _no_reason()
-        case UserNotFound():
+        case NoSuchUser():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)
@@ -101,13 +99,13 @@ def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Respon
     match outcome:
         case Unfrozen() | NotFrozen():
             return Response(None, status_code=204)
-        case NotUnfreezingYourself():
+        case NotYourself():
             return problem(409, "not_yourself")
         case MissingReason():
             return _no_reason()
-        case NoMailServer():
+        case NoMail():
             return problem(503, "no_mail")
-        case UserNotFound():
+        case NoSuchUser():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)

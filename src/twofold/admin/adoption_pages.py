@@ -7,13 +7,13 @@ from litestar import get
 from litestar.response import Stream
 
 from twofold.admin import adoption_flow, guard, people_flow, words
-from twofold.admin.cursor import decode, encode
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.spreadsheet import csv
 from twofold.admin.user_filter import UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.admin.views import user_view
 from twofold.directory.user import User
-from twofold.kit import clock
+from twofold.kit import clock, cursors
 from twofold.kit.context import AppContext
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page
@@ -34,13 +34,13 @@ def show_adoption(request: AnyRequest) -> AnyResponse:
     session = guard.administrator(request, at)
     adoption = adoption_flow.look(context, session.user, at)
     user_filter = UserFilter(people_flow.rules_of(context, session.user, at), "without")
-    cursor = decode(request.query_params.get("cursor", ""))
+    cursor = cursors.read(request.query_params.get("cursor", ""), PeopleCursor)
     found = people_flow.find_page(context, session.user.account_id, user_filter, cursor, at)
     return page(
         request, "admin/adoption.html", viewer=viewer_of(session), counts=adoption.counts, plot=adoption.plot,
         at_start=adoption.at_start, people=[user_view(summary, session.user) for summary in found.people],
-        previous_url=None if found.previous is None else f"/account/adoption?cursor={encode(found.previous)}",
-        next_url=None if found.next is None else f"/account/adoption?cursor={encode(found.next)}",
+        previous_url=None if found.previous is None else f"/account/adoption?cursor={cursors.write(found.previous)}",
+        next_url=None if found.next is None else f"/account/adoption?cursor={cursors.write(found.next)}",
     )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
-from twofold.admin.act_flow import Made, UserNotFound
+from twofold.admin.act_flow import Made
 from twofold.admin.people_pages import find_summary, user_page
 from twofold.directory.flow import NewUser, Refused
+from twofold.directory.refusals import NoMail, NoSuchUser
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
@@ -17,7 +18,7 @@ from twofold.kit.http.render import moment, page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
-from twofold.recovery.outcomes import Invited, NoMail, NotInvited
+from twofold.recovery.outcomes import Invited, NotInvited
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 
@@ -56,7 +57,7 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
             return _invite_page(request, session, form, 429, errors)
         case NoMail():
             return _invite_page(request, session, form, 503, {"": words.no_mail()})
-        case UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)
@@ -86,7 +87,7 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
             return see_other(f"/people/{summary.user.id}?done=not_waiting")
         case NoMail():
             return see_other(f"/people/{summary.user.id}?done=no_mail")
-        case UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)

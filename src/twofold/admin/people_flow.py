@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.admin import people_records as records
-from twofold.admin.cursor import Cursor
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.people_records import Facts
 from twofold.admin.user_filter import Rules, UserFilter, rules
 from twofold.admin.user_summary import UserSummary
@@ -24,8 +24,8 @@ class PeoplePage(NamedTuple):
     """A page of a list of people, with the places before and after it."""
 
     people: list[UserSummary]
-    previous: Cursor | None
-    next: Cursor | None
+    previous: PeopleCursor | None
+    next: PeopleCursor | None
 
 
 def rules_of(context: AppContext, account: AnyRow | User, at: datetime) -> Rules:
@@ -45,7 +45,7 @@ def find_page(
     context: AppContext,
     account_id: UUID,
     user_filter: UserFilter,
-    cursor: Cursor | None,
+    cursor: PeopleCursor | None,
     at: datetime,
     most: int = PAGE,
 ) -> PeoplePage:
@@ -62,8 +62,8 @@ def find_page(
     has_previous, has_next = (more, True) if backwards else (cursor is not None, more)
     return PeoplePage(
         people,
-        Cursor(first.name_key, first.user.id, backwards=True) if has_previous else None,
-        Cursor(last.name_key, last.user.id) if has_next else None,
+        PeopleCursor(first.name_key, first.user.id, backwards=True) if has_previous else None,
+        PeopleCursor(last.name_key, last.user.id) if has_next else None,
     )
 
 

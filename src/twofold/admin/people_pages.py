@@ -8,14 +8,14 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import guard, people_flow, words
-from twofold.admin.cursor import Cursor, decode, encode
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.admin.views import user_view
 from twofold.directory.flow import Refused
 from twofold.directory.user import User
-from twofold.kit import acting, clock
+from twofold.kit import acting, clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.pools import quick
@@ -47,7 +47,9 @@ def list_people(request: AnyRequest) -> AnyResponse:
     state, search = query.get("state", ""), query.get("q", "").strip()[:LONGEST_SEARCH]
     asked = Asked(state if state in STATES else "", search)
     user_filter = UserFilter(people_flow.rules_of(context, session.user, at), asked.state, asked.search)
-    found = people_flow.find_page(context, session.user.account_id, user_filter, decode(query.get("cursor", "")), at)
+    found = people_flow.find_page(
+        context, session.user.account_id, user_filter, cursors.read(query.get("cursor", ""), PeopleCursor), at
+    )
     return page(
         request, "admin/people.html", viewer=viewer_of(session), notice=_notice(request),
         people=[user_view(summary, session.user) for summary in found.people], asked=asked, states=words.states(),
@@ -160,10 +162,10 @@ def user_page(
     )  # fmt: skip
 
 
-def _page_url(asked: Asked, cursor: Cursor | None) -> str | None:
+def _page_url(asked: Asked, cursor: PeopleCursor | None) -> str | None:
     if cursor is None:
         return None
-    said = {"q": asked.search, "state": asked.state, "cursor": encode(cursor)}
+    said = {"q": asked.search, "state": asked.state, "cursor": cursors.write(cursor)}
     return "/people?" + urlencode({name: value for name, value in said.items() if value})
 
 

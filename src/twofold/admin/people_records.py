@@ -11,7 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.admin.cursor import Cursor
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import Rules, UserFilter
 from twofold.admin.user_summary import App
 from twofold.directory.tables import USER, accounts, users
@@ -85,7 +85,7 @@ def page(
     connection: sa.Connection,
     account_id: UUID,
     user_filter: UserFilter,
-    after: Cursor | None,
+    after: PeopleCursor | None,
     most: int,
     at: datetime,
 ) -> list[Facts]:
@@ -107,7 +107,7 @@ def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
     return people[0] if people else None
 
 
-def _chosen(user_filter: UserFilter, after: Cursor | None) -> sa.Select[Any]:
+def _chosen(user_filter: UserFilter, after: PeopleCursor | None) -> sa.Select[Any]:
     """Choose the ids of a page: everybody wanted, the first ones after the cursor."""
     matches = _matches(user_filter)
     if len(matches) == 1:
@@ -118,7 +118,7 @@ def _chosen(user_filter: UserFilter, after: Cursor | None) -> sa.Select[Any]:
     return sa.select(either.c.id).order_by(*order).limit(sa.bindparam("most"))
 
 
-def _first(user_filter: UserFilter, after: Cursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _first(user_filter: UserFilter, after: PeopleCursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
     query = sa.select(users.c.id, users.c.name_key).where(match, _narrowed(user_filter))
     few = _few(user_filter)
     if few is None:

@@ -10,13 +10,13 @@ from twofold.admin.dates import parse_moment
 from twofold.admin.policy import Policy
 from twofold.admin.policy_flow import (
     NoLongerAdmin,
-    NoMail,
     NotOffered,
     PolicyRefused,
     PolicySaved,
     Preview,
     WouldLockOutLastAdmin,
 )
+from twofold.directory.refusals import NoMail
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick

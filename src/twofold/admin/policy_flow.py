@@ -11,6 +11,7 @@ from twofold.admin.policy_records import Stopped
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Reason, Standing, eligibility
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -43,10 +44,6 @@ class NotOffered(msgspec.Struct, frozen=True):
 
 class WouldLockOutLastAdmin(msgspec.Struct, frozen=True):
     """No administrator of the account has a second factor: one of them must try it first."""
-
-
-class NoMail(msgspec.Struct, frozen=True):
-    """There is no mail server: whoever must set up a second factor could not be sent the code that this needs."""
 
 
 class NoLongerAdmin(msgspec.Struct, frozen=True):

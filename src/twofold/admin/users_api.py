@@ -12,7 +12,7 @@ from litestar import Response, get, patch, post
 from litestar.params import Parameter, QueryParameter
 
 from twofold.admin import act_flow, guard, people_flow
-from twofold.admin.act_flow import Made, UserNotFound
+from twofold.admin.act_flow import Made
 from twofold.admin.bodies import (
     InvitationBody,
     InvitedAnswer,
@@ -21,13 +21,14 @@ from twofold.admin.bodies import (
     UsersAnswer,
     user_answer,
 )
-from twofold.admin.cursor import decode, encode
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.directory import flow as directory
 from twofold.directory.flow import NewUser, Refused
+from twofold.directory.refusals import NoMail, NoSuchUser
 from twofold.directory.user import User
-from twofold.kit import acting, clock
+from twofold.kit import acting, clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import problem, refusals, write_refusals
@@ -38,7 +39,6 @@ from twofold.provisioning import flow as provisioning
 from twofold.provisioning import guard as operators
 from twofold.provisioning.flow import UserChange
 from twofold.provisioning.views import refused_problem
-from twofold.recovery.outcomes import NoMail
 
 TAGS = ["Users"]
 PAGE = 50
@@ -67,7 +67,7 @@ def list_users(
     at, context = clock.now(), context_of(request)
     viewer = guard.overseer(request, at)
     home = _account_of(request, viewer, account)
-    after = None if cursor is None else decode(cursor)
+    after = None if cursor is None else cursors.read(cursor, PeopleCursor)
     wrong = [
         *(["account"] if viewer.role == "support" and account is None else []),
         *(["state"] if in_state not in STATES else []),
@@ -81,7 +81,7 @@ def list_users(
     account_id = home.account_id if isinstance(home, User) else home.id
     found = people_flow.find_page(context, account_id, user_filter, after, at, limit)
     users = [user_answer(summary) for summary in found.people]
-    return Response(UsersAnswer(users, encode(found.next) if found.next else None), status_code=200)
+    return Response(UsersAnswer(users, cursors.write(found.next) if found.next else None), status_code=200)
 
 
 @get("/users/{user_id:str}", tags=TAGS, summary="Look at a user", responses=refusals(401, 403, 404))
@@ -118,7 +118,7 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             return problem(429, "too_many_invitations", retry_after=seconds, detail=detail, fields=["email"])
         case NoMail():
             return problem(503, "no_mail")
-        case UserNotFound():
+        case NoSuchUser():
             return problem(403, "not_allowed")
         case _:
             assert_never(outcome)

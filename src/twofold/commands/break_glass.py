@@ -9,12 +9,13 @@ import click
 
 from twofold.commands.frame import CONSOLE, Stop, as_json, opened, reason, show, user_by_email
 from twofold.directory import flow as directory
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.kit import acting, clock
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.recovery import server_reset_flow
-from twofold.recovery.outcomes import NoMail, NotFrozen, NotYourself, Unfrozen
+from twofold.recovery.outcomes import NotFrozen, Unfrozen
 from twofold.recovery.server_reset_flow import ResetOnServer
 from twofold.resets import flow as cases
 from twofold.resets.outcomes import MissingReason, NotEnabled
@@ -48,7 +49,7 @@ def unlock(*, email: str, reason: str, as_json: bool) -> None:
             show({"id": user.id}, as_json=as_json, said=said)
         case lockouts.LockIsFinal():
             raise Stop(f"{user.email} has a hundred wrong codes behind them: only twofold reset helps.")
-        case lockouts.NotYourself():
+        case NotYourself():
             raise Stop("Nobody unlocks themselves.")
         case _:
             assert_never(outcome)

@@ -12,9 +12,9 @@ from twofold.kit import clock
 from twofold.kit.sql.database import AnyRow
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
-from twofold.resets import cursor as cursors
 from twofold.resets import records as resets
 from twofold.resets.case import Case, State, standing
+from twofold.resets.cursor import CaseCursor
 
 PAGE = 200
 WAITING = (State.REQUESTED, State.SENT)
@@ -80,13 +80,13 @@ def _shut_out_row(row: AnyRow) -> dict[str, Any]:
 
 def _cases(connection: sa.Connection) -> list[Case]:
     found: list[Case] = []
-    after: cursors.Cursor | None = None
+    after: CaseCursor | None = None
     while True:
         page = resets.list_cases(connection, account_id=None, user_id=None, after=after, most=PAGE)
         found += page
         if len(page) < PAGE:
             return found
-        after = cursors.Cursor(page[-1].requested_at, page[-1].id)
+        after = CaseCursor(page[-1].requested_at, page[-1].id)
 
 
 def _case_row(case: Case, at: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
 from twofold.directory.password import LONGEST, normalise
+from twofold.directory.refusals import NotYourself
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -50,10 +51,6 @@ class Helper(NamedTuple):
 
     name: str
     email: str
-
-
-class NotYourself(msgspec.Struct, frozen=True):
-    """Nobody unlocks or resets themselves."""
 
 
 class LockIsFinal(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -21,7 +22,7 @@ from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import browser_records
 from twofold.recovery.browser_link import DECOY, LIFE, UNSENT_FOR, is_good_for
-from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
+from twofold.recovery.outcomes import Asked, KnownHere, MayKnow
 from twofold.recovery.password_link import Elsewhere, Over
 
 

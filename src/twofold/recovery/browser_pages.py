@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from twofold.directory.email_address import usable
+from twofold.directory.refusals import NoMail
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import fingerprint
@@ -27,7 +28,7 @@ from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
 from twofold.recovery import browser_flow
-from twofold.recovery.outcomes import Asked, KnownHere, MayKnow, NoMail
+from twofold.recovery.outcomes import Asked, KnownHere, MayKnow
 from twofold.recovery.password_link import Elsewhere, Over
 
 KNOWN_BROWSER = Link("browser", "/known-browser")

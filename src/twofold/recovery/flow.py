@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.authority import oversees
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -16,7 +17,7 @@ from twofold.kit.context import AppContext
 from twofold.lockouts import invitation_flow as invitations
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import browser_records, records
-from twofold.recovery.outcomes import Invited, NoMail, NotFrozen, NotInvited, NotYourself, Unfrozen
+from twofold.recovery.outcomes import Invited, NotFrozen, NotInvited, Unfrozen
 from twofold.recovery.password_flow import ask_link
 from twofold.recovery.password_link import Purpose, quiet_until
 

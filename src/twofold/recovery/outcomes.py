@@ -11,10 +11,6 @@ class Asked(msgspec.Struct, frozen=True):
     """Whoever has this address, if anybody, gets a letter."""
 
 
-class NoMail(msgspec.Struct, frozen=True):
-    """This needs a letter, and Twofold has no mail server."""
-
-
 class Invited(msgspec.Struct, frozen=True):
     """A letter with a link to choose a password is on its way; `not_before` says when it goes out if not at once."""
 
@@ -84,7 +80,3 @@ class Unfrozen(msgspec.Struct, frozen=True):
 
 class NotFrozen(msgspec.Struct, frozen=True):
     """The user is not frozen."""
-
-
-class NotYourself(msgspec.Struct, frozen=True):
-    """Nobody unfreezes themselves."""

@@ -7,6 +7,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
 
 from twofold.directory.email_address import usable
 from twofold.directory.password import Weakness
+from twofold.directory.refusals import NoMail
 from twofold.factors import words as factor_words
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -21,7 +22,7 @@ from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
 from twofold.recovery import not_me_flow, password_flow, words
-from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NoMail, NotMe, PasswordSaved
+from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NotMe, PasswordSaved
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 
 LONGEST_EMAIL = 254

@@ -13,6 +13,7 @@ from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -21,7 +22,7 @@ from twofold.kit.crypto.tokens import digest, new_id, new_token
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import records
-from twofold.recovery.outcomes import Asked, MayChoose, NoMail, PasswordSaved
+from twofold.recovery.outcomes import Asked, MayChoose, PasswordSaved
 from twofold.recovery.password_link import (
     DECOY,
     LIFE,

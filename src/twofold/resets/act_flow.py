@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from twofold.directory import flow as directory
 from twofold.directory.authority import may_act
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -17,7 +18,7 @@ from twofold.resets import records
 from twofold.resets.case import Act, Case, State, allows, may_approve, sees, standing
 from twofold.resets.flow import close_if_dead, holds_still, post_link
 from twofold.resets.history_flow import actor_of, note, notify_of_support
-from twofold.resets.outcomes import Acted, ActRefused, NoMail, NoSuchCase, NotYourself, WrongState
+from twofold.resets.outcomes import Acted, ActRefused, NoSuchCase, WrongState
 
 
 def send_again(

@@ -5,6 +5,7 @@ from typing import assert_never
 from litestar import Response, get, post
 
 from twofold.directory.password import Weakness
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
@@ -29,9 +30,7 @@ from twofold.resets.outcomes import (
     ApprovalRequired,
     LinkOver,
     NewPasswordRequired,
-    NoMail,
     NoSuchCase,
-    NotYourself,
     RefusalDone,
     ResetDone,
     SamePassword,

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from litestar import get, post
 
+from twofold.directory.refusals import NoMail, NotYourself
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
@@ -13,7 +14,7 @@ from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, c
 from twofold.kit.words import gettext as _
 from twofold.resets import act_flow, flow, words
 from twofold.resets.case import Act
-from twofold.resets.outcomes import Acted, ActRefused, NoMail, NoSuchCase, NotYourself, WrongState
+from twofold.resets.outcomes import Acted, ActRefused, NoSuchCase, WrongState
 from twofold.resets.views import case_view, overseer
 from twofold.sessions import guard
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from twofold.directory import flow as directory
 from twofold.directory.authority import may_act, oversees
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.directory.user import User
-from twofold.kit import acting
+from twofold.kit import acting, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
 from twofold.lockouts import flow as lockouts
-from twofold.resets import cursor as cursors
 from twofold.resets import records
 from twofold.resets.case import (
     CONSOLE,
@@ -30,6 +30,7 @@ from twofold.resets.case import (
     close_reason,
     sees,
 )
+from twofold.resets.cursor import CaseCursor
 from twofold.resets.history_flow import actor_of, note, notify_of_support
 from twofold.resets.outcomes import (
     CaseOpened,
@@ -37,11 +38,8 @@ from twofold.resets.outcomes import (
     Frozen,
     Listing,
     MissingReason,
-    NoMail,
     NoSuchCase,
-    NoSuchUser,
     NotEnabled,
-    NotYourself,
     OpenRefused,
 )
 
@@ -140,12 +138,12 @@ def cases_for(
         account_id = viewer.account_id
     with context.db.read() as connection:
         found = records.list_cases(
-            connection, account_id=account_id, user_id=user_id, after=cursors.read(after), most=PAGE + 1,
+            connection, account_id=account_id, user_id=user_id, after=cursors.read(after, CaseCursor), most=PAGE + 1,
         )  # fmt: skip
     shown = [case for case in found[:PAGE] if sees(viewer, case)]
     more = len(found) > PAGE
     last = found[PAGE - 1] if more else None
-    return Listing(shown, None if last is None else cursors.write(cursors.Cursor(last.requested_at, last.id)))
+    return Listing(shown, None if last is None else cursors.write(CaseCursor(last.requested_at, last.id)))
 
 
 def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, list[Event]] | NoSuchCase:

@@ -7,6 +7,7 @@ import msgspec
 
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.password import Weakness
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.resets.case import Case, State
 from twofold.resets.link import Over
 
@@ -18,24 +19,12 @@ class CaseOpened(msgspec.Struct, frozen=True):
     state: State
 
 
-class NoSuchUser(msgspec.Struct, frozen=True):
-    """The actor does not oversee this user, so for them there is none."""
-
-
-class NotYourself(msgspec.Struct, frozen=True):
-    """Nobody resets themselves, and nobody approves what they asked for."""
-
-
 class NotEnabled(msgspec.Struct, frozen=True):
     """This user has no second factor that could be switched off, or no sign-in here at all."""
 
 
 class Frozen(msgspec.Struct, frozen=True):
     """This user is frozen: somebody must unfreeze them first."""
-
-
-class NoMail(msgspec.Struct, frozen=True):
-    """There is no mail server, and the reset is confirmed by mail."""
 
 
 class MissingReason(msgspec.Struct, frozen=True):

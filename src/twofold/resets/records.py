@@ -21,7 +21,7 @@ from twofold.resets.case import (
     State,
     Subject,
 )
-from twofold.resets.cursor import Cursor
+from twofold.resets.cursor import CaseCursor
 from twofold.resets.link import Link
 from twofold.resets.outcomes import Event
 from twofold.resets.tables import reset_cases, reset_events, reset_links
@@ -150,7 +150,7 @@ def list_cases(
     *,
     account_id: UUID | None,
     user_id: UUID | None,
-    after: Cursor | None,
+    after: CaseCursor | None,
     most: int,
 ) -> list[Case]:
     """List cases, the newest first: of an account or of all, of one user or of all, after a cursor."""

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from litestar import Response, post
 
+from twofold.directory.refusals import NoMail
 from twofold.factors.outcomes import (
     EnrolmentExpired,
     Locked,
@@ -42,7 +43,6 @@ from twofold.signin.outcomes import (
     GoesOn,
     LockedOut,
     MailedCodeClosed,
-    NoMail,
     SignedIn,
     SsoElsewhere,
     TwoFactorNeeded,

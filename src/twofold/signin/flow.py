@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
@@ -26,16 +27,7 @@ from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Step, after_second_factor, first_step, guard
 from twofold.signin.finish_flow import Credentials, enter, finish
-from twofold.signin.outcomes import (
-    Due,
-    Frozen,
-    LockedOut,
-    MailedCodeClosed,
-    NoMail,
-    SignedIn,
-    SsoElsewhere,
-    TwoFactorNeeded,
-)
+from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere, TwoFactorNeeded
 from twofold.signin.set_up_flow import mail_a_code, seal_backup_code, shown_backup_code
 from twofold.signin.take_flow import hold_user, take, take_with_user
 

@@ -18,10 +18,6 @@ class Frozen(msgspec.Struct, frozen=True):
     """The password is right, and the user is frozen until somebody acts."""
 
 
-class NoMail(msgspec.Struct, frozen=True):
-    """A code by mail is due, and Twofold has no mail server."""
-
-
 class LockedOut(msgspec.Struct, frozen=True):
     """The password is right, and the second factor is locked. `sign_in` is an attempt that leads to the lock page."""
 

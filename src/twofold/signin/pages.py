@@ -4,6 +4,7 @@ from typing import assert_never
 
 from litestar import get, post
 
+from twofold.directory.refusals import NoMail
 from twofold.factors import words
 from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import label_of
@@ -18,7 +19,7 @@ from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.finish_flow import Credentials
-from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, NoMail, SignedIn, SsoElsewhere
+from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere
 from twofold.signin.views import (
     PATHS,
     attempt_of,

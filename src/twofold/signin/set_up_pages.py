@@ -4,6 +4,7 @@ from typing import assert_never
 
 from litestar import get, post
 
+from twofold.directory.refusals import NoMail
 from twofold.factors import words
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, WrongConfirmation
 from twofold.factors.views import enrolment_view
@@ -25,7 +26,7 @@ from twofold.lockouts.flow import Wait
 from twofold.sessions import guard
 from twofold.signin import flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
-from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, NoMail, SignedIn, WrongMailedCode
+from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
 from twofold.signin.views import (
     PATHS,
     attempt_of,

@@ -11,9 +11,10 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, words
-from twofold.admin.act_flow import NotLocked, UserNotFound
+from twofold.admin.act_flow import NotLocked
 from twofold.admin.acts import act_of, why_not
 from twofold.admin.user_summary import UserSummary
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import parse_form
@@ -21,22 +22,16 @@ from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
-from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import LockIsFinal, Unlocked
-from twofold.recovery import outcomes as recovery
 from twofold.recovery.outcomes import NotFrozen, Unfrozen
-from twofold.resets import outcomes as resets
-from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NoSuchUser, NotEnabled
+from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NotEnabled
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 from twofold.support import guard
 from twofold.support.pages import find_summary
 
 Done: TypeAlias = CaseOpened | Unlocked | NotLocked | Unfrozen | NotFrozen
-Yourself: TypeAlias = resets.NotYourself | lockouts.NotYourself | recovery.NotYourself
-NoMail: TypeAlias = resets.NoMail | recovery.NoMail
-Nobody: TypeAlias = NoSuchUser | UserNotFound
-Refused: TypeAlias = Yourself | Nobody | NoMail | MissingReason | NotEnabled | Frozen | LockIsFinal
+Refused: TypeAlias = NotYourself | NoSuchUser | NoMail | MissingReason | NotEnabled | Frozen | LockIsFinal
 
 
 @get("/support/users/{user_id:str}/reset")
@@ -97,20 +92,13 @@ def _submit(request: AnyRequest, user_id: str, body: bytes, act: str, do: Callab
     match outcome:
         case MissingReason():
             return _act_page(request, session, summary, act, reason, {"reason": words.no_reason()}, 400)
-        case resets.NoMail() | recovery.NoMail():
+        case NoMail():
             why = _("This needs an e-mail, and no mail server is set up.")
             return _act_page(request, session, summary, act, reason, {"": why}, 503)
-        case (
-            NotEnabled()
-            | Frozen()
-            | LockIsFinal()
-            | resets.NotYourself()
-            | lockouts.NotYourself()
-            | recovery.NotYourself()
-        ):
+        case NotEnabled() | Frozen() | LockIsFinal() | NotYourself():
             as_it_is_now = find_summary(request, session.user, user_id, at)
             return _act_page(request, session, as_it_is_now, act, status=409)
-        case NoSuchUser() | UserNotFound():
+        case NoSuchUser():
             raise NotFoundException
         case _:
             assert_never(outcome)

@@ -12,13 +12,13 @@ from twofold.admin import guard
 from twofold.admin.dates import parse_moment
 from twofold.directory import flow as directory
 from twofold.directory.user import User
-from twofold.kit import clock
+from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import problem, refusals
 from twofold.kit.http.requests import AnyRequest, context_of, row_id
 from twofold.kit.schema_names import schema_name
 from twofold.support import audit_flow, audit_words
-from twofold.support.audit_search import Filters, Found, Who, read, write
+from twofold.support.audit_search import EventCursor, Filters, Found, Who
 
 TAGS = ["Audit log"]
 PAGE = 50
@@ -101,7 +101,7 @@ def list_events(
     account_id = _account(request, reader, account)
     if account_id is None:
         return problem(404, "not_found")
-    after, first, end = (None if cursor is None else read(cursor)), _moment(since), _moment(until)
+    after, first, end = (None if cursor is None else cursors.read(cursor, EventCursor)), _moment(since), _moment(until)
     wrong = [name for name, asked, got in (("cursor", cursor, after), ("from", since, first), ("to", until, end))
              if asked is not None and got is None]  # fmt: skip
     if wrong:
@@ -110,7 +110,7 @@ def list_events(
     if user is not None and user_id is None:
         return Response(EventsAnswer([], None), status_code=200)
     found = audit_flow.read_page(context.db, account_id, Filters(user_id, kind or "", first, end), after, limit)
-    older = None if found.older is None else write(found.older)
+    older = None if found.older is None else cursors.write(found.older)
     return Response(EventsAnswer([_answer(one) for one in found.events], older), status_code=200)
 
 

@@ -20,13 +20,13 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.sql.database import EPOCH, Database
 from twofold.support import audit_records as records
-from twofold.support.audit_search import Cursor, Filters, Found, Page, Who
+from twofold.support.audit_search import EventCursor, Filters, Found, Page, Who
 from twofold.support.audit_words import sentence
 
 PAGE = 50
 EXPORT_PAGE = 500
 # Behind it comes the first event there is.
-BEGINNING = Cursor(EPOCH - timedelta(days=1), 0, forwards=True)
+BEGINNING = EventCursor(EPOCH - timedelta(days=1), 0, forwards=True)
 
 COLUMNS = (
     "time", "what", "kind", "result", "actor", "subject", "reason", "address", "browser", "request_id", "details", "id",
@@ -34,7 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def read_page(db: Database, account_id: UUID, filters: Filters, cursor: Cursor | None, most: int = PAGE) -> Page:
+def read_page(db: Database, account_id: UUID, filters: Filters, cursor: EventCursor | None, most: int = PAGE) -> Page:
     """Read a page of an account's log, the newest event first."""
     with db.read() as connection:
         found = records.page(connection, account_id, filters, cursor, most + 1)
@@ -146,7 +146,7 @@ def _filtered_lines(db: Database, chain: str, at: datetime, filters: Filters) ->
 def _every(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[Found]:
     """Read all that is sealed of a log, the oldest first, page by page, each on a connection of its own."""
     seal_flow.seal_everything(db, at)
-    after: Cursor | None = BEGINNING
+    after: EventCursor | None = BEGINNING
     while after is not None:
         with db.read() as connection:
             found = records.page(connection, account_of(chain), filters, after, EXPORT_PAGE)

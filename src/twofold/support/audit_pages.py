@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from twofold.admin import guard as admin
 from twofold.directory import flow as directory
-from twofold.kit import clock
+from twofold.kit import clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page
@@ -20,7 +20,7 @@ from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 from twofold.support import audit_flow, audit_words, guard
-from twofold.support.audit_search import Filters, Page, read
+from twofold.support.audit_search import EventCursor, Filters, Page
 from twofold.support.audit_views import asked, event_view
 
 CHUNK = 32 * 1024  # characters that are sent at once
@@ -108,7 +108,7 @@ def _any(request: AnyRequest, account: str, at: datetime) -> Log:
 
 def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
     context, wanted = context_of(request), asked(request, context_of(request).db, log.account_id)
-    cursor = read(str(request.query_params.get("cursor", "")))
+    cursor = cursors.read(str(request.query_params.get("cursor", "")), EventCursor)
     shown = Page([], None, None) if wanted.errors else audit_flow.read_page(
         context.db, log.account_id, wanted.filters, cursor,
     )  # fmt: skip

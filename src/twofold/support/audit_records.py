@@ -15,7 +15,7 @@ from twofold.audit.chain import Event
 from twofold.audit.tables import ACTED_ON_ANOTHER, audit_events
 from twofold.directory.tables import users
 from twofold.kit.sql.database import AnyRow, UtcTime
-from twofold.support.audit_search import Cursor, Filters, Found, Who
+from twofold.support.audit_search import EventCursor, Filters, Found, Who
 
 NO_ACCOUNT = UUID(int=0)  # the installation's log, where an id is wanted
 
@@ -32,7 +32,7 @@ def page(
     connection: sa.Connection,
     account_id: UUID | None,
     filters: Filters,
-    after: Cursor | None,
+    after: EventCursor | None,
     most: int,
 ) -> list[Found]:
     """Return up to `most` events of a log (None: the installation's), as the cursor goes; without one the newest."""
@@ -63,7 +63,7 @@ def names(connection: sa.Connection, people: Collection[UUID]) -> Mapping[UUID, 
     return {row.id: Who(*row).words for row in connection.execute(query)} if people else {}
 
 
-def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> sa.Select[Any]:
+def _chosen(account_id: UUID | None, filters: Filters, after: EventCursor | None) -> sa.Select[Any]:
     """Choose the events of a page by number: each branch is read along one index, and no further than it needs.
 
     SQLite guesses which index that is. What is wrapped in coalesce can only be looked at, so it guesses right.
@@ -82,7 +82,7 @@ def _chosen(account_id: UUID | None, filters: Filters, after: Cursor | None) -> 
 
 
 def _branch(
-    conditions: Sequence[sa.ColumnElement[bool] | sa.TextClause], filters: Filters, after: Cursor | None
+    conditions: Sequence[sa.ColumnElement[bool] | sa.TextClause], filters: Filters, after: EventCursor | None
 ) -> sa.Select[tuple[int, datetime]]:
     query = sa.select(_log.number, _log.at).where(*conditions)
     if filters.since is not None:
@@ -113,7 +113,7 @@ def _order(columns: Any, *, forwards: bool) -> tuple[Any, Any]:
     return (columns.at, columns.number) if forwards else (columns.at.desc(), columns.number.desc())
 
 
-def _values(account_id: UUID | None, filters: Filters, after: Cursor | None, most: int) -> dict[str, Any]:
+def _values(account_id: UUID | None, filters: Filters, after: EventCursor | None, most: int) -> dict[str, Any]:
     values: dict[str, UUID | str | datetime | int | None] = {
         "account": account_id or NO_ACCOUNT,
         "person": filters.user_id,

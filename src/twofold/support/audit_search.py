@@ -1,14 +1,10 @@
 """What part of an audit log somebody wants to see, and where its next page begins."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from twofold.audit.chain import Event
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_LONGEST_CURSOR = 60
 
 
 class Filters(NamedTuple):
@@ -35,7 +31,7 @@ class Filters(NamedTuple):
         return {name: value for name, value in said.items() if value is not None}
 
 
-class Cursor(NamedTuple):
+class EventCursor(NamedTuple):
     """The event behind which a page begins; `forwards` in time, as exports are read, else back from the newest."""
 
     at: datetime
@@ -69,33 +65,14 @@ class Found(NamedTuple):
     subject: Who | None
 
     @property
-    def cursor(self) -> Cursor:
+    def cursor(self) -> EventCursor:
         """Where the next page goes on, back in time."""
-        return Cursor(self.event.at, self.number)
+        return EventCursor(self.event.at, self.number)
 
 
 class Page(NamedTuple):
     """A page of a log, the newest event first, with the places after and before it."""
 
     events: list[Found]
-    older: Cursor | None
-    newer: Cursor | None
-
-
-def write(cursor: Cursor) -> str:
-    """Write a cursor as text that needs no escaping in an address."""
-    return f"{(cursor.at - _EPOCH) // _MICROSECOND}.{cursor.number}{'.f' if cursor.forwards else ''}"
-
-
-def read(text: str) -> Cursor | None:
-    """Read a cursor; None when it is none of ours."""
-    moment, _, rest = text.partition(".")
-    number, _, direction = rest.partition(".")
-    if len(text) > _LONGEST_CURSOR or not all(part.isascii() and part.isdigit() for part in (moment, number)):
-        return None
-    if direction not in {"", "f"} or int(number) >= 2**63:
-        return None
-    try:
-        return Cursor(_EPOCH + int(moment) * _MICROSECOND, int(number), forwards=direction == "f")
-    except OverflowError:
-        return None
+    older: EventCursor | None
+    newer: EventCursor | None

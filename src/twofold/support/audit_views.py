@@ -6,12 +6,13 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from twofold.admin.dates import parse_moment
+from twofold.kit import cursors
 from twofold.kit.client_info import browser_in_words
 from twofold.kit.http.requests import AnyRequest, row_id
 from twofold.kit.sql.database import Database
 from twofold.kit.words import gettext as _
 from twofold.support import audit_flow, audit_words
-from twofold.support.audit_search import Cursor, Filters, Found, write
+from twofold.support.audit_search import EventCursor, Filters, Found
 
 LONGEST = 254
 NOBODY = UUID(int=0)
@@ -25,9 +26,9 @@ class Asked(NamedTuple):
     filters: Filters
     errors: dict[str, str]
 
-    def address(self, path: str, cursor: Cursor | None = None) -> str:
+    def address(self, path: str, cursor: EventCursor | None = None) -> str:
         """Return a path with what was typed, and a place to go on from."""
-        said = {**self.typed, "cursor": "" if cursor is None else write(cursor)}
+        said = {**self.typed, "cursor": "" if cursor is None else cursors.write(cursor)}
         query = urlencode({name: value for name, value in said.items() if value})
         return f"{path}?{query}" if query else path
 

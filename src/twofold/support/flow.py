@@ -11,7 +11,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.sql.database import AnyRow, Database
 from twofold.support import records
 from twofold.support.records import Facts, PeopleCounts
-from twofold.support.search import Cursor, stages_of
+from twofold.support.search import SearchCursor, stages_of
 
 ACCOUNTS = 20
 PEOPLE = 50
@@ -21,14 +21,14 @@ class AccountsFound(NamedTuple):
     """Accounts by name, and where the list goes on."""
 
     accounts: Sequence[AnyRow]
-    next: Cursor | None
+    next: SearchCursor | None
 
 
 class PeopleFound(NamedTuple):
     """People whose name or address begins so, and where the list goes on."""
 
     people: list[UserSummary]
-    next: Cursor | None
+    next: SearchCursor | None
 
 
 class AccountLooked(NamedTuple):
@@ -39,16 +39,18 @@ class AccountLooked(NamedTuple):
     counts: PeopleCounts
 
 
-def find_accounts(db: Database, text: str, after: Cursor | None, most: int = ACCOUNTS) -> AccountsFound:
+def find_accounts(db: Database, text: str, after: SearchCursor | None, most: int = ACCOUNTS) -> AccountsFound:
     """Find accounts by the beginning of their name; all of them without a text."""
     with db.read() as connection:
         rows = records.accounts_named(connection, text, after, most + 1)
     shown = rows[:most]
     more = len(rows) > most
-    return AccountsFound(shown, Cursor(0, shown[-1].name_key, shown[-1].id) if more else None)
+    return AccountsFound(shown, SearchCursor(0, shown[-1].name_key, shown[-1].id) if more else None)
 
 
-def find_people(context: AppContext, text: str, after: Cursor | None, at: datetime, most: int = PEOPLE) -> PeopleFound:
+def find_people(
+    context: AppContext, text: str, after: SearchCursor | None, at: datetime, most: int = PEOPLE
+) -> PeopleFound:
     """Find people of all accounts: by the beginning of their name, then of its last word, then of their address."""
     found: list[tuple[int, Facts]] = []
     with context.db.read() as connection:
@@ -63,7 +65,7 @@ def find_people(context: AppContext, text: str, after: Cursor | None, at: dateti
     if len(found) <= most:
         return PeopleFound(people, None)
     stage, last = shown[-1]
-    return PeopleFound(people, Cursor(stage, last.key, last.user.id))
+    return PeopleFound(people, SearchCursor(stage, last.key, last.user.id))
 
 
 def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:

@@ -8,12 +8,11 @@ from litestar import get
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import people_flow, words
-from twofold.admin.cursor import Cursor as PlaceAmongPeople
-from twofold.admin.cursor import decode, encode
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.directory.user import User
-from twofold.kit import clock
+from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, row_id
@@ -21,9 +20,10 @@ from twofold.kit.words import gettext as _
 from twofold.resets import flow as resets
 from twofold.resets.views import case_view
 from twofold.sessions.guard import viewer_of
-from twofold.support import audit_flow, flow, guard, search
+from twofold.support import audit_flow, flow, guard
 from twofold.support.audit_search import Filters
 from twofold.support.audit_views import event_view
+from twofold.support.search import SearchCursor
 from twofold.support.views import account_row, account_view, address, summary_view
 
 LONGEST_SEARCH = 100
@@ -38,7 +38,7 @@ def show_search(request: AnyRequest) -> AnyResponse:
     at = clock.now()
     session, context = guard.agent(request, at), context_of(request)
     text = _asked(request, "q")
-    after, people_after = search.read(_asked(request, "accounts")), search.read(_asked(request, "people"))
+    after, people_after = (cursors.read(_asked(request, name), SearchCursor) for name in ("accounts", "people"))
     accounts = flow.find_accounts(context.db, text, after)
     people = flow.find_people(context, text, people_after, at) if text else flow.PeopleFound([], None)
     return page(
@@ -62,7 +62,9 @@ def show_account(request: AnyRequest, account: str) -> AnyResponse:
     state, text = _asked(request, "state"), _asked(request, "q")
     state = state if state in STATES else ""
     wanted = UserFilter(people_flow.rules_of(context, row, at), state, text)
-    found = people_flow.find_page(context, row.id, wanted, decode(_asked(request, "cursor", 2000)), at)
+    found = people_flow.find_page(
+        context, row.id, wanted, cursors.read(_asked(request, "cursor", 2000), PeopleCursor), at
+    )
     return page(
         request, "support/account.html", viewer=viewer_of(session), account=account_view(looked), state=state, q=text,
         states=words.states(), people=[summary_view(listed, session.user) for listed in found.people],
@@ -119,17 +121,19 @@ def _asked(request: AnyRequest, name: str, longest: int = LONGEST_SEARCH) -> str
     return "" if "\0" in text else text
 
 
-def _url(text: str, **after: search.Cursor | None) -> str | None:
+def _url(text: str, **after: SearchCursor | None) -> str | None:
     """Return the address of a list's next page; None where there is none."""
     if after and None in after.values():
         return None
-    return address("/support", [("q", text), *((name, search.write(c)) for name, c in after.items() if c is not None)])
+    return address("/support", [("q", text), *((name, cursors.write(c)) for name, c in after.items() if c is not None)])
 
 
-def _people_url(account_id: UUID, state: str, text: str, cursor: PlaceAmongPeople | None) -> str | None:
+def _people_url(account_id: UUID, state: str, text: str, cursor: PeopleCursor | None) -> str | None:
     if cursor is None:
         return None
-    return address(f"/support/accounts/{account_id}", [("q", text), ("state", state), ("cursor", encode(cursor))])
+    return address(
+        f"/support/accounts/{account_id}", [("q", text), ("state", state), ("cursor", cursors.write(cursor))]
+    )
 
 
 def _notice(request: AnyRequest) -> str | None:

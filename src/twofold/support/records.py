@@ -18,7 +18,7 @@ from twofold.factors.tables import enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
-from twofold.support.search import Cursor
+from twofold.support.search import SearchCursor
 
 HIGHEST = "\U0010ffff"
 _KEYS = (users.c.name_key, users.c.surname_key, users.c.email_key)
@@ -65,7 +65,7 @@ class PeopleCounts(NamedTuple):
     licensed: int
 
 
-def accounts_named(connection: sa.Connection, text: str, after: Cursor | None, most: int) -> Sequence[AnyRow]:
+def accounts_named(connection: sa.Connection, text: str, after: SearchCursor | None, most: int) -> Sequence[AnyRow]:
     """List accounts whose name begins with a text, by name; all of them when there is none."""
     query, values = _accounts, {"most": most}
     if text:
@@ -79,7 +79,7 @@ def people_found(
     connection: sa.Connection,
     text: str,
     stage: int,
-    after: Cursor | None,
+    after: SearchCursor | None,
     most: int,
     at: datetime,
 ) -> list[Facts]:
@@ -108,7 +108,7 @@ def _begins(column: sa.Column[Any], key: str) -> sa.ColumnElement[bool]:
     return (column >= key) & (column < key + HIGHEST)
 
 
-def _place(after: Cursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+def _place(after: SearchCursor) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
     return sa.literal(after.key), sa.literal(after.id, sa.Uuid)
 
 

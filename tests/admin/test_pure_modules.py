@@ -8,33 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.admin.cursor import Cursor, decode, encode
+from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES
 from twofold.admin.words import states, stopped
 from twofold.directory.person_name import name_key, name_values, surname_key
+from twofold.kit import cursors
 
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
 
 
-@given(st.builds(Cursor, NAMES, st.uuids(), st.booleans()))
-def test_a_cursor_comes_back_as_it_was_and_needs_no_escaping(cursor: Cursor) -> None:
-    text = encode(cursor)
-    assert decode(text) == cursor
+@given(st.builds(PeopleCursor, NAMES, st.uuids(), st.booleans()))
+def test_a_cursor_comes_back_as_it_was_and_needs_no_escaping(cursor: PeopleCursor) -> None:
+    text = cursors.write(cursor)
+    assert cursors.read(text, PeopleCursor) == cursor
     assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
 @given(st.text(max_size=60))
 def test_a_cursor_that_was_made_up_is_none(text: str) -> None:
-    found = decode(text)
-    assert found is None or decode(encode(found)) == found
+    found = cursors.read(text, PeopleCursor)
+    assert found is None or cursors.read(cursors.write(found), PeopleCursor) == found
 
 
 @pytest.mark.parametrize(
-    "packed", [b"[]", b'["a"]', b'["a","b",true]', b'["a\\u0000","' + str(UUID(int=1)).encode() + b'",true]', b"\xff"]
+    "packed",
+    [b"[]", b'["a"]', b'["a","b",true]', b'["a\\u0000","' + str(UUID(int=1)).encode() + b'",true]', b"\xff"],
 )
 def test_a_cursor_of_another_shape_is_none(packed: bytes) -> None:
-    assert decode(base64.urlsafe_b64encode(packed).decode().rstrip("=")) is None
+    assert cursors.read(base64.urlsafe_b64encode(packed).decode().rstrip("="), PeopleCursor) is None
 
 
 @pytest.mark.parametrize(
