@@ -192,7 +192,6 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         quick_threads=quick_threads,
         password_threads=context.hasher.callers,
         anonymous_threads=1 if context.settings.on_sqlite else max(1, context.settings.pool_size // 4),
-        together=context.db.together if context.settings.on_sqlite else None,
     )
     transport: Transport | None = app.state.transport
     workers = [] if transport is None else [jobs.worker_of(context, transport)]

@@ -30,9 +30,9 @@ def server(serve: Serve) -> Server:
 
 def ask(server: Server, request: str) -> tuple[int | None, str]:
     """Send a request as it is written; return the status, and the whole answer (None: the connection was closed)."""
-    with closing(socket.create_connection((server.host, server.port), timeout=10)) as query_pipeline:
-        query_pipeline.sendall(request.encode("latin-1"))
-        answer = b"".join(iter(lambda: query_pipeline.recv(65536), b"")).decode("latin-1")
+    with closing(socket.create_connection((server.host, server.port), timeout=10)) as connection:
+        connection.sendall(request.encode("latin-1"))
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode("latin-1")
     found = re.match(r"HTTP/1\.1 (\d{3}) ", answer)
     return (int(found[1]) if found else None), answer
 

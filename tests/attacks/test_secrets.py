@@ -125,7 +125,7 @@ def test_no_secret_is_found_where_it_does_not_belong(life: Life, backend: Backen
     twice = collect_tokens(life)
     refused = provoke(life)
     assert {303, 400, 401, 403, 404, 405, 410, 413} <= refused, refused
-    assert {422, 423, 500} <= {exchange.status for exchange in life.query_pipeline.exchanges}
+    assert {422, 423, 500} <= {exchange.status for exchange in life.recorder.exchanges}
     for address in (f"http://{life.server.settings['TWOFOLD_METRICS_LISTEN']}/metrics", "/api/openapi.json"):
         assert life.http.get(address).status_code == 200
     processes.wait_until(lambda: "unexpected error" in life.server.logged, seconds=10, what="the log of an error")
@@ -144,7 +144,7 @@ def everywhere(life: Life, backend: Backend, database_url: str) -> list[Found]:
     """Look through all that there is."""
     search = Search(list(life.canaries.values()))
     found: list[Found] = []
-    for exchange in life.query_pipeline.exchanges:
+    for exchange in life.recorder.exchanges:
         found += search.through(str(exchange), exchange.answer, exchange=exchange.number)
     for letter in life.smtp.letters:
         place = f"letter {letter.subject!r}"

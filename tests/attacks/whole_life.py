@@ -27,8 +27,8 @@ class Life:
 
     def __init__(self, server: Server, database_url: str, smtp: SmtpServer) -> None:
         self.server, self.database_url, self.smtp = server, database_url, smtp
-        self.query_pipeline = Recorder()
-        self.http = httpx.Client(base_url=server.url, transport=self.query_pipeline)
+        self.recorder = Recorder()
+        self.http = httpx.Client(base_url=server.url, transport=self.recorder)
         self.canaries: dict[str, Canary] = {}
         self.commands: list[str] = []
         self._spent: set[tuple[str, str]] = set()
@@ -40,7 +40,7 @@ class Life:
         canary = self.canaries.setdefault(text, Canary(kind, text))
         canary.mailed |= mailed
         if told:
-            canary.told_in.add(self.query_pipeline.last.number)
+            canary.told_in.add(self.recorder.last.number)
         return text
 
     def password(self, name: str) -> str:
@@ -293,7 +293,7 @@ def collect_tokens(life: Life) -> list[str]:
     link goes back to whoever opens it, in a cookie and nowhere else.
     """
     twice = []
-    for exchange in life.query_pipeline.exchanges:
+    for exchange in life.recorder.exchanges:
         for token in set(TOKEN.findall(exchange.answer.decode("latin-1"))):
             known = life.canaries.setdefault(token, Canary(token.split("_")[1], token))
             if known.mailed and trades(exchange, token):

@@ -214,9 +214,9 @@ def a_listener(host: str = HOST) -> Iterator[int]:
 
 
 def answer_to(port: int, request: bytes) -> bytes:
-    with closing(socket.create_connection((HOST, port), timeout=10)) as query_pipeline:
-        query_pipeline.sendall(request)
-        return b"".join(iter(lambda: query_pipeline.recv(65536), b""))
+    with closing(socket.create_connection((HOST, port), timeout=10)) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def get(target: str = "/metrics", host: str | None = "localhost:9464", method: str = "GET") -> bytes:
@@ -277,7 +277,7 @@ def test_who_sends_nothing_or_too_much_keeps_nobody_from_them(monkeypatch: pytes
             for _ in range(metrics_listener.MOST_CONNECTIONS)
         ]
         assert answer_to(port, b"") == b""  # one too many: closed at once
-        assert [query_pipeline.recv(1) for query_pipeline in silent] == [b""] * len(silent)
+        assert [connection.recv(1) for connection in silent] == [b""] * len(silent)
         assert b"200 OK" in answer_to(port, get())
         with suppress(ConnectionError):  # hung up on in the middle
             assert answer_to(port, b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 10_000) == b""

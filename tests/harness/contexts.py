@@ -53,7 +53,7 @@ def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterat
         vault = Vault(settings.keys)
         keyring.check(db, vault)
         hasher = _hasher(settings.argon2_memory_kib, settings.argon2_passes)
-        yield AppContext(settings, db, vault, hasher, Outbox(configured=mail, turns=PRIORITIES))
+        yield AppContext(settings, db, vault, hasher, Outbox(configured=mail, priorities=PRIORITIES))
     finally:
         db.close()
         _keep(db)

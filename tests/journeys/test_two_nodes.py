@@ -98,9 +98,9 @@ def test_a_journey_goes_on_while_nodes_stop_and_start(cluster: Cluster, new_page
     world, page = cluster, new_page(ignore_https_errors=True)
     grace = world.people.user("grace@acme.example", role="admin", name="Grace Hopper")
     ada = world.people.user("ada@acme.example", name="Ada Lovelace")
-    with world.client("127.0.0.2") as query_pipeline:
+    with world.client("127.0.0.2") as client:
         api = Api(
-            query_pipeline,
+            client,
             headers={"X-Forwarded-For": ANONYMOUS, "X-Real-IP": ANONYMOUS, "Forwarded": f"for={ANONYMOUS}"},
         )
         api.sign_in(grace.email, PASSWORD)
@@ -112,7 +112,7 @@ def test_a_journey_goes_on_while_nodes_stop_and_start(cluster: Cluster, new_page
             token = confirm_the_reset_on_the_other_node(world, page, ada)
         assert len(watcher.answers) > 100
         assert [status for status in watcher.answers if status != 200] == []
-        assert query_pipeline.get("/metrics").status_code == 404
+        assert client.get("/metrics").status_code == 404
     assert {event.address for event in world.people.events("signed_in")} == {"127.0.0.1", "127.0.0.2"}
     world.sign_in(page, ada)
     expect(page.get_by_role("link", name="Configure")).to_be_visible()

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twofold.kit.sql import timeouts
-from twofold.kit.sql.database import Database, UtcTime, _WriterQueue, upsert
+from twofold.kit.sql.database import Database, UtcTime, upsert
+from twofold.kit.sql.sqlite_writers import WriterQueue
 
 things = sa.Table(
     "things",
@@ -125,20 +127,29 @@ def test_two_databases_on_one_file_take_turns_as_two_processes_do(sqlite_url: st
     other.close()
 
 
+@contextmanager
+def turn(queue: WriterQueue) -> Iterator[None]:
+    queue.take()
+    try:
+        yield
+    finally:
+        queue.give()
+
+
 def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_url: str) -> None:
     """Threads as of two processes, most of which walk away from the line while another stands in it for them."""
-    queues = [_WriterQueue(sqlite_url, timeout=0.004) for _ in range(2)]
+    queues = [WriterQueue(sqlite_url, timeout=0.004) for _ in range(2)]
     inside, most, turns, gave_up = 0, 0, 0, 0
     counting = threading.Lock()
 
-    def work(queue: _WriterQueue) -> None:
+    def work(queue: WriterQueue) -> None:
         nonlocal inside, most, turns, gave_up
         timeouts.mark_interactive()
         for _ in range(4000):  # on a busy machine nearly all lose patience
             if turns > 10 and gave_up > 10:
                 break
             try:
-                with queue.turn():
+                with turn(queue):
                     with counting:
                         inside, turns = inside + 1, turns + 1
                         most = max(most, inside)
@@ -158,26 +169,26 @@ def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_
     assert turns > 10
     assert gave_up > 10
     for queue in queues:
-        with queue.turn():  # nobody who left has kept the lock
+        with turn(queue):  # nobody who left has kept the lock
             pass
         queue.close()
 
 
 def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: str) -> None:
-    here, frozen = _WriterQueue(sqlite_url, timeout=0.05), _WriterQueue(sqlite_url, timeout=0.05)
+    here, frozen = WriterQueue(sqlite_url, timeout=0.05), WriterQueue(sqlite_url, timeout=0.05)
     done: list[str] = []
 
     def is_interactive() -> None:
         timeouts.mark_interactive()
-        with pytest.raises(sa.exc.TimeoutError), here.turn():
+        with pytest.raises(sa.exc.TimeoutError), turn(here):
             pass
         done.append("gave up")
 
     def patient() -> None:
-        with here.turn():
+        with turn(here):
             done.append("wrote")
 
-    with frozen.turn():
+    with turn(frozen):
         for _ in range(3):
             thread = threading.Thread(target=is_interactive)
             thread.start()
@@ -187,7 +198,7 @@ def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: 
         assert done == ["gave up"] * 3
     waiting.join(timeout=10)
     assert done == ["gave up"] * 3 + ["wrote"]
-    with frozen.turn():  # and the turn was given back
+    with turn(frozen):  # and the turn was given back
         pass
     here.close()
     frozen.close()

@@ -57,7 +57,7 @@ def delivery(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -
     return Delivery(context, SmtpTransport(smtp.url, seconds=2), COMPOSERS)
 
 
-OUTBOX = Outbox(configured=True, turns={"unlocked": Priority.WAITED_FOR, "password_changed": Priority.ASKED_FOR})
+OUTBOX = Outbox(configured=True, priorities={"unlocked": Priority.WAITED_FOR, "password_changed": Priority.ASKED_FOR})
 
 
 def post(context: AppContext, kind: str = "unlocked", recipient: str = "ada@acme.example", **facts: Any) -> UUID:

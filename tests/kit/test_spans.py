@@ -210,21 +210,21 @@ def test_a_collector_gets_a_whole_journey_and_none_of_its_secrets(
     with (
         Collector() as collector,
         traced_server(tmp_path, sqlite_url, collector.url, smtp) as server,
-        httpx.Client(base_url=server.url) as query_pipeline,
+        httpx.Client(base_url=server.url) as client,
     ):
-        web_client, api = WebClient(query_pipeline), Api(query_pipeline)
+        web_client, api = WebClient(client), Api(client)
         code = factor.phone.code(datetime.now(UTC))
         assert web_client.sign_in(ADA, PASSWORD, code).heading == "Profile"
         begun = api.post("/sign-ins", email=ADA, password=PASSWORD)
         done = api.post("/sign-ins/backup-code", sign_in=begun["sign_in"], backup_code=factor.backup_code)
         api.token = done["session_token"]
         assert api.get("/session").status == 200
-        WebClient(query_pipeline).submit(WebClient(query_pipeline).get("/forgot-password"), "Send link", email=ADA)
+        WebClient(client).submit(WebClient(client).get("/forgot-password"), "Send link", email=ADA)
         link = smtp.wait_for(ADA, subject="Choose a new password").link("/set-password/")
-        owner = WebClient(query_pipeline)
+        owner = WebClient(client)
         owner.submit(owner.get(link), "Save password", new_password=NEW_PASSWORD)
         not_me = smtp.wait_for(ADA, subject="Your password was changed").link("/not-me/")
-        WebClient(query_pipeline).get(not_me)
+        WebClient(client).get(not_me)
         assert server.stop() == 0  # what is left is sent before the end
     names = {span.name for span in collector.spans}
     assert {

@@ -144,7 +144,7 @@ def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
 
 
 def posted_kinds() -> set[str]:
-    """Return the kinds of letters that stand in calls of tell, tell_admins and post, as far as they are written out."""
+    """Return the kinds of letters in calls of notify, notify_admins and post, as far as they are written out."""
     found = set()
     for path in Path(twofold.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

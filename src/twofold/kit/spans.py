@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from twofold.kit.crypto.hashing import Hasher
 from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
-from twofold.kit.sql.database import Database, WriteNeeded
+from twofold.kit.sql.database import Database
 from twofold.kit.tracing import Tools
 
 LAST_SPANS = 3.0  # seconds for what is left when a process ends: a collector that is away must not hold it up
@@ -198,8 +198,6 @@ def _span(
     ) as span:
         try:
             yield span
-        except WriteNeeded:  # it is done again in the quick pool
-            raise
         except BaseException as error:
             span.set_status(trace.StatusCode.ERROR)
             span.set_attribute("error.type", type(error).__name__)

@@ -35,4 +35,4 @@ def build_context(settings: Settings, processes: int = 1) -> AppContext:
 
 def outbox_of(settings: Settings) -> Outbox:
     """Return where letters are dropped, each with the turn of its kind."""
-    return Outbox(configured=settings.smtp_url is not None or settings.demo, turns=jobs.PRIORITIES)
+    return Outbox(configured=settings.smtp_url is not None or settings.demo, priorities=jobs.PRIORITIES)

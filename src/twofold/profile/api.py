@@ -13,7 +13,7 @@ from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBa
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
-from twofold.kit.http.pools import at_a_glance, quick, takes_password
+from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import NOTHING, malformed, problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of, row_id
 from twofold.kit.schema_names import schema_name
@@ -97,7 +97,7 @@ class PasswordAnswer(msgspec.Struct, omit_defaults=True):
 
 
 @get("/session", tags=TAGS, summary="Check a session", responses=refusals(401))
-@at_a_glance
+@quick
 def show_session(request: AnyRequest) -> SessionAnswer:
     """Tell whose session this is, and how it was proved."""
     session = guard.caller(request, clock.now(), even_stepped_down=True)

@@ -18,7 +18,7 @@ from twofold.factors.views import enrolment_view, refused_code_problem, wrong_co
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
-from twofold.kit.http.pools import proves_second_factor, quick, takes_password
+from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import malformed, problem, write_refusals
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -112,7 +112,7 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
     summary="Prove the second factor",
     responses=write_refusals(401, 409, 423),
 )
-@proves_second_factor
+@quick
 def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     """Take the code of the app, or the backup code in its place."""
     if (data.code is None) == (data.backup_code is None):
@@ -127,7 +127,7 @@ def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     summary="Use the backup code",
     responses=write_refusals(401, 409, 423),
 )
-@proves_second_factor
+@quick
 def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[SessionAnswer]:
     """Take the backup code; it is used up, and the answer carries the new one, which nobody can show again."""
     return _prove(request, data.sign_in, data.backup_code)

@@ -11,7 +11,7 @@ from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
-from twofold.kit.http.pools import proves_second_factor, quick, takes_password
+from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, local_path
 from twofold.kit.words import gettext as _
@@ -114,7 +114,7 @@ def show_code(request: AnyRequest) -> AnyResponse:
 
 
 @post("/sign-in/code")
-@proves_second_factor
+@quick
 def submit_code(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the code of the app; somebody who types their backup code here is not sent away."""
     return _take_code(request, form_of(request, body)["code"], "code", "signin/code.html")
@@ -129,7 +129,7 @@ def show_backup_code(request: AnyRequest) -> AnyResponse:
 
 
 @post("/sign-in/backup-code")
-@proves_second_factor
+@quick
 def submit_backup_code(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take the backup code, which is replaced."""
     return _take_code(request, form_of(request, body)["backup_code"], "backup_code", "signin/backup_code.html")

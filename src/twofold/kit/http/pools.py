@@ -5,23 +5,18 @@ of ours, and to the anonymous one if not (kit.http.anonymous tells which). A sto
 requests, then leaves session checks and second factors answering. In the password pool those whom we know come first.
 Whether this node is ready is asked in a thread pool of its own. A pool that has too many waiting refuses at once (503)
 rather than letting everybody wait. Small pools are the fast ones: more threads fight for the interpreter lock.
-
-On SQLite second factors have a thread pool of their own, which takes all that wait at once and commits them together
-(docs/decisions/0027-committed-together.md).
 """
 
 import asyncio
 import contextlib
 import contextvars
 import functools
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from twofold.kit.sql.database import Undone, WriteNeeded, only_reading, serve_anonymous
+from twofold.kit.sql.database import serve_anonymous
 from twofold.kit.sql.timeouts import mark_interactive
 from twofold.kit.threads import give_way
 
@@ -33,8 +28,6 @@ MOST_WAITING = 512
 MOST_ANONYMOUS_WAITING, MOST_PASSWORDS_WAITING = 192, 192  # some seconds of work, which browsers still wait for
 ANONYMOUS = "twofold_stranger"  # in the scope of a request: whoever sent it bears no token of ours
 KNOWN_CLIENT = "twofold_known_client"  # the same: a stranger whose browser or program has signed somebody in before
-MOST_TOGETHER = 16  # in one commit: nobody else writes meanwhile
-LINGERS = 0.0005  # seconds, for those who are about to come
 
 
 class Overloaded(Exception):
@@ -55,18 +48,13 @@ class ThreadPool:
         *,
         gives_way: bool = False,
         for_anonymous: bool = False,
-        together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Start the threads.
 
         Where the pool `gives_way`, the system runs other threads first when cores are short; where it is
-        `for_strangers`, its threads keep to a share of the database. What waits is done
-        `together` (Database.together), and nobody gets an answer before all of it is committed; like PostgreSQL with
-        its `commit_delay`, the pool waits LINGERS seconds for more, where there is company.
+        `for_anonymous`, its threads keep to a share of the database.
         """
         self._gives_way, self._for_anonymous = gives_way, for_anonymous
-        self._together, self._most_together = (nullcontext, 1) if together is None else (together, MOST_TOGETHER)
-        self._had_company = False
         # Who comes first has a queue and a bound of their own, which others cannot fill up. There is a ticket for each
         # job in either queue, and one that says no more for each thread that is to end.
         self._first: SimpleQueue[_Job] = SimpleQueue()
@@ -119,45 +107,14 @@ class ThreadPool:
             serve_anonymous()
         while self._tickets.get():
             job = self._next()
-            jobs = [job] if self._most_together == 1 else [job, *self._company()]
-            job.loop.call_soon_threadsafe(_settle, self._do_together(jobs))
+            if not job.result.cancelled():  # whoever asked has hung up
+                job.loop.call_soon_threadsafe(_settle, job.result, *_do(job))
 
     def _next(self) -> "_Job":
         """Take the job of a ticket."""
         with contextlib.suppress(Empty):
             return self._first.get_nowait()
         return self._queue.get()
-
-    def _do_together(self, jobs: "list[_Job]") -> "list[_Done]":
-        try:
-            with self._together():
-                return _do(jobs)
-        except Undone:  # by one of them, which must not be the others' loss: now each alone
-            return _do(jobs)
-        except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
-            return [_Done(job.result, None, error) for job in jobs]
-
-    def _company(self) -> "list[_Job]":
-        """Take what else waits already, and what comes in a moment, if the last ones had company or this one has.
-
-        Who comes alone is not kept waiting. Otherwise those who just got their answers would come again while the rest
-        commits, and two halves would commit in turns for ever.
-        """
-        if (self._had_company or self.inside > 1) and self._tickets.qsize() < self._most_together - 1:
-            time.sleep(LINGERS)
-        jobs = self._waiting()
-        self._had_company = bool(jobs)
-        return jobs
-
-    def _waiting(self) -> "list[_Job]":
-        jobs: list[_Job] = []
-        with contextlib.suppress(Empty):
-            while len(jobs) < self._most_together - 1:
-                if not self._tickets.get_nowait():
-                    self._tickets.put(False)  # the end: for the next look
-                    break
-                jobs.append(self._next())
-        return jobs
 
 
 class _Job(NamedTuple):
@@ -168,43 +125,29 @@ class _Job(NamedTuple):
     result: "asyncio.Future[Any]"
 
 
-class _Done(NamedTuple):
-    """What came of a job, for whoever waits for it."""
-
-    result: "asyncio.Future[Any]"
-    value: object
-    error: BaseException | None
-
-
-def _do(jobs: "list[_Job]") -> "list[_Done]":
-    """Do jobs one after the other, but for those whose askers have hung up."""
-    done = []
-    for job in jobs:
-        if job.result.cancelled():
-            continue
-        try:
-            done.append(_Done(job.result, job.work(), None))
-        except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
-            done.append(_Done(job.result, None, error))
-    return done
+def _do(job: _Job) -> tuple[object, BaseException | None]:
+    """Do a job; return what came of it, or what it raised."""
+    try:
+        return job.work(), None
+    except BaseException as error:  # noqa: BLE001 - raised where the work was asked for
+        return None, error
 
 
-def _settle(done: "list[_Done]") -> None:
-    for result, value, error in done:
-        if result.cancelled():
-            continue
-        if error is None:
-            result.set_result(value)
-        elif isinstance(error, StopIteration):  # no future takes one, and whoever waits would wait for ever
-            broken = RuntimeError("the work raised StopIteration")
-            broken.__cause__ = error
-            result.set_exception(broken)
-        else:
-            result.set_exception(error)
+def _settle(result: "asyncio.Future[Any]", value: object, error: BaseException | None) -> None:
+    if result.cancelled():
+        return
+    if error is None:
+        result.set_result(value)
+    elif isinstance(error, StopIteration):  # no future takes one, and whoever waits would wait for ever
+        broken = RuntimeError("the work raised StopIteration")
+        broken.__cause__ = error
+        result.set_exception(broken)
+    else:
+        result.set_exception(error)
 
 
 class ThreadPools:
-    """The thread pools of one server process; `app.state.thread pools`."""
+    """The thread pools of one server process; `app.state.pools`."""
 
     def __init__(
         self,
@@ -212,13 +155,9 @@ class ThreadPools:
         quick_threads: int,
         password_threads: int,
         anonymous_threads: int = 1,
-        together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
-        """Start them; second factors are in the quick pool, unless there is a way to do several `together`."""
+        """Start them."""
         self.quick = ThreadPool("quick", quick_threads, MOST_WAITING)
-        self.second_factor = (
-            self.quick if together is None else ThreadPool("second-factor", 1, MOST_WAITING, together=together)
-        )
         self.password = ThreadPool(
             "password", password_threads, MOST_PASSWORDS_WAITING, gives_way=True, for_anonymous=True
         )
@@ -236,23 +175,14 @@ class ThreadPools:
             pool.close()
 
     def _each(self) -> "list[tuple[str, ThreadPool]]":
-        pools = [
+        return [
             ("quick", self.quick), ("password", self.password), ("anonymous", self.anonymous), ("health", self.health),
         ]  # fmt: skip
-        return pools if self.second_factor is self.quick else [*pools, ("second_factor", self.second_factor)]
 
 
 def quick(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
     """Run a handler in the quick pool; for a stranger, in theirs."""
     return _in_pool(handler, "quick")
-
-
-def proves_second_factor(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler that proves a second factor, where several of them may commit together; a stranger's in theirs.
-
-    What it has written may be undone after it has returned: it tells nobody of it but by its answer, which waits.
-    """
-    return _in_pool(handler, "second_factor")
 
 
 def takes_password(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
@@ -276,31 +206,6 @@ def asks_for_health(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         request: Any = kwargs["request"]
         pool: ThreadPool = request.app.state.pools.health
         return await pool.run(functools.partial(handler, *args, **kwargs))
-
-    return run
-
-
-def at_a_glance(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler that reads a row by its key where it stands, on the event loop: the hop to a thread costs more.
-
-    That is so on SQLite, where reading waits for nobody. On PostgreSQL, when it comes to write, and for a stranger, the
-    pool runs it, from its beginning.
-    """
-    in_pool = quick(handler)
-
-    @functools.wraps(handler)
-    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        request: Any = kwargs["request"]
-        if not request.app.state.context.db.on_sqlite or _is_anonymous(kwargs):
-            return await in_pool(*args, **kwargs)
-        mark = only_reading.set(True)
-        try:
-            return handler(*args, **kwargs)
-        except WriteNeeded:
-            pass
-        finally:
-            only_reading.reset(mark)
-        return await in_pool(*args, **kwargs)
 
     return run
 

@@ -61,7 +61,7 @@ class Delivery:
 
     def run_urgent(self, context: AppContext, at: datetime) -> bool:
         """Deliver a letter that somebody waits for before a page, and no other, so that a thread is left for those."""
-        return self._deliver_one(context, at, Priority.NOBODY)
+        return self._deliver_one(context, at, Priority.DECOY)
 
     def run_oldest(self, context: AppContext, at: datetime) -> bool:
         """Deliver the letter that has been due longest: none waits for ever, whatever else is asked for."""
@@ -88,12 +88,12 @@ class Delivery:
                 return None
         with context.db.write() as connection:
             entries = outbox.claim(connection, at, 1, which, oldest_first=oldest_first)
-            claimed = self._notify(context, connection, entries[0], at) if entries else None
-        if claimed is not None and claimed.entry.turn in {Priority.ASKED_FOR, Priority.NOBODY}:
+            claimed = self._compose(context, connection, entries[0], at) if entries else None
+        if claimed is not None and claimed.entry.turn in {Priority.ASKED_FOR, Priority.DECOY}:
             self._allowance.spend()
         return claimed
 
-    def _notify(self, context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> Claimed:
+    def _compose(self, context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> Claimed:
         """Ask what a letter tells; one that is out of date is dropped, one that cannot be told waits for a repair."""
         try:
             with connection.begin_nested() as composing:

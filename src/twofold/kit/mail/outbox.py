@@ -35,7 +35,7 @@ class Priority(IntEnum):
 
     WAITED_FOR = 0  # somebody who has proved something waits for it before a page
     ASKED_FOR = 1  # the same, but anybody can ask for it
-    NOBODY = 2
+    DECOY = 2
     OTHER = 3
 
 
@@ -74,7 +74,7 @@ _is_due = _due.limit(1)
 _claim = _due.limit(sa.bindparam("most")).with_for_update(skip_locked=True)
 _claim_in_turn, _claim_oldest = _claim.order_by(outbox.c.turn, outbox.c.due_at), _claim.order_by(outbox.c.due_at)
 _waits = outbox.c.due_at.is_not(None)
-_is_decoy = outbox.c.turn == Priority.NOBODY.value
+_is_decoy = outbox.c.turn == Priority.DECOY.value
 _oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(_waits, sa.not_(_is_decoy))
 _surplus = (
     sa.select(outbox.c.id)
@@ -121,10 +121,10 @@ NO_PRIORITY = -1
 class Outbox:
     """Where flows drop letters; without a mail server notices are skipped, and what needs mail must ask first."""
 
-    def __init__(self, *, configured: bool, turns: Mapping[str, Priority] | None = None) -> None:
-        """Give the kinds in `turns` theirs; whatever else there is comes after them."""
+    def __init__(self, *, configured: bool, priorities: Mapping[str, Priority] | None = None) -> None:
+        """Give the kinds in `priorities` theirs; whatever else there is comes after them."""
         self.configured = configured
-        self._turns = turns or {}
+        self._priorities = priorities or {}
 
     def post(
         self,
@@ -147,7 +147,7 @@ class Outbox:
             log.info("letter skipped: no mail server is set", kind=kind, user_id=str(user_id))
             return None
         letter, due_at = new_id(), at if not_before is None else max(at, not_before)
-        turn = self._turns.get(kind, Priority.OTHER) if recipient else Priority.NOBODY
+        turn = self._priorities.get(kind, Priority.OTHER) if recipient else Priority.DECOY
         connection.execute(
             outbox.insert(),
             {
@@ -234,7 +234,7 @@ def drop_surplus(connection: sa.Connection) -> list[UUID]:
 
 
 def _named(which: Due) -> dict[str, int]:
-    return {"last": which.last.value, "without": NO_PRIORITY if which.nobody else Priority.NOBODY.value}
+    return {"last": which.last.value, "without": NO_PRIORITY if which.nobody else Priority.DECOY.value}
 
 
 def _entry(row: AnyRow) -> Entry:

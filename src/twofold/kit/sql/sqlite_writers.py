@@ -1,0 +1,280 @@
+"""Writers of one SQLite file: one after the other, also across processes; those that wait are committed together.
+
+SQLite waits for the disk at each commit, and nobody else can write meanwhile. So whoever has done its part leaves the
+transaction open for the next that waits, and waits itself for the commit, which the last of them makes: a group commit.
+To each it is a transaction of its own: a part that raises is rolled back alone, to its savepoint, and nobody goes on
+before what they wrote is committed. docs/decisions/0027-committed-together.md says what it buys.
+"""
+
+import contextlib
+import fcntl
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from twofold.kit import clock
+from twofold.kit.sql import timeouts
+from twofold.kit.sql.statement import Statement
+from twofold.kit.sql.waits import noted
+
+MOST_TOGETHER = 16  # in one commit: another process waits meanwhile
+DURABLE = "twofold_durable"  # beside a connection: whether it waits for the disk when it commits
+
+# The lock on the file is taken at once, not at the first statement that writes, when it may be too late.
+_begin = Statement({"sqlite": sa.text("BEGIN IMMEDIATE")})
+_savepoint = Statement({"sqlite": sa.text("SAVEPOINT part")})
+_release = Statement({"sqlite": sa.text("RELEASE part")})
+_roll_back = Statement({"sqlite": sa.text("ROLLBACK TO part")})
+
+
+class Writers:
+    """The writers of one process."""
+
+    def __init__(self, url: str, lend: Callable[[], sa.Connection], timeout: float) -> None:
+        """Take connections from `lend`; a thread that somebody waits for gives up after `timeout` seconds."""
+        self.queue = WriterQueue(url, timeout)
+        self._lend = lend
+        self._mutex = threading.Lock()  # guards the two below
+        self._waiting: deque[_Ticket] = deque()
+        self._busy = False
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sa.Connection]:
+        """Lend a connection in a transaction that is committed once this has ended; one that raises is rolled back."""
+        group = self._enter(durable=durable)
+        try:
+            with group.part():
+                yield group.connection
+        except BaseException:
+            if not self._hand_over(group):
+                self._end(group)
+            raise
+        if self._hand_over(group):
+            group.done.wait()
+        else:
+            self._end(group)
+        if group.error is not None:
+            raise sa.exc.OperationalError("COMMIT", None, group.error)
+
+    def close(self) -> None:
+        """Close the file of the lock."""
+        self.queue.close()
+
+    def _enter(self, *, durable: bool) -> "_Group":
+        """Wait for the turn, in the order of asking; return the group that it is handed on with, or a new one."""
+        group = self._wait(durable=durable)
+        if group is not None:
+            return group
+        try:
+            self.queue.take()
+        except BaseException:
+            self._pass_on()
+            raise
+        try:
+            return _Group(self._lend(), durable=durable)
+        except BaseException:
+            self.queue.give()
+            self._pass_on()
+            raise
+
+    def _wait(self, *, durable: bool) -> "_Group | None":
+        with self._mutex:
+            if not self._busy:
+                self._busy = True
+                return None
+            ticket = _Ticket(durable=durable)
+            self._waiting.append(ticket)
+        until = self.queue.limit()
+        with noted("turn"):
+            ticket.granted.wait(None if until is None else max(0.0, until - clock.stopwatch()))
+        with self._mutex:
+            if not ticket.granted.is_set():
+                self._waiting.remove(ticket)
+                raise sa.exc.TimeoutError("another writer holds the database")
+        return ticket.group
+
+    def _hand_over(self, group: "_Group") -> bool:
+        """Hand a transaction that is open on to whoever waits next; False where there is nobody, or no room."""
+        with self._mutex:
+            if not group.takes_more or not self._waiting or (self._waiting[0].durable and not group.durable):
+                return False
+            ticket = self._waiting.popleft()
+            ticket.group = group
+            ticket.granted.set()
+            return True
+
+    def _end(self, group: "_Group") -> None:
+        """Commit what is open, tell all whose it is, and give the turn on."""
+        try:
+            group.end()
+        finally:
+            self.queue.give()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._mutex:
+            if self._waiting:
+                self._waiting.popleft().granted.set()
+            else:
+                self._busy = False
+
+
+class _Ticket:
+    """One who waits for the turn, and the group that it comes with, if there is one."""
+
+    def __init__(self, *, durable: bool) -> None:
+        self.durable = durable
+        self.granted = threading.Event()
+        self.group: _Group | None = None
+
+
+class _Group:
+    """A transaction that several share; only who has the turn touches it."""
+
+    def __init__(self, connection: sa.Connection, *, durable: bool) -> None:
+        """Begin it."""
+        self.connection, self.durable = connection, durable
+        self.done = threading.Event()
+        self.error: BaseException | None = None  # why nothing of it was committed
+        self._parts = 0
+        self._kept = False  # something that has to be committed
+        try:
+            if connection.info.get(DURABLE, True) is not durable:
+                self._driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                connection.info[DURABLE] = durable
+            self._transaction = connection.begin()
+            _begin.enqueue(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    @property
+    def takes_more(self) -> bool:
+        return self._kept and self.error is None and self._parts < MOST_TOGETHER
+
+    @property
+    def _driver(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Do one part; one that raises is rolled back alone, unless SQLite has rolled everything back by itself."""
+        self._parts += 1
+        if self._parts > 1:
+            _savepoint.enqueue(self.connection)
+        try:
+            yield
+        except BaseException as error:
+            if not self._driver.in_transaction:
+                self.error = error
+            elif self._parts > 1:
+                _roll_back.enqueue(self.connection)
+                _release.enqueue(self.connection)
+            raise
+        if self._parts > 1:
+            _release.enqueue(self.connection)
+        self._kept = True
+
+    def end(self) -> None:
+        """Commit what was kept, and let those go on who wait for that."""
+        try:
+            if self.error is None and not self._driver.in_transaction:
+                self.error = RuntimeError("SQLite has rolled the transaction back")
+            if self._kept and self.error is None:
+                self._transaction.commit()
+            else:
+                self._transaction.rollback()
+        except BaseException as error:  # noqa: BLE001 - raised in each thread that waits for it
+            self.error = self.error or error
+            with contextlib.suppress(sa.exc.DBAPIError):
+                self._transaction.rollback()
+            if self._driver.in_transaction:  # SQLAlchemy holds a commit that failed for the end
+                self._driver.execute("ROLLBACK")
+        finally:
+            self.connection.close()
+            self.done.set()
+
+
+class WriterQueue:
+    """Lines the writers of one SQLite file up, in this process and across processes.
+
+    SQLite's own busy handler polls and is not fair: two processes starve each other for seconds. A lock on a file
+    beside the database hands the turn over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
+
+    Whoever holds that lock may be frozen. Nothing in the kernel waits for it with a limit, so where it is not free
+    another thread stands in line, and is left standing there when the time-out of this one is over.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        path = sa.make_url(url).database or ""
+        self._patience = timeout
+        self._threads = threading.Lock()
+        self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
+        self._line = threading.Condition()  # guards the three below
+        # Since when a thread stands in line, if one does. Only that one may ask for the lock: its lock would be ours.
+        self._standing_since: float | None = None
+        self._wanted = False
+        self._taken = False
+
+    def take(self) -> None:
+        """Wait for the turn.
+
+        Raises:
+            TimeoutError: SQLAlchemy's: others held the database for the whole time-out.
+
+        """
+        until = self.limit()
+        if not self._threads.acquire(blocking=False):
+            with noted("turn"):
+                if not self._threads.acquire(timeout=-1 if until is None else max(0.0, until - clock.stopwatch())):
+                    raise sa.exc.TimeoutError("another writer holds the database")
+        try:
+            self._lock_file(until)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def give(self) -> None:
+        """Give the turn to whoever waits for it; any thread may, for the one that took it."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def limit(self) -> float | None:
+        """Say when the time-out of this thread ends: at once, where another has stood in line for that long already."""
+        if not timeouts.is_interactive():
+            return None
+        since, now = self._standing_since, clock.stopwatch()
+        return (now if since is None else since) + self._patience
+
+    def _lock_file(self, until: float | None) -> None:
+        with self._line:
+            if self._standing_since is None:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                self._standing_since = clock.stopwatch()
+                threading.Thread(target=self._stand_in_line, name="writers-queue", daemon=True).start()
+            self._wanted = True
+            with noted("turn"):
+                seconds = None if until is None else max(0.0, until - clock.stopwatch())
+                taken = self._line.wait_for(lambda: self._taken, seconds)
+            self._wanted = self._taken = False
+        if not taken:
+            raise sa.exc.TimeoutError("another process holds the database")
+
+    def _stand_in_line(self) -> None:
+        with contextlib.suppress(ValueError):  # the database was closed meanwhile, and the lock with it
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            with self._line:
+                self._standing_since, self._taken = None, self._wanted
+                self._line.notify()
+                if not self._wanted:
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
