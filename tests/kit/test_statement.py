@@ -22,7 +22,7 @@ things = sa.Table(
 )
 MOMENT = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
 
-insert = Statement(things.insert())
+insert = Statement(things.insert(), columns=things.c.keys())
 by_name = Statement(sa.select(things).where(things.c.name == sa.bindparam("wanted")))
 raise_count = Statement(
     things.update()
@@ -141,3 +141,26 @@ def test_a_lost_connection_leaves_the_pool(fault_postgres: Cluster) -> None:
     with db.read() as connection:
         assert by_name.row(connection, wanted="x") is None
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({}, "wanted is missing"),
+        ({"wnted": "x"}, "wanted is missing, wnted is no parameter"),
+        ({"wanted": "x", "of": "y"}, "of is no parameter"),
+    ],
+)
+def test_a_value_that_is_missing_misspelt_or_too_many_is_refused(
+    db: Database, listened: list[str], values: dict[str, Any], why: str
+) -> None:
+    """Stops: a misspelt value that is bound as NULL, or dropped, in silence."""
+    with db.read() as connection, pytest.raises(TypeError, match=rf"^{why}: SELECT"):
+        by_name.rows(connection, **values)
+    assert not any("things" in statement for statement in listened)
+
+
+def test_an_insert_stores_the_columns_that_are_written_where_it_is_made(db: Database) -> None:
+    """Stops: columns that the first call of a process decides for all others."""
+    with db.write() as connection, pytest.raises(TypeError, match=r"^count is missing: INSERT"):
+        insert.enqueue(connection, **{name: value for name, value in a_thing("a").items() if name != "count"})

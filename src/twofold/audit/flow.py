@@ -14,7 +14,7 @@ from twofold.kit.crypto.tokens import new_id
 from twofold.kit.sql.database import insert_where
 from twofold.kit.sql.statement import Statement
 
-_append = Statement(audit_events.insert().inline())
+_append = Statement(audit_events.insert().inline(), columns=WRITTEN)
 _append_where = Statement(insert_where(audit_events, WRITTEN, "known"))
 
 

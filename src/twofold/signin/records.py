@@ -37,7 +37,11 @@ _attempt = sa.select(
         accounts.c.id == users.c.account_id,
     ),
 )
-_insert = Statement(sign_in_attempts.insert())
+# A new attempt holds no sealed code yet.
+_sealed = {"mail_key_id", "mail_box", "mail_expires_at", "backup_key_id", "backup_box"}
+_insert = Statement(
+    sign_in_attempts.insert(), columns=[column.name for column in sign_in_attempts.c if column.name not in _sealed]
+)
 _by_token = Statement(_attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")))
 _by_token_held = Statement(
     _attempt.where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash")).with_for_update(of=sign_in_attempts)

@@ -8,8 +8,9 @@ count or to trace, the same text goes through SQLAlchemy.
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import sqlalchemy as sa
 from psycopg.adapt import PyFormat
@@ -31,16 +32,24 @@ IN_BINARY = (sa.LargeBinary, sa.Uuid, sa.DateTime)
 class Statement:
     """A statement that is executed with the same parameters each time; values differ.
 
-    It is given as SQLAlchemy's, or as one for each kind of database by the name of its dialect.
+    It is given as SQLAlchemy's, or as one for each kind of database by the name of its dialect. `columns` are those
+    that an INSERT stores, where it does not say so itself and is not to store all.
+
+    Whoever executes it gives each parameter by its name, and nothing else.
+
+    Raises:
+        TypeError: when it is executed: a value is missing, or there is no parameter of its name.
+
     """
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: Any, *, columns: Sequence[str] | None = None) -> None:
         self._statement = statement
+        self._columns = None if columns is None else list(columns)
         self._prepared: dict[str, _Prepared] = {}
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
         """Execute, and return the rows as named tuples."""
-        prepared = self._prepared_for(connection.dialect, values)
+        prepared = self._prepared_for(connection.dialect)
         return [prepared.row(row) for row in _execute(connection, prepared, values).rows]
 
     def row(self, connection: sa.Connection, **values: Any) -> Any:
@@ -50,28 +59,28 @@ class Statement:
 
     def count(self, connection: sa.Connection, **values: Any) -> int:
         """Execute, and return how many rows were stored, changed or deleted."""
-        return _execute(connection, self._prepared_for(connection.dialect, values), values).changed
+        return _execute(connection, self._prepared_for(connection.dialect), values).changed
 
     def prefetch(self, connection: sa.Connection, **values: Any) -> Callable[[], list[Any]]:
         """Execute before the next statement, whose way it shares (query_pipeline.py), and return how to get the rows.
 
         Its error is raised by whichever finds it out.
         """
-        prepared = self._prepared_for(connection.dialect, values)
+        prepared = self._prepared_for(connection.dialect)
         outcome = _execute(connection, prepared, values)
         return lambda: [prepared.row(row) for row in outcome.rows]
 
     def enqueue(self, connection: sa.Connection, **values: Any) -> None:
         """Execute before the next statement or the commit, whose way it shares; nobody looks at the outcome."""
-        outcome = _execute(connection, self._prepared_for(connection.dialect, values), values)
+        outcome = _execute(connection, self._prepared_for(connection.dialect), values)
         if isinstance(outcome, _Asked) and not outcome.answer.query_pipeline.in_transaction:
             outcome.wait()  # no commit would take it along
 
-    def _prepared_for(self, dialect: sa.Dialect, values: Mapping[str, Any]) -> "_Prepared":
+    def _prepared_for(self, dialect: sa.Dialect) -> "_Prepared":
         prepared = self._prepared.get(dialect.name)
         if prepared is None:
             chosen = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
-            prepared = self._prepared[dialect.name] = _prepare(chosen, dialect, list(values))
+            prepared = self._prepared[dialect.name] = _prepare(chosen, dialect, self._columns)
         return prepared
 
 
@@ -157,14 +166,22 @@ class _Prepared(NamedTuple):
 
     text: str
     order: Sequence[_Parameter]  # as the database counts them
+    required: AbstractSet[str]  # what callers must give, by the names that they call it
     by_name: bool  # in the text
     taken: Sequence[Converter | None]
     shape: Callable[[list[Any]], Any]
     pipelined: Text | None
 
     def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        if values.keys() != self.required:
+            self._refuse(values.keys())
         given = [(values.get(key, default), turn) for _name, key, default, turn in self.order]
         return tuple([value if turn is None or value is None else turn(value) for value, turn in given])
+
+    def _refuse(self, given: AbstractSet[str]) -> NoReturn:
+        wrong = [*(f"{name} is missing" for name in sorted(self.required - given)),
+                 *(f"{name} is no parameter" for name in sorted(given - self.required))]  # fmt: skip
+        raise TypeError(f"{', '.join(wrong)}: {self.text}")
 
     def named(self, values: Mapping[str, Any]) -> Any:
         parameters = self.parameters(values)
@@ -175,7 +192,7 @@ class _Prepared(NamedTuple):
         return self.shape([value if turn is None else turn(value) for turn, value in zip(self.taken, row, strict=True)])
 
 
-def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> _Prepared:
+def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str] | None) -> _Prepared:
     compiled = statement.compile(dialect=dialect, column_keys=columns_stored)
     counted = compiled if compiled.positional else _counted(statement, dialect, columns_stored)
     bound = {name: parameter for parameter, name in counted.bind_names.items()}
@@ -185,10 +202,11 @@ def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> 
     columns = list(getattr(statement, "exported_columns", ()))  # a mere text has none
     taken = [_from_driver(column.type, dialect) for column in columns]
     shape: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc] # noqa: PYI024 - known only now
-    return _Prepared(str(compiled), order, compiled is not counted, taken, shape._make, pipelined)
+    required = {parameter.key for parameter in order if bound[parameter.name].required}
+    return _Prepared(str(compiled), order, required, compiled is not counted, taken, shape._make, pipelined)
 
 
-def _counted(statement: Any, dialect: sa.Dialect, columns_stored: list[str]) -> Any:
+def _counted(statement: Any, dialect: sa.Dialect, columns_stored: list[str] | None) -> Any:
     """Compile with `$1` and so on for the parameters, where the driver of SQLAlchemy gives them names."""
     counting: Any = type(dialect)
     return statement.compile(dialect=counting(paramstyle="numeric_dollar"), column_keys=columns_stored)
