@@ -7,7 +7,7 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import act_flow
-from twofold.directory.flow import NewUser
+from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import NoSuchUser
 from twofold.directory.tables import users
 from twofold.kit.acting import Origin

@@ -16,8 +16,9 @@ from tests.recovery.conftest import PostOffice
 from tests.signin.test_cost import counted
 from twofold.admin import act_flow
 from twofold.admin.act_flow import Made
-from twofold.directory import flow as directory
-from twofold.directory.flow import NewUser, Refused
+from twofold.directory import accounts_flow, notice_flow
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.tables import users
 from twofold.directory.user import User
 from twofold.kit import acting
@@ -263,7 +264,7 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
 ) -> None:
     placeholder = made(act_flow.invite(context, ada, NewUser(TAKEN, "Nora", "admin"), origin=Origin(NOON, CLIENT_INFO)))
     with context.db.write() as connection:
-        directory.notify_admins(
+        notice_flow.notify_admins(
             context,
             connection,
             people.acme,
@@ -273,7 +274,7 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
             email="a@b.example",
             user_id=str(ada.id),
         )
-        directory.notify(context, connection, placeholder, "password_changed", NOON, address="", browser="")
+        notice_flow.notify(context, connection, placeholder, "password_changed", NOON, address="", browser="")
     post_office.deliver()
     assert [letter.subject for letter in post_office.smtp.sent_to(TAKEN)] == [
         "An administrator of Acme wanted to invite you"
@@ -382,8 +383,8 @@ def test_a_name_from_before_lets_its_owner_in_and_everything_else_of_them_change
         context, origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE), subject_id=ada.id, change=change, within=None
     )
     assert isinstance(changed, User)
-    edition = directory.AccountChange(edition="standard")
+    edition = accounts_flow.AccountChange(edition="standard")
     assert (
-        directory.change_account(context.db, people.acme, edition, origin=Origin(NOON, actor=acting.CONSOLE))
+        accounts_flow.change_account(context.db, people.acme, edition, origin=Origin(NOON, actor=acting.CONSOLE))
         == people.acme
     )

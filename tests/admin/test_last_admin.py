@@ -13,7 +13,7 @@ from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, People
 from twofold.admin import policy_flow
 from twofold.admin.policy import Policy
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin

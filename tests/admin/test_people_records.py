@@ -16,7 +16,7 @@ from twofold.admin import people_flow
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import STATES, Rules, UserFilter
 from twofold.admin.user_summary import UserSummary
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.directory.tables import users
 from twofold.factors.tables import authenticators, enrolments
 from twofold.kit.context import AppContext
@@ -120,7 +120,7 @@ def everybody(context: AppContext, account: UUID, user_filter: UserFilter, most:
 
 def rules_of(people: People, account: UUID) -> Rules:
     with people.context.db.read() as connection:
-        row = directory.find_account(connection, account)
+        row = accounts_flow.find_account(connection, account)
     assert row is not None
     return people_flow.rules_of(people.context, row, NOON)
 

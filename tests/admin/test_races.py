@@ -10,7 +10,8 @@ from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import act_flow
 from twofold.admin.act_flow import Made
-from twofold.directory.flow import NewUser, Refused
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.tables import users
 from twofold.directory.user import User
 from twofold.kit import acting

@@ -14,7 +14,7 @@ from tests.attacks.mailbox import Mailbox
 from tests.harness.clock import NOON, later
 from tests.harness.pages import WebClient
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
-from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -126,7 +126,7 @@ def ask_unfrozen(stage: Stage, user: User) -> None:
 def ask_not_me(stage: Stage, user: User) -> None:
     """Be told of a change."""
     with stage.context.db.write() as connection:
-        directory.notify(stage.context, connection, user, "password_changed", NOON, address="", browser="")
+        notice_flow.notify(stage.context, connection, user, "password_changed", NOON, address="", browser="")
 
 
 def ask_browser(stage: Stage, user: User) -> None:

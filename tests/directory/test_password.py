@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twofold.directory.add_user_flow import weak_password
 from twofold.directory.common_passwords import common_passwords
-from twofold.directory.flow import weak_password
 from twofold.directory.password import Weakness, normalise, weakness
 
 COMMON = frozenset({"password", "letmein1"})

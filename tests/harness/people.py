@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON
 from twofold.audit.tables import audit_events
+from twofold.directory import accounts_flow, add_user_flow
 from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.add_user_flow import NewUser
 from twofold.directory.tables import accounts, users
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow, totp
@@ -67,7 +69,7 @@ class People:
     def account(self, name: str = "Acme", *, at: datetime = EARLIER, **change: Any) -> UUID:
         """Make an account; policy, required_from and what an operator may say of it can be named."""
         said = {name: value for name, value in change.items() if name in AccountChange._fields}
-        made = directory.create_account(
+        made = accounts_flow.create_account(
             self.context.db, AccountChange(name=name, **said), origin=Origin(at, actor=acting.CONSOLE),
         )  # fmt: skip
         assert isinstance(made, UUID), made
@@ -94,7 +96,7 @@ class People:
         """
         named = name or email.partition("@")[0].replace(".", " ").title()
         home = None if role == "support" else account or self.acme
-        made = directory.create_user(
+        made = add_user_flow.create_user(
             self.context,
             home,
             NewUser(email, named, role, licensed, password),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import People
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import records, totp
@@ -97,7 +97,7 @@ def somebody(context: AppContext) -> Iterator[User]:
 
 def _account(context: AppContext) -> UUID:
     with context.db.read() as connection:
-        known = [row.id for row in directory.all_accounts(connection) if not row.is_operator]
+        known = [row.id for row in accounts_flow.all_accounts(connection) if not row.is_operator]
     return known[0] if known else People(context).acme
 
 

@@ -7,9 +7,9 @@ import pytest
 from tests.harness.clock import NOON
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, People
-from twofold.directory import flow as directory
-from twofold.directory import records
-from twofold.directory.flow import AccountChange, Refused
+from twofold.directory import accounts_flow, records
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.refusals import Refused
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -23,7 +23,9 @@ GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_u
 
 
 def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
-    return directory.create_account(context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE))
+    return accounts_flow.create_account(
+        context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE)
+    )
 
 
 def change(context: AppContext, account: Any, **said: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from tests.harness.clock import NOON, later
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin

@@ -12,8 +12,11 @@ from tests.harness.contexts import context_on
 from tests.harness.people import CLIENT_INFO, People
 from tests.harness.plans import plans_of
 from twofold.admin import act_flow
+from twofold.directory import accounts_flow, add_user_flow
 from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, NewUser, Refused
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.tables import users
 from twofold.directory.user import User
 from twofold.kit import acting
@@ -34,7 +37,9 @@ LONG = 20  # seconds; only a test that fails waits that long
 
 
 def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
-    return directory.create_account(context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE))
+    return accounts_flow.create_account(
+        context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE)
+    )
 
 
 def change(context: AppContext, account: UUID, **said: Any) -> Any:
@@ -186,11 +191,11 @@ def finish(context: AppContext, go: Event, first: Thread, second: Thread) -> Non
 
 def test_a_domain_claimed_while_a_user_of_it_is_made_elsewhere_is_refused(postgresql_url: str) -> None:
     with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
-        acme, prepared = People(here).acme, directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
+        acme, prepared = People(here).acme, add_user_flow.prepare_user(here, NewUser("eve@globex.example", "Eve"))
         assert not isinstance(prepared, Refused)
         go, first, made = begin_and_hold(
             here,
-            lambda connection: directory.add_user(
+            lambda connection: add_user_flow.add_user(
                 connection, acme, prepared, origin=Origin(NOON, actor=acting.CONSOLE)
             ),
         )
@@ -209,7 +214,7 @@ def test_a_user_made_while_their_domain_is_claimed_elsewhere_is_refused(postgres
         globex, acme = create(here), people.acme
         ada, old = people.user(), people.user("old@globex.example", active=False)
         go, first, _ = begin_and_hold(
-            here, lambda connection: directory.store_change(
+            here, lambda connection: accounts_flow.store_change(
                 connection, globex, AccountChange(**GLOBEX), origin=Origin(NOON, actor=acting.CONSOLE),
             ),
         )  # fmt: skip
@@ -234,7 +239,7 @@ def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
         people = People(here)
         boss = people.user("boss@globex.example", role="admin")
         new = people.user("new@globex.example", password=None)
-        inside, begun, claim = Event(), Event(), directory.claim_address
+        inside, begun, claim = Event(), Event(), add_user_flow.claim_address
         outcome: list[Any] = []
 
         def pause(connection: sa.Connection, user: User) -> User:
@@ -263,11 +268,11 @@ def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> 
     with context_on(postgresql_url) as here, context_on(postgresql_url) as there:
         people = People(here)
         acme, umbrella = people.acme, people.account("Umbrella")
-        prepared = directory.prepare_user(here, NewUser("eve@globex.example", "Eve"))
+        prepared = add_user_flow.prepare_user(here, NewUser("eve@globex.example", "Eve"))
         assert not isinstance(prepared, Refused)
         go, first, _ = begin_and_hold(
             here,
-            lambda connection: directory.add_user(
+            lambda connection: add_user_flow.add_user(
                 connection, acme, prepared, origin=Origin(NOON, actor=acting.CONSOLE)
             ),
         )

@@ -7,7 +7,8 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, PASSWORD, People
-from twofold.directory.flow import NewUser, Refused
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.tables import users
 from twofold.kit import acting
 from twofold.kit.acting import Origin

@@ -18,8 +18,9 @@ from twofold.admin import act_flow as acts
 from twofold.admin import policy_flow, reminder_flow
 from twofold.admin.policy import Policy
 from twofold.audit import export_flow
-from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory import accounts_flow, add_user_flow
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
@@ -549,7 +550,7 @@ def support_agent_is_made(w: World) -> Act:
 
 def user_is_made(w: World) -> Act:
     new, at = NewUser(f"{secrets.token_hex(4)}@{w.name}.example", "Nora New", password=NEW_PASSWORD), w.now()
-    return lambda context: directory.create_user(context, w.account, new, origin=Origin(at, actor=acting.CONSOLE))
+    return lambda context: add_user_flow.create_user(context, w.account, new, origin=Origin(at, actor=acting.CONSOLE))
 
 
 def account_is_made(w: World) -> Act:
@@ -557,7 +558,7 @@ def account_is_made(w: World) -> Act:
         f"Another {w.name}", "enterprise", sso=True, sso_domains=[f"a-{w.name}.example"],
         sso_url="https://sso.acme.example/",
     )  # fmt: skip
-    return lambda context: directory.create_account(context.db, change, origin=Origin(w.at, actor=acting.CONSOLE))
+    return lambda context: accounts_flow.create_account(context.db, change, origin=Origin(w.at, actor=acting.CONSOLE))
 
 
 def account_turns_to_sso(w: World) -> Act:

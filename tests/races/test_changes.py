@@ -7,7 +7,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.interleaving import meanwhile
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from tests.resets.helpdesk import Helpdesk
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.factors import change_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import RequiredByPolicy

@@ -9,7 +9,7 @@ import twofold
 from tests.harness.clock import NOON, later
 from tests.harness.people import CLIENT_INFO, EARLIER, People
 from tests.recovery.conftest import PostOffice
-from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.factors import change_flow
 from twofold.factors.change_flow import Proofs
@@ -28,7 +28,7 @@ FACTS = {"authenticator": "Pixel", "new": "new@acme.example", "address": "192.0.
 
 def tell(context: AppContext, user: User, kind: str, **facts: Any) -> None:
     with context.db.write() as connection:
-        directory.notify(context, connection, user, kind, NOON, **facts)
+        notice_flow.notify(context, connection, user, kind, NOON, **facts)
 
 
 @pytest.mark.parametrize("kind", [*CHANGES, "locked"])
@@ -77,7 +77,7 @@ def test_an_administrator_who_is_none_any_more_is_told_nothing(
 ) -> None:
     ada, boss = people.user(), people.user("boss@acme.example", role="admin")
     with context.db.write() as connection:
-        directory.notify_admins(
+        notice_flow.notify_admins(
             context,
             connection,
             ada.account_id,

@@ -11,7 +11,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from tests.recovery.conftest import PostOffice
-from twofold.directory import flow as directory
+from twofold.directory import add_user_flow
 from twofold.directory.password import Weakness
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
@@ -444,4 +444,4 @@ def test_somebody_invited_can_ask_as_well(context: AppContext, people: People, p
     ask(context)
     assert isinstance(choose(context, post_office.token("set-password")), PasswordSaved)
     assert isinstance(choose(context, invitation), Over)
-    assert directory.weak_password(NEW_PASSWORD) is None
+    assert add_user_flow.weak_password(NEW_PASSWORD) is None

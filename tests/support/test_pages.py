@@ -7,8 +7,8 @@ from tests.harness.clock import NOON, later
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import EARLIER, PASSWORD
 from tests.support.room import REASON, Room
-from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange
+from twofold.directory import accounts_flow
+from twofold.directory.accounts_flow import AccountChange
 from twofold.factors.tables import authenticators, backup_codes
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -120,7 +120,7 @@ def test_accounts_are_found_by_the_beginning_of_their_name(room: Room) -> None:
 
 def test_an_account_is_found_by_its_new_name(room: Room) -> None:
     changed = AccountChange(name="Zoë & Sons")
-    directory.change_account(room.context.db, room.other, changed, origin=Origin(NOON, actor=acting.CONSOLE))
+    accounts_flow.change_account(room.context.db, room.other, changed, origin=Origin(NOON, actor=acting.CONSOLE))
     sam = room.sam_enters()
     assert sam.get("/support?q=zoe").link("Zoë & Sons") == f"/support/accounts/{room.other}"
     assert not sam.get("/support?q=umbrella").has_link("Umbrella")

@@ -9,10 +9,11 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from twofold.directory import accounts_flow, add_user_flow, notice_flow
 from twofold.directory import flow as directory
+from twofold.directory.add_user_flow import NewUser
 from twofold.directory.authority import may_act, oversees
-from twofold.directory.flow import NewUser, Refused
-from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
+from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself, Refused
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -97,14 +98,14 @@ def invite(
     """
     if not context.outbox.configured:
         return NoMail()
-    prepared = directory.prepare_user(context, new._replace(password=None))
+    prepared = add_user_flow.prepare_user(context, new._replace(password=None))
     if isinstance(prepared, Refused):
         return prepared
     by = acting.user(actor.id)
     with context.db.write() as connection:
         if not _still_holds(connection, actor):
             return NoSuchUser()
-        place = directory.place_for(connection, actor.account_id, prepared, as_placeholder=True)
+        place = add_user_flow.place_for(connection, actor.account_id, prepared, as_placeholder=True)
         if isinstance(place, Refused):
             return place
         if place is None:
@@ -112,7 +113,7 @@ def invite(
         refused = invitations.charge(connection, place.account, prepared.new.email, origin.at)
         if refused is not None:
             return refused
-        made = directory.store_user(connection, place, prepared, origin=origin.by(by))
+        made = add_user_flow.store_user(connection, place, prepared, origin=origin.by(by))
         if isinstance(made, Refused):
             return made
         user = directory.find_user(connection, made)
@@ -136,7 +137,9 @@ def _invite_again(
     context: AppContext, actor: User, user_id: UUID, *, origin: Origin
 ) -> Invited | NotInvited | NoSuchUser | NoMail | TooManyInvitations | InvitedToday:
     with context.db.write() as connection:
-        directory.lock_account(connection, actor.account_id)  # before the user and the domain: one order, no deadlock
+        accounts_flow.lock_account(
+            connection, actor.account_id
+        )  # before the user and the domain: one order, no deadlock
         user = _overseen(connection, actor, user_id, hold=True)
         if user is None:
             return NoSuchUser()
@@ -162,7 +165,7 @@ def _notify_of_support(
 ) -> None:
     """Tell an account's administrators that a support agent unlocked one of its users, and why."""
     if actor.role == "support":
-        directory.notify_admins(
+        notice_flow.notify_admins(
             context, connection, user.account_id, "member_unlocked", at, except_id=user.id, name=user.name,
             email=user.email, user_id=str(user.id), by=actor.name, reason=reason,
         )  # fmt: skip

@@ -8,8 +8,8 @@ from litestar.exceptions import NotFoundException
 from twofold.admin import act_flow, guard, words
 from twofold.admin.act_flow import Made
 from twofold.admin.people_pages import find_summary, user_page
-from twofold.directory.flow import NewUser, Refused
-from twofold.directory.refusals import NoMail, NoSuchUser
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import NoMail, NoSuchUser, Refused
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form

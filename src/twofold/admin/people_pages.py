@@ -13,7 +13,7 @@ from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.admin.views import user_view
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import acting, clock, cursors
 from twofold.kit.acting import Origin

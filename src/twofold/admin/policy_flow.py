@@ -9,6 +9,7 @@ from twofold.admin import policy_records as records
 from twofold.admin.policy import Policy, alike, normalised, stops_from
 from twofold.admin.policy_records import Stopped
 from twofold.audit import flow as audit
+from twofold.directory import accounts_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.eligibility import Reason, Standing, eligibility
 from twofold.directory.refusals import NoMail
@@ -69,7 +70,7 @@ def why_not_offered(context: AppContext, account: User | AnyRow, at: datetime) -
 def preview(context: AppContext, session: Session, policy: Policy, at: datetime, most: int) -> Preview | PolicyRefused:
     """Tell whom a policy would stop and from when; or why it cannot be saved."""
     with context.db.read() as connection:
-        account = directory.find_account(connection, session.user.account_id)
+        account = accounts_flow.find_account(connection, session.user.account_id)
         if account is None:
             return NoLongerAdmin()
         refused = _why_not(context, connection, account, policy, at)
@@ -81,7 +82,7 @@ def change_policy(
 ) -> PolicySaved | PolicyRefused:
     """Save a policy and tell the administrators; whoever it stops is led to the set-up with their next request."""
     with context.db.write() as connection:
-        account = directory.lock_account(connection, session.user.account_id)
+        account = accounts_flow.lock_account(connection, session.user.account_id)
         actor = directory.find_user(connection, session.user.id)
         if account is None or actor is None or actor.security_version != session.user.security_version:
             return NoLongerAdmin()
@@ -124,7 +125,7 @@ def _save(
     *,
     origin: Origin,
 ) -> None:
-    directory.set_policy(connection, actor.account_id, after.policy, after.required_from)
+    accounts_flow.set_policy(connection, actor.account_id, after.policy, after.required_from)
     audit.record(
         connection,
         "policy_changed",
@@ -132,7 +133,7 @@ def _save(
         account_id=actor.account_id,
         details={"before": before._asdict(), "after": after._asdict()},
     )
-    directory.notify_admins(
+    notice_flow.notify_admins(
         context, connection, actor.account_id, "policy_changed", origin.at, by=actor.name, policy=after.policy,
         required_from=after.required_from, before=before.policy,
     )  # fmt: skip

@@ -24,9 +24,9 @@ from twofold.admin.bodies import (
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
-from twofold.directory import flow as directory
-from twofold.directory.flow import NewUser, Refused
-from twofold.directory.refusals import NoMail, NoSuchUser
+from twofold.directory import accounts_flow
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import NoMail, NoSuchUser, Refused
 from twofold.directory.user import User
 from twofold.kit import acting, clock, cursors
 from twofold.kit.acting import Origin
@@ -177,7 +177,7 @@ def _account_of(request: AnyRequest, viewer: User, account: str | None) -> User 
     if user_filter is None:
         return None
     with context_of(request).db.read() as connection:
-        return directory.find_account(connection, user_filter)
+        return accounts_flow.find_account(connection, user_filter)
 
 
 def _asked(data: UserChangeBody) -> UserChange | None:

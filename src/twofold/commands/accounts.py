@@ -6,8 +6,9 @@ from uuid import UUID
 import click
 
 from twofold.commands.frame import CONSOLE, as_json, id_of, missing, opened, refuse, show, show_rows
-from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, Refused
+from twofold.directory import accounts_flow
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.refusals import Refused
 from twofold.kit import acting, clock
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -50,7 +51,7 @@ def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_
     """Make an account."""
     asked = AccountChange(name, edition, sso, domains, sso_url, seats if isinstance(seats, int) else None)
     with opened() as context:
-        made = directory.create_account(context.db, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE))
+        made = accounts_flow.create_account(context.db, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE))
     if isinstance(made, Refused):
         refuse(made)
     show({"id": made}, as_json=as_json, said=f"Made the account {name}. Its id is {made}.")

@@ -17,7 +17,7 @@ from twofold.audit import export_flow
 from twofold.audit.chain import INSTALLATION
 from twofold.audit.verify import NO_HEADS, Broken, KeptHeads, Verified, heads_of, kept_heads, verify_lines
 from twofold.commands.frame import Stop, as_json, id_of, missing, opened, print_json, show
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.directory.tables import users
 from twofold.kit import clock
 from twofold.kit.context import AppContext
@@ -140,7 +140,7 @@ def _say_verified(outcome: Verified, *, as_json: bool, with_heads: bool) -> None
 def _chain_of(context: AppContext, account: str) -> str:
     account_id = id_of(account, "account")
     with context.db.read() as connection:
-        if directory.find_account(connection, account_id) is None:
+        if accounts_flow.find_account(connection, account_id) is None:
             raise missing("account", account)
     return str(account_id)
 

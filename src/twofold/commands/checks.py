@@ -18,7 +18,7 @@ from twofold import redaction
 from twofold.commands import database_away, schema_state
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.crypto.vault import Vault
@@ -217,7 +217,7 @@ def _letters(db: Database, at: datetime) -> Iterator[Checked]:
 def _domains(db: Database) -> Iterator[Checked]:
     """Look for people whom another account's single sign-on takes: databases from before that was refused have them."""
     with db.read() as connection:
-        led = directory.people_led_elsewhere(connection)
+        led = accounts_flow.people_led_elsewhere(connection)
     for home, one in led:
         says = (
             f"{home} has single sign-on for {one.domain}, so these active people of {one.account_name} with addresses "

@@ -27,7 +27,7 @@ from twofold import redaction
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import logs
 from twofold.kit.client_info import ClientInfo

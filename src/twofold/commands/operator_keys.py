@@ -3,7 +3,7 @@
 import click
 
 from twofold.commands.frame import as_json, id_of, missing, opened, refuse, show, show_rows
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.kit import acting, clock
 from twofold.provisioning import key_flow
 

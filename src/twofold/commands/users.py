@@ -17,8 +17,10 @@ from twofold.commands.frame import (
     show_rows,
     user_by_email,
 )
+from twofold.directory import accounts_flow
 from twofold.directory import flow as directory
-from twofold.directory.flow import NewUser, Refused
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.rules import ROLES
 from twofold.directory.user import User
 from twofold.kit import acting, clock
@@ -117,7 +119,7 @@ def _people(context: AppContext, account: str | None) -> list[User]:
         if account is None:
             return directory.people_of(connection)
         wanted = id_of(account, "account")
-        if directory.find_account(connection, wanted) is None:
+        if accounts_flow.find_account(connection, wanted) is None:
             raise missing("account", account)
         return directory.people_of(connection, wanted)
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from twofold.directory import accounts_flow, add_user_flow, records, refusals
 from twofold.directory import flow as directory
-from twofold.directory import records
-from twofold.directory.flow import AccountChange, NewUser
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow, proof, totp
 from twofold.factors import flow as factors
@@ -91,7 +92,9 @@ class _Seeds:
 
     def account(self, name: str, edition: str = "enterprise", **more: Any) -> UUID:
         asked = AccountChange(name, edition, **more)
-        return _made(directory.create_account(self._context.db, asked, origin=Origin(self._at, actor=acting.CONSOLE)))
+        return _made(
+            accounts_flow.create_account(self._context.db, asked, origin=Origin(self._at, actor=acting.CONSOLE))
+        )
 
     def user(
         self,
@@ -104,7 +107,9 @@ class _Seeds:
         password: str | None = PASSWORD,
     ) -> UUID:
         new = NewUser(email, name, role, licensed, password)
-        return _made(directory.create_user(self._context, account, new, origin=Origin(self._at, actor=acting.CONSOLE)))
+        return _made(
+            add_user_flow.create_user(self._context, account, new, origin=Origin(self._at, actor=acting.CONSOLE))
+        )
 
     def require(self, account: UUID) -> None:
         with self._context.db.write() as connection:
@@ -147,7 +152,7 @@ class _Seeds:
         return user
 
 
-def _made(made: UUID | directory.Refused | None) -> UUID:
+def _made(made: UUID | refusals.Refused | None) -> UUID:
     if not isinstance(made, UUID):
         raise TypeError(made)
     return made

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
+from twofold.directory import accounts_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.factors import flow as factors
@@ -252,7 +253,7 @@ def _hold(connection: sa.Connection, session: Session) -> User | None:
 
 def _hold_with_policy(connection: sa.Connection, session: Session) -> User | None:
     """Hold the user of a session and their account's policy, which rests on who has a second factor."""
-    directory.lock_account(connection, session.user.account_id)
+    accounts_flow.lock_account(connection, session.user.account_id)
     return _hold(connection, session)
 
 
@@ -296,7 +297,7 @@ def _go_on(
     audit.record(
         connection, kind, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
     )  # fmt: skip
-    directory.notify(
+    notice_flow.notify(
         context, connection, user, kind, origin.at, address=origin.client.address, browser=origin.client.browser
     )
     raised = user.security_version if version is None else version

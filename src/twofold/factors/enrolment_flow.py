@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import proof as proofs
@@ -280,7 +281,7 @@ def _protect(
         connection, f"two_factor_{change}", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
         subject_id=user.id, details={"authenticator": row.name},
     )  # fmt: skip
-    directory.notify(
+    notice_flow.notify(
         context,
         connection,
         user,

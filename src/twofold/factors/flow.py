@@ -14,6 +14,7 @@ import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.factors import backup_code, records, totp
 from twofold.factors.outcomes import (
@@ -331,6 +332,6 @@ def _notify(
         subject_id=user.id, result=result, details={"operation": operation},
     )  # fmt: skip
     if mail:
-        directory.notify(
+        notice_flow.notify(
             context, connection, user, kind, origin.at, address=origin.client.address, browser=origin.client.browser
         )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.email_address import email_key
 from twofold.directory.password import LONGEST, normalise
 from twofold.directory.refusals import NotYourself
@@ -149,7 +150,7 @@ def browser_proved(connection: sa.Connection, user: User, browser: bytes, at: da
 def warn(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Tell a user, once a day at most, that somebody who knows their password gave a wrong code."""
     if unknown_records.warn(connection, user.id, origin.at):
-        directory.notify(
+        notice_flow.notify(
             context, connection, user, "unknown_browser_wrong_code", origin.at, address=origin.client.address,
             browser=origin.client.browser,
         )  # fmt: skip
@@ -159,10 +160,10 @@ def lock_fell(context: AppContext, connection: sa.Connection, user: User, origin
     """Write down that the fifth wrong one came, and tell the user and their administrators."""
     records.note_lock(connection, user.id, origin.at)
     audit.record(connection, "locked", origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id)
-    directory.notify(
+    notice_flow.notify(
         context, connection, user, "locked", origin.at, address=origin.client.address, browser=origin.client.browser
     )
-    directory.notify_admins(
+    notice_flow.notify_admins(
         context, connection, user.account_id, "member_locked", origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id),
     )  # fmt: skip
@@ -207,7 +208,7 @@ def unlock(
     unknown_records.forget_all(connection, user.id)
     records.clear_mailbox(connection, user.id)
     audit.record(connection, "unlocked", origin=origin, account_id=user.account_id, subject_id=user.id, reason=reason)
-    directory.notify(context, connection, user, "unlocked", origin.at)
+    notice_flow.notify(context, connection, user, "unlocked", origin.at)
     return Unlocked()
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from twofold.audit import flow as audit
+from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.factors import flow as factors
@@ -54,7 +55,7 @@ def change_password(
     if session.user.sso:
         return NoPassword(session.user.sso_url)
     new = normalise(asked.new_password)
-    weak = directory.weak_password(new, session.user.email, session.user.name)
+    weak = add_user_flow.weak_password(new, session.user.email, session.user.name)
     if weak is not None:
         return weak
     proof = proofs.parse(asked.code)
@@ -86,7 +87,7 @@ def change_password(
             connection, "password_changed", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
             subject_id=user.id,
         )  # fmt: skip
-        directory.notify(
+        notice_flow.notify(
             context,
             connection,
             user,

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, Refused
+from twofold.directory import accounts_flow
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.refusals import Refused
 from twofold.kit.acting import Origin
 from twofold.kit.sql.database import AnyRow, Database
 from twofold.recovery import flow as recovery
@@ -53,16 +54,16 @@ def change_account(
         recovery.void_links_of_account(connection, account_id)
         sessions.forget_ended_of_account(connection, account_id)
 
-    outcome = directory.change_account(db, account_id, change, origin=origin, when_sso_begins=end_what_is_open)
+    outcome = accounts_flow.change_account(db, account_id, change, origin=origin, when_sso_begins=end_what_is_open)
     return find_account(db, outcome) if isinstance(outcome, UUID) else outcome
 
 
 def list_accounts(db: Database, after: UUID | None, most: int) -> AccountPage:
     """List customers' accounts in the order of their making, after one of them or from the first."""
     with db.read() as connection:
-        rows = directory.account_page(connection, after, most + 1)
+        rows = accounts_flow.account_page(connection, after, most + 1)
         shown = rows[:most]
-        domains = directory.domains_of_accounts(connection, [row.id for row in shown])
+        domains = accounts_flow.domains_of_accounts(connection, [row.id for row in shown])
     accounts = [_account(row, domains[row.id]) for row in shown]
     return AccountPage(accounts, accounts[-1].id if len(rows) > most else None)
 
@@ -70,10 +71,10 @@ def list_accounts(db: Database, after: UUID | None, most: int) -> AccountPage:
 def find_account(db: Database, account_id: UUID) -> Account | None:
     """Find a customer's account."""
     with db.read() as connection:
-        row = directory.find_account(connection, account_id)
+        row = accounts_flow.find_account(connection, account_id)
         if row is None or row.is_operator:
             return None
-        return _account(row, directory.domains_of(connection, account_id))
+        return _account(row, accounts_flow.domains_of(connection, account_id))
 
 
 def _account(row: AnyRow, domains: Sequence[str]) -> Account:

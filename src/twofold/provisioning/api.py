@@ -7,8 +7,10 @@ import msgspec
 from litestar import Response, get, patch, post
 from litestar.params import Parameter
 
-from twofold.directory import flow as directory
-from twofold.directory.flow import AccountChange, NewUser, Refused
+from twofold.directory import accounts_flow
+from twofold.directory.accounts_flow import AccountChange
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
@@ -64,7 +66,9 @@ def create_account(request: AnyRequest, data: NewAccountBody) -> Response[Accoun
     at = clock.now()
     actor = guard.operator(request, at)
     asked = AccountChange(data.name, data.edition, data.sso, data.sso_domains, data.sso_url, data.seats)
-    made = directory.create_account(context_of(request).db, asked, origin=Origin(at, client_info_of(request), actor))
+    made = accounts_flow.create_account(
+        context_of(request).db, asked, origin=Origin(at, client_info_of(request), actor)
+    )
     return refused_problem(made) if isinstance(made, Refused) else _show(request, made, 201)
 
 

@@ -11,10 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
+from twofold.directory import accounts_flow, add_user_flow, notice_flow, refusals
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
-from twofold.directory.flow import Refused
 from twofold.directory.person_name import name_values
+from twofold.directory.refusals import Refused
 from twofold.directory.rules import Fault, fault_of_email, fault_of_name
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
@@ -78,20 +79,20 @@ def change_user(
         return refused
     hashed: str | Refused | None = None
     if change.password is not None:
-        hashed = directory.hash_password(
+        hashed = add_user_flow.hash_password(
             context, change.password, change.email or found.email, change.name or found.name
         )
     if isinstance(hashed, Refused):
         return hashed
     try:
         with context.db.write() as connection:
-            account = directory.lock_account(connection, found.account_id)
+            account = accounts_flow.lock_account(connection, found.account_id)
             user = directory.lock_user_row(connection, subject_id)
             if account is None or user is None:
                 return None
             return _apply(context, connection, account, user, change, hashed, origin=origin)
     except sa.exc.IntegrityError:
-        return directory.email_taken()
+        return refusals.email_taken()
 
 
 def _why_not(user: User, change: UserChange, at: datetime, within: UUID | None) -> Refused | None:
@@ -109,9 +110,9 @@ def _why_not(user: User, change: UserChange, at: datetime, within: UUID | None) 
     if fault is None and isinstance(change.exception_until, datetime) and change.exception_until <= at:
         fault = Fault("exception_until", "Choose a moment that lies ahead.")
     if fault is not None:
-        return directory.invalid(fault)
+        return refusals.invalid(fault)
     if change.password is not None and user.sso:
-        return directory.sso_has_no_password()
+        return refusals.sso_has_no_password()
     return None
 
 
@@ -194,16 +195,16 @@ def _why_not_now(
         why = "Somebody else who has signed in and can act must be administrator first: this is the last one."
         return Refused("last_admin", "role", why)
     if before.is_placeholder and after.is_placeholder and hashed is not None:
-        return directory.email_taken()  # nobody could sign in with it
+        return refusals.email_taken()  # nobody could sign in with it
     had_seat, has_seat = (user.licensed and user.active for user in (before, after))
-    if has_seat and not had_seat and not directory.has_seat(connection, account):
-        return directory.no_seat_left(account)
+    if has_seat and not had_seat and not accounts_flow.has_seat(connection, account):
+        return refusals.no_seat_left(account.seats)
     if hashed is not None and account.sso:  # since a moment ago
-        return directory.sso_has_no_password()
+        return refusals.sso_has_no_password()
     if before.email_key != after.email_key and directory.find_user_by_email(connection, after.email) is not None:
-        return directory.email_taken()
+        return refusals.email_taken()
     if after.active and (before.email_key != after.email_key or not before.active):
-        return directory.why_not_domain(connection, after.email, account.id)
+        return accounts_flow.why_not_domain(connection, after.email, account.id)
     return None
 
 
@@ -252,8 +253,8 @@ def _notify(
     seen = {"address": origin.client.address, "browser": origin.client.browser}
     if "email" in changed:
         for user in (before, after):
-            directory.notify(
+            notice_flow.notify(
                 context, connection, user, "address_changed", origin.at, old=before.email, new=after.email, **seen
             )
     if "password" in changed:
-        directory.notify(context, connection, after, "password_changed", origin.at, **seen)
+        notice_flow.notify(context, connection, after, "password_changed", origin.at, **seen)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.audit import flow as audit
-from twofold.directory import flow as directory
+from twofold.directory import refusals
 from twofold.directory.rules import fault_of_label
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -24,11 +24,11 @@ class MadeKey(NamedTuple):
     key: str
 
 
-def create_key(db: Database, name: str, *, actor: acting.Actor, at: datetime) -> MadeKey | directory.Refused:
+def create_key(db: Database, name: str, *, actor: acting.Actor, at: datetime) -> MadeKey | refusals.Refused:
     """Make a key; only its hash is kept."""
     fault = fault_of_label(name)
     if fault:
-        return directory.invalid(fault)
+        return refusals.invalid(fault)
     made = MadeKey(new_id(), new_token("operator"))
     values = {"id": made.id, "name": name.strip(), "key_hash": digest(made.key), "created_at": at}
     with db.write() as connection:

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 from uuid import UUID
 
+from twofold.directory import accounts_flow, add_user_flow
 from twofold.directory import flow as directory
-from twofold.directory.flow import NewUser, Refused
+from twofold.directory.add_user_flow import NewUser
+from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -30,14 +32,14 @@ def create_user(
 
     Without a password they are invited by mail, in the same transaction; who signs in elsewhere needs neither.
     """
-    prepared = directory.prepare_user(context, new)
+    prepared = add_user_flow.prepare_user(context, new)
     if isinstance(prepared, Refused):
         return prepared
     if _needs_mail(context, account_id, new) and not context.outbox.configured:
         why = "Without a password an invitation is mailed, and there is no mail server (TWOFOLD_SMTP_URL)."
         return Refused("no_mail", "password", why)
     with context.db.write() as connection:
-        made = directory.add_user(connection, account_id, prepared, origin=origin)
+        made = add_user_flow.add_user(connection, account_id, prepared, origin=origin)
         if not isinstance(made, UUID):
             return made
         user = directory.find_user(connection, made)
@@ -53,5 +55,5 @@ def _needs_mail(context: AppContext, account_id: UUID | None, new: NewUser) -> b
     if account_id is None:
         return True
     with context.db.read() as connection:
-        account = directory.find_account(connection, account_id)
+        account = accounts_flow.find_account(connection, account_id)
     return account is not None and not account.sso

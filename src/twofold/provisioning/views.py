@@ -1,6 +1,6 @@
 """How refusals of the directory are answered in the API."""
 
-from twofold.directory.flow import Refused
+from twofold.directory.refusals import Refused
 from twofold.kit.http.problems import problem
 from twofold.kit.http.requests import AnyResponse
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
+from twofold.directory import accounts_flow, add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.authority import oversees
 from twofold.directory.refusals import NoMail, NotYourself
@@ -69,11 +70,11 @@ def invite_again(
         return NotInvited(why)
     if not context.outbox.configured:
         return NoMail()
-    account = directory.find_account(connection, user.account_id)
+    account = accounts_flow.find_account(connection, user.account_id)
     refused = None if account is None else invitations.charge(connection, account, user.email, origin.at)
     if refused is not None:
         return refused
-    return invite(context, connection, directory.claim_address(connection, user), origin)
+    return invite(context, connection, add_user_flow.claim_address(connection, user), origin)
 
 
 def unfreeze(
@@ -151,7 +152,7 @@ def _notify_admins(
     who = directory.find_user(connection, actor.id) if actor.kind == "user" and actor.id is not None else None
     if who is not None and who.role == "admin" and oversees(who, user):
         return
-    directory.notify_admins(
+    notice_flow.notify_admins(
         context, connection, user.account_id, "member_unfrozen", at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), by=actor.kind if who is None else who.name, reason=reason,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -102,10 +103,10 @@ def _notify(
         subject_id=user.id,
         details={"about": found.about, "happened_at": found.happened_at.isoformat()},
     )
-    directory.notify(
+    notice_flow.notify(
         context, connection, user, "frozen", origin.at, address=origin.client.address, browser=origin.client.browser
     )
-    directory.notify_admins(
+    notice_flow.notify_admins(
         context, connection, user.account_id, "member_froze", origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), about=found.about, happened_at=found.happened_at.isoformat(),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
+from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.directory.refusals import NoMail
@@ -158,7 +159,7 @@ def choose(
     if not isinstance(found, MayChoose):
         return found
     new = normalise(password)
-    weak = directory.weak_password(new, found.user.email, found.user.name)
+    weak = add_user_flow.weak_password(new, found.user.email, found.user.name)
     if weak is not None:
         return weak
     hashed = context.hasher.hash(new)
@@ -187,7 +188,7 @@ def _set(
         connection, "password_set_by_mail", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
         subject_id=user.id, details={"purpose": link.purpose.value},
     )  # fmt: skip
-    directory.notify(
+    notice_flow.notify(
         context,
         connection,
         user,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import normalise
 from twofold.directory.user import User
@@ -118,7 +119,7 @@ def refuse(context: AppContext, token: str, *, origin: Origin) -> RefusalDone | 
         if not records.answer(connection, case.id, digest(token), State.REFUSED, origin.at):
             return LinkOver(Used(case))
         note(connection, case.key, "refused", origin=origin.by(acting.NOBODY))
-        directory.notify(
+        notice_flow.notify(
             context,
             connection,
             user,
@@ -181,7 +182,7 @@ def _switch_off(
     if hashed is not None:
         directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
     directory.change_user(connection, user.id, {"reset_confirmed_at": origin.at}, ends_sessions=False)
-    directory.notify(
+    notice_flow.notify(
         context,
         connection,
         user,
@@ -203,7 +204,7 @@ def _why_not_yet(connection: sa.Connection, case: Case, user: User, given: Given
     new = normalise(given.new_password)
     if new == normalise(given.password):
         return SamePassword()
-    return directory.weak_password(new, user.email, user.name)
+    return add_user_flow.weak_password(new, user.email, user.name)
 
 
 def _wrong_password(context: AppContext, case: Case, tries: int, origin: Origin) -> WrongPassword:

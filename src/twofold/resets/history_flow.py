@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -64,11 +65,11 @@ def notify_overseers(
         "requester_kind": case.requester_kind,
         "reason": case.reason,
     }
-    directory.notify_admins(context, connection, case.account_id, kind, at, except_id=subject.id, **facts)
+    notice_flow.notify_admins(context, connection, case.account_id, kind, at, except_id=subject.id, **facts)
     if requester is not None and (requester.role != "admin" or requester.account_id != case.account_id):
         asked = directory.find_user(connection, requester.id)
         if asked is not None:
-            directory.notify(context, connection, asked, kind, at, **facts)
+            notice_flow.notify(context, connection, asked, kind, at, **facts)
 
 
 def notify_of_support(
@@ -82,7 +83,7 @@ def notify_of_support(
 ) -> None:
     """Tell an account's administrators what a support agent did for one of its users, and why."""
     if actor is not None and actor.role == "support":
-        directory.notify_admins(
+        notice_flow.notify_admins(
             context, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
             agent=actor.name, name=subject.name, email=subject.email, reason=reason,
         )  # fmt: skip

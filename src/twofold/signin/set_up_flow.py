@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
-from twofold.directory import flow as directory
+from twofold.directory import notice_flow
 from twofold.factors import enrolment_flow as enrolments
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
@@ -43,7 +43,7 @@ def mail_a_code(context: AppContext, connection: sa.Connection, attempt: Attempt
     wait = lockouts.charge_mail(connection, attempt.user, at)
     if wait is None:
         records.note_mailed(connection, attempt)
-        directory.notify(context, connection, attempt.user, "sign_in_code", at, attempt=str(attempt.id))
+        notice_flow.notify(context, connection, attempt.user, "sign_in_code", at, attempt=str(attempt.id))
     return wait
 
 

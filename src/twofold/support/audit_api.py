@@ -10,7 +10,7 @@ from litestar.params import Parameter, QueryParameter
 
 from twofold.admin import guard
 from twofold.admin.dates import parse_moment
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.directory.user import User
 from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
@@ -120,7 +120,7 @@ def _account(request: AnyRequest, reader: User, account: str | None) -> UUID | N
     if wanted is None or (reader.role != "support" and wanted != reader.account_id):
         return None
     with context_of(request).db.read() as connection:
-        return None if directory.find_account(connection, wanted) is None else wanted
+        return None if accounts_flow.find_account(connection, wanted) is None else wanted
 
 
 def _moment(text: str | None) -> datetime | None:

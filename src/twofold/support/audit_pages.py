@@ -10,7 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Stream
 
 from twofold.admin import guard as admin
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.kit import clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
@@ -100,7 +100,7 @@ def _any(request: AnyRequest, account: str, at: datetime) -> Log:
     if account_id is None:
         raise NotFoundException
     with context_of(request).db.read() as connection:
-        found = directory.find_account(connection, account_id)
+        found = accounts_flow.find_account(connection, account_id)
     if found is None:
         raise NotFoundException
     return Log(session, found.id, found.name, f"/support/accounts/{found.id}/audit")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.admin.user_summary import UserSummary
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow
 from twofold.kit.context import AppContext
 from twofold.kit.sql.database import AnyRow, Database
 from twofold.support import records
@@ -71,10 +71,10 @@ def find_people(
 def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
     """Look at an account; None when there is none by that id."""
     with db.read() as connection:
-        account = directory.find_account(connection, account_id)
+        account = accounts_flow.find_account(connection, account_id)
         if account is None:
             return None
-        domains = directory.domains_of(connection, account_id)
+        domains = accounts_flow.domains_of(connection, account_id)
         return AccountLooked(account, domains, records.count_people(connection, account_id))
 
 

@@ -1,0 +1,43 @@
+"""Dropping notices into the outbox: to a user, and to the administrators of an account."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory import records
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
+
+
+def notify(
+    context: AppContext,
+    connection: sa.Connection,
+    user: User,
+    kind: str,
+    at: datetime,
+    **facts: Any,
+) -> None:
+    """Drop a change notice to a user into the outbox, in the caller's transaction."""
+    context.outbox.post(
+        connection, kind, user_id=user.id, account_id=user.account_id, recipient=user.email, at=at, facts=facts,
+    )  # fmt: skip
+
+
+def notify_admins(
+    context: AppContext,
+    connection: sa.Connection,
+    account_id: UUID,
+    kind: str,
+    at: datetime,
+    *,
+    except_id: UUID | None = None,
+    **facts: Any,
+) -> None:
+    """Drop a notice to every administrator of an account who is at work, but for the one it is about."""
+    for admin in records.admins_at_work(connection, account_id):
+        if admin.id != except_id:
+            context.outbox.post(
+                connection, kind, user_id=admin.id, account_id=account_id, recipient=admin.email, at=at, facts=facts,
+            )  # fmt: skip
