@@ -9,7 +9,7 @@ import hmac
 import uuid
 from datetime import UTC, datetime
 
-from twofold.factors import backup_code
+from twofold.factors.backup_code import codes as backup_code
 from twofold.kit.crypto.vault import Vault
 from twofold.settings import parse_keys
 

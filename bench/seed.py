@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from bench import crowd
 from twofold.directory.tables import account_domains, accounts, users
-from twofold.factors.flow import identity
-from twofold.factors.tables import authenticators, backup_codes
-from twofold.factors.totp import NEVER
+from twofold.factors.backup_code.tables import backup_codes
+from twofold.factors.totp.codes import NEVER
+from twofold.factors.totp.flow import identity
+from twofold.factors.totp.tables import authenticators
 from twofold.kit.crypto.hashing import Hasher
 from twofold.kit.crypto.tokens import digest
 from twofold.kit.crypto.vault import Vault

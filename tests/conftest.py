@@ -150,7 +150,7 @@ def people(context: AppContext) -> People:
 
 @pytest.fixture
 def frozen_clock() -> Iterator[FrozenClock]:
-    """Stop the clock that pages and API read at noon; `hands.forward(minutes=10)` moves it."""
+    """Stop the clock that pages and API read at noon; `frozen_clock.forward(minutes=10)` moves it."""
     with standing_clock() as frozen_clock:
         yield frozen_clock
 
@@ -170,7 +170,7 @@ def api(http: httpx.Client) -> Api:
 
 @pytest.fixture
 def web_client(http: httpx.Client) -> WebClient:
-    """Be somebody with a browser that runs no scripts; `Visitor(http)` is another one."""
+    """Be somebody with a browser that runs no scripts; `WebClient(http)` is another one."""
     return WebClient(http)
 
 

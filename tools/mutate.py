@@ -31,8 +31,8 @@ TIMEOUT = 60.0  # seconds for the tests of one mutant: one that never ends is ki
 
 # The pure rules, and what holds them.
 RULES = {
-    "factors/totp": ("factors/test_totp",),
-    "factors/backup_code": ("factors/test_backup_code",),
+    "factors/totp/codes": ("factors/test_totp",),
+    "factors/backup_code/codes": ("factors/test_backup_code",),
     "factors/proof": ("factors/test_proof",),
     "lockouts/budget": ("lockouts/test_budget",),
     "directory/eligibility": ("directory/test_eligibility",),

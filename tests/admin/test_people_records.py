@@ -18,7 +18,7 @@ from twofold.admin.user_filter import STATES, Rules, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.directory import accounts_flow
 from twofold.directory.tables import users
-from twofold.factors.tables import authenticators, enrolments
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.context import AppContext
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 

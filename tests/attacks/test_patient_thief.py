@@ -18,7 +18,7 @@ from twofold.factors import change_flow
 from twofold.factors import flow as factors
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Locked, MalformedCode, UsedCode, WrongCode
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts

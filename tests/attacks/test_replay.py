@@ -20,7 +20,7 @@ from tests.harness.pages import Page, WebClient
 from tests.harness.people import NEW_PASSWORD, PASSWORD, People
 from twofold.directory.user import User
 from twofold.factors.outcomes import UsedCode
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.lockouts import flow as lockouts
 from twofold.signin.outcomes import SignedIn
 

@@ -21,7 +21,7 @@ from tests.harness.databases import Backend
 from tests.harness.pages import WebClient
 from tests.harness.people import ADA, CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWORD, People
 from twofold.directory.user import User
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.kit.acting import Origin
 from twofold.resets import act_flow
 from twofold.resets import flow as resets

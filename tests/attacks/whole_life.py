@@ -14,7 +14,7 @@ from tests.harness.people import People
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.signin.tables import sign_in_attempts
 
 REASON = "Called me on the telephone"

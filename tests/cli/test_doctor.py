@@ -15,7 +15,7 @@ from tests.harness.people import People
 from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
 from twofold.commands import checks
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import argon2id

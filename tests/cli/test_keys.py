@@ -14,7 +14,7 @@ from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
 from twofold.audit import export_flow
 from twofold.factors import enrolment_flow
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.keyring import encryption_keys

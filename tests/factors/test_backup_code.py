@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.factors import backup_code
+from twofold.factors.backup_code import codes as backup_code
 
 codes = st.binary(min_size=15, max_size=15).map(backup_code.from_bytes)
 

@@ -12,6 +12,8 @@ from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, pho
 from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code
+from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import (
@@ -28,7 +30,8 @@ from twofold.factors.outcomes import (
     UsedCode,
     WrongCode,
 )
-from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
+from twofold.factors.tables import removals
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
 from twofold.lockouts.flow import Wait, WrongPassword
@@ -207,10 +210,10 @@ def test_until_it_is_said_to_be_saved_the_profile_warns(people: People, ada: Ada
     changed = regenerate(people, session, given(factor.phone.code(NOON)))
     assert isinstance(changed, Changed)
     with people.context.db.write() as connection:
-        factors.backup_code_saved(connection, user.id, factor.backup_code)  # the page of the code before
+        backup_code.note_saved(connection, user.id, factor.backup_code)  # the page of the code before
     assert shown(people, user).backup_code_unseen
     with people.context.db.write() as connection:
-        factors.backup_code_saved(connection, user.id, changed.backup_code or "")
+        backup_code.note_saved(connection, user.id, changed.backup_code or "")
     assert not shown(people, user).backup_code_unseen
     assert shown(people, user).backup_code_created_at == NOON
 

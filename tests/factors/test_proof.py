@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.factors.proof import AppCode, BackupCode, Malformed, parse
+from twofold.factors.kinds_flow import BACKUP_CODE, TOTP, Proof, parse
+from twofold.factors.proof import Malformed
 
 BACKUP = "7K3MQ9XWB2CD4E5F6G8HJNPR"
 
@@ -23,7 +24,7 @@ BACKUP = "7K3MQ9XWB2CD4E5F6G8HJNPR"
     ],
 )
 def test_six_digits_are_a_code_whatever_blanks_and_dashes(typed: str) -> None:
-    assert parse(typed) == AppCode("123456")
+    assert parse(typed) == Proof(TOTP, "123456")
 
 
 @pytest.mark.parametrize(
@@ -36,11 +37,11 @@ def test_six_digits_are_a_code_whatever_blanks_and_dashes(typed: str) -> None:
     ],
 )
 def test_a_backup_code_is_one_in_any_case_and_grouping(typed: str) -> None:
-    assert parse(typed) == BackupCode(BACKUP)
+    assert parse(typed) == Proof(BACKUP_CODE, BACKUP)
 
 
 def test_letters_that_look_like_digits_are_read_as_digits() -> None:
-    assert parse("ooooOOOOiiiiIIIIllllLLLL") == BackupCode("000000001111111111111111")
+    assert parse("ooooOOOOiiiiIIIIllllLLLL") == Proof(BACKUP_CODE, "000000001111111111111111")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +76,17 @@ def test_what_can_be_neither_is_malformed(typed: str) -> None:
 
 
 def test_a_hundred_characters_are_the_most_that_is_looked_at() -> None:
-    assert parse("123456" + " " * 94) == AppCode("123456")
+    assert parse("123456" + " " * 94) == Proof(TOTP, "123456")
 
 
 @given(st.text(max_size=120))
 def test_whatever_is_typed_is_one_of_three_things(typed: str) -> None:
     proof = parse(typed)
-    if isinstance(proof, AppCode):
-        assert len(proof.digits) == 6
-        assert set(proof.digits) <= set("0123456789")
-    elif isinstance(proof, BackupCode):
-        assert len(proof.code) == 24
+    if isinstance(proof, Malformed):
+        return
+    if proof.kind is TOTP:
+        assert len(proof.text) == 6
+        assert set(proof.text) <= set("0123456789")
+    else:
+        assert proof.kind is BACKUP_CODE
+        assert len(proof.text) == 24

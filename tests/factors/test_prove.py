@@ -10,11 +10,16 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow, proof, records, totp
+from twofold.factors import change_flow, enrolment_flow, kinds_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.kinds_flow import Proof
 from twofold.factors.outcomes import Changed, Opened, SessionOver, SpentBackupCode, UsedCode, WrongCode
-from twofold.factors.tables import authenticators, backup_codes
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp import records
+from twofold.factors.totp.flow import MOST_DISCLOSED
+from twofold.factors.totp.tables import authenticators
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest
@@ -92,8 +97,8 @@ def test_who_waited_while_their_factor_was_removed_is_charged_nothing(
     session = people.sign_in(user, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
     change_flow.remove(people.context, session, proofs, origin=Origin(NOON, CLIENT_INFO))
-    typed = proof.parse(factor.backup_code if with_backup_code else factor.phone.code(later(seconds=30)))
-    assert not isinstance(typed, proof.Malformed)
+    typed = kinds_flow.parse(factor.backup_code if with_backup_code else factor.phone.code(later(seconds=30)))
+    assert isinstance(typed, Proof)
     for _ in range(5):
         with people.context.db.write() as connection:
             outcome = factors.prove(
@@ -205,7 +210,7 @@ def test_who_was_told_of_so_many_steps_is_told_of_no_more(people: People, ada: A
     """What cannot be remembered is not given away."""
     user, factor = ada
     now = totp.step_of(NOON)
-    full = [*range(now - factors.MOST_DISCLOSED + 3, now + 3)]
+    full = [*range(now - MOST_DISCLOSED + 3, now + 3)]
     with people.context.db.write() as connection:
         connection.execute(authenticators.update().values(given_away=" ".join(map(str, full))))
     assert hint_at(people, ada, NOON, minutes=2) == WrongCode(4, None)

@@ -11,8 +11,9 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.eligibility import Reason
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow, totp
+from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import (
     Changed,
@@ -29,7 +30,8 @@ from twofold.factors.outcomes import (
     WrongCode,
     WrongConfirmation,
 )
-from twofold.factors.tables import authenticators, backup_codes, enrolments
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.crypto.vault import VaultError

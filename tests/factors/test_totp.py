@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.harness import authenticator
 from tests.harness.clock import NOON, STEP, later
-from twofold.factors import totp
-from twofold.factors.totp import NEVER, Accepted, Drift, Used, Wrong
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp.codes import NEVER, Accepted, Drift, Used, Wrong
 
 RFC_KEY = b"12345678901234567890"
 SECRET = bytes(range(20))

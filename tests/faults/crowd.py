@@ -19,7 +19,7 @@ from tests.harness.authenticator import codes
 from tests.harness.contexts import context_on
 from tests.harness.people import PASSWORD, Factor, People
 from twofold.audit.tables import audit_events
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.lockouts.tables import second_factor_budgets
 from twofold.sessions.tables import sessions
 

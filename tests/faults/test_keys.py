@@ -22,8 +22,8 @@ from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
 from tests.harness.server import Server
 from twofold.audit.tables import audit_events
-from twofold.factors import flow as factors
-from twofold.factors.tables import authenticators
+from twofold.factors.totp import flow as totp_flow
+from twofold.factors.totp.tables import authenticators
 from twofold.kit.crypto.vault import Vault
 from twofold.lockouts.budget import LOCK_AFTER
 from twofold.settings import parse_keys
@@ -204,7 +204,7 @@ def fill(database_url: str) -> None:
     rows = []
     for _ in range(MANY):
         id_ = uuid4()
-        sealed = vault.seal(b"s" * 20, factors.identity("authenticators", id_))
+        sealed = vault.seal(b"s" * 20, totp_flow.identity("authenticators", id_))
         rows.append(
             {"id": id_, "user_id": uuid4(), "account_id": id_, "name": "app", "key_id": sealed.key_id,
              "box": sealed.box, "last_step": -1, "given_away": "", "created_at": at, "last_used_at": None}

@@ -21,7 +21,7 @@ from tests.harness.people import ADA, CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWO
 from tests.harness.postgres import Cluster, find_programs
 from tests.harness.server import Server
 from twofold import schema
-from twofold.factors import totp
+from twofold.factors.totp import codes as totp
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.operations import restore

@@ -18,9 +18,10 @@ from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.tables import accounts, users
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow, totp
+from twofold.factors import enrolment_flow
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened
+from twofold.factors.totp import codes as totp
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo

@@ -14,7 +14,7 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.server import Server
 from twofold.directory.user import User
-from twofold.factors.tables import authenticators
+from twofold.factors.totp.tables import authenticators
 from twofold.kit.crypto.tokens import random_bytes
 
 

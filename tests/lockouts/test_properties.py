@@ -13,9 +13,12 @@ from tests.harness.people import People
 from twofold.directory import accounts_flow
 from twofold.directory.user import User
 from twofold.factors import flow as factors
-from twofold.factors import records, totp
+from twofold.factors.backup_code import flow as backup_code
+from twofold.factors.kinds_flow import BACKUP_CODE, TOTP, Proof
 from twofold.factors.outcomes import Locked, Passed, UsedCode, WrongCode
-from twofold.factors.proof import AppCode, BackupCode
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp import flow as totp_flow
+from twofold.factors.totp import records
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo
@@ -79,10 +82,10 @@ def somebody(context: AppContext) -> Iterator[User]:
     people = People(context)
     user = people.user(f"{new_id().hex}@acme.example", password=None, account=_account(context))
     authenticator = new_id()
-    sealed = context.vault.seal(SECRET, factors.identity("authenticators", authenticator))
+    sealed = context.vault.seal(SECRET, totp_flow.identity("authenticators", authenticator))
     with context.db.write() as connection:
         lockouts.open_budget(connection, user)
-        factors.new_backup_code(connection, user, NOON)
+        backup_code.issue(connection, user, NOON)
         records.insert_authenticator(
             connection,
             {
@@ -107,9 +110,9 @@ def do(context: AppContext, user: User, act: int | str, at: datetime) -> object:
             lockouts.unlock(context, connection, user, origin=Origin(at, actor=acting.CONSOLE), reason="r")
             return None
         if isinstance(act, int):
-            typed = AppCode(totp.code_of(SECRET, totp.step_of(at) + act))
+            typed = Proof(TOTP, totp.code_of(SECRET, totp.step_of(at) + act))
             return factors.prove(context, connection, user, typed, operation="sign_in", origin=Origin(at, CLIENT_INFO))
-        proof = AppCode(never(at)) if act == "wrong" else BackupCode("0" * 24)
+        proof = Proof(TOTP, never(at)) if act == "wrong" else Proof(BACKUP_CODE, "0" * 24)
         return factors.prove(context, connection, user, proof, operation="sign_in", origin=Origin(at, CLIENT_INFO))
 
 

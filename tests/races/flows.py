@@ -24,6 +24,7 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import AwaitsLastQuestion, Opened
@@ -377,7 +378,7 @@ def phone_is_renamed(w: World) -> Act:
 
 
 def code_is_said_to_be_saved(w: World) -> Act:
-    return lambda context: factors.say_backup_code_saved(context, w.ada.id, w.factor.backup_code)
+    return lambda context: backup_code_flow.say_saved(context, w.ada.id, w.factor.backup_code)
 
 
 def password_is_changed(w: World) -> Act:

@@ -9,7 +9,8 @@ from tests.harness.people import EARLIER, PASSWORD
 from tests.support.room import REASON, Room
 from twofold.directory import accounts_flow
 from twofold.directory.accounts_flow import AccountChange
-from twofold.factors.tables import authenticators, backup_codes
+from twofold.factors.backup_code.tables import backup_codes
+from twofold.factors.totp.tables import authenticators
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.support import flow

@@ -48,7 +48,7 @@ def package(tmp_path: Path) -> Package:
         ("signin/records", "from twofold.factors.tables import authenticators"),
         (
             "signin/attempt",
-            "import datetime, hmac\nfrom twofold.factors.totp import STEP\nfrom cryptography.x import y",
+            "import datetime, hmac\nfrom twofold.factors.totp.codes import STEP\nfrom cryptography.x import y",
         ),
         ("factors/words", "from twofold.kit.words import gettext as _"),
         ("factors/set_up_flow", "from twofold.factors.flow import check"),

@@ -16,7 +16,7 @@ from twofold.admin.user_filter import Rules, UserFilter
 from twofold.admin.user_summary import App
 from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
-from twofold.factors.tables import authenticators, enrolments
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets

@@ -10,9 +10,12 @@ from twofold.directory import flow as directory
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow, proof, totp
+from twofold.factors import enrolment_flow, kinds_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Confirmed
+from twofold.factors.proof import Malformed
+from twofold.factors.totp import codes as totp
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -126,12 +129,12 @@ class _Seeds:
             )  # fmt: skip
             if not isinstance(confirmed, Confirmed):
                 raise TypeError(confirmed)
-            factors.backup_code_saved(connection, user.id, confirmed.backup_code or "")
+            backup_code.note_saved(connection, user.id, confirmed.backup_code or "")
 
     def lock(self, user_id: UUID, at: datetime) -> None:
         """Let somebody type five wrong backup codes."""
-        wrong = proof.parse(WRONG_BACKUP_CODE)
-        if isinstance(wrong, proof.Malformed):
+        wrong = kinds_flow.parse(WRONG_BACKUP_CODE)
+        if isinstance(wrong, Malformed):
             raise TypeError(wrong)
         for _ in range(LOCK_AFTER):
             with self._context.db.write() as connection:

@@ -6,11 +6,13 @@ from litestar import Response, delete, get, patch, post
 
 from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code_flow
 from twofold.factors.bodies import (
     AuthenticatorAnswer,
     ChangedAnswer,
     ConfirmBody,
     EnrolmentAnswer,
+    FactorAnswer,
     OpenBody,
     ProofsBody,
     RemovedAnswer,
@@ -37,6 +39,7 @@ from twofold.factors.outcomes import (
     WrongCode,
     WrongConfirmation,
 )
+from twofold.factors.verdicts import Factor
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -64,7 +67,8 @@ def show(request: AnyRequest) -> TwoFactorAnswer:
         eligibility=offer.offer.value,
         reason=offer.reason.value,
         required_from=offer.required_from,
-        authenticators=[AuthenticatorAnswer(*authenticator) for authenticator in shown.authenticators],
+        authenticators=[_authenticator(factor) for factor in shown.authenticators],
+        factors=[FactorAnswer(*factor) for factor in shown.factors],
         backup_code_created_at=shown.backup_code_created_at,
         locked=shown.locked,
     )
@@ -140,11 +144,11 @@ def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Respons
     if not outcome:
         return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
     with context.db.read() as connection:
-        shown = factors.show(connection, session.user.id).authenticators
+        shown = factors.show(connection, session.user.id).factors
     renamed = next((known for known in shown if known.id == wanted), None)
     if renamed is None:  # somebody has removed it meanwhile
         return problem(404, "not_found")
-    return Response(AuthenticatorAnswer(*renamed), status_code=200)
+    return Response(_authenticator(renamed), status_code=200)
 
 
 @delete(
@@ -217,9 +221,13 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
             return _refused(outcome)
 
 
+def _authenticator(factor: Factor) -> AuthenticatorAnswer:
+    return AuthenticatorAnswer(factor.id, factor.name, factor.created_at, factor.last_used_at)
+
+
 def _handed_over(request: AnyRequest, session: Session, backup_code: str | None) -> None:
     """Note that a program gets a new backup code with its answer: no page is needed to say that it is saved."""
-    factors.say_backup_code_saved(context_of(request), session.user.id, backup_code)
+    backup_code_flow.say_saved(context_of(request), session.user.id, backup_code)
 
 
 def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:

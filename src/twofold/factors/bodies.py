@@ -57,6 +57,17 @@ class AuthenticatorAnswer(msgspec.Struct):
     last_used_at: datetime | None
 
 
+@schema_name("Factor")
+class FactorAnswer(msgspec.Struct):
+    """One of the user's second factors, of any kind."""
+
+    kind: str
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
 @schema_name("TwoFactor")
 class TwoFactorAnswer(msgspec.Struct):
     """The state of the user's two-factor authentication, and what they are told about it."""
@@ -66,6 +77,7 @@ class TwoFactorAnswer(msgspec.Struct):
     reason: str
     required_from: datetime | None
     authenticators: list[AuthenticatorAnswer]
+    factors: list[FactorAnswer]
     backup_code_created_at: datetime | None
     locked: bool
 

@@ -15,8 +15,8 @@ from twofold.directory import accounts_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.factors import flow as factors
-from twofold.factors import proof as proofs
-from twofold.factors import records
+from twofold.factors import kinds_flow, records
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.enrolment_flow import NAME_LENGTH
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
@@ -30,6 +30,7 @@ from twofold.factors.outcomes import (
     RequiredByPolicy,
     SessionOver,
 )
+from twofold.factors.proof import Malformed
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -66,7 +67,7 @@ def regenerate(
     """Put a new backup code in the place of the old one; `seen` where the answer itself hands it to a program."""
 
     def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
-        code = factors.new_backup_code(connection, user, origin.at, seen=seen)
+        code = backup_code.issue(connection, user, origin.at, seen=seen)
         version = directory.end_sessions(connection, user.id)
         token = _go_on(context, connection, session, user, version, "backup_code_regenerated", origin)
         return Changed(token, code, "regenerated")
@@ -167,7 +168,7 @@ def remove_one(
         return refused
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
-        records.delete_authenticator(connection, user.id, authenticator)
+        _remove_factor(connection, user, authenticator)
         version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
         token = _go_on(context, connection, session, user, version, "authenticator_removed", origin)
         return Changed(token, passed.new_backup_code, "removed_one")
@@ -191,7 +192,8 @@ def rename(
     if not 1 <= len(text) <= NAME_LENGTH or not text.isprintable():
         return False
     with context.db.write() as connection:
-        if not records.rename(connection, session.user.id, authenticator, text):
+        renamed = (kind.rename(connection, session.user.id, authenticator, text) for kind in kinds_flow.KINDS)
+        if not any(renamed):
             return NoSuchAuthenticator()
         audit.record(
             connection,
@@ -222,8 +224,8 @@ def with_proofs(
     """
     if not session.user.has_second_factor:
         return NotEnabled()
-    proof = proofs.parse(given.code)
-    if isinstance(proof, proofs.Malformed):
+    proof = kinds_flow.parse(given.code)
+    if isinstance(proof, Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
         context, session.user.email, given.password, client=given.client, address=origin.client.address, at=origin.at,
@@ -269,6 +271,11 @@ def _remove(
     return Changed(token, None, "removed")
 
 
+def _remove_factor(connection: sa.Connection, user: User, factor: UUID) -> None:
+    if not any(kind.remove(connection, user.id, factor) for kind in kinds_flow.KINDS):
+        raise LookupError("a factor that is held is gone")
+
+
 def _required(context: AppContext, user: User, at: datetime) -> bool:
     return user.eligibility(context.settings.two_factor_editions, at).required
 
@@ -278,7 +285,7 @@ def _why_not_one(
     user: User,
     authenticator: UUID,
 ) -> NoSuchAuthenticator | LastAuthenticator | None:
-    own = [row.id for row in records.authenticators_of(connection, user.id)]
+    own = [factor.id for factor in kinds_flow.factors_of(connection, user.id)]
     if authenticator not in own:
         return NoSuchAuthenticator()
     return LastAuthenticator() if len(own) == 1 else None

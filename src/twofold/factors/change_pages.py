@@ -8,7 +8,6 @@ from litestar import get, post
 
 from twofold.factors import change_flow, flow
 from twofold.factors.change_flow import Proofs, ProofsRefused
-from twofold.factors.flow import Authenticator
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
     Changed,
@@ -24,6 +23,7 @@ from twofold.factors.outcomes import (
     WrongCode,
 )
 from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.verdicts import Factor
 from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -246,12 +246,12 @@ def _with_factor(request: AnyRequest) -> Session:
     return session
 
 
-def _authenticators(request: AnyRequest, session: Session) -> list[Authenticator]:
+def _authenticators(request: AnyRequest, session: Session) -> list[Factor]:
     with context_of(request).db.read() as connection:
-        return flow.show(connection, session.user.id).authenticators
+        return flow.show(connection, session.user.id).factors
 
 
-def _own(request: AnyRequest, session: Session, text: str) -> Authenticator:
+def _own(request: AnyRequest, session: Session, text: str) -> Factor:
     wanted: UUID | None = row_id(text)
     for authenticator in _authenticators(request, session):
         if authenticator.id == wanted:

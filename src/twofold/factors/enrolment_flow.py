@@ -14,8 +14,8 @@ from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.factors import flow as factors
-from twofold.factors import proof as proofs
-from twofold.factors import records, totp
+from twofold.factors import kinds_flow
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import (
     Changed,
     Confirmed,
@@ -31,6 +31,10 @@ from twofold.factors.outcomes import (
     TooMany,
     WrongConfirmation,
 )
+from twofold.factors.proof import Malformed, clean
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp import flow as totp_flow
+from twofold.factors.totp import records
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -77,8 +81,8 @@ def open_in_session(
 ) -> Opened | OpenRefused:
     """Open an enrolment from the profile: the password first, then the code of a factor that exists."""
     user = session.user
-    proof = proofs.parse(asked.code)
-    if user.has_second_factor and isinstance(proof, proofs.Malformed):
+    proof = kinds_flow.parse(asked.code)
+    if user.has_second_factor and isinstance(proof, Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
         context, user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
@@ -96,7 +100,7 @@ def open_in_session(
             return refused
         new_backup_code = None
         if user.has_second_factor:
-            if isinstance(proof, proofs.Malformed):
+            if isinstance(proof, Malformed):
                 return MalformedCode()
             passed = factors.prove(context, connection, user, proof, operation="set_up", origin=origin)
             if not isinstance(passed, Passed):
@@ -124,7 +128,7 @@ def open_for(
     `spent` is the successor of a backup code that proved the way here; the confirmation then issues a new one.
     """
     enrolment, secret = new_id(), random_bytes(totp.SECRET_BYTES)
-    sealed = context.vault.seal(secret, factors.identity("enrolments", enrolment))
+    sealed = context.vault.seal(secret, totp_flow.identity("enrolments", enrolment))
     opened = Opened(enrolment, secret, _readable(name) or DEFAULT_NAME, replaces, at + LIFE, spent)
     records.open_enrolment(
         connection,
@@ -151,7 +155,7 @@ def find(context: AppContext, connection: sa.Connection, user: User, opener: str
     row = records.find_enrolment(connection, user.id, opener, at)
     if row is None or row.security_version != user.security_version:
         return None
-    return Opened(row.id, factors.secret_of(context, row, "enrolments"), row.name, row.replaces, row.expires_at)
+    return Opened(row.id, totp_flow.secret_of(context, row, "enrolments"), row.name, row.replaces, row.expires_at)
 
 
 def confirm_in_session(
@@ -201,14 +205,14 @@ def confirm(
 
     Ten wrong ones void the enrolment; they never charge the lock, because nothing of the user's can be guessed here.
     """
-    proof = proofs.parse(code)
-    if not isinstance(proof, proofs.AppCode):
+    digits = kinds_flow.TOTP.read(clean(code) or "")
+    if digits is None:
         return MalformedCode()
     factors.hold(connection, user.id)
     row = records.charge_enrolment(connection, user.id, opener, enrolment, origin.at)
     if row is None or row.security_version != user.security_version:
         return EnrolmentExpired()
-    verdict = totp.match(factors.secret_of(context, row, "enrolments"), proof.digits, origin.at, totp.NEVER)
+    verdict = totp.match(totp_flow.secret_of(context, row, "enrolments"), digits, origin.at, totp.NEVER)
     if not isinstance(verdict, totp.Accepted):
         drift = verdict.seconds if isinstance(verdict, totp.Drift) else None
         return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - row.wrong, drift)
@@ -254,8 +258,8 @@ def _protect(
     origin: Origin,
 ) -> Confirmed:
     authenticator = new_id()
-    secret = factors.secret_of(context, row, "enrolments")
-    sealed = context.vault.seal(secret, factors.identity("authenticators", authenticator))
+    secret = totp_flow.secret_of(context, row, "enrolments")
+    sealed = context.vault.seal(secret, totp_flow.identity("authenticators", authenticator))
     records.close_enrolment(connection, user.id)
     records.insert_authenticator(
         connection,
@@ -274,7 +278,7 @@ def _protect(
     )
     if not user.has_second_factor:
         lockouts.open_budget(connection, user)
-    backup_code = factors.new_backup_code(connection, user, origin.at) if row.new_backup_code else None
+    issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
     version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
     change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
     audit.record(
@@ -291,4 +295,4 @@ def _protect(
         address=origin.client.address,
         browser=origin.client.browser,
     )
-    return Confirmed(change, backup_code, user.security_version if version is None else version)
+    return Confirmed(change, issued, user.security_version if version is None else version)

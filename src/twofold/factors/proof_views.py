@@ -2,7 +2,8 @@
 
 from typing import Any, assert_never
 
-from twofold.factors import flow, words
+from twofold.factors import words
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Changed, Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
 from twofold.kit.http.forms import Form
 from twofold.kit.http.render import page, see_other
@@ -26,7 +27,7 @@ def submit_saved(request: AnyRequest, session: Session, form: Form, template: st
             request, template, 400, viewer=guard.viewer_of(session), backup_code=form["backup_code"], purpose="",
             errors=errors,
         )  # fmt: skip
-    flow.say_backup_code_saved(context_of(request), session.user.id, form["backup_code"])
+    backup_code.say_saved(context_of(request), session.user.id, form["backup_code"])
     return see_other("/profile?done=saved")
 
 

@@ -6,8 +6,8 @@ import segno
 from litestar import Response
 from markupsafe import Markup
 
-from twofold.factors import totp
 from twofold.factors.outcomes import Locked, Opened, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.factors.totp import codes as totp
 from twofold.kit.http.problems import problem
 from twofold.settings import Settings
 

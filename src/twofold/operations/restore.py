@@ -12,8 +12,10 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory.tables import accounts, users
-from twofold.factors import totp
-from twofold.factors.tables import authenticators, backup_codes, enrolments, removals
+from twofold.factors.backup_code.tables import backup_codes
+from twofold.factors.tables import removals
+from twofold.factors.totp import codes as totp
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.sql.database import Database

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.audit.tables import audit_signing_keys
-from twofold.factors.tables import authenticators, enrolments
+from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext

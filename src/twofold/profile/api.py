@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, delete, get, put
 
 from twofold.directory.password import Weakness
-from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.views import refused_code_problem
 from twofold.kit import clock
@@ -171,7 +171,7 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
     outcome = flow.change_password(context_of(request), session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordChanged(token, new_backup_code):
-            factors.say_backup_code_saved(context_of(request), session.user.id, new_backup_code)
+            backup_code.say_saved(context_of(request), session.user.id, new_backup_code)
             return Response(PasswordAnswer(token, new_backup_code), status_code=200)
         case NoPassword(url):
             return problem(403, "sso_required", url=url)

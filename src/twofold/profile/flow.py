@@ -9,8 +9,9 @@ from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.factors import flow as factors
-from twofold.factors import proof as proofs
+from twofold.factors import kinds_flow
 from twofold.factors.outcomes import MalformedCode, Passed, ProofRefused, SessionOver
+from twofold.factors.proof import Malformed
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -58,8 +59,8 @@ def change_password(
     weak = add_user_flow.weak_password(new, session.user.email, session.user.name)
     if weak is not None:
         return weak
-    proof = proofs.parse(asked.code)
-    if session.user.has_second_factor and isinstance(proof, proofs.Malformed):
+    proof = kinds_flow.parse(asked.code)
+    if session.user.has_second_factor and isinstance(proof, Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
         context, session.user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
@@ -76,7 +77,7 @@ def change_password(
             return NoPassword(user.sso_url)
         new_backup_code = None
         if user.has_second_factor:
-            if isinstance(proof, proofs.Malformed):
+            if isinstance(proof, Malformed):
                 return MalformedCode()
             passed = factors.prove(context, connection, user, proof, operation="password", origin=origin)
             if not isinstance(passed, Passed):

@@ -10,6 +10,7 @@ from twofold.factors import flow as factors
 from twofold.factors import words
 from twofold.factors.outcomes import Changed, Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.verdicts import Factor
 from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -44,7 +45,7 @@ class TwoFactorView(NamedTuple):
     required: bool
     reason_text: str
     required_from: datetime | None
-    authenticators: list[factors.Authenticator]
+    factors: list[Factor]
     backup_code_created_at: datetime | None
     backup_code_unseen: bool
     locked: bool
@@ -158,7 +159,7 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
         required=offer.required,
         reason_text=words.why_not(offer, to_admin=user.role == "admin"),
         required_from=offer.required_from,
-        authenticators=shown.authenticators,
+        factors=shown.factors,
         backup_code_created_at=shown.backup_code_created_at,
         backup_code_unseen=shown.backup_code_unseen,
         locked=shown.locked,

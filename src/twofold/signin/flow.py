@@ -14,8 +14,11 @@ from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.factors import flow as factors
-from twofold.factors import proof as proofs
+from twofold.factors import kinds_flow
+from twofold.factors.backup_code import flow as backup_code
+from twofold.factors.kinds_flow import Proof
 from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused, SessionOver
+from twofold.factors.proof import Malformed
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -122,8 +125,8 @@ def submit_code(
 
     On pages the new backup code rests in the attempt until it is said to be saved; a program gets it in the answer.
     """
-    proof = proofs.parse(typed)
-    if isinstance(proof, proofs.Malformed):
+    proof = kinds_flow.parse(typed)
+    if isinstance(proof, Malformed):
         return MalformedCode()
     with context.db.write() as connection:
         attempt = take(connection, sign_in, channel, Step.CODE, origin.at)
@@ -153,7 +156,7 @@ def submit_code(
             new_backup_code=passed.new_backup_code,
         )  # fmt: skip
         if passed.new_backup_code is not None and isinstance(finished, SignedIn):
-            factors.backup_code_saved(connection, user.id, passed.new_backup_code)
+            backup_code.note_saved(connection, user.id, passed.new_backup_code)
         return finished
 
 
@@ -171,7 +174,7 @@ def submit_saved(
             return attempt
         saved = shown_backup_code(context, connection, attempt)
         if saved is not None:
-            factors.backup_code_saved(connection, attempt.user.id, saved)
+            backup_code.note_saved(connection, attempt.user.id, saved)
         return finish(context, connection, attempt, attempt.methods, client=client, origin=origin)
 
 
@@ -316,13 +319,13 @@ def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:
     return digest(client or f"attempt:{attempt.id}")
 
 
-def _writes_about_user(attempt: Attempt, proof: proofs.AppCode | proofs.BackupCode) -> bool:
+def _writes_about_user(attempt: Attempt, proof: Proof) -> bool:
     """Tell whether a second factor changes more than counts: then the user is held, before the budget.
 
     A password set by mail is proved by it: it must still be the one that this attempt began with. A backup code is
     spent by it: nobody would see the new one, if the sign-in turned out to be over.
     """
-    return attempt.user.password_unproven or isinstance(proof, proofs.BackupCode)
+    return attempt.user.password_unproven or proof.kind.stands_in
 
 
 def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, origin: Origin) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import notice_flow
 from twofold.factors import enrolment_flow as enrolments
-from twofold.factors import flow as factors
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -160,7 +160,7 @@ def confirm_enrolment(
         attempt = attempt._replace(security_version=outcome.security_version)
         methods = (*attempt.methods, "otp")
         if channel == "api":
-            factors.backup_code_saved(connection, user.id, outcome.backup_code or "")
+            backup_code.note_saved(connection, user.id, outcome.backup_code or "")
             return finish(
                 context, connection, attempt, methods, client=client, origin=origin,
                 new_backup_code=outcome.backup_code,

@@ -14,7 +14,7 @@ from twofold.directory.email_address import email_key
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
-from twofold.factors.tables import enrolments
+from twofold.factors.totp.tables import enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets

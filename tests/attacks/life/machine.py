@@ -15,8 +15,8 @@ from tests.attacks.life.model import DAY, Asked, Begun, Enrolling, Held, Model, 
 from tests.harness.clock import NOON
 from tests.harness.people import EARLIER, People
 from twofold.audit.tables import audit_events
-from twofold.factors import flow as factors
-from twofold.factors import records as factor_records
+from twofold.factors.totp import flow as totp_flow
+from twofold.factors.totp import records
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts import flow as lockouts
@@ -281,9 +281,9 @@ class Machine(RuleBasedStateMachine):
         assert version > self.model.version
         self.model.version = version
         with people.context.db.read() as connection:
-            rows = factor_records.authenticators_of(connection, self.ada.id)
+            rows = records.authenticators_of(connection, self.ada.id)
         assert len(rows) == len(self.model.phones)
-        by_secret = {factors.secret_of(people.context, row, "authenticators"): row.id for row in rows}
+        by_secret = {totp_flow.secret_of(people.context, row, "authenticators"): row.id for row in rows}
         for phone in self.model.phones:
             phone.id = by_secret[phone.secret]
 

@@ -1,0 +1,136 @@
+"""Authenticator apps: a code counts once, and a hint about the clock gives nothing away that would count later."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+
+from twofold.audit import flow as audit
+from twofold.directory.user import User
+from twofold.factors.totp import codes, records
+from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, Wrong
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.vault import Sealed, VaultError
+from twofold.kit.sql.database import AnyRow
+
+DISCLOSED_KEPT = 24 * 60 * 60 // codes.PERIOD  # steps, a day: the clock may have been that far ahead when it hinted
+MOST_DISCLOSED = 200  # of one authenticator; only somebody who holds the phone gets as far
+
+log = structlog.get_logger("twofold.factors")
+
+
+class Totp:
+    """The kind: time-based codes of an app (RFC 6238)."""
+
+    name, method, stands_in = "totp", "otp", False
+
+    def read(self, text: str) -> str | None:
+        return text if len(text) == codes.DIGITS and text.isascii() and text.isdigit() else None
+
+    def load(self, connection: sa.Connection, user: User) -> Sequence[AnyRow]:
+        return records.authenticators_of(connection, user.id)
+
+    def verify(
+        self,
+        context: AppContext,
+        connection: sa.Connection,
+        user: User,
+        proof: str,
+        loaded: Sequence[AnyRow],
+        at: datetime,
+    ) -> Verdict:
+        verdicts = [(row, verdict) for row in loaded if (verdict := _judge(context, row, proof, at)) is not None]
+        if len(verdicts) < len(loaded):
+            _note_unreadable(connection, user, {row.id for row in loaded} - {row.id for row, _ in verdicts}, at)
+            if not verdicts:
+                return Unreadable()
+        for row, verdict in verdicts:
+            if isinstance(verdict, codes.Accepted):
+                fresh = records.accept_step(connection, row.id, verdict.step, at)
+                return Right() if fresh else Used()
+        if any(isinstance(verdict, codes.Used) for _, verdict in verdicts):
+            return Used()
+        for row, verdict in verdicts:
+            if isinstance(verdict, codes.Drift):
+                return Wrong(verdict.seconds if _remember_hint(connection, row, verdict.step, at) else None)
+        return Wrong()
+
+    def show(self, connection: sa.Connection, user_id: UUID) -> list[Factor]:
+        return [
+            Factor(self.name, row.id, row.name, row.created_at, row.last_used_at)
+            for row in records.authenticators_of(connection, user_id)
+        ]
+
+    def hold(self, connection: sa.Connection, user_id: UUID) -> None:
+        records.hold(connection, user_id)
+
+    def rename(self, connection: sa.Connection, user_id: UUID, factor: UUID, name: str) -> bool:
+        return records.rename(connection, user_id, factor, name)
+
+    def remove(self, connection: sa.Connection, user_id: UUID, factor: UUID) -> bool:
+        return records.delete_authenticator(connection, user_id, factor)
+
+    def delete_all(self, connection: sa.Connection, user_id: UUID) -> None:
+        records.delete_all(connection, user_id)
+
+    def forget_over(self, connection: sa.Connection, at: datetime) -> int:
+        return records.forget_over(connection, at)
+
+
+def secret_of(context: AppContext, row: AnyRow, table: str) -> bytes:
+    """Open the secret of an authenticator or an enrolment.
+
+    Raises:
+        VaultError: it does not open: its row was tampered with, or its key is missing.
+
+    """
+    return context.vault.open(Sealed(row.key_id, row.box), identity(table, row.id))
+
+
+def identity(table: str, row_id: UUID) -> str:
+    """Name the row that a sealed secret belongs to."""
+    return f"{table}.secret:{row_id}"
+
+
+def _judge(
+    context: AppContext, row: AnyRow, digits: str, at: datetime
+) -> codes.Accepted | codes.Used | codes.Drift | codes.Wrong | None:
+    """Judge a code against one authenticator; None when its secret does not open: its row was tampered with."""
+    try:
+        secret = secret_of(context, row, "authenticators")
+    except VaultError as error:
+        log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400 - a trace could show it
+        return None
+    return codes.match(secret, digits, at, row.last_step, _disclosed_steps(row))
+
+
+def _note_unreadable(connection: sa.Connection, user: User, unreadable: Collection[UUID], at: datetime) -> None:
+    audit.record(
+        connection, "secret_unreadable", origin=Origin(at, actor=acting.SYSTEM), account_id=user.account_id,
+        subject_id=user.id, result="refused", details={"authenticators": sorted(map(str, unreadable))},
+    )  # fmt: skip
+
+
+def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> bool:
+    """Remember a step that a hint discloses; False where that cannot be, so that nothing may be disclosed.
+
+    A hint tells a thief that a code will be right later: what was hinted at is refused when its time comes, also where
+    a clock that was wrong is set back and that time comes a second time.
+    """
+    now = codes.step_of(at)
+    if step <= now:
+        return True
+    oldest = max(row.last_step, now - DISCLOSED_KEPT)  # at or below the last step nothing is accepted anyway
+    known = {given for given in _disclosed_steps(row) if given > oldest} | {step}
+    if len(known) > MOST_DISCLOSED:
+        return False
+    records.give_away(connection, row.id, sorted(known))
+    return True
+
+
+def _disclosed_steps(row: AnyRow) -> frozenset[int]:
+    return frozenset(map(int, row.given_away.split()))
