@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from twofold.factors.backup_code import codes as backup_code
 from twofold.kit.crypto.vault import Vault
-from twofold.settings import parse_keys
+from twofold.setting_values import parse_keys
 
 KEYS = "bench:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="  # 32 bytes that encrypt nothing of value
 VAULT = Vault(parse_keys(KEYS))

@@ -17,6 +17,7 @@ from twofold.sessions import flow as sessions
 from twofold.settings import load
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, SignedIn
 
 NO_REQUEST = ClientInfo("127.0.0.1", "bench")
@@ -34,7 +35,7 @@ def walk(context: AppContext, people: range) -> None:
     by_app, by_backup_code, mistaken = people[0], people[1], people[2]
     token = _sign_in(context, by_app, crowd.code(by_app, time.time()))
     _sign_in(context, by_backup_code, crowd.spare_code(by_backup_code))
-    signin.submit_password(context, _given(mistaken, "wrong"), origin=Origin(clock.now(), NO_REQUEST))
+    password_flow.submit_password(context, _given(mistaken, "wrong"), origin=Origin(clock.now(), NO_REQUEST))
     _prove(context, _begin(context, mistaken), "000000")
     session = sessions.find(context.db, context.settings, token, clock.now())
     assert session is not None
@@ -50,7 +51,9 @@ def _sign_in(context: AppContext, user: int, typed: str) -> str:
 
 
 def _begin(context: AppContext, user: int) -> str:
-    outcome = signin.submit_password(context, _given(user, crowd.PASSWORD), origin=Origin(clock.now(), NO_REQUEST))
+    outcome = password_flow.submit_password(
+        context, _given(user, crowd.PASSWORD), origin=Origin(clock.now(), NO_REQUEST)
+    )
     assert isinstance(outcome, Due), outcome
     return outcome.sign_in
 

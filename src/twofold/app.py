@@ -3,24 +3,20 @@
 import asyncio
 import gc
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
-import jinja2
-import sqlalchemy as sa
 import structlog
 from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
-from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp
 
 import twofold
@@ -41,20 +37,18 @@ from twofold.kit import logs, metrics, tracing
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import private_memory
 from twofold.kit.http import leaving
-from twofold.kit.http.edge import SAFE_METHODS, Edge, Refusal, Refusals
-from twofold.kit.http.forms import BadForm
+from twofold.kit.http.edge import SAFE_METHODS, Edge
 from twofold.kit.http.gate import Gate
-from twofold.kit.http.pools import Overloaded, ThreadPools
-from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
-from twofold.kit.http.render import environment, problem_page
+from twofold.kit.http.pools import ThreadPools
+from twofold.kit.http.problems import problem
+from twofold.kit.http.render import environment
 from twofold.kit.http.request_limits import Limited
-from twofold.kit.http.requests import ShortCircuit
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.kit.words import gettext as _
 from twofold.operations import health, jobs, limiting, metrics_endpoint
 from twofold.operations.assembly import build_context
+from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
 from twofold.operations.worker import Worker
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
@@ -74,15 +68,7 @@ from twofold.support import audit_api, audit_pages
 from twofold.support import pages as support_pages
 
 LARGEST_BODY = 64 * 1024
-CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, as if it were our fault
 LONGEST_NAME = 200  # bytes; of our own files none comes near it
-CODES = {
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "request_timeout",
-    413: "payload_too_large",
-    415: "unsupported_media_type",
-}
 
 PAGES = [
     *signin_pages.handlers,
@@ -137,18 +123,7 @@ def build_app(
     settings = context.settings
     gate = Gate(settings.trusted_proxies)
     app = Litestar(
-        route_handlers=[
-            Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
-            Router("/api/v1", route_handlers=API, before_request=_only_json, security=[{"session": []}]),
-            create_static_files_router(
-                "/static",
-                [str(_package_folder() / "static")],
-                include_in_schema=False,
-                cache_control=None,
-                before_request=_no_file,
-                after_request=_keep_for_ever,
-            ),
-        ],
+        route_handlers=_routers(demo),
         exception_handlers=cast("Any", EXCEPTION_HANDLERS),
         lifespan=[_lifespan],
         logging_config=None,
@@ -166,7 +141,23 @@ def build_app(
         ),
     )
     inner = SingleHeaders(limiting.before(app))
-    return Limited(Edge(inner, settings, metrics.observe_request, _refusals(app.state.pages), gate))
+    return Limited(Edge(inner, settings, metrics.observe_request, refusals(app.state.pages), gate))
+
+
+def _routers(demo: Sequence[Any]) -> list[Router]:
+    """Put the handlers of pages, calls and files under their paths."""
+    return [
+        Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
+        Router("/api/v1", route_handlers=API, before_request=_only_json, security=[{"session": []}]),
+        create_static_files_router(
+            "/static",
+            [str(_package_folder() / "static")],
+            include_in_schema=False,
+            cache_control=None,
+            before_request=_no_file,
+            after_request=_keep_for_ever,
+        ),
+    ]
 
 
 def from_environment() -> ASGIApp:
@@ -238,182 +229,19 @@ def _no_text(body: bytes) -> str:
 
 async def _no_nul(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse the character NUL in an address, as forms and bodies do: no text of PostgreSQL can hold it."""
-    return _http(request, HTTPException(status_code=400)) if b"%00" in request.scope["query_string"] else None
+    return http_error(request, HTTPException(status_code=400)) if b"%00" in request.scope["query_string"] else None
 
 
 async def _no_file(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse what no file can be called: the system would answer that with an error."""
     path = str(request.scope["path"])
     impossible = "\0" in path or len(path.encode(errors="replace")) > LONGEST_NAME
-    return _http(request, HTTPException(status_code=404)) if impossible else None
+    return http_error(request, HTTPException(status_code=404)) if impossible else None
 
 
 def _keep_for_ever(response: Response[Any]) -> Response[Any]:
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
-
-
-def _is_api(request: Request[Any, Any, Any]) -> bool:
-    """Look at the path alone: the address of a request begins with a Host that may be nonsense, and cannot be read."""
-    return str(request.scope["path"]).startswith("/api/v1")
-
-
-def _turned(_request: Request[Any, Any, Any], turned: ShortCircuit) -> Response[Any]:
-    return turned.response
-
-
-def _bad_form(request: Request[Any, Any, Any], bad: BadForm) -> Response[Any]:
-    return problem_page(request, 400, _("The form could not be read"), str(bad), "")
-
-
-def _overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[Any]:
-    return _unavailable(
-        request,
-        limiting.CANNOT_ANSWER,
-        limiting.WAIT_AND_RELOAD,
-    )
-
-
-def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Say nothing of whether it was carried out: of a COMMIT that got no answer nobody knows."""
-    log.error("the database did not answer", error=type(error).__name__)
-    return _unavailable(
-        request,
-        _("We cannot answer right now."),
-        _("Wait a few seconds, then try again. A code that you have just entered may be used up: take the next one."),
-    )
-
-
-def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Response[Any]:
-    if _is_api(request):
-        return problem(503, "unavailable", retry_after=limiting.RETRY_AFTER)
-    response = problem_page(request, 503, _("Try again in a moment"), what, todo)
-    response.headers["Retry-After"] = str(limiting.RETRY_AFTER)
-    return response
-
-
-def _refusals(pages: jinja2.Environment) -> Refusals:
-    """Render what the edge itself answers with."""
-    return Refusals(
-        foreign_form=_refusal_page(
-            pages,
-            403,
-            _("This form came from somewhere else"),
-            _("It was not sent from our own page, so nothing was done."),
-            _("Open the page here and send the form again."),
-            ("/profile", _("Go to your profile")),
-        ),
-        blocked_page=_refusal_page(
-            pages,
-            403,
-            _("Your network is blocked"),
-            _(
-                "The people who run this service have blocked the network that you are in, so nobody can sign in from "
-                "it."
-            ),
-            _("Use another network. If you think that this is a mistake, ask them to look at it."),
-        ),
-        blocked_call=_refused_call(403, "network_blocked"),
-        not_found_page=_refusal_page(pages, 404, *_not_found()),
-        not_found_call=_refused_call(404, "not_found"),
-        misdirected_page=_refusal_page(
-            pages,
-            421,
-            _("This is not the right address"),
-            _("The address that you came by is not the one by which people sign in here."),
-            _("Open the address that your organisation gave you."),
-        ),
-        misdirected_call=_refused_call(421, "misdirected_request"),
-    )
-
-
-def _refusal_page(
-    pages: jinja2.Environment, status: int, heading: str, what: str, todo: str, link: tuple[str, str] | None = None
-) -> Refusal:
-    html = pages.get_template("errors/problem.html").render(
-        heading=heading, what=what, todo=todo, link=link, errors={}, viewer=None
-    )
-    return Refusal(status, "text/html; charset=utf-8", html.encode())
-
-
-def _refused_call(status: int, code: str) -> Refusal:
-    return Refusal(status, MEDIA_TYPE, problem_body(status, code))
-
-
-def _not_found() -> tuple[str, str, str, tuple[str, str]]:
-    return _("Not found"), _("There is no page at this address."), "", ("/profile", _("Go to your profile"))
-
-
-def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    """Name the fields that are wrong, never what was in them."""
-    if not _is_api(request):
-        return _http(request, error)
-    extra = cast("list[dict[str, Any]]", error.extra) if isinstance(error.extra, list) else []
-    wrong = [_wrong_field(str(item.get("key", "")), str(item.get("message", ""))) for item in extra]
-    wrong = wrong or [("body", "it is missing or no JSON object")]
-    detail = "; ".join(f"{field}: {message}" for field, message in wrong)
-    return problem(400, "invalid_request", detail=detail, fields=sorted({field for field, _message in wrong}))
-
-
-def _wrong_field(key: str, message: str) -> tuple[str, str]:
-    """Name the field that a complaint is about; one that is missing or unknown is named in the complaint's text."""
-    named = re.search(r"field `([^`]+)`", message)
-    if key == "data":
-        return (named[1] if named else "body"), ("it is missing" if message == "'data'" else message)
-    return key or "body", message
-
-
-def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    status = 400 if error.detail == CUT_OFF else error.status_code
-    if _is_api(request):
-        if status == HTTP_400_BAD_REQUEST:
-            return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
-        return problem(status, CODES.get(status, "invalid_request"))
-    if status == HTTP_404_NOT_FOUND:
-        return problem_page(request, 404, *_not_found())
-    return problem_page(
-        request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again.")
-    )
-
-
-def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
-    """Refuse JSON that is nested deeper than it can be read; deep anywhere else is a bug of ours."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    reader = "" if at is None else str(at.tb_frame.f_globals.get("__name__", ""))
-    if reader.startswith("litestar.serialization"):
-        return _http(request, HTTPException(status_code=400))
-    return _broken(request, error)
-
-
-def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    request_id = request.scope.get("twofold_request_id", "")
-    log.error("unexpected error", id=request_id, error=type(error).__name__, exc_info=error)
-    if _is_api(request):
-        return problem(500, "internal", detail=f"Request id {request_id}")
-    what = _("Something went wrong on our side, and we have written it down.")
-    return problem_page(
-        request,
-        500,
-        _("Something went wrong"),
-        what,
-        _("Try again. If it happens again, name this number: %s") % request_id,
-    )
-
-
-EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
-    ShortCircuit: _turned,
-    BadForm: _bad_form,
-    Overloaded: _overloaded,
-    sa.exc.OperationalError: _database_away,
-    sa.exc.InterfaceError: _database_away,
-    sa.exc.TimeoutError: _database_away,
-    ValidationException: _invalid,
-    HTTPException: _http,
-    RecursionError: _too_deep,
-    Exception: _broken,
-}
 
 
 def _openapi() -> OpenAPIConfig:

@@ -27,7 +27,8 @@ from twofold.kit.http.limits import BUDGETS, Kind
 from twofold.kit.http.pools import ThreadPool, ThreadPools, takes_password
 from twofold.kit.http.render import static_url
 from twofold.sessions.tables import sessions
-from twofold.settings import Settings, parse_keys
+from twofold.setting_values import parse_keys
+from twofold.settings import Settings
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
 MADE_UP = {kind: tokens.new_token(kind) + "A" * 22 for kind in ("session", "signin", "operator", "client")}

@@ -17,14 +17,14 @@ from twofold.kit.acting import Origin
 from twofold.kit.network import UNKNOWN
 from twofold.operations import jobs
 from twofold.recovery import password_flow
-from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow as first_factor
 
 NOBODY = "nobody@acme.example"
 
 
 def sign_in(people: People, email: str, channel: str = "page") -> None:
-    submit = signin.submit_legacy if channel == "legacy" else signin.submit_password
+    submit = first_factor.submit_legacy if channel == "legacy" else first_factor.submit_password
     submit(people.context, Credentials(email, "not it at all", None, channel), origin=Origin(NOON, ANONYMOUS))
 
 
@@ -118,6 +118,8 @@ def test_an_hour_has_no_more_rows_than_networks_that_are_counted_apart(
 
 def test_the_right_password_of_somebody_is_no_refusal(people: People) -> None:
     people.user()
-    signin.submit_password(people.context, Credentials(ADA, PASSWORD, None, "page"), origin=Origin(NOON, CLIENT_INFO))
+    first_factor.submit_password(
+        people.context, Credentials(ADA, PASSWORD, None, "page"), origin=Origin(NOON, CLIENT_INFO)
+    )
     assert counted(people) == {}
     assert people.count(discarded_events) == 0

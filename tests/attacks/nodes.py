@@ -26,7 +26,7 @@ from twofold.operations.jobs import COMPOSERS
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions.tables import sessions
-from twofold.signin import flow as signin
+from twofold.signin import attempt_flow
 from twofold.signin.attempt import Step
 
 WORKERS = 4  # in all: on one node, or two on each of two
@@ -66,7 +66,7 @@ class Target:
         tokens = [new_token("signin") for _ in range(count)]
         with self.context.db.write() as connection:
             for token in tokens:
-                signin.begin(connection, user, token, step, "api", known_client=None, return_to="", at=now())
+                attempt_flow.begin(connection, user, token, step, "api", known_client=None, return_to="", at=now())
         return tokens
 
     def reset_link(self, user: User) -> str:

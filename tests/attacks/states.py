@@ -18,8 +18,7 @@ from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
 from twofold.sessions.tables import sessions as sessions_table
-from twofold.signin import flow as signin
-from twofold.signin import set_up_flow
+from twofold.signin import attempt_flow, set_up_flow
 from twofold.signin.attempt import Step
 from twofold.signin.tables import sign_in_attempts
 
@@ -105,7 +104,7 @@ class World:
         """Make a sign-in that has come as far as a step."""
         token = new_token("signin")
         with self.context.db.write() as connection:
-            attempt = signin.begin(
+            attempt = attempt_flow.begin(
                 connection, user, token, step, channel, known_client=None, return_to="", at=NOON - ago,
             )  # fmt: skip
             if step is Step.SAVE_BACKUP_CODE:

@@ -21,8 +21,8 @@ from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import ADDRESS_BURST, ADDRESS_REFILL
 from twofold.lockouts.flow import Wait, WrongPassword
-from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import SignedIn
 
 WRONG = "not this one"
@@ -45,7 +45,7 @@ class Stranger:
 
     def try_once(self) -> Any:
         given = Credentials(self.email, WRONG, None, "page")
-        came = signin.submit_password(self.people.context, given, origin=Origin(self.next_at, self.client_info))
+        came = password_flow.submit_password(self.people.context, given, origin=Origin(self.next_at, self.client_info))
         assert isinstance(came, Wait | WrongPassword), came
         self.looks += isinstance(came, WrongPassword)
         return came

@@ -14,8 +14,8 @@ from tests.harness.pages import WebClient as Browser
 from tests.harness.people import ADA, ANONYMOUS, PASSWORD, Factor, People
 from tests.signin.test_cost import counted
 from twofold.directory.user import User
-from twofold.factors import change_flow
 from twofold.factors import flow as factors
+from twofold.factors import removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Locked, MalformedCode, UsedCode, WrongCode
 from twofold.factors.totp.tables import authenticators
@@ -159,7 +159,7 @@ def test_known_browsers_and_sessions_do_not_count_here(people: People, ada: Ada)
     guess(people, user, factor.phone.wrong_code(NOON), NOON, client=LAPTOP)
     session = people.sign_in(user, factor.phone)
     given = Proofs(PASSWORD, factor.phone.wrong_code(NOON), None)
-    assert isinstance(change_flow.remove(people.context, session, given, origin=Origin(NOON, ANONYMOUS)), WrongCode)
+    assert isinstance(removal_flow.remove(people.context, session, given, origin=Origin(NOON, ANONYMOUS)), WrongCode)
     assert unknown(people) == 0
     assert people.letters("unknown_browser_wrong_code") == []
 

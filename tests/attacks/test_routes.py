@@ -20,7 +20,8 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import CHEAP, KEYS, app_for, client_of, context_on, standing_clock
 from tests.harness.databases import SqliteDatabases
 from twofold.sessions.tables import sessions
-from twofold.settings import Settings, parse_keys
+from twofold.setting_values import parse_keys
+from twofold.settings import Settings
 
 LINES = Path(__file__).parent / "routes"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -12,7 +12,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
@@ -70,7 +70,7 @@ def regenerate(people: People, user: User, factor: Factor) -> None:
 
 def remove(people: People, user: User, factor: Factor) -> None:
     given = Proofs(PASSWORD, factor.phone.code(AT), None)
-    done = change_flow.remove(people.context, owner(people, user, factor), given, origin=Origin(AT, CLIENT_INFO))
+    done = removal_flow.remove(people.context, owner(people, user, factor), given, origin=Origin(AT, CLIENT_INFO))
     assert isinstance(done, Changed), done
 
 

@@ -15,7 +15,7 @@ from twofold.audit.tables import audit_events, audit_signing_keys
 from twofold.audit.verify import Broken, Verified, heads_of, verify_lines
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.vault import Vault, VaultError
-from twofold.settings import parse_keys
+from twofold.setting_values import parse_keys
 
 Tamper = Callable[[list[dict[str, Any]]], Any]
 

@@ -19,7 +19,8 @@ from tests.cli.test_frame import ARGUMENTS, commands
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
 from twofold import redaction
-from twofold.settings import SettingsError, load
+from twofold.setting_values import SettingsError
+from twofold.settings import load
 
 CANARIES = (
     "Kanarie@vogel/geel",

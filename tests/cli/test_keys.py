@@ -22,9 +22,9 @@ from twofold.kit.crypto.vault import Sealed
 from twofold.operations import rotation
 from twofold.operations.assembly import build_context
 from twofold.schema import metadata
-from twofold.settings import load, parse_keys
-from twofold.signin import flow as signin
-from twofold.signin import set_up_flow
+from twofold.setting_values import parse_keys
+from twofold.settings import load
+from twofold.signin import attempt_flow, set_up_flow
 from twofold.signin.tables import sign_in_attempts
 
 NEW = "new:" + base64.b64encode(b"another key of thirty-two bytes!").decode()
@@ -74,7 +74,7 @@ def mailed_code(context: AppContext) -> str:
 
 def shown_backup_code(context: AppContext, sign_in: str) -> str | None:
     """Show the backup code that rests in a sign-in."""
-    attempt = signin.look(context, sign_in, NOON)
+    attempt = attempt_flow.look(context, sign_in, NOON)
     assert attempt is not None
     return set_up_flow.show_backup_code(context, attempt)
 

@@ -18,7 +18,8 @@ from twofold.commands.show_settings import names_of_settings
 from twofold.kit import spans
 from twofold.kit.crypto.tokens import new_token
 from twofold.operations import server, worker
-from twofold.settings import METRICS_LISTEN, Listen, Settings, load
+from twofold.setting_values import METRICS_LISTEN, Listen
+from twofold.settings import Settings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()

@@ -25,7 +25,8 @@ from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 from twofold.kit.http import metrics_listener
 from twofold.kit.http.metrics_listener import listening
-from twofold.settings import Listen, SettingsError, load
+from twofold.setting_values import Listen, SettingsError
+from twofold.settings import load
 
 HOST = "127.0.0.1"
 Numbers = dict[str, float]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.backup_code.tables import backup_codes
@@ -59,19 +59,19 @@ def regenerate(people: People, session: Session, proofs: Proofs, at: datetime = 
 
 
 def ask(people: People, session: Session, proofs: Proofs, at: datetime = NOON) -> object:
-    return change_flow.ask_removal(people.context, session, proofs, origin=Origin(at, CLIENT_INFO))
+    return removal_flow.ask_removal(people.context, session, proofs, origin=Origin(at, CLIENT_INFO))
 
 
 def answer(people: People, session: Session, confirmation: str, at: datetime = NOON) -> object:
-    return change_flow.answer_removal(people.context, session, confirmation, origin=Origin(at, CLIENT_INFO))
+    return removal_flow.answer_removal(people.context, session, confirmation, origin=Origin(at, CLIENT_INFO))
 
 
 def remove(people: People, session: Session, proofs: Proofs, at: datetime = NOON) -> object:
-    return change_flow.remove(people.context, session, proofs, origin=Origin(at, CLIENT_INFO))
+    return removal_flow.remove(people.context, session, proofs, origin=Origin(at, CLIENT_INFO))
 
 
 def remove_one(people: People, session: Session, authenticator: UUID, proofs: Proofs, at: datetime = NOON) -> object:
-    return change_flow.remove_one(people.context, session, authenticator, proofs, origin=Origin(at, CLIENT_INFO))
+    return removal_flow.remove_one(people.context, session, authenticator, proofs, origin=Origin(at, CLIENT_INFO))
 
 
 def rename(people: People, session: Session, authenticator: UUID, name: str) -> object:

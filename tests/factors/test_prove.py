@@ -10,7 +10,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow, kinds_flow
+from twofold.factors import change_flow, enrolment_flow, kinds_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.enrolment_flow import SetUp
@@ -96,7 +96,7 @@ def test_who_waited_while_their_factor_was_removed_is_charged_nothing(
     user, factor = ada
     session = people.sign_in(user, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)
-    change_flow.remove(people.context, session, proofs, origin=Origin(NOON, CLIENT_INFO))
+    removal_flow.remove(people.context, session, proofs, origin=Origin(NOON, CLIENT_INFO))
     typed = kinds_flow.parse(factor.backup_code if with_backup_code else factor.phone.code(later(seconds=30)))
     assert isinstance(typed, Proof)
     for _ in range(5):

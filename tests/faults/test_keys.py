@@ -26,7 +26,7 @@ from twofold.factors.totp import flow as totp_flow
 from twofold.factors.totp.tables import authenticators
 from twofold.kit.crypto.vault import Vault
 from twofold.lockouts.budget import LOCK_AFTER
-from twofold.settings import parse_keys
+from twofold.setting_values import parse_keys
 
 NEW_KEY = f"newer:{base64.b64encode(b'n' * 32).decode()}"
 SAME_NAME = f"test:{base64.b64encode(b's' * 32).decode()}"

@@ -26,7 +26,8 @@ from twofold.kit.crypto.vault import Vault
 from twofold.kit.mail.outbox import Outbox
 from twofold.kit.sql.database import Database
 from twofold.operations.jobs import PRIORITIES
-from twofold.settings import Settings, parse_keys
+from twofold.setting_values import parse_keys
+from twofold.settings import Settings
 
 # 32 bytes that encrypt nothing of value.
 KEYS = "test:dGVzdHMtZW5jcnlwdC1ub3RoaW5nLW9mLXZhbHVlISE="

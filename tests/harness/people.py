@@ -32,6 +32,7 @@ from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, SignedIn
 
 # Whoever exists at noon has existed for a day: no code of today is used up yet.
@@ -170,7 +171,7 @@ class People:
     ) -> Any:
         """Give address and password; return what comes of it."""
         given = Credentials(user.email, password, client, channel, return_to)
-        return signin.submit_password(self.context, given, origin=Origin(at, client_info))
+        return password_flow.submit_password(self.context, given, origin=Origin(at, client_info))
 
     def attempt(self, user: User, *, at: datetime = NOON, channel: str = "page", password: str = PASSWORD) -> str:
         """Give address and password; return the token of the sign-in that goes on."""

@@ -7,7 +7,8 @@ import pytest
 from twofold.kit.crypto import keyring
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.sql.database import Database
-from twofold.settings import Key, SettingsError, load, parse_keys
+from twofold.setting_values import Key, SettingsError, parse_keys
+from twofold.settings import load
 
 ONE, TWO = Key("one", b"1" * 32), Key("two", b"2" * 32)
 

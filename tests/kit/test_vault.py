@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from twofold.kit.crypto.tokens import new_token
 from twofold.kit.crypto.vault import Sealed, Vault, VaultError
-from twofold.settings import Key
+from twofold.setting_values import Key
 
 OLD, NEW = Key("old", b"o" * 32), Key("new", b"n" * 32)
 ROW = "authenticators.secret:1"

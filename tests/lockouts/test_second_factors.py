@@ -10,7 +10,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.refusals import NotYourself
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import SetUp
@@ -69,15 +69,15 @@ def regenerate(context: AppContext, session: Session, code: str, at: datetime) -
 
 
 def ask_removal(context: AppContext, session: Session, code: str, at: datetime) -> object:
-    return change_flow.ask_removal(context, session, Proofs(PASSWORD, code, None), origin=Origin(at, CLIENT_INFO))
+    return removal_flow.ask_removal(context, session, Proofs(PASSWORD, code, None), origin=Origin(at, CLIENT_INFO))
 
 
 def remove(context: AppContext, session: Session, code: str, at: datetime) -> object:
-    return change_flow.remove(context, session, Proofs(PASSWORD, code, None), origin=Origin(at, CLIENT_INFO))
+    return removal_flow.remove(context, session, Proofs(PASSWORD, code, None), origin=Origin(at, CLIENT_INFO))
 
 
 def remove_one(context: AppContext, session: Session, code: str, at: datetime) -> object:
-    return change_flow.remove_one(
+    return removal_flow.remove_one(
         context,
         session,
         first_authenticator(context, session),

@@ -14,6 +14,7 @@ from twofold.kit.sql.timeouts import ConnectionSilent, mark_interactive
 from twofold.operations import migrate
 from twofold.signin import flow as signin
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due
 
 
@@ -25,7 +26,7 @@ def test_a_password_waits_for_no_replica_but_a_code_does(fault_postgres: Cluster
     def sign_in(context: AppContext, factor: Factor) -> None:
         mark_interactive()  # else it waits for minutes
         given = Credentials(ADA, PASSWORD, None, "api")
-        due = signin.submit_password(context, given, origin=Origin(NOON, NO_REQUEST))
+        due = password_flow.submit_password(context, given, origin=Origin(NOON, NO_REQUEST))
         told.append(due)
         assert isinstance(due, Due)
         code = factor.phone.code(NOON)

@@ -22,7 +22,7 @@ from twofold.directory import accounts_flow, add_user_flow
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code_flow
 from twofold.factors.change_flow import Proofs
@@ -52,9 +52,10 @@ from twofold.resets.confirm_flow import Given
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
+from twofold.signin import attempt_flow, set_up_flow
 from twofold.signin import flow as signin
-from twofold.signin import set_up_flow
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow as first_factor
 from twofold.support import audit_flow
 from twofold.support.audit_search import Filters
 
@@ -213,7 +214,7 @@ def wrong_code_that_locks(w: World) -> Act:
 def backup_code_is_saved(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
     due = w.people.give_code(sign_in, w.factor.backup_code, at=w.at)
-    attempt = signin.look(w.context, due.sign_in, w.at)
+    attempt = attempt_flow.look(w.context, due.sign_in, w.at)
     assert attempt is not None
     w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.context, attempt) or "")
     w.people.set_user(w.ada, password_unproven=True)
@@ -223,7 +224,7 @@ def backup_code_is_saved(w: World) -> Act:
 
 def _password(w: World, user: User, typed: str = PASSWORD) -> Act:
     given, at = Credentials(user.email, typed, None, "page"), w.now()
-    return lambda context: signin.submit_password(context, given, origin=Origin(at, CLIENT_INFO))
+    return lambda context: first_factor.submit_password(context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def password(w: World) -> Act:
@@ -245,7 +246,7 @@ def password_alone(w: World) -> Act:
 
 def password_of_a_program(w: World) -> Act:
     given, at = Credentials(w.newcomer().email, PASSWORD, None, "legacy"), w.now()
-    return lambda context: signin.submit_legacy(context, given, origin=Origin(at, CLIENT_INFO))
+    return lambda context: first_factor.submit_legacy(context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def password_before_a_forced_set_up(w: World) -> Act:
@@ -347,27 +348,27 @@ def backup_code_is_regenerated_by_itself(w: World) -> Act:
 
 def removal_is_asked(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    return lambda context: change_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
+    return lambda context: removal_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
 
 
 def removal_is_answered(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    asked = change_flow.ask_removal(w.context, session, given, origin=Origin(at, CLIENT_INFO))
+    asked = removal_flow.ask_removal(w.context, session, given, origin=Origin(at, CLIENT_INFO))
     assert isinstance(asked, AwaitsLastQuestion), asked
-    return lambda context: change_flow.answer_removal(
+    return lambda context: removal_flow.answer_removal(
         context, session, asked.confirmation, origin=Origin(at, CLIENT_INFO)
     )
 
 
 def removal(w: World) -> Act:
     session, (given, at) = w.session(), w.proofs()
-    return lambda context: change_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
+    return lambda context: removal_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
 
 
 def phone_is_removed(w: World) -> Act:
     phone = w.another_phone()
     session, (given, at) = w.session(), w.proofs()
-    return lambda context: change_flow.remove_one(context, session, phone, given, origin=Origin(at, CLIENT_INFO))
+    return lambda context: removal_flow.remove_one(context, session, phone, given, origin=Origin(at, CLIENT_INFO))
 
 
 def phone_is_renamed(w: World) -> Act:

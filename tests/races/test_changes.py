@@ -8,7 +8,7 @@ from tests.harness.interleaving import meanwhile
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from tests.resets.helpdesk import Helpdesk
 from twofold.directory.refusals import Refused
-from twofold.factors import change_flow
+from twofold.factors import removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import RequiredByPolicy
 from twofold.kit import acting
@@ -35,7 +35,7 @@ def test_a_factor_is_not_removed_once_a_policy_requires_it(
         "INTO password_throttles",
         lambda: People(other).set_account(user.account_id, policy="required"),
     ):
-        outcome = change_flow.remove(people.context, session, given, origin=Origin(NOON, CLIENT_INFO))
+        outcome = removal_flow.remove(people.context, session, given, origin=Origin(NOON, CLIENT_INFO))
     assert isinstance(outcome, RequiredByPolicy)
     assert people.look_up(user).has_second_factor
     sign_in = people.attempt(user, at=later(minutes=1), channel="api")

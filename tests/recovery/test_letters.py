@@ -11,7 +11,7 @@ from tests.harness.people import CLIENT_INFO, EARLIER, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import notice_flow
 from twofold.directory.user import User
-from twofold.factors import change_flow
+from twofold.factors import removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Changed
 from twofold.kit.acting import Origin
@@ -49,7 +49,7 @@ def test_real_changes_reach_their_user(context: AppContext, people: People, post
     ada, factor = people.protected()
     session = people.sign_in(ada, factor.phone)
     proofs = Proofs("orchard kettle lantern", factor.phone.code(later(minutes=1)), None)
-    outcome = change_flow.remove(context, session, proofs, origin=Origin(later(minutes=1), CLIENT_INFO))
+    outcome = removal_flow.remove(context, session, proofs, origin=Origin(later(minutes=1), CLIENT_INFO))
     assert isinstance(outcome, Changed)
     subjects = [letter.subject for letter in post_office.deliver(later(minutes=1))]
     assert subjects == ["Two-factor authentication is on", "Two-factor authentication is off"]
@@ -149,7 +149,7 @@ def posted_kinds() -> set[str]:
     for path in Path(twofold.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                place = {"notify": 3, "notify_admins": 3, "post": 1}.get(node.func.attr)
+                place = {"notify": 3, "notify_of_own_act": 3, "notify_admins": 3, "post": 1}.get(node.func.attr)
                 if place is not None and len(node.args) > place:
                     kind = node.args[place]
                     found |= {kind.value} if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else set()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from twofold.settings import Key, Listen, Settings, SettingsError, load
+from twofold.setting_values import Key, Listen, SettingsError
+from twofold.settings import Settings, load
 
 SECRET = base64.b64encode(bytes(32)).decode()
 

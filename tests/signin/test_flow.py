@@ -18,9 +18,10 @@ from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 from twofold.schema import metadata
 from twofold.sessions.tables import sessions
-from twofold.signin import flow, records, set_up_flow
+from twofold.signin import attempt_flow, flow, records, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.finish_flow import Credentials, enter
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn, SsoElsewhere, TwoFactorNeeded
 from twofold.signin.tables import sign_in_attempts
 
@@ -29,12 +30,12 @@ WRONG = "a wrong password"
 
 def begin_as(people: People, email: str, password: str = PASSWORD, at: Any = NOON, channel: str = "page") -> Any:
     given = Credentials(email, password, None, channel)
-    return flow.submit_password(people.context, given, origin=Origin(at, CLIENT_INFO))
+    return password_flow.submit_password(people.context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def legacy(people: People, email: str = ADA, password: str = PASSWORD, at: Any = NOON) -> Any:
     given = Credentials(email, password, None, "legacy")
-    return flow.submit_legacy(people.context, given, origin=Origin(at, CLIENT_INFO))
+    return password_flow.submit_legacy(people.context, given, origin=Origin(at, CLIENT_INFO))
 
 
 def save(people: People, sign_in: str, at: Any = NOON) -> Any:
@@ -217,7 +218,7 @@ def test_an_attempt_does_not_outlive_a_change_of_its_user(people: People, ada: A
     sign_in = people.attempt(user)
     people.set_user(user, **ENDINGS[ending])
     assert people.give_code(sign_in, factor.phone.code(NOON)) == Expired()
-    assert flow.look(people.context, sign_in, NOON) is None
+    assert attempt_flow.look(people.context, sign_in, NOON) is None
 
 
 def test_a_password_that_changed_while_it_was_being_proved_makes_no_session(people: People) -> None:
@@ -237,12 +238,12 @@ def test_looking_at_an_attempt_changes_nothing(people: People, ada: Ada) -> None
     user, factor = ada
     sign_in = people.attempt(user)
     for minutes in range(10):
-        attempt = flow.look(people.context, sign_in, later(minutes=minutes))
+        attempt = attempt_flow.look(people.context, sign_in, later(minutes=minutes))
         assert attempt is not None
         assert (attempt.step, attempt.expires_at) == (Step.CODE, later(minutes=10))
-    assert flow.look(people.context, sign_in, later(minutes=10)) is None
-    assert flow.look(people.context, None, NOON) is None
-    assert flow.look(people.context, people.attempt(user, channel="api"), NOON) is None
+    assert attempt_flow.look(people.context, sign_in, later(minutes=10)) is None
+    assert attempt_flow.look(people.context, None, NOON) is None
+    assert attempt_flow.look(people.context, people.attempt(user, channel="api"), NOON) is None
     assert isinstance(people.give_code(sign_in, factor.phone.code(NOON)), SignedIn)
 
 
@@ -271,7 +272,7 @@ def test_after_a_backup_code_the_new_one_is_shown_until_it_is_saved(people: Peop
 
 
 def show_new(people: People, sign_in: str, at: Any = NOON) -> str | None:
-    attempt = flow.look(people.context, sign_in, at)
+    attempt = attempt_flow.look(people.context, sign_in, at)
     return None if attempt is None else set_up_flow.show_backup_code(people.context, attempt)
 
 
@@ -351,7 +352,7 @@ def test_who_is_locked_is_led_to_the_lock_page_with_the_right_password(people: P
     outcome = people.begin(user)
     assert isinstance(outcome, LockedOut)
     assert (outcome.user.id, outcome.final) == (user.id, False)
-    assert flow.look(people.context, outcome.sign_in, NOON) is not None
+    assert attempt_flow.look(people.context, outcome.sign_in, NOON) is not None
     lock = flow.lock_of(people.context, user)
     assert lock is not None
     assert not lock.final
@@ -519,5 +520,5 @@ def test_the_clean_up_deletes_attempts_whose_time_is_over(people: People, ada: A
     people.attempt(ada[0])
     people.attempt(ada[0], at=later(minutes=5))
     with people.context.db.write() as connection:
-        assert flow.forget_over(connection, later(minutes=10)) == 1
+        assert attempt_flow.forget_over(connection, later(minutes=10)) == 1
     assert people.count(sign_in_attempts) == 1

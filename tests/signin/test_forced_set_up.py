@@ -23,7 +23,7 @@ from twofold.lockouts.flow import Wait
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 from twofold.sessions.tables import sessions
-from twofold.signin import flow, set_up_flow
+from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
 from twofold.signin.tables import sign_in_attempts
@@ -73,7 +73,7 @@ def confirm(people: People, sign_in: str, opened: Opened, typed: str, at: Any = 
 
 
 def opened_in(people: People, sign_in: str, at: Any = NOON) -> Opened:
-    attempt = flow.look(people.context, sign_in, at)
+    attempt = attempt_flow.look(people.context, sign_in, at)
     assert attempt is not None
     opened = set_up_flow.find_enrolment(people.context, attempt, at)
     assert opened is not None
@@ -103,7 +103,7 @@ def test_mailbox_then_app_then_backup_code_then_session(people: People, user: Us
     assert outcome == Due(due.sign_in, "save_backup_code", later(minutes=28))
     assert people.look_up(user).second_factor_since == at
     assert people.count(sessions) == 0
-    attempt = flow.look(people.context, due.sign_in, at)
+    attempt = attempt_flow.look(people.context, due.sign_in, at)
     assert attempt is not None
     backup_code = set_up_flow.show_backup_code(people.context, attempt)
     at = later(minutes=27)
@@ -212,7 +212,7 @@ def test_the_code_of_one_sign_in_is_none_of_another(people: People, user: User) 
     letters = people.letters("sign_in_code")
     with people.context.db.write() as connection:
         codes = [set_up_flow.mint_mailed_code(people.context, connection, letter, NOON) for letter in letters]
-    attempts = {str(flow.look(people.context, sign_in, NOON).id): sign_in for sign_in in (owners, attackers)}  # type: ignore[union-attr]
+    attempts = {str(attempt_flow.look(people.context, sign_in, NOON).id): sign_in for sign_in in (owners, attackers)}  # type: ignore[union-attr]
     by_attempt = {
         attempts[letter.facts["attempt"]]: code.code for letter, code in zip(letters, codes, strict=True) if code
     }
@@ -292,7 +292,7 @@ def test_the_fifth_may_still_be_right_and_forgets_the_four(people: People, user:
 def test_three_mails_an_hour_go_out_and_a_fourth_sign_in_says_that_none_was_sent(people: People, user: User) -> None:
     attempts = [people.attempt(user) for _ in range(4)]
     assert len(people.letters("sign_in_code")) == 3
-    looked = [flow.look(people.context, sign_in, NOON) for sign_in in attempts]
+    looked = [attempt_flow.look(people.context, sign_in, NOON) for sign_in in attempts]
     assert [attempt.mailed for attempt in looked if attempt] == [True, True, True, False]
     assert resend(people, attempts[0], later(minutes=9)) == Wait(51 * 60)
     assert people.attempt(user, at=later(hours=1))

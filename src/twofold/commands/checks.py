@@ -4,18 +4,16 @@ import ctypes
 import difflib
 import os
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from twofold import redaction
 from twofold.commands import database_away, schema_state
+from twofold.commands.address_checks import base_url, mail, proxies
+from twofold.commands.checked import Checked, Health
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
 from twofold.directory import accounts_flow
@@ -23,34 +21,16 @@ from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.mail import outbox
-from twofold.kit.mail.smtp import SmtpTransport
 from twofold.kit.sql.database import Database
 from twofold.operations import health, migrate, rotation
-from twofold.settings import Settings, SettingsError
+from twofold.setting_values import SettingsError
+from twofold.settings import Settings
 
 LONGEST_WAIT = timedelta(minutes=10)
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
-WIDEST_PROXIES = {4: 16, 6: 48}  # shortest prefixes of a network that may hold proxies alone
 SECRET_FILES = ("TWOFOLD_KEYS_FILE", "TWOFOLD_DATABASE_URL_FILE", "TWOFOLD_SMTP_URL_FILE")
 TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
-
-
-class Health(StrEnum):
-    """How a check came out: a finding must be seen to, a note is worth knowing."""
-
-    OK = "ok"
-    NOTE = "note"
-    FINDING = "finding"
-
-
-class Checked(NamedTuple):
-    """The outcome of one check."""
-
-    check: str
-    health: Health
-    says: str
-    remedy: str | None = None
 
 
 def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> Iterator[Checked]:
@@ -58,9 +38,9 @@ def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> 
     yield from _variables(environ)
     yield from _secret_files(environ)
     yield from _database(settings, at)
-    yield from _mail(settings)
-    yield from _base_url(settings)
-    yield from _proxies(settings)
+    yield from mail(settings)
+    yield from base_url(settings)
+    yield from proxies(settings)
     yield from _support(settings)
     yield _passwords(settings)
 
@@ -227,62 +207,6 @@ def _domains(db: Database) -> Iterator[Checked]:
         yield Checked("domains", Health.FINDING, says, remedy)
     if not led:
         yield Checked("domains", Health.OK, "No account's single sign-on takes people of another account.")
-
-
-def _mail(settings: Settings) -> Iterator[Checked]:
-    if settings.smtp_url is None:
-        says = "There is no mail server: invitations, resets and the forced set-up are refused, notices are skipped."
-        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_SMTP_URL and TWOFOLD_MAIL_FROM.")
-        return
-    failed = SmtpTransport(settings.smtp_url, ca=settings.smtp_ca).reach()
-    if failed is not None:
-        says = f"The mail server does not let us in: {failed.why}"
-        yield Checked("mail", Health.FINDING, says, "Correct TWOFOLD_SMTP_URL, or see to the mail server.")
-    else:
-        yield Checked("mail", Health.OK, "The mail server lets us in.")
-    if settings.secure and settings.mail_from.endswith("@localhost"):
-        says = f"Letters say that they come from {settings.mail_from}."
-        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_MAIL_FROM to an address of your domain.")
-
-
-def _base_url(settings: Settings) -> Iterator[Checked]:
-    url = settings.base_url
-    if not settings.secure:
-        says = f"{url} can be reached from this machine only."
-        yield Checked("base URL", Health.NOTE, says, "For others, set TWOFOLD_BASE_URL to an https address.")
-    else:
-        yield Checked("base URL", Health.OK, f"Links lead to {url}.")
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=3) as answer:  # noqa: S310 - settings allow http(s) only
-            ours = answer.read(100) == b'{"status":"alive"}'
-    except urllib.error.HTTPError:
-        ours = False
-    except OSError as error:
-        cause = getattr(error, "reason", error)
-        says = f"{url} does not answer: {cause}."
-        yield Checked("base URL", Health.NOTE, says, "Start the server, or see to the proxy and the name.")
-        return
-    if not ours:
-        says = f"{url} answers, but it is not Twofold."
-        yield Checked(
-            "base URL", Health.FINDING, says, "Let the proxy pass every path on, or correct TWOFOLD_BASE_URL."
-        )
-
-
-def _proxies(settings: Settings) -> Iterator[Checked]:
-    wide = [network for network in settings.trusted_proxies if network.prefixlen < WIDEST_PROXIES[network.version]]
-    if wide:
-        named = ", ".join(map(str, wide))
-        says = f"Whole networks are trusted as proxies ({named}): whoever is in one of them can forge their address."
-        if any(network.prefixlen == 0 for network in wide):
-            says = f"Everybody is trusted as a proxy ({named}), so anybody can forge their address."
-        yield Checked("proxies", Health.FINDING, says, "Name exactly your own proxies in TWOFOLD_TRUSTED_PROXIES.")
-    elif settings.secure and not settings.trusted_proxies:
-        says = "No proxy is trusted, so the log and the sessions show the proxy's address instead of people's."
-        yield Checked("proxies", Health.FINDING, says, "Set TWOFOLD_TRUSTED_PROXIES to the address of your proxy.")
-    else:
-        named = ", ".join(map(str, settings.trusted_proxies)) or "none"
-        yield Checked("proxies", Health.OK, f"Trusted: {named}.")
 
 
 def _support(settings: Settings) -> Iterator[Checked]:

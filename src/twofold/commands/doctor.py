@@ -3,7 +3,8 @@
 import click
 
 from twofold import redaction
-from twofold.commands.checks import Checked, Health, all_checks
+from twofold.commands.checked import Checked, Health
+from twofold.commands.checks import all_checks
 from twofold.commands.frame import as_json, environment, print_json, quiet_logs, settings
 from twofold.kit import clock
 

@@ -36,7 +36,8 @@ from twofold.kit.crypto import private_memory
 from twofold.kit.crypto.vault import VaultError
 from twofold.kit.http.requests import row_id
 from twofold.operations.assembly import build_context
-from twofold.settings import Settings, SettingsError, load
+from twofold.setting_values import SettingsError
+from twofold.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,7 +15,8 @@ from twofold.kit import clock, nodes
 from twofold.kit.acting import Origin
 from twofold.kit.crypto import keyring
 from twofold.operations import copy_database, restore
-from twofold.settings import Settings, SettingsError, load
+from twofold.setting_values import SettingsError
+from twofold.settings import Settings, load
 
 
 @click.command("copy-database")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory import records
 from twofold.directory.user import User
+from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 
 
@@ -41,3 +42,19 @@ def notify_admins(
             context.outbox.post(
                 connection, kind, user_id=admin.id, account_id=account_id, recipient=admin.email, at=at, facts=facts,
             )  # fmt: skip
+
+
+def notify_of_own_act(
+    context: AppContext, connection: sa.Connection, user: User, kind: str, origin: Origin, **facts: Any
+) -> None:
+    """Drop a change notice to a user about what came from a browser of theirs, or a thief's: it says from where."""
+    notify(
+        context,
+        connection,
+        user,
+        kind,
+        origin.at,
+        address=origin.client.address,
+        browser=origin.client.browser,
+        **facts,
+    )

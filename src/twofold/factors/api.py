@@ -4,7 +4,7 @@ from typing import assert_never
 
 from litestar import Response, delete, get, patch, post
 
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code_flow
 from twofold.factors.bodies import (
@@ -162,7 +162,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
     session, wanted = guard.caller(request, at), row_id(authenticator)
     if wanted is None:
         return problem(404, "not_found")
-    outcome = change_flow.remove_one(
+    outcome = removal_flow.remove_one(
         context_of(request), session, wanted, _proofs(request, data), origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
@@ -209,7 +209,7 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
     """Switch two-factor authentication off, unless the organisation requires it."""
     at = clock.now()
     session = guard.caller(request, at)
-    outcome = change_flow.remove(
+    outcome = removal_flow.remove(
         context_of(request), session, _proofs(request, data), origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import get, post
 
-from twofold.factors import change_flow, flow
+from twofold.factors import change_flow, flow, removal_flow
 from twofold.factors.change_flow import Proofs, ProofsRefused
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
@@ -110,7 +110,7 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
     errors = missing_proofs(form, needs_code=True)
     if errors:
         return show(400, errors)
-    outcome = change_flow.ask_removal(
+    outcome = removal_flow.ask_removal(
         context_of(request), session, _proofs(request, form), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
@@ -189,7 +189,7 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
     errors = missing_proofs(form, needs_code=True)
     if errors:
         return show(400, errors)
-    outcome = change_flow.remove_one(
+    outcome = removal_flow.remove_one(
         context_of(request),
         session,
         named.id,
@@ -212,7 +212,7 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
 
 
 def _answer_removal(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
-    outcome = change_flow.answer_removal(
+    outcome = removal_flow.answer_removal(
         context_of(request), session, form["confirmation"], origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:

@@ -98,17 +98,12 @@ def open_in_session(
         refused = _why_not(context, connection, user, asked.replaces, origin.at)
         if refused is not None:
             return refused
-        new_backup_code = None
-        if user.has_second_factor:
-            if isinstance(proof, Malformed):
-                return MalformedCode()
-            passed = factors.prove(context, connection, user, proof, operation="set_up", origin=origin)
-            if not isinstance(passed, Passed):
-                return passed
-            new_backup_code = passed.new_backup_code
+        passed = factors.prove_if_any(context, connection, user, proof, operation="set_up", origin=origin)
+        if not isinstance(passed, Passed):
+            return passed
         return open_for(
             context, connection, user, opener_of(session), at=origin.at, name=asked.name, replaces=asked.replaces,
-            spent=new_backup_code,
+            spent=passed.new_backup_code,
         )  # fmt: skip
 
 
@@ -257,6 +252,24 @@ def _protect(
     *,
     origin: Origin,
 ) -> Confirmed:
+    _store_authenticator(context, connection, user, row, step, origin.at)
+    if not user.has_second_factor:
+        lockouts.open_budget(connection, user)
+    issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
+    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
+    change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
+    audit.record(
+        connection, f"two_factor_{change}", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+        subject_id=user.id, details={"authenticator": row.name},
+    )  # fmt: skip
+    notice_flow.notify_of_own_act(context, connection, user, f"two_factor_{change}", origin, authenticator=row.name)
+    return Confirmed(change, issued, user.security_version if version is None else version)
+
+
+def _store_authenticator(
+    context: AppContext, connection: sa.Connection, user: User, row: AnyRow, step: int, at: datetime
+) -> None:
+    """Make an authenticator of an enrolment; its secret is sealed anew, for the row in which it rests from now on."""
     authenticator = new_id()
     secret = totp_flow.secret_of(context, row, "enrolments")
     sealed = context.vault.seal(secret, totp_flow.identity("authenticators", authenticator))
@@ -272,27 +285,7 @@ def _protect(
             "box": sealed.box,
             "last_step": step,  # the code that confirmed counts as used
             "given_away": "",
-            "created_at": origin.at,
-            "last_used_at": origin.at,
+            "created_at": at,
+            "last_used_at": at,
         },
     )
-    if not user.has_second_factor:
-        lockouts.open_budget(connection, user)
-    issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
-    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
-    change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
-    audit.record(
-        connection, f"two_factor_{change}", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
-        subject_id=user.id, details={"authenticator": row.name},
-    )  # fmt: skip
-    notice_flow.notify(
-        context,
-        connection,
-        user,
-        f"two_factor_{change}",
-        origin.at,
-        authenticator=row.name,
-        address=origin.client.address,
-        browser=origin.client.browser,
-    )
-    return Confirmed(change, issued, user.security_version if version is None else version)

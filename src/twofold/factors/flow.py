@@ -20,6 +20,7 @@ from twofold.factors.backup_code import records as backup_code_records
 from twofold.factors.kinds_flow import Proof
 from twofold.factors.outcomes import (
     Locked,
+    MalformedCode,
     Passed,
     ProofRefused,
     SessionOver,
@@ -27,6 +28,7 @@ from twofold.factors.outcomes import (
     UsedCode,
     WrongCode,
 )
+from twofold.factors.proof import Malformed
 from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, Wrong
 from twofold.kit import acting, metrics
 from twofold.kit.acting import Origin
@@ -85,6 +87,23 @@ def prove(
     _settle(context, connection, user, outcome, operation=operation, origin=origin, known=unknown_browser is None)
     metrics.second_factors.labels(operation, proof.kind.method, type(outcome).__name__).inc()
     return outcome
+
+
+def prove_if_any(
+    context: AppContext,
+    connection: sa.Connection,
+    user: User,
+    proof: Proof | Malformed,
+    *,
+    operation: str,
+    origin: Origin,
+) -> Passed | MalformedCode | ProofRefused | SessionOver:
+    """Prove the second factor of a user who has one; who has none has nothing to prove."""
+    if not user.has_second_factor:
+        return Passed("")
+    if isinstance(proof, Malformed):
+        return MalformedCode()
+    return prove(context, connection, user, proof, operation=operation, origin=origin)
 
 
 def show(connection: sa.Connection, user_id: UUID) -> Factors:
@@ -202,6 +221,4 @@ def _notify(
         subject_id=user.id, result=result, details={"operation": operation},
     )  # fmt: skip
     if mail:
-        notice_flow.notify(
-            context, connection, user, kind, origin.at, address=origin.client.address, browser=origin.client.browser
-        )
+        notice_flow.notify_of_own_act(context, connection, user, kind, origin)

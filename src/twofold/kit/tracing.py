@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from twofold.kit.crypto.hashing import Hasher
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.sql.database import Database
-from twofold.settings import Settings, SettingsError
+from twofold.setting_values import SettingsError
+from twofold.settings import Settings
 
 if TYPE_CHECKING:  # a process that answers no requests does without the framework, and its 20 MiB
     from litestar.types import ASGIApp

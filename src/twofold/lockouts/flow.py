@@ -22,7 +22,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest
 from twofold.kit.network import network_of
 from twofold.lockouts import password_records, records, unknown_records
-from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, UNKNOWN_LOCK_AFTER, Charged, Counts
+from twofold.lockouts.budget import UNKNOWN_LOCK_AFTER, Charged, Counts
 from twofold.lockouts.known_client import BY_LINK, REMEMBERED, KnownClient
 from twofold.lockouts.password_records import Throttle
 
@@ -77,7 +77,7 @@ def prove_password(
     throttle = _throttle_of(email, network_of(address), user) if known is None else _throttle_of_client(known, user)
     with context.db.write_one() as connection:
         if not password_records.charge(connection, throttle, at):
-            return _wait(password_records.next_try(connection, throttle, at), at)
+            return wait_until(password_records.next_try(connection, throttle, at), at)
     password = normalise(password)[: LONGEST + 1]
     stored = user.password_hash if user is not None and user.active else None
     if not context.hasher.verify(stored, password) or user is None:
@@ -150,19 +150,14 @@ def browser_proved(connection: sa.Connection, user: User, browser: bytes, at: da
 def warn(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Tell a user, once a day at most, that somebody who knows their password gave a wrong code."""
     if unknown_records.warn(connection, user.id, origin.at):
-        notice_flow.notify(
-            context, connection, user, "unknown_browser_wrong_code", origin.at, address=origin.client.address,
-            browser=origin.client.browser,
-        )  # fmt: skip
+        notice_flow.notify_of_own_act(context, connection, user, "unknown_browser_wrong_code", origin)
 
 
 def lock_fell(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Write down that the fifth wrong one came, and tell the user and their administrators."""
     records.note_lock(connection, user.id, origin.at)
     audit.record(connection, "locked", origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id)
-    notice_flow.notify(
-        context, connection, user, "locked", origin.at, address=origin.client.address, browser=origin.client.browser
-    )
+    notice_flow.notify_of_own_act(context, connection, user, "locked", origin)
     notice_flow.notify_admins(
         context, connection, user.account_id, "member_locked", origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id),
@@ -230,58 +225,6 @@ def is_last_who_can_act(connection: sa.Connection, user: User) -> bool:
     return records.admins_who_can_act(connection, user.account_id) == {user.id}
 
 
-def charge_letter(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
-    """Charge one letter that anybody can ask for to the address they typed, known or not; three an hour go out."""
-    key = digest(f"letter:{email_key(email)}")
-    if password_records.charge_letter(connection, key, at):
-        return None
-    return _wait(password_records.letters_until(connection, key), at)
-
-
-def charge_browser_link(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
-    """Charge one letter with a link for a browser to the address that was typed; one in 20 minutes goes out.
-
-    Three an hour, but not at once: whoever asks for all of them leaves the owner a link that works most of the time,
-    and a new one within five minutes.
-    """
-    key = digest(f"browser-link:{email_key(email)}")
-    if password_records.charge_browser_link(connection, key, at):
-        return None
-    return _wait(password_records.letters_until(connection, key), at)
-
-
-def charge_mail(connection: sa.Connection, user: User, at: datetime) -> Wait | None:
-    """Charge one mail with a code; three an hour go out."""
-    if records.charge_mail(connection, user.id, user.account_id, at):
-        return None
-    state = records.mailbox_state(connection, user.id)
-    since = at if state is None else state.mails_since
-    return Wait(max(1, math.ceil((since + MAIL_WINDOW - at).total_seconds())))
-
-
-def charge_mailed_code(connection: sa.Connection, user: User, at: datetime) -> int | Wait:
-    """Charge one try at a mailed code, across attempts and resends; return how many are left, or how long to wait."""
-    tries = records.charge_mailbox(connection, user.id, at)
-    if tries is not None:
-        return MAILBOX_TRIES - tries
-    state = records.mailbox_state(connection, user.id)
-    until = at + MAILBOX_CLOSED if state is None or state.closed_until is None else state.closed_until
-    return Wait(max(1, math.ceil((until - at).total_seconds())))
-
-
-def mailbox_closed(connection: sa.Connection, user: User, at: datetime) -> Wait | None:
-    """Tell whether the door of the mailed code is closed for this user, and for how long."""
-    state = records.mailbox_state(connection, user.id)
-    if state is None or state.closed_until is None or state.closed_until <= at:
-        return None
-    return Wait(math.ceil((state.closed_until - at).total_seconds()))
-
-
-def mailed_code_right(connection: sa.Connection, user: User) -> None:
-    """Forget the wrong mailed codes: a right one came."""
-    records.clear_mailbox(connection, user.id)
-
-
 def forget_old(connection: sa.Connection, at: datetime) -> int:
     """Delete throttles, known clients and wrong codes whose time is over; for the clean-up."""
     over = (password_records.forget_old, records.forget_old, unknown_records.forget_old)
@@ -299,5 +242,5 @@ def _throttle_of_client(known: KnownClient, user: User | None) -> Throttle:
     return Throttle(digest(f"client:{known.token_hash.hex()}:{user.id if user else None}"))
 
 
-def _wait(until: datetime | None, at: datetime) -> Wait:
+def wait_until(until: datetime | None, at: datetime) -> Wait:
     return Wait(max(1, math.ceil(((until or at) - at).total_seconds())))

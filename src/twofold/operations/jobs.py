@@ -29,7 +29,7 @@ from twofold.resets import flow as resets
 from twofold.resets import letters as resets_letters
 from twofold.sessions import flow as sessions
 from twofold.settings import Settings
-from twofold.signin import flow as signin
+from twofold.signin import attempt_flow
 from twofold.signin import letters as signin_letters
 
 # The features below recovery cannot ask for the link "this wasn't me": it is added to what they tell a user.
@@ -56,7 +56,7 @@ LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only 
 
 FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     sessions.forget_over,
-    signin.forget_over,
+    attempt_flow.forget_over,
     factors.forget_over,
     lockouts.forget_old,
     resets.forget_over,

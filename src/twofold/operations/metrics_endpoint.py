@@ -23,7 +23,7 @@ from twofold.kit.mail import outbox
 from twofold.kit.sql import timeouts
 from twofold.kit.sql.database import Database
 from twofold.settings import Settings
-from twofold.signin import flow as signin
+from twofold.signin import attempt_flow
 
 EVERY = timedelta(seconds=5)
 SAMPLED_EVERY = timedelta(seconds=1)
@@ -89,7 +89,7 @@ class DatabaseGauges(Collector):
         try:
             with db.read() as connection:
                 count, oldest = outbox.waiting(connection)
-                in_progress = signin.in_progress(connection, at)
+                in_progress = attempt_flow.in_progress(connection, at)
         except sa.exc.SQLAlchemyError:
             self._up, self._counted = False, None
             return

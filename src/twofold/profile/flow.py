@@ -56,8 +56,7 @@ def change_password(
     if session.user.sso:
         return NoPassword(session.user.sso_url)
     new = normalise(asked.new_password)
-    weak = add_user_flow.weak_password(new, session.user.email, session.user.name)
-    if weak is not None:
+    if (weak := add_user_flow.weak_password(new, session.user.email, session.user.name)) is not None:
         return weak
     proof = kinds_flow.parse(asked.code)
     if session.user.has_second_factor and isinstance(proof, Malformed):
@@ -75,28 +74,15 @@ def change_password(
             return SessionOver()
         if user.sso:
             return NoPassword(user.sso_url)
-        new_backup_code = None
-        if user.has_second_factor:
-            if isinstance(proof, Malformed):
-                return MalformedCode()
-            passed = factors.prove(context, connection, user, proof, operation="password", origin=origin)
-            if not isinstance(passed, Passed):
-                return passed
-            new_backup_code = passed.new_backup_code
+        passed = factors.prove_if_any(context, connection, user, proof, operation="password", origin=origin)
+        if not isinstance(passed, Passed):
+            return passed
         version = directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
         audit.record(
             connection, "password_changed", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
             subject_id=user.id,
         )  # fmt: skip
-        notice_flow.notify(
-            context,
-            connection,
-            user,
-            "password_changed",
-            origin.at,
-            address=origin.client.address,
-            browser=origin.client.browser,
-        )
+        notice_flow.notify_of_own_act(context, connection, user, "password_changed", origin)
         raised = user.security_version if version is None else version
         renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin)
-        return PasswordChanged(renewed.token, new_backup_code)
+        return PasswordChanged(renewed.token, passed.new_backup_code)

@@ -103,9 +103,7 @@ def _notify(
         subject_id=user.id,
         details={"about": found.about, "happened_at": found.happened_at.isoformat()},
     )
-    notice_flow.notify(
-        context, connection, user, "frozen", origin.at, address=origin.client.address, browser=origin.client.browser
-    )
+    notice_flow.notify_of_own_act(context, connection, user, "frozen", origin)
     notice_flow.notify_admins(
         context, connection, user.account_id, "member_froze", origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), about=found.about, happened_at=found.happened_at.isoformat(),

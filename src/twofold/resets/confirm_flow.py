@@ -80,6 +80,13 @@ def confirm(
     if not lockouts.verify_password_for_link(context, user, given.password):
         return _wrong_password(context, case, tries, origin)
     hashed = context.hasher.hash(normalise(given.new_password)) if given.new_password else None
+    return _carry_out(context, token, user, given, hashed, tries, origin)
+
+
+def _carry_out(
+    context: AppContext, token: str, user: User, given: Given, hashed: str | None, tries: int, origin: Origin
+) -> ResetDone | ConfirmRefused:
+    """Switch it off for a user whose password was proved, if all is still so once they are held."""
     with context.db.write() as connection:
         held = _hold(connection, token, origin.at, charged=True)
         if isinstance(held, LinkOver):
@@ -93,13 +100,7 @@ def confirm(
             return WrongPassword(MOST_WRONG_PASSWORDS - tries)
         if not records.answer(connection, case.id, digest(token), State.CONFIRMED, origin.at):
             return LinkOver(Used(case))
-        note(
-            connection,
-            case.key,
-            "confirmed",
-            origin=origin.by(acting.user(now.id)),
-            words=case.reason,
-        )
+        note(connection, case.key, "confirmed", origin=origin.by(acting.user(now.id)), words=case.reason)
         notify_overseers(context, connection, case, "reset_done_by_user", origin.at)
         done = _switch_off(context, connection, now, hashed, origin)
         sessions.forget_ended(connection, now.id)
@@ -119,15 +120,7 @@ def refuse(context: AppContext, token: str, *, origin: Origin) -> RefusalDone | 
         if not records.answer(connection, case.id, digest(token), State.REFUSED, origin.at):
             return LinkOver(Used(case))
         note(connection, case.key, "refused", origin=origin.by(acting.NOBODY))
-        notice_flow.notify(
-            context,
-            connection,
-            user,
-            "reset_refused_by_you",
-            origin.at,
-            address=origin.client.address,
-            browser=origin.client.browser,
-        )
+        notice_flow.notify_of_own_act(context, connection, user, "reset_refused_by_you", origin)
         notify_overseers(context, connection, case, "reset_refused", origin.at)
         return RefusalDone()
 

@@ -4,6 +4,7 @@ Whatever changes a case holds its user first, so that a case, its link and the u
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -73,27 +74,28 @@ def open_case(
         for older in records.end_open_of(connection, held.id, State.SUPERSEDED, origin.at):
             note(connection, older, "superseded", origin=origin.by(actor_of(actor)))
         key = Key(new_id(), held.account_id, held.id)
-        records.insert(
-            connection,
-            {
-                "id": key.id,
-                "account_id": key.account_id,
-                "user_id": key.user_id,
-                "requested_by": None if actor is None else actor.id,
-                "requester_kind": CONSOLE if actor is None else actor.role,
-                "reason": words,
-                "state": State.REQUESTED,
-                "requested_at": origin.at,
-                "email": held.email,
-                "second_factor_since": held.second_factor_since,
-                "factors_changed_at": held.factors_changed_at,
-                "letter": post_link(context, connection, key, held.email, origin.at),
-                "password_tries": 0,
-            },
-        )
+        values = _new_case(key, actor, held, words, origin.at)
+        records.insert(connection, values | {"letter": post_link(context, connection, key, held.email, origin.at)})
         note(connection, key, "asked", origin=origin.by(actor_of(actor)), words=words)
         notify_of_support(context, connection, actor, held, "asked", words, origin.at)
     return CaseOpened(key.id, State.REQUESTED)
+
+
+def _new_case(key: Key, actor: User | None, subject: User, words: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "account_id": key.account_id,
+        "user_id": key.user_id,
+        "requested_by": None if actor is None else actor.id,
+        "requester_kind": CONSOLE if actor is None else actor.role,
+        "reason": words,
+        "state": State.REQUESTED,
+        "requested_at": at,
+        "email": subject.email,
+        "second_factor_since": subject.second_factor_since,
+        "factors_changed_at": subject.factors_changed_at,
+        "password_tries": 0,
+    }
 
 
 def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, why: str) -> int:

@@ -37,6 +37,7 @@ from twofold.signin.bodies import (
     SignInBody,
 )
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import (
     Due,
     Frozen,
@@ -60,7 +61,7 @@ from twofold.signin.outcomes import (
 @takes_password
 def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
     """Take address and password; the answer says what is due next, `none` when the session is there."""
-    outcome = flow.submit_password(
+    outcome = password_flow.submit_password(
         context_of(request), _credentials(request, data, "api"), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
@@ -91,7 +92,7 @@ def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
 @takes_password
 def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer]:
     """Sign in a program that can show no second step; refused where the user has, or must have, a second factor."""
-    outcome = flow.submit_legacy(
+    outcome = password_flow.submit_legacy(
         context_of(request), _credentials(request, data, "legacy"), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:

@@ -19,6 +19,7 @@ from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.signin import flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere
 from twofold.signin.views import (
     PATHS,
@@ -76,7 +77,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     given = Credentials(
         form["email"], form["password"], cookie(request, "browser"), "page", local_path(form["return_to"]),
     )  # fmt: skip
-    outcome = flow.submit_password(context_of(request), given, origin=Origin(at, client_info_of(request)))
+    outcome = password_flow.submit_password(context_of(request), given, origin=Origin(at, client_info_of(request)))
     match outcome:
         case SignedIn():
             return enter_page(request, outcome)

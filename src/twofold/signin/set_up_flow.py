@@ -22,6 +22,7 @@ from twofold.kit.crypto.tokens import random_digits
 from twofold.kit.crypto.vault import Sealed
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts import mail_flow
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, MAILED_CODE_LIFE, Attempt, Expired, OutOfOrder, Step, guard
 from twofold.signin.finish_flow import finish
@@ -40,7 +41,7 @@ class MailedCode(NamedTuple):
 
 def mail_a_code(context: AppContext, connection: sa.Connection, attempt: Attempt, at: datetime) -> lockouts.Wait | None:
     """Ask the outbox for a letter with a code; three an hour go out. The code is minted at delivery."""
-    wait = lockouts.charge_mail(connection, attempt.user, at)
+    wait = mail_flow.charge_mail(connection, attempt.user, at)
     if wait is None:
         records.note_mailed(connection, attempt)
         notice_flow.notify(context, connection, attempt.user, "sign_in_code", at, attempt=str(attempt.id))
@@ -70,7 +71,7 @@ def resend(
         attempt = take(connection, sign_in, channel, Step.VERIFY_EMAIL, at)
         if not isinstance(attempt, Attempt):
             return attempt
-        closed = lockouts.mailbox_closed(connection, attempt.user, at)
+        closed = mail_flow.mailbox_closed(connection, attempt.user, at)
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
         wait = mail_a_code(context, connection, attempt, at)
@@ -93,7 +94,7 @@ def submit_mailed_code(
         attempt = take_with_user(connection, sign_in, channel, Step.VERIFY_EMAIL, origin.at)
         if not isinstance(attempt, Attempt):
             return attempt
-        left = lockouts.charge_mailed_code(connection, attempt.user, origin.at)
+        left = mail_flow.charge_mailed_code(connection, attempt.user, origin.at)
         if isinstance(left, lockouts.Wait):
             return MailedCodeClosed(left.seconds)
         right = _is_mailed_code(context, connection, attempt, code, origin.at)
@@ -107,7 +108,7 @@ def submit_mailed_code(
         )
         if not right:
             return WrongMailedCode(left)
-        lockouts.mailed_code_right(connection, attempt.user)
+        mail_flow.mailed_code_right(connection, attempt.user)
         records.advance(connection, attempt, Step.SET_UP, origin.at + LIFE)
         if channel == "page":  # so that showing the page, a GET, changes nothing
             enrolments.open_for(context, connection, attempt.user, _opener_of(attempt), at=origin.at)

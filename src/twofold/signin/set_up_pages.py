@@ -24,7 +24,7 @@ from twofold.kit.http.requests import (
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait
 from twofold.sessions import guard
-from twofold.signin import flow, set_up_flow
+from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
 from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
 from twofold.signin.views import (
@@ -105,7 +105,10 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_set_up(request: AnyRequest) -> AnyResponse:
     """Show the QR code of the forced set-up; to a session that was stepped down, say what is due."""
     at = clock.now()
-    if cookie(request, "attempt") is None or flow.look(context_of(request), cookie(request, "attempt"), at) is None:
+    if (
+        cookie(request, "attempt") is None
+        or attempt_flow.look(context_of(request), cookie(request, "attempt"), at) is None
+    ):
         session = guard.session_of_page(request, at)
         if session is not None and guard.stepped_down(request, session, at):
             return page(request, "signin/step_down.html")

@@ -19,7 +19,7 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
-from twofold.signin import flow, set_up_flow
+from twofold.signin import attempt_flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
 from twofold.signin.outcomes import SignedIn
 
@@ -39,7 +39,7 @@ def form_of(request: AnyRequest, body: bytes) -> Form:
 def attempt_of(request: AnyRequest, step: Step) -> Attempt:
     """Return the attempt of the browser's cookie if this step is due; turn away to the one that is, or to the start."""
     token = cookie(request, "attempt")
-    attempt = flow.look(context_of(request), token, clock.now())
+    attempt = attempt_flow.look(context_of(request), token, clock.now())
     if token is not None:
         note_held(request, token, holds=attempt is not None)
     if attempt is None:

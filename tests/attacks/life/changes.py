@@ -10,7 +10,7 @@ from tests.attacks.life.machine import MALFORMED, act, of_some, on_node, plain, 
 from tests.attacks.life.model import Held, Phone, Question
 from tests.attacks.life.profile import knowing_it
 from tests.harness.people import CLIENT_INFO
-from twofold.factors import change_flow
+from twofold.factors import change_flow, removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
@@ -84,12 +84,12 @@ class Changes(Forced):
         if what == "regenerate":
             return change_flow.regenerate(context, session, given, seen=True, origin=Origin(at, CLIENT_INFO))
         if what == "remove":
-            return change_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
+            return removal_flow.remove(context, session, given, origin=Origin(at, CLIENT_INFO))
         if what == "ask_removal":
-            return change_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
+            return removal_flow.ask_removal(context, session, given, origin=Origin(at, CLIENT_INFO))
         assert phone is not None
         assert phone.id is not None
-        return change_flow.remove_one(context, session, phone.id, given, origin=Origin(at, CLIENT_INFO))
+        return removal_flow.remove_one(context, session, phone.id, given, origin=Origin(at, CLIENT_INFO))
 
     def _proved(self, held: Held, session: Session, given: Proofs, at: datetime) -> object:
         """Say what comes of password and code, in that order: `Passed`, or the refusal."""
@@ -141,7 +141,7 @@ class Changes(Forced):
         held, session = self._page_of(node, self._pick(others, which) if elsewhere and others else owner, at)
         if session is None:
             return
-        outcome = change_flow.answer_removal(context, session, question.confirmation, origin=Origin(at, CLIENT_INFO))
+        outcome = removal_flow.answer_removal(context, session, question.confirmation, origin=Origin(at, CLIENT_INFO))
         if held.version != model.version:
             assert outcome == SessionOver(), outcome
             return
@@ -157,7 +157,7 @@ class Changes(Forced):
         self._factors_changed()
         self._goes_on(node, held, outcome.session_token, at)
         if twice:
-            again = change_flow.answer_removal(
+            again = removal_flow.answer_removal(
                 context, self.held[-1].page, question.confirmation, origin=Origin(at, CLIENT_INFO),
             )  # fmt: skip
             assert again == SessionOver(), again

@@ -15,6 +15,7 @@ from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, Wr
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.operations.jobs import COMPOSERS
+from twofold.signin import attempt_flow
 from twofold.signin import flow as signin
 from twofold.signin import records as signin_records
 from twofold.signin import set_up_flow as forced
@@ -84,7 +85,7 @@ class Forced(Profile):
             model.mailbox.open()
             attempt.step, attempt.expires = Step.SET_UP, at + TEN_MINUTES
             if attempt.channel == "page":
-                shown = signin.look(context, attempt.token, at)
+                shown = attempt_flow.look(context, attempt.token, at)
                 assert shown is not None
                 self._opened(attempt, forced.find_enrolment(context, shown, at), at)
         else:
@@ -248,7 +249,7 @@ class Forced(Profile):
     def _shown(self, node: int, asker: Held | Begun, at: datetime) -> Opened | None:
         context = self.nodes[node].context
         if isinstance(asker, Begun):
-            attempt = signin.look(context, asker.token, at)
+            attempt = attempt_flow.look(context, asker.token, at)
             assert attempt is not None
             return forced.find_enrolment(context, attempt, at)
         _, session = self._page_of(node, asker, at)

@@ -20,7 +20,7 @@ from twofold.factors.totp import records
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts import flow as lockouts
-from twofold.signin import flow as signin
+from twofold.signin import attempt_flow
 from twofold.signin import set_up_flow as forced
 from twofold.signin.attempt import Step
 from twofold.signin.outcomes import SignedIn
@@ -298,7 +298,7 @@ class Machine(RuleBasedStateMachine):
     def _rests(self, node: int, attempt: Begun, at: datetime) -> str | None:
         """Read the new backup code as the page shows it, again on each reload."""
         context = self.nodes[node].context
-        shown = signin.look(context, attempt.token, at)
+        shown = attempt_flow.look(context, attempt.token, at)
         assert shown is not None
         return forced.show_backup_code(context, shown)
 

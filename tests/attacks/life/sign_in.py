@@ -15,6 +15,7 @@ from twofold.sessions import flow as sessions
 from twofold.signin import flow as signin
 from twofold.signin.attempt import Step
 from twofold.signin.finish_flow import Credentials
+from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, LockedOut, MailedCodeClosed, TwoFactorNeeded
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -71,7 +72,7 @@ class SigningIn(Machine):
         at, model, known = self._tick(), self.model, self._client(client)
         expected: Any = model.type_password(at, known, right=True)
         given = Credentials(self.ada.email, model.password, known, "legacy")
-        outcome = signin.submit_legacy(self.nodes[node].context, given, origin=Origin(at, CLIENT_INFO))
+        outcome = password_flow.submit_legacy(self.nodes[node].context, given, origin=Origin(at, CLIENT_INFO))
         if expected is not None:
             assert outcome == expected, (outcome, expected)
         elif model.protected or model.required(at):

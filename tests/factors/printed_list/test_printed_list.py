@@ -7,7 +7,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.pages import WebClient
 from tests.harness.people import CLIENT_INFO, PASSWORD, People
-from twofold.factors import change_flow
+from twofold.factors import change_flow, removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
@@ -69,11 +69,11 @@ def test_it_proves_changes_and_the_last_one_goes_only_with_all_of_it(ada: Reader
     people.give_code(people.attempt(ada.user), CODES[0])
     session = people.session(_token(people, ada, CODES[1]))
     given = Proofs(PASSWORD, CODES[2], None)
-    alone = change_flow.remove_one(people.context, session, ada.list_id, given, origin=ORIGIN)
+    alone = removal_flow.remove_one(people.context, session, ada.list_id, given, origin=ORIGIN)
     assert alone == LastAuthenticator()
-    asked = change_flow.ask_removal(people.context, session, given, origin=ORIGIN)
+    asked = removal_flow.ask_removal(people.context, session, given, origin=ORIGIN)
     assert isinstance(asked, AwaitsLastQuestion), asked
-    gone = change_flow.answer_removal(people.context, session, asked.confirmation, origin=ORIGIN)
+    gone = removal_flow.answer_removal(people.context, session, asked.confirmation, origin=ORIGIN)
     assert isinstance(gone, Changed), gone
     assert not people.look_up(ada.user).has_second_factor
     assert (people.count(lists), people.count(codes)) == (0, 0)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.crypto.vault import Sealed, Vault, VaultError
 from twofold.kit.sql.database import INSERTS, Database, metadata
-from twofold.settings import KEY_BYTES, Key, Settings, SettingsError, parse_keys
+from twofold.setting_values import KEY_BYTES, Key, SettingsError, parse_keys
+from twofold.settings import Settings
 
 CHECK = b"twofold"
 

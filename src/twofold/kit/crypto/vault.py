@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from twofold.kit.crypto.tokens import new_token, random_bytes
-from twofold.settings import Key
+from twofold.setting_values import Key
 
 NONCE_BYTES = 12
 MARK_BYTES, MARK_LENGTH = 16, 22  # and as many characters of base64 without padding

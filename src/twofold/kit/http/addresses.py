@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from twofold.settings import is_loopback
+from twofold.setting_values import is_loopback
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

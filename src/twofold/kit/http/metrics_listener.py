@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from twofold.kit.http.addresses import names_loopback
-from twofold.settings import Listen, is_loopback
+from twofold.setting_values import Listen, is_loopback
 
 LONGEST_HEAD = 8192
 TIMEOUT = 5.0  # seconds for a whole request to come, and for its answer to be taken

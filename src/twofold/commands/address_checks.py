@@ -1,0 +1,67 @@
+"""Checks of what lies outside: the mail server, the base URL, the proxies."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from twofold.commands.checked import Checked, Health
+from twofold.kit.mail.smtp import SmtpTransport
+from twofold.settings import Settings
+
+WIDEST_PROXIES = {4: 16, 6: 48}  # shortest prefixes of a network that may hold proxies alone
+
+
+def mail(settings: Settings) -> Iterator[Checked]:
+    if settings.smtp_url is None:
+        says = "There is no mail server: invitations, resets and the forced set-up are refused, notices are skipped."
+        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_SMTP_URL and TWOFOLD_MAIL_FROM.")
+        return
+    failed = SmtpTransport(settings.smtp_url, ca=settings.smtp_ca).reach()
+    if failed is not None:
+        says = f"The mail server does not let us in: {failed.why}"
+        yield Checked("mail", Health.FINDING, says, "Correct TWOFOLD_SMTP_URL, or see to the mail server.")
+    else:
+        yield Checked("mail", Health.OK, "The mail server lets us in.")
+    if settings.secure and settings.mail_from.endswith("@localhost"):
+        says = f"Letters say that they come from {settings.mail_from}."
+        yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_MAIL_FROM to an address of your domain.")
+
+
+def base_url(settings: Settings) -> Iterator[Checked]:
+    url = settings.base_url
+    if not settings.secure:
+        says = f"{url} can be reached from this machine only."
+        yield Checked("base URL", Health.NOTE, says, "For others, set TWOFOLD_BASE_URL to an https address.")
+    else:
+        yield Checked("base URL", Health.OK, f"Links lead to {url}.")
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=3) as answer:  # noqa: S310 - settings allow http(s) only
+            ours = answer.read(100) == b'{"status":"alive"}'
+    except urllib.error.HTTPError:
+        ours = False
+    except OSError as error:
+        cause = getattr(error, "reason", error)
+        says = f"{url} does not answer: {cause}."
+        yield Checked("base URL", Health.NOTE, says, "Start the server, or see to the proxy and the name.")
+        return
+    if not ours:
+        says = f"{url} answers, but it is not Twofold."
+        yield Checked(
+            "base URL", Health.FINDING, says, "Let the proxy pass every path on, or correct TWOFOLD_BASE_URL."
+        )
+
+
+def proxies(settings: Settings) -> Iterator[Checked]:
+    wide = [network for network in settings.trusted_proxies if network.prefixlen < WIDEST_PROXIES[network.version]]
+    if wide:
+        named = ", ".join(map(str, wide))
+        says = f"Whole networks are trusted as proxies ({named}): whoever is in one of them can forge their address."
+        if any(network.prefixlen == 0 for network in wide):
+            says = f"Everybody is trusted as a proxy ({named}), so anybody can forge their address."
+        yield Checked("proxies", Health.FINDING, says, "Name exactly your own proxies in TWOFOLD_TRUSTED_PROXIES.")
+    elif settings.secure and not settings.trusted_proxies:
+        says = "No proxy is trusted, so the log and the sessions show the proxy's address instead of people's."
+        yield Checked("proxies", Health.FINDING, says, "Set TWOFOLD_TRUSTED_PROXIES to the address of your proxy.")
+    else:
+        named = ", ".join(map(str, settings.trusted_proxies)) or "none"
+        yield Checked("proxies", Health.OK, f"Trusted: {named}.")

@@ -1,0 +1,170 @@
+"""Removing one factor, and switching two-factor authentication off: proved, then asked once more."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.directory import accounts_flow
+from twofold.directory import flow as directory
+from twofold.directory.user import User
+from twofold.factors import flow as factors
+from twofold.factors import kinds_flow, records
+from twofold.factors.change_flow import Proofs, ProofsRefused, go_on, hold_user, with_proofs
+from twofold.factors.outcomes import (
+    AwaitsLastQuestion,
+    Changed,
+    LastAuthenticator,
+    NoSuchAuthenticator,
+    Passed,
+    RequiredByPolicy,
+    SessionOver,
+)
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_token
+from twofold.sessions.session import Session
+
+LAST_QUESTION_LIFE = timedelta(minutes=10)
+
+
+def ask_removal(
+    context: AppContext,
+    session: Session,
+    given: Proofs,
+    *,
+    origin: Origin,
+) -> AwaitsLastQuestion | RequiredByPolicy | ProofsRefused:
+    """Prove a removal; what is left is the last question, within ten minutes."""
+    if _required(context, session.user, origin.at):
+        return RequiredByPolicy()
+
+    def change(connection: sa.Connection, user: User, passed: Passed) -> AwaitsLastQuestion:
+        token = new_token("remove")
+        records.ask_removal(
+            connection,
+            {
+                "session_id": session.id,
+                "user_id": user.id,
+                "account_id": user.account_id,
+                "token_hash": digest(token),
+                "expires_at": origin.at + LAST_QUESTION_LIFE,
+            },
+        )
+        return AwaitsLastQuestion(token, passed.new_backup_code)
+
+    return with_proofs(context, session, given, change, operation="remove", origin=origin)
+
+
+def answer_removal(
+    context: AppContext,
+    session: Session,
+    confirmation: str,
+    *,
+    origin: Origin,
+) -> Changed | RequiredByPolicy | SessionOver:
+    """Carry a proved removal out. SessionOver: it was not proved in this session, or more than ten minutes ago."""
+    with context.db.write() as connection:
+        user = _hold_with_policy(connection, session)
+        if user is None:
+            return SessionOver()
+        if _required(context, user, origin.at):
+            return RequiredByPolicy()
+        if factors.hold(connection, user.id).locked:
+            return SessionOver()
+        if not records.is_removal_asked(connection, session.id, digest(confirmation), origin.at):
+            return SessionOver()
+        return _remove(context, connection, session, user, origin)
+
+
+def remove(
+    context: AppContext,
+    session: Session,
+    given: Proofs,
+    *,
+    origin: Origin,
+) -> Changed | RequiredByPolicy | ProofsRefused:
+    """Switch two-factor authentication off at once, for clients that ask their own last question."""
+    if _required(context, session.user, origin.at):
+        return RequiredByPolicy()
+
+    def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
+        return _remove(context, connection, session, user, origin)
+
+    def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
+        return RequiredByPolicy() if _required(context, user, origin.at) else None
+
+    return with_proofs(
+        context,
+        session,
+        given,
+        change,
+        why_not,
+        operation="remove",
+        origin=origin,
+        hold=_hold_with_policy,
+    )
+
+
+def remove_one(
+    context: AppContext,
+    session: Session,
+    authenticator: UUID,
+    given: Proofs,
+    *,
+    origin: Origin,
+) -> Changed | NoSuchAuthenticator | LastAuthenticator | ProofsRefused:
+    """Remove one authenticator; the last one goes only with two-factor authentication itself."""
+    with context.db.read() as connection:
+        refused = _why_not_one(connection, session.user, authenticator)
+    if refused is not None:
+        return refused
+
+    def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
+        _remove_factor(connection, user, authenticator)
+        version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
+        token = go_on(context, connection, session, user, version, "authenticator_removed", origin)
+        return Changed(token, passed.new_backup_code, "removed_one")
+
+    def why_not(connection: sa.Connection, user: User) -> NoSuchAuthenticator | LastAuthenticator | None:
+        return _why_not_one(connection, user, authenticator)
+
+    return with_proofs(context, session, given, change, why_not, operation="remove_one", origin=origin)
+
+
+def _hold_with_policy(connection: sa.Connection, session: Session) -> User | None:
+    """Hold the user of a session and their account's policy, which rests on who has a second factor."""
+    accounts_flow.lock_account(connection, session.user.account_id)
+    return hold_user(connection, session)
+
+
+def _remove(
+    context: AppContext,
+    connection: sa.Connection,
+    session: Session,
+    user: User,
+    origin: Origin,
+) -> Changed:
+    version = factors.switch_off(connection, user, origin.at)
+    token = go_on(context, connection, session, user, version, "two_factor_removed", origin)
+    return Changed(token, None, "removed")
+
+
+def _remove_factor(connection: sa.Connection, user: User, factor: UUID) -> None:
+    if not any(kind.remove(connection, user.id, factor) for kind in kinds_flow.KINDS):
+        raise LookupError("a factor that is held is gone")
+
+
+def _required(context: AppContext, user: User, at: datetime) -> bool:
+    return user.eligibility(context.settings.two_factor_editions, at).required
+
+
+def _why_not_one(
+    connection: sa.Connection,
+    user: User,
+    authenticator: UUID,
+) -> NoSuchAuthenticator | LastAuthenticator | None:
+    own = [factor.id for factor in kinds_flow.factors_of(connection, user.id)]
+    if authenticator not in own:
+        return NoSuchAuthenticator()
+    return LastAuthenticator() if len(own) == 1 else None

@@ -1,0 +1,70 @@
+"""The row that a sign-in in progress advances through: begun, looked at, forgotten."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import digest, new_id
+from twofold.lockouts.known_client import KnownClient
+from twofold.signin import records
+from twofold.signin.attempt import LIFE, Attempt, Step, guard
+
+
+def look(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
+    """Return the attempt of a page's cookie as it stands, if it can still go on; changes nothing."""
+    if sign_in is None:
+        return None
+    with context.db.read() as connection:
+        attempt = records.by_token(connection, digest(sign_in))
+    alive = guard(attempt, "page", attempt.step, at) if attempt is not None else None
+    return alive if isinstance(alive, Attempt) else None
+
+
+def begin(
+    connection: sa.Connection,
+    user: User,
+    token: str,
+    step: Step,
+    channel: str,
+    *,
+    known_client: KnownClient | None,
+    return_to: str,
+    at: datetime,
+) -> Attempt:
+    """Store an attempt whose first factor was just proved."""
+    attempt = Attempt(
+        new_id(), digest(token), channel, step, ("pwd",), user.security_version, return_to, known_client,
+        mailed=False, expires_at=at + LIFE, user=user,
+    )  # fmt: skip
+    records.insert(
+        connection,
+        {
+            "id": attempt.id,
+            "token_hash": attempt.token_hash,
+            "user_id": user.id,
+            "account_id": user.account_id,
+            "channel": channel,
+            "step": step.value,
+            "methods": "pwd",
+            "security_version": user.security_version,
+            "return_to": return_to,
+            "known_client": None if known_client is None else known_client.token_hash,
+            "known_until": None if known_client is None else known_client.until,
+            "mailed": False,
+            "created_at": at,
+            "expires_at": attempt.expires_at,
+        },
+    )
+    return attempt
+
+
+def in_progress(connection: sa.Connection, at: datetime) -> int:
+    """Count the sign-ins between their first and last step; for the metrics."""
+    return records.in_progress(connection, at)
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete attempts whose time is over; for the clean-up."""
+    return records.forget_over(connection, at)
