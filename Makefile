@@ -57,6 +57,7 @@ check: $(CHECK) $(PACKAGE) ## Lint, format, types, imports: what a change must p
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/imports.py
+	$(BIN)/python -c "from twofold.operations import registries; registries.check()"
 	$(BIN)/mypy $(wildcard src tests tools bench)
 
 bench: $(TEST) $(PACKAGE) ## Measure the numbers that docs and decisions quote (ARGS=--quick)

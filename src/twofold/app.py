@@ -46,7 +46,7 @@ from twofold.kit.http.request_limits import Limited
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.operations import health, jobs, limiting, metrics_endpoint
+from twofold.operations import health, jobs, limiting, metrics_endpoint, registries
 from twofold.operations.assembly import build_context
 from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
 from twofold.operations.worker import Worker
@@ -120,6 +120,7 @@ def build_app(
     One that `serves` strangers does what every node has to, such as obeying the block list. With a `transport` the work
     behind the pages is done here as well, and letters go there: for a demo. A server has a process of its own for it.
     """
+    registries.check()
     settings = context.settings
     gate = Gate(settings.trusted_proxies)
     app = Litestar(

@@ -8,6 +8,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.people import ANONYMOUS, People
 from twofold.audit import flow as audit
+from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.provisioning import key_flow
@@ -28,7 +29,7 @@ def test_who_is_refused_is_told_by_network_and_by_user(people: People, operator:
     with people.context.db.write() as connection:
         audit.record(
             connection,
-            "sign_in_refused",
+            kinds.SignInRefused("frozen"),
             origin=Origin(NOON, ANONYMOUS, acting.NOBODY),
             account_id=ada.account_id,
             subject_id=ada.id,

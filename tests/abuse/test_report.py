@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.harness.clock import NOON, later
+from tests.harness.events import recorded
 from tests.harness.people import ANONYMOUS, CLIENT_INFO, People
 from twofold.abuse import flow as abuse
 from twofold.abuse import report_flow
@@ -24,7 +25,7 @@ def refuse(
     with people.context.db.write() as connection:
         audit.record(
             connection,
-            kind,
+            recorded(kind),
             origin=Origin(later(minutes=minutes), client_info, acting.NOBODY),
             account_id=user.account_id,
             subject_id=user.id,

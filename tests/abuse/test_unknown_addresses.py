@@ -13,6 +13,7 @@ from twofold.abuse import unknown_flow as unknown
 from twofold.abuse.report_flow import report
 from twofold.abuse.tables import discarded_events, refusal_counts
 from twofold.audit.tables import audit_events
+from twofold.events import kinds
 from twofold.kit.acting import Origin
 from twofold.kit.network import UNKNOWN
 from twofold.operations import jobs
@@ -94,7 +95,9 @@ def test_who_exists_does_not_show_in_the_row_that_others_wait_for(people: People
     held = []
     for whose in (None, (people.user().id, people.acme)):
         with people.context.db.write() as connection:
-            unknown.record(connection, "sign_in_refused", whose, counted_as="kind", origin=Origin(NOON, CLIENT_INFO))
+            unknown.record(
+                connection, kinds.SignInRefused("frozen"), whose, counted_as="kind", origin=Origin(NOON, CLIENT_INFO)
+            )
         with people.context.db.read() as connection:
             held.append(connection.execute(sa.select(refusal_counts.c.network, refusal_counts.c.kind)).all())
     assert held[0] == held[1] == [("192.0.2.0/24", "kind")]

@@ -21,6 +21,7 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import Refused
 from twofold.directory.tables import users
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -268,13 +269,13 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
             context,
             connection,
             people.acme,
-            "member_locked",
+            Notice.MEMBER_LOCKED,
             NOON,
             name="Ada",
             email="a@b.example",
             user_id=str(ada.id),
         )
-        notice_flow.notify(context, connection, placeholder, "password_changed", NOON, address="", browser="")
+        notice_flow.notify(context, connection, placeholder, Notice.PASSWORD_CHANGED, NOON, address="", browser="")
     post_office.deliver()
     assert [letter.subject for letter in post_office.smtp.sent_to(TAKEN)] == [
         "An administrator of Acme wanted to invite you"

@@ -16,6 +16,7 @@ from tests.harness.pages import WebClient
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
@@ -126,7 +127,7 @@ def ask_unfrozen(stage: Stage, user: User) -> None:
 def ask_not_me(stage: Stage, user: User) -> None:
     """Be told of a change."""
     with stage.context.db.write() as connection:
-        notice_flow.notify(stage.context, connection, user, "password_changed", NOON, address="", browser="")
+        notice_flow.notify(stage.context, connection, user, Notice.PASSWORD_CHANGED, NOON, address="", browser="")
 
 
 def ask_browser(stage: Stage, user: User) -> None:

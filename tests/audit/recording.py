@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tests.harness.clock import NOON, later
+from tests.harness.events import recorded
 from twofold.audit import flow as audit
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -20,12 +21,11 @@ def record(db: Database, count: int = 1, *, account: UUID | None = A, kind: str 
         for number in range(count):
             audit.record(
                 connection,
-                kind,
+                recorded(kind, {"number": number, "of": ["é", None, True]}),
                 origin=Origin(later(seconds=number), NO_REQUEST, acting.user(ADA)),
                 account_id=account,
                 subject_id=BOB,
                 reason=f"reason {number}",
-                details={"number": number, "of": ["é", None, True]},
             )
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tests.audit.recording import A, B, record
 from tests.harness.clock import NOON
+from tests.harness.events import recorded
 from twofold.audit import flow as audit
 from twofold.audit import seal_flow
 from twofold.audit.chain import Event, Head, append, chain_of, empty
@@ -98,7 +99,7 @@ def test_an_event_that_commits_late_is_linked_later(postgresql_url: str) -> None
     """On PostgreSQL a transaction may take a low number and commit after higher ones were sealed."""
     db = Database(postgresql_url)
     with db.write() as slow:
-        audit.record(slow, "signed_in", origin=Origin(NOON, actor=acting.NOBODY), account_id=A)
+        audit.record(slow, recorded("signed_in"), origin=Origin(NOON, actor=acting.NOBODY), account_id=A)
         slow.execute(sa.text("SELECT 1"))  # takes the event along
         record(db, 2)
         assert seal_flow.seal(db, NOON) == 2
@@ -117,7 +118,7 @@ def test_recording_does_not_wait_for_a_sealer_that_holds_the_chain(postgresql_ur
         holder.execute(sa.select(audit_chains).with_for_update())
         with db.write() as connection:
             connection.execute(sa.text("SET LOCAL lock_timeout = '500ms'"))
-            audit.record(connection, "signed_in", origin=Origin(NOON, actor=acting.NOBODY), account_id=A)
+            audit.record(connection, recorded("signed_in"), origin=Origin(NOON, actor=acting.NOBODY), account_id=A)
     assert seal_flow.seal(db, NOON) == 1
     db.close()
 

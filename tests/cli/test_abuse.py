@@ -7,6 +7,7 @@ from tests.harness.contexts import context_on
 from tests.harness.people import ANONYMOUS, People
 from twofold.abuse import flow as abuse
 from twofold.audit import flow as audit
+from twofold.events import kinds
 from twofold.kit import acting, clock
 from twofold.kit.acting import Origin
 
@@ -20,7 +21,7 @@ def attack(database_url: str) -> None:
             for _ in range(3):
                 audit.record(
                     connection,
-                    "sign_in_refused",
+                    kinds.SignInRefused("frozen"),
                     origin=Origin(at, ANONYMOUS, acting.NOBODY),
                     account_id=ada.account_id,
                     subject_id=ada.id,

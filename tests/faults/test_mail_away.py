@@ -17,6 +17,7 @@ from tests.harness.smtp import Letter, SmtpServer
 from twofold.directory import notice_flow
 from twofold.directory.tables import users
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
@@ -168,7 +169,7 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
 
     post.passes(minutes=40)
     with context.db.write() as connection:  # other mail, in the middle of it: a notice, and what somebody waits for
-        notice_flow.notify(context, connection, grace, "unlocked", frozen_clock.at)
+        notice_flow.notify(context, connection, grace, Notice.UNLOCKED, frozen_clock.at)
     password_flow.ask(context, grace.email, origin=Origin(frozen_clock.at, CLIENT_INFO))
     smtp.hang()
     post.transport.smtp._seconds = 0.1  # so that the test need not sit ten seconds out at each look

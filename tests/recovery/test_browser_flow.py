@@ -8,6 +8,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, ANONYMOUS, CLIENT_INFO, PASSWORD, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import notice_flow
+from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts.flow import Wait
@@ -159,7 +160,7 @@ def test_this_was_not_me_voids_it(context: AppContext, people: People, post_offi
     ask(context)
     token = post_office.token("known-browser")
     with context.db.write() as connection:
-        notice_flow.notify(context, connection, ada, "password_changed", NOON, address="", browser="")
+        notice_flow.notify(context, connection, ada, Notice.PASSWORD_CHANGED, NOON, address="", browser="")
     not_me_flow.freeze(context, post_office.token("not-me"), origin=Origin(NOON, CLIENT_INFO))
     people.set_user(ada, frozen_at=None)
     assert know(context, token) == Over()

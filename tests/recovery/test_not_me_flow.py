@@ -11,6 +11,7 @@ from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -27,7 +28,7 @@ from twofold.signin.outcomes import Frozen
 def tell(context: AppContext, user: User, kind: str = "password_changed", at: datetime = NOON, **facts: Any) -> None:
     said = {"authenticator": "Pixel", "new": "new@acme.example", "address": "198.51.100.66", "browser": "curl/8"}
     with context.db.write() as connection:
-        notice_flow.notify(context, connection, user, kind, at, **(said | facts))
+        notice_flow.notify(context, connection, user, Notice(kind), at, **(said | facts))
 
 
 def freeze(context: AppContext, token: str, at: datetime = NOON) -> Any:

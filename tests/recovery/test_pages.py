@@ -10,6 +10,7 @@ from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, People
 from tests.recovery.conftest import PostOffice
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -24,7 +25,7 @@ def ask(web_client: WebClient, email: str = ADA) -> Page:
 def told_of_a_change(context: AppContext, people: People, post_office: PostOffice) -> str:
     ada = people.user()
     with context.db.write() as connection:
-        notice_flow.notify(context, connection, ada, "password_changed", NOON, address="192.0.2.7", browser="")
+        notice_flow.notify(context, connection, ada, Notice.PASSWORD_CHANGED, NOON, address="192.0.2.7", browser="")
     return f"/not-me/{post_office.token('not-me')}"
 
 

@@ -7,11 +7,12 @@ from tests.harness.people import CLIENT_INFO
 from tests.support.room import REASON, Room
 from tests.support.test_audit_pages import record
 from twofold.audit import seal_flow
+from twofold.events import directory_kinds, kinds
 from twofold.kit import acting
 
 
 def test_an_event_says_everything_about_it(room: Room) -> None:
-    record(room, "unlocked", reason=REASON, details={"case": "x"})
+    record(room, kinds.Unlocked(case="x"), reason=REASON)
     seal_flow.seal_everything(room.context.db, NOON)
     (event,) = room.api(room.grace).get("/audit-events", kind="unlocked")["events"]
     (row,) = room.people.events("unlocked")
@@ -34,7 +35,7 @@ def test_an_event_says_everything_about_it(room: Room) -> None:
 
 
 def test_an_event_that_is_not_sealed_yet_has_no_place(room: Room) -> None:
-    record(room, "unlocked", actor=acting.CONSOLE, subject_id=None)
+    record(room, kinds.Unlocked(), actor=acting.CONSOLE, subject_id=None)
     (event,) = room.api(room.grace).get("/audit-events", kind="unlocked")["events"]
     assert (event["position"], event["hash"], event["subject"]) == (None, None, None)
     assert event["actor"] == {"kind": "console", "id": None, "name": None, "email": None}
@@ -42,7 +43,7 @@ def test_an_event_that_is_not_sealed_yet_has_no_place(room: Room) -> None:
 
 def test_pages_lead_on_to_older_events(room: Room) -> None:
     for number in range(5):
-        record(room, "invited", later(seconds=number), reason=str(number))
+        record(room, directory_kinds.Invited(), later(seconds=number), reason=str(number))
     api = room.api(room.grace)
     reasons: list[list[str]] = []
     parameters: dict[str, str] = {}
@@ -56,8 +57,10 @@ def test_pages_lead_on_to_older_events(room: Room) -> None:
 
 
 def test_events_are_narrowed_by_user_kind_and_time(room: Room) -> None:
-    for number, kind in enumerate(("unlocked", "invited", "unlocked")):
-        record(room, kind, later(hours=number), reason=str(number), subject_id=room.ada.id if number else room.grace.id)
+    for number, event in enumerate((kinds.Unlocked(), directory_kinds.Invited(), kinds.Unlocked())):
+        record(
+            room, event, later(hours=number), reason=str(number), subject_id=room.ada.id if number else room.grace.id
+        )
     api = room.api(room.grace)
 
     def found(**parameters: str) -> list[str]:
@@ -92,7 +95,7 @@ def test_a_limit_has_its_limits(room: Room, limit: str) -> None:
 
 
 def test_another_account_answers_like_one_that_does_not_exist(room: Room) -> None:
-    record(room, "unlocked", account=room.other)
+    record(room, kinds.Unlocked(), account=room.other)
     api = room.api(room.grace)
     unknown = api.get("/audit-events", account=str(uuid4()))
     for account in (str(room.other), str(room.operator()), "nonsense"):
@@ -102,8 +105,8 @@ def test_another_account_answers_like_one_that_does_not_exist(room: Room) -> Non
 
 
 def test_an_agent_says_whose_log(room: Room) -> None:
-    record(room, "unlocked", account=room.other, reason="of Umbrella")
-    record(room, "unlocked", reason="of Acme")
+    record(room, kinds.Unlocked(), account=room.other, reason="of Umbrella")
+    record(room, kinds.Unlocked(), reason="of Acme")
     api = room.api(room.sam, room.sams)
     events = api.get("/audit-events", account=str(room.other), kind="unlocked")["events"]
     assert [event["reason"] for event in events] == ["of Umbrella"]
@@ -121,7 +124,7 @@ def test_a_member_may_not_and_nobody_must_sign_in(room: Room) -> None:
 
 
 def test_the_log_is_read_only(room: Room) -> None:
-    record(room, "unlocked")
+    record(room, kinds.Unlocked())
     api = room.api(room.grace)
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert api.call(method, "/audit-events").status == 405

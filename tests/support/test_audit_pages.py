@@ -17,6 +17,8 @@ from tests.support.room import Room
 from twofold.audit import export_flow, seal_flow
 from twofold.audit import flow as audit
 from twofold.audit.verify import Broken, Verified, verify_lines
+from twofold.events import directory_kinds, kinds
+from twofold.events.event import Event
 from twofold.kit import acting, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo
@@ -25,14 +27,14 @@ from twofold.support.audit_search import EventCursor, Filters
 
 
 def record(
-    room: Room, kind: str, at: datetime = NOON, *, account: UUID | None = None, client: ClientInfo | None = None,
+    room: Room, event: Event, at: datetime = NOON, *, account: UUID | None = None, client: ClientInfo | None = None,
     actor: acting.Actor | None = None, **said: object,
 ) -> None:  # fmt: skip
     """Record an event of Acme, about Ada by Grace unless somebody else is named."""
     values: dict[str, object] = {"subject_id": room.ada.id, **said}
     origin = Origin(at, client or CLIENT_INFO, actor or acting.user(room.grace.id))
     with room.context.db.write() as connection:
-        audit.record(connection, kind, origin=origin, account_id=account or room.people.acme, **values)  # type: ignore[arg-type]
+        audit.record(connection, event, origin=origin, account_id=account or room.people.acme, **values)  # type: ignore[arg-type]
 
 
 def download(web_client: WebClient, path: str) -> httpx.Response:
@@ -53,7 +55,7 @@ def key_of(room: Room) -> str:
 
 
 def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(room: Room) -> None:
-    record(room, "unlocked", later(hours=1, minutes=2, seconds=3), reason="She called me.")
+    record(room, kinds.Unlocked(), later(hours=1, minutes=2, seconds=3), reason="She called me.")
     page = room.grace_enters().get("/account/audit")
     assert page.heading == "Audit log"
     for words in ("Grace Hopper unlocked Ada Lovelace.", "Reason: She called me.", "3 March 2026", "13:02:03 UTC",
@@ -63,22 +65,22 @@ def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(room: Ro
 
 
 def test_what_was_refused_says_so(room: Room) -> None:
-    record(room, "sign_in_refused", result="refused", actor=acting.NOBODY, details={"why": "password_wrong"})
+    record(room, kinds.SignInRefused(why="password_wrong"), result="refused", actor=acting.NOBODY)
     page = room.grace_enters().get("/account/audit")
     assert "A sign-in as Ada Lovelace was refused (wrong password). Refused" in page.text
 
 
 def test_what_people_typed_is_shown_as_text(room: Room) -> None:
-    record(room, "unlocked", reason="<script>alert(1)</script>")
+    record(room, kinds.Unlocked(), reason="<script>alert(1)</script>")
     page = room.grace_enters().get("/account/audit")
     assert "<script>alert" not in page.html
     assert "<script>alert(1)</script>" in page.text
 
 
 def test_an_administrator_sees_their_own_account_and_nothing_else(room: Room) -> None:
-    record(room, "unlocked", account=room.other, reason="of Umbrella")
-    record(room, "unlocked", account=room.operator(), reason="of the operator")
-    record(room, "unlocked", reason="of Acme")
+    record(room, kinds.Unlocked(), account=room.other, reason="of Umbrella")
+    record(room, kinds.Unlocked(), account=room.operator(), reason="of the operator")
+    record(room, kinds.Unlocked(), reason="of Acme")
     grace = room.grace_enters()
     page = grace.get("/account/audit")
     assert "of Acme" in page.text
@@ -101,8 +103,8 @@ def test_an_agent_has_no_account_of_their_own_to_administer(room: Room) -> None:
 
 
 def test_an_agent_reads_the_log_of_any_account(room: Room) -> None:
-    record(room, "unlocked", account=room.other, reason="of Umbrella")
-    record(room, "unlocked", reason="of Acme")
+    record(room, kinds.Unlocked(), account=room.other, reason="of Umbrella")
+    record(room, kinds.Unlocked(), reason="of Acme")
     page = room.sam_enters().get(f"/support/accounts/{room.other}/audit")
     assert "of Umbrella" in page.text
     assert "of Acme" not in page.text
@@ -110,9 +112,11 @@ def test_an_agent_reads_the_log_of_any_account(room: Room) -> None:
 
 
 def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
-    record(room, "unlocked", later(days=1), reason="first")
-    record(room, "invited", later(days=2), reason="second")
-    record(room, "unlocked", later(days=3), reason="third", subject_id=room.grace.id, actor=acting.user(room.sam.id))
+    record(room, kinds.Unlocked(), later(days=1), reason="first")
+    record(room, directory_kinds.Invited(), later(days=2), reason="second")
+    record(
+        room, kinds.Unlocked(), later(days=3), reason="third", subject_id=room.grace.id, actor=acting.user(room.sam.id)
+    )
     grace = room.grace_enters()
 
     def shown(query: str) -> list[str]:
@@ -136,7 +140,7 @@ def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
 
 def test_somebody_of_another_account_has_no_events_here(room: Room) -> None:
     wong = room.people.user("wong@umbrella.example", account=room.other)
-    record(room, "invited", account=room.other, subject_id=wong.id, reason="of Umbrella")
+    record(room, directory_kinds.Invited(), account=room.other, subject_id=wong.id, reason="of Umbrella")
     grace = room.grace_enters()
     for user in ("wong@umbrella.example", str(wong.id)):
         page = grace.get(f"/account/audit?person={user}")
@@ -168,7 +172,7 @@ def test_the_ends_of_the_calendar_are_days_as_well(room: Room, day: str) -> None
 
 def test_a_long_log_is_read_page_by_page_in_both_directions(room: Room) -> None:
     for number in range(120):
-        record(room, "invited", later(seconds=number // 3), reason=f"number {number:03}")
+        record(room, directory_kinds.Invited(), later(seconds=number // 3), reason=f"number {number:03}")
     grace = room.grace_enters()
 
     def shown(page_text: str) -> list[int]:
@@ -190,7 +194,7 @@ def test_a_long_log_is_read_page_by_page_in_both_directions(room: Room) -> None:
 
 
 def test_a_cursor_that_is_none_of_ours_begins_at_the_newest(room: Room) -> None:
-    record(room, "unlocked", reason="the newest")
+    record(room, kinds.Unlocked(), reason="the newest")
     grace = room.grace_enters()
     made_up = [b"[]", b'["2026-01-01T00:00:00",7]', b'["2026-01-01T00:00:00Z",%d]' % 2**63, b'["x",7]', b"[" * 1600]
     for cursor in ("x", "=", "²", *(base64.urlsafe_b64encode(text).decode() for text in made_up)):
@@ -203,7 +207,7 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
 
 
 def test_how_far_the_log_is_sealed_stands_on_its_page(room: Room) -> None:
-    record(room, "unlocked")
+    record(room, kinds.Unlocked())
     seal_flow.seal_everything(room.context.db, NOON)
     grace = room.grace_enters()
     state = audit_flow.seal_state(room.context, room.people.acme)
@@ -219,8 +223,8 @@ def test_how_far_the_log_is_sealed_stands_on_its_page(room: Room) -> None:
 
 
 def test_the_complete_copy_verifies(room: Room) -> None:
-    record(room, "unlocked", reason="She called me.")
-    record(room, "unlocked", account=room.other)
+    record(room, kinds.Unlocked(), reason="She called me.")
+    record(room, kinds.Unlocked(), account=room.other)
     answer = download(room.grace_enters(), "/account/audit.jsonl")
     assert answer.headers["content-type"].startswith("application/jsonl")
     assert answer.headers["content-disposition"] == 'attachment; filename="audit-log-2026-03-03.jsonl"'
@@ -232,8 +236,8 @@ def test_the_complete_copy_verifies(room: Room) -> None:
 
 
 def test_a_part_says_that_it_cannot_be_verified(room: Room) -> None:
-    record(room, "unlocked", reason="of interest")
-    record(room, "invited", reason="left out")
+    record(room, kinds.Unlocked(), reason="of interest")
+    record(room, directory_kinds.Invited(), reason="left out")
     answer = download(room.grace_enters(), "/account/audit.jsonl?kind=unlocked")
     assert "filtered" in answer.headers["content-disposition"]
     first, *rest = [json.loads(line) for line in answer.text.splitlines()]
@@ -244,7 +248,7 @@ def test_a_part_says_that_it_cannot_be_verified(room: Room) -> None:
 
 
 def test_a_copy_as_csv_holds_what_the_page_says(room: Room) -> None:
-    record(room, "unlocked", later(seconds=1), reason='He said "hello", and\nwent.')
+    record(room, kinds.Unlocked(), later(seconds=1), reason='He said "hello", and\nwent.')
     rows = table(download(room.grace_enters(), "/account/audit.csv").text)
     last = next(row for row in rows if row["kind"] == "unlocked")
     assert last["time"] == "2026-03-03T12:00:01.000000Z"
@@ -257,15 +261,15 @@ def test_a_copy_as_csv_holds_what_the_page_says(room: Room) -> None:
 
 @pytest.mark.parametrize("reason", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("https://evil.example")'])
 def test_no_field_of_a_csv_is_taken_for_a_formula(room: Room, reason: str) -> None:
-    record(room, "unlocked", reason=reason, client=CLIENT_INFO._replace(browser=reason))
+    record(room, kinds.Unlocked(), reason=reason, client=CLIENT_INFO._replace(browser=reason))
     text = download(room.grace_enters(), "/account/audit.csv?kind=unlocked").text
     (row,) = table(text)
     assert (row["reason"], row["browser"]) == (f"'{reason}", f"'{reason}")
 
 
 def test_a_csv_is_narrowed_like_the_page(room: Room) -> None:
-    record(room, "unlocked", later(days=1))
-    record(room, "unlocked", later(days=5))
+    record(room, kinds.Unlocked(), later(days=1))
+    record(room, kinds.Unlocked(), later(days=5))
     path = "/account/audit.csv?person=ada@acme.example&kind=unlocked&from=2026-03-04&to=2026-03-04"
     assert [row["time"][:10] for row in table(download(room.grace_enters(), path).text)] == ["2026-03-04"]
 
@@ -273,7 +277,7 @@ def test_a_csv_is_narrowed_like_the_page(room: Room) -> None:
 def test_a_long_copy_holds_every_event_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_flow, "EXPORT_PAGE", 7)
     for number in range(30):
-        record(room, "invited", later(seconds=number // 4), reason=f"number {number}")
+        record(room, directory_kinds.Invited(), later(seconds=number // 4), reason=f"number {number}")
     for form in ("csv", "jsonl"):
         lines = audit_flow.take_copy(
             room.context, room.grace, room.people.acme, Filters(kind="invited"), form, origin=Origin(NOON, CLIENT_INFO),
@@ -294,8 +298,8 @@ def test_whoever_takes_a_copy_leaves_a_line_in_it(room: Room) -> None:
 
 
 def test_an_agents_copy_is_of_the_account_that_was_named(room: Room) -> None:
-    record(room, "unlocked", account=room.other, reason="of Umbrella")
-    record(room, "unlocked", reason="of Acme")
+    record(room, kinds.Unlocked(), account=room.other, reason="of Umbrella")
+    record(room, kinds.Unlocked(), reason="of Acme")
     text = download(room.sam_enters(), f"/support/accounts/{room.other}/audit.csv").text
     assert "of Umbrella" in text
     assert "of Acme" not in text

@@ -7,6 +7,7 @@ from uuid import UUID
 from twofold.abuse import records
 from twofold.abuse.blocklist import Blocklist, WrongNetwork, network_to_block
 from twofold.audit import flow as audit
+from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
@@ -40,9 +41,12 @@ def block(
     with context.db.write() as connection:
         made = _block(records.block(connection, values))
         audit.record(
-            connection, "network_blocked", origin=origin, account_id=None, reason=reason,
-            details={"network": wanted, "until": None if until is None else until.isoformat()},
-        )  # fmt: skip
+            connection,
+            directory_kinds.NetworkBlocked(network=wanted, until=None if until is None else until.isoformat()),
+            origin=origin,
+            account_id=None,
+            reason=reason,
+        )
     return made
 
 
@@ -60,11 +64,10 @@ def unblock(
             return None
         audit.record(
             connection,
-            "network_unblocked",
+            directory_kinds.NetworkUnblocked(network=gone.network),
             origin=origin,
             account_id=None,
             reason=reason,
-            details={"network": gone.network},
         )
     return _block(gone)
 

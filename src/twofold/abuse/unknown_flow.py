@@ -4,7 +4,6 @@ Whoever types addresses must not learn which of them somebody has. So both are t
 the hour that grows by one, or by nothing; an event of the log, or none; a row that is discarded soon, or none.
 """
 
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_records
 from twofold.abuse.flow import count_refusal
 from twofold.audit import flow as audit
+from twofold.events.event import Event
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
@@ -20,24 +20,22 @@ from twofold.kit.sql.database import Database
 
 def record(
     connection: sa.Connection,
-    kind: str,
+    event: Event,
     whose: tuple[UUID, UUID] | None,
     *,
     counted_as: str,
     origin: Origin,
     result: str = "done",
-    details: dict[str, Any] | None = None,
 ) -> None:
     """Write down what happened to a user of an account; where nobody has the address, count it for its network."""
     known = whose is not None
     user_id, account_id = whose or (new_id(), new_id())
     values = audit.values_of(
-        kind,
+        event,
         origin=origin.by(acting.NOBODY),
         account_id=account_id,
         subject_id=user_id,
         result=result,
-        details=details,
     )
     audit.record_where(connection, values, known=known)
     unknown_records.discard_later(connection, values, unknown=not known)

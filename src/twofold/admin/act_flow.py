@@ -15,6 +15,7 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.authority import may_act, oversees
 from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself, Refused
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -167,6 +168,6 @@ def _notify_of_support(
     """Tell an account's administrators that a support agent unlocked one of its users, and why."""
     if actor.role == "support":
         notice_flow.notify_admins(
-            context, connection, user.account_id, "member_unlocked", at, except_id=user.id, name=user.name,
+            context, connection, user.account_id, Notice.MEMBER_UNLOCKED, at, except_id=user.id, name=user.name,
             email=user.email, user_id=str(user.id), by=actor.name, reason=reason,
         )  # fmt: skip

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from twofold.admin import words
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Entry
@@ -79,7 +80,7 @@ def _reader(connection: sa.Connection, entry: Entry, roles: AbstractSet[str]) ->
 
 
 COMPOSERS: dict[str, Composer] = {
-    "policy_reminder": policy_reminder,
-    "policy_changed": policy_changed,
-    "member_unlocked": member_unlocked,
+    Notice.POLICY_REMINDER: policy_reminder,
+    Notice.POLICY_CHANGED: policy_changed,
+    Notice.MEMBER_UNLOCKED: member_unlocked,
 }

@@ -14,6 +14,8 @@ from twofold.directory import flow as directory
 from twofold.directory.eligibility import Reason, Standing, eligibility
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
+from twofold.events import directory_kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -128,13 +130,12 @@ def _save(
     accounts_flow.set_policy(connection, actor.account_id, after.policy, after.required_from)
     audit.record(
         connection,
-        "policy_changed",
+        directory_kinds.PolicyChanged(before=before._asdict(), after=after._asdict()),
         origin=origin.by(acting.user(actor.id)),
         account_id=actor.account_id,
-        details={"before": before._asdict(), "after": after._asdict()},
     )
     notice_flow.notify_admins(
-        context, connection, actor.account_id, "policy_changed", origin.at, by=actor.name, policy=after.policy,
+        context, connection, actor.account_id, Notice.POLICY_CHANGED, origin.at, by=actor.name, policy=after.policy,
         required_from=after.required_from, before=before.policy,
     )  # fmt: skip
 

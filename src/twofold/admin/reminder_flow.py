@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from twofold.admin import reminder_records as records
 from twofold.admin.reminder_records import Window
+from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 from twofold.kit.sql.database import AnyRow
 
@@ -68,7 +69,7 @@ def _notify(context: AppContext, connection: sa.Connection, people: Sequence[Any
     for user in people:
         if user.id in fresh:
             context.outbox.post(
-                connection, "policy_reminder", user_id=user.id, account_id=user.account_id,
+                connection, Notice.POLICY_REMINDER, user_id=user.id, account_id=user.account_id,
                 recipient=user.email, at=at, facts={"due": user.due},
             )  # fmt: skip
     return len(fresh)

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from twofold.audit.tables import WRITTEN, audit_events
+from twofold.events.event import Event
 from twofold.kit import metrics
 from twofold.kit.acting import Actor, Origin
 from twofold.kit.crypto.tokens import new_id
@@ -20,27 +21,18 @@ _append_where = Statement(insert_where(audit_events, WRITTEN, "known"))
 
 def record(
     connection: sa.Connection,
-    kind: str,
+    event: Event,
     *,
     origin: Origin,
     account_id: UUID | None,
     subject_id: UUID | None = None,
     result: str = "done",
     reason: str | None = None,
-    details: dict[str, Any] | None = None,
 ) -> None:
     """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain."""
-    values = values_of(
-        kind,
-        origin=origin,
-        account_id=account_id,
-        subject_id=subject_id,
-        result=result,
-        reason=reason,
-        details=details,
-    )
+    values = values_of(event, origin=origin, account_id=account_id, subject_id=subject_id, result=result, reason=reason)
     _append.enqueue(connection, **values)
-    metrics.events.labels(kind, result).inc()
+    metrics.events.labels(event.kind, result).inc()
 
 
 def record_where(connection: sa.Connection, values: dict[str, Any], *, known: bool) -> None:
@@ -50,21 +42,20 @@ def record_where(connection: sa.Connection, values: dict[str, Any], *, known: bo
 
 
 def values_of(
-    kind: str,
+    event: Event,
     *,
     origin: Origin,
     account_id: UUID | None,
     subject_id: UUID | None = None,
     result: str = "done",
     reason: str | None = None,
-    details: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the columns of an event."""
     return {
         "id": new_id(),
         "account_id": account_id,
         "at": origin.at,
-        "kind": kind,
+        "kind": event.kind,
         "result": result,
         "actor_kind": origin.actor.kind,
         "actor_id": origin.actor.id,
@@ -73,15 +64,13 @@ def values_of(
         "address": origin.client.address,
         "browser": origin.client.browser,
         "request_id": origin.client.request_id,
-        "details": msgspec.json.encode(details or {}).decode(),
+        "details": msgspec.json.encode(event.details).decode(),
     }
 
 
-def rehearse(
-    connection: sa.Connection, kind: str, *, at: datetime, actor: Actor, subject_id: UUID, details: dict[str, Any]
-) -> None:
+def rehearse(connection: sa.Connection, event: Event, *, at: datetime, actor: Actor, subject_id: UUID) -> None:
     """Do the work of recording an event, where all of it is undone: it comes to stand in no log and no number."""
     _append.enqueue(
         connection,
-        **values_of(kind, origin=Origin(at, actor=actor), account_id=None, subject_id=subject_id, details=details),
+        **values_of(event, origin=Origin(at, actor=actor), account_id=None, subject_id=subject_id),
     )

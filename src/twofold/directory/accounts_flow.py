@@ -13,6 +13,7 @@ from twofold.directory.domain_records import Elsewhere
 from twofold.directory.email_address import domain_key, domain_of
 from twofold.directory.refusals import Refused, invalid
 from twofold.directory.rules import fault_of_account
+from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.sql.database import AnyRow, Database
@@ -65,9 +66,11 @@ def create_account(
             records.insert_account(connection, values | rest)
             records.replace_domains(connection, account_id, domains)
             audit.record(
-                connection, "account_created", origin=origin, account_id=account_id,
-                details={**values, "sso_domains": domains},
-            )  # fmt: skip
+                connection,
+                directory_kinds.AccountCreated({**values, "sso_domains": domains}),
+                origin=origin,
+                account_id=account_id,
+            )
     except sa.exc.IntegrityError:
         return _domain_was_faster()
     return account_id
@@ -232,9 +235,13 @@ def _store_account(
         records.replace_domains(connection, account_id, after.sso_domains or ())
     if changed:
         audit.record(
-            connection, "account_changed", origin=origin, account_id=account_id,
-            details={name: {"before": getattr(before, name), "after": getattr(after, name)} for name in changed},
-        )  # fmt: skip
+            connection,
+            directory_kinds.AccountChanged(
+                {name: {"before": getattr(before, name), "after": getattr(after, name)} for name in changed}
+            ),
+            origin=origin,
+            account_id=account_id,
+        )
 
 
 def _why_not_account(change: AccountChange) -> Refused | None:

@@ -15,6 +15,7 @@ from twofold.directory.person_name import name_values
 from twofold.directory.refusals import Refused, email_taken, invalid, no_seat_left, sso_has_no_password
 from twofold.directory.rules import ROLES, Fault, fault_of_email, fault_of_name
 from twofold.directory.user import User
+from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
@@ -157,7 +158,7 @@ def store_user(
             return email_taken()
         records.insert_user(connection, told | rest | {"email_key": placeholder})
     audit.record(
-        connection, "user_created", origin=origin, account_id=place.account.id, subject_id=user_id, details=told,
+        connection, directory_kinds.UserCreated(told), origin=origin, account_id=place.account.id, subject_id=user_id,
     )  # fmt: skip
     return user_id
 

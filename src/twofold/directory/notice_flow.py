@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from twofold.directory import records
 from twofold.directory.user import User
+from twofold.events.event import Event
+from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 
@@ -16,7 +18,7 @@ def notify(
     context: AppContext,
     connection: sa.Connection,
     user: User,
-    kind: str,
+    kind: Notice,
     at: datetime,
     **facts: Any,
 ) -> None:
@@ -30,7 +32,7 @@ def notify_admins(
     context: AppContext,
     connection: sa.Connection,
     account_id: UUID,
-    kind: str,
+    kind: Notice,
     at: datetime,
     *,
     except_id: UUID | None = None,
@@ -45,7 +47,7 @@ def notify_admins(
 
 
 def notify_of_own_act(
-    context: AppContext, connection: sa.Connection, user: User, kind: str, origin: Origin, **facts: Any
+    context: AppContext, connection: sa.Connection, user: User, kind: Notice, origin: Origin, **facts: Any
 ) -> None:
     """Drop a change notice to a user about what came from a browser of theirs, or a thief's: it says from where."""
     notify(
@@ -58,3 +60,11 @@ def notify_of_own_act(
         browser=origin.client.browser,
         **facts,
     )
+
+
+def notify_of_event(
+    context: AppContext, connection: sa.Connection, user: User, event: Event, origin: Origin, **facts: Any
+) -> None:
+    """Drop the letter that belongs to an event, if any does, to the user whom it is about."""
+    if event.notice is not None:
+        notify_of_own_act(context, connection, user, event.notice, origin, **facts)

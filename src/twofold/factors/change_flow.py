@@ -13,6 +13,8 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events import kinds
+from twofold.events.event import Event
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
@@ -62,7 +64,7 @@ def regenerate(
     def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
         code = backup_code.issue(connection, user, origin.at, seen=seen)
         version = directory.end_sessions(connection, user.id)
-        token = go_on(context, connection, session, user, version, "backup_code_regenerated", origin)
+        token = go_on(context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin)
         return Changed(token, code, "regenerated")
 
     return with_proofs(context, session, given, change, operation="regenerate", origin=origin)
@@ -86,11 +88,10 @@ def rename(
             return NoSuchAuthenticator()
         audit.record(
             connection,
-            "authenticator_renamed",
+            kinds.AuthenticatorRenamed(name=text),
             origin=origin.by(acting.user(session.user.id)),
             account_id=session.user.account_id,
             subject_id=session.user.id,
-            details={"name": text},
         )
     return True
 
@@ -148,13 +149,13 @@ def go_on(
     session: Session,
     user: User,
     version: int | None,
-    kind: str,
+    event: Event,
     origin: Origin,
 ) -> str:
     """Write a change down, tell its user, and let the session that made it go on under a new token."""
     audit.record(
-        connection, kind, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
+        connection, event, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
     )  # fmt: skip
-    notice_flow.notify_of_own_act(context, connection, user, kind, origin)
+    notice_flow.notify_of_event(context, connection, user, event, origin)
     raised = user.security_version if version is None else version
     return sessions.renew(context, connection, session, security_version=raised, origin=origin).token

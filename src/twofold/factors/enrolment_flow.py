@@ -13,6 +13,7 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
@@ -48,6 +49,12 @@ LIFE = timedelta(minutes=15)
 MOST_AUTHENTICATORS = 5
 NAME_LENGTH = 40
 DEFAULT_NAME = "Authenticator app"
+
+EVENTS = {
+    "set_up": kinds.TwoFactorSetUp,
+    "added": kinds.TwoFactorAdded,
+    "replaced": kinds.TwoFactorReplaced,
+}
 
 
 class SetUp(NamedTuple):
@@ -258,11 +265,11 @@ def _protect(
     issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
     version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
     change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
+    event = EVENTS[change](row.name)
     audit.record(
-        connection, f"two_factor_{change}", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
-        subject_id=user.id, details={"authenticator": row.name},
+        connection, event, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
     )  # fmt: skip
-    notice_flow.notify_of_own_act(context, connection, user, f"two_factor_{change}", origin, authenticator=row.name)
+    notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=row.name)
     return Confirmed(change, issued, user.security_version if version is None else version)
 
 

@@ -15,6 +15,7 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events.kinds import BackupCodeUsed, SecondFactorWrong
 from twofold.factors import kinds_flow, records
 from twofold.factors.backup_code import records as backup_code_records
 from twofold.factors.kinds_flow import Proof
@@ -192,11 +193,11 @@ def _settle(
         case Passed(method):
             lockouts.clear(connection, user)
             if method == "backup_code":
-                _notify(context, connection, user, "backup_code_used", origin, operation=operation)
+                _record(context, connection, user, BackupCodeUsed(operation), origin)
         case UsedCode() | SpentBackupCode() | WrongCode(unreadable=True):
             lockouts.give_back(connection, user)
         case WrongCode(left):
-            _notify(context, connection, user, "second_factor_wrong", origin, operation=operation, mail=False)
+            _record(context, connection, user, SecondFactorWrong(operation), origin)
             if left == 0:
                 lockouts.lock_fell(context, connection, user, origin)
             elif not known:
@@ -205,20 +206,16 @@ def _settle(
             assert_never(outcome)
 
 
-def _notify(
+def _record(
     context: AppContext,
     connection: sa.Connection,
     user: User,
-    kind: str,
+    event: BackupCodeUsed | SecondFactorWrong,
     origin: Origin,
-    *,
-    operation: str,
-    mail: bool = True,
 ) -> None:
-    result = "done" if mail else "refused"
+    is_wrong = isinstance(event, SecondFactorWrong)
     audit.record(
-        connection, kind, origin=origin.by(acting.user(user.id) if mail else acting.NOBODY), account_id=user.account_id,
-        subject_id=user.id, result=result, details={"operation": operation},
+        connection, event, origin=origin.by(acting.NOBODY if is_wrong else acting.user(user.id)),
+        account_id=user.account_id, subject_id=user.id, result="refused" if is_wrong else "done",
     )  # fmt: skip
-    if mail:
-        notice_flow.notify_of_own_act(context, connection, user, kind, origin)
+    notice_flow.notify_of_event(context, connection, user, event, origin)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from twofold.directory import accounts_flow
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow, records
 from twofold.factors.change_flow import Proofs, ProofsRefused, go_on, hold_user, with_proofs
@@ -123,7 +124,7 @@ def remove_one(
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
         _remove_factor(connection, user, authenticator)
         version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
-        token = go_on(context, connection, session, user, version, "authenticator_removed", origin)
+        token = go_on(context, connection, session, user, version, kinds.AuthenticatorRemoved(), origin)
         return Changed(token, passed.new_backup_code, "removed_one")
 
     def why_not(connection: sa.Connection, user: User) -> NoSuchAuthenticator | LastAuthenticator | None:
@@ -146,7 +147,7 @@ def _remove(
     origin: Origin,
 ) -> Changed:
     version = factors.switch_off(connection, user, origin.at)
-    token = go_on(context, connection, session, user, version, "two_factor_removed", origin)
+    token = go_on(context, connection, session, user, version, kinds.TwoFactorRemoved(), origin)
     return Changed(token, None, "removed")
 
 

@@ -16,6 +16,8 @@ from twofold.directory.email_address import email_key
 from twofold.directory.password import LONGEST, normalise
 from twofold.directory.refusals import NotYourself
 from twofold.directory.user import User
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -150,16 +152,18 @@ def browser_proved(connection: sa.Connection, user: User, browser: bytes, at: da
 def warn(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Tell a user, once a day at most, that somebody who knows their password gave a wrong code."""
     if unknown_records.warn(connection, user.id, origin.at):
-        notice_flow.notify_of_own_act(context, connection, user, "unknown_browser_wrong_code", origin)
+        notice_flow.notify_of_own_act(context, connection, user, Notice.UNKNOWN_BROWSER_WRONG_CODE, origin)
 
 
 def lock_fell(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Write down that the fifth wrong one came, and tell the user and their administrators."""
     records.note_lock(connection, user.id, origin.at)
-    audit.record(connection, "locked", origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id)
-    notice_flow.notify_of_own_act(context, connection, user, "locked", origin)
+    audit.record(
+        connection, kinds.Locked(), origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id
+    )
+    notice_flow.notify_of_own_act(context, connection, user, Notice.LOCKED, origin)
     notice_flow.notify_admins(
-        context, connection, user.account_id, "member_locked", origin.at, except_id=user.id, name=user.name,
+        context, connection, user.account_id, Notice.MEMBER_LOCKED, origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id),
     )  # fmt: skip
 
@@ -202,8 +206,10 @@ def unlock(
     records.unlock(connection, user.id)
     unknown_records.forget_all(connection, user.id)
     records.clear_mailbox(connection, user.id)
-    audit.record(connection, "unlocked", origin=origin, account_id=user.account_id, subject_id=user.id, reason=reason)
-    notice_flow.notify(context, connection, user, "unlocked", origin.at)
+    audit.record(
+        connection, kinds.Unlocked(), origin=origin, account_id=user.account_id, subject_id=user.id, reason=reason
+    )
+    notice_flow.notify(context, connection, user, Notice.UNLOCKED, origin.at)
     return Unlocked()
 
 

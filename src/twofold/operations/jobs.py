@@ -12,6 +12,7 @@ from twofold.abuse import unknown_flow as unknown
 from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
+from twofold.events.notices import Notice
 from twofold.factors import flow as factors
 from twofold.kit import nodes, tracing
 from twofold.kit.context import AppContext
@@ -33,7 +34,7 @@ from twofold.signin import attempt_flow
 from twofold.signin import letters as signin_letters
 
 # The features below recovery cannot ask for the link "this wasn't me": it is added to what they tell a user.
-TOLD_TO_THEIR_USER = ("reset_confirm", "reset_done", "reset_refused_by_you")
+TOLD_TO_THEIR_USER = (Notice.RESET_CONFIRM, Notice.RESET_DONE, Notice.RESET_REFUSED_BY_YOU)
 
 _COMPOSERS: Mapping[str, Composer] = {
     **signin_letters.COMPOSERS,
@@ -46,11 +47,11 @@ COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COM
 
 # Somebody waits for these before a page: they do not queue behind ten thousand reminders. What anybody can ask for
 # comes after what somebody with a password waits for: a stranger may have a list of addresses.
-PRIORITIES = {
-    "sign_in_code": Priority.WAITED_FOR,
-    "reset_confirm": Priority.WAITED_FOR,
-    "password_link": Priority.ASKED_FOR,
-    "browser_link": Priority.ASKED_FOR,
+PRIORITIES: Mapping[str, Priority] = {
+    Notice.SIGN_IN_CODE: Priority.WAITED_FOR,
+    Notice.RESET_CONFIRM: Priority.WAITED_FOR,
+    Notice.PASSWORD_LINK: Priority.ASKED_FOR,
+    Notice.BROWSER_LINK: Priority.ASKED_FOR,
 }
 LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only what somebody waits for
 

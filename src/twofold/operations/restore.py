@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory.tables import accounts, users
+from twofold.events import directory_kinds
 from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.tables import removals
 from twofold.factors.totp import codes as totp
@@ -82,11 +83,10 @@ def after_restore(db: Database, *, reason: str, origin: Origin) -> Restored:
         for account_id in (None, *connection.execute(sa.select(accounts.c.id)).scalars()):
             audit.record(
                 connection,
-                "restored",
+                directory_kinds.Restored(done._asdict() if account_id is None else {}),
                 origin=origin.by(acting.CONSOLE),
                 account_id=account_id,
                 reason=reason,
-                details=done._asdict() if account_id is None else None,
             )
     return done
 

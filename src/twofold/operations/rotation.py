@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.audit.tables import audit_signing_keys
+from twofold.events import directory_kinds
 from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -147,7 +148,9 @@ def _forget_retired(context: AppContext, at: datetime, sealed: int) -> list[str]
             keyring.forget(connection, key_id)
         if sealed or retired:
             audit.record(
-                connection, "keys_rotated", origin=Origin(at, actor=acting.CONSOLE), account_id=None,
-                details={"active": context.vault.active, "sealed": sealed, "retired": retired},
-            )  # fmt: skip
+                connection,
+                directory_kinds.KeysRotated(active=context.vault.active, sealed=sealed, retired=retired),
+                origin=Origin(at, actor=acting.CONSOLE),
+                account_id=None,
+            )
     return retired

@@ -8,6 +8,8 @@ from twofold.audit import flow as audit
 from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.outcomes import MalformedCode, Passed, ProofRefused, SessionOver
@@ -79,10 +81,10 @@ def change_password(
             return passed
         version = directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
         audit.record(
-            connection, "password_changed", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+            connection, kinds.PasswordChanged(), origin=origin.by(acting.user(user.id)), account_id=user.account_id,
             subject_id=user.id,
         )  # fmt: skip
-        notice_flow.notify_of_own_act(context, connection, user, "password_changed", origin)
+        notice_flow.notify_of_own_act(context, connection, user, Notice.PASSWORD_CHANGED, origin)
         raised = user.security_version if version is None else version
         renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin)
         return PasswordChanged(renewed.token, passed.new_backup_code)

@@ -18,6 +18,8 @@ from twofold.directory.person_name import name_values
 from twofold.directory.refusals import Refused
 from twofold.directory.rules import Fault, fault_of_email, fault_of_name
 from twofold.directory.user import User
+from twofold.events import directory_kinds
+from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.sql.database import AnyRow
@@ -139,11 +141,10 @@ def _apply(
     _void_what_was_mailed(connection, after, changed, origin.at)
     audit.record(
         connection,
-        "user_changed",
+        directory_kinds.UserChanged(_details(user, after, changed)),
         origin=origin,
         account_id=user.account_id,
         subject_id=user.id,
-        details=_details(user, after, changed),
     )
     _notify(context, connection, user, after, changed, origin)
     held = directory.find_user(connection, user.id)
@@ -254,7 +255,7 @@ def _notify(
     if "email" in changed:
         for user in (before, after):
             notice_flow.notify(
-                context, connection, user, "address_changed", origin.at, old=before.email, new=after.email, **seen
+                context, connection, user, Notice.ADDRESS_CHANGED, origin.at, old=before.email, new=after.email, **seen
             )
     if "password" in changed:
-        notice_flow.notify(context, connection, after, "password_changed", origin.at, **seen)
+        notice_flow.notify(context, connection, after, Notice.PASSWORD_CHANGED, origin.at, **seen)

@@ -8,6 +8,7 @@ from uuid import UUID
 from twofold.audit import flow as audit
 from twofold.directory import refusals
 from twofold.directory.rules import fault_of_label
+from twofold.events import directory_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import digest, new_id, new_token
@@ -34,9 +35,11 @@ def create_key(db: Database, name: str, *, actor: acting.Actor, at: datetime) ->
     with db.write() as connection:
         records.insert_key(connection, values)
         audit.record(
-            connection, "operator_key_created", origin=Origin(at, actor=actor), account_id=None,
-            details={"key": str(made.id), "name": name.strip()},
-        )  # fmt: skip
+            connection,
+            directory_kinds.OperatorKeyCreated(key=str(made.id), name=name.strip()),
+            origin=Origin(at, actor=actor),
+            account_id=None,
+        )
     return made
 
 
@@ -47,10 +50,9 @@ def revoke_key(db: Database, key_id: UUID, *, actor: acting.Actor, at: datetime)
         if revoked:
             audit.record(
                 connection,
-                "operator_key_revoked",
+                directory_kinds.OperatorKeyRevoked(key=str(key_id)),
                 origin=Origin(at, actor=actor),
                 account_id=None,
-                details={"key": str(key_id)},
             )
     return revoked
 

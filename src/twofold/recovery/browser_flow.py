@@ -14,6 +14,8 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -43,7 +45,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere
         _ask_link(context, connection, found if found is not None and found.active else None, origin)
         unknown.record(
             connection,
-            "browser_link_asked",
+            kinds.BrowserLinkAsked(),
             None if found is None else (found.id, found.account_id),
             origin=origin,
             counted_as="unknown_address_letter",
@@ -83,7 +85,7 @@ def know(context: AppContext, token: str, client: str | None, *, origin: Origin)
             return Over()
         lockouts.remember_client_for_now(connection, user, client, origin.at)
         audit.record(
-            connection, "browser_known_by_mail", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+            connection, kinds.BrowserKnownByMail(), origin=origin.by(acting.user(user.id)), account_id=user.account_id,
             subject_id=user.id,
         )  # fmt: skip
     return KnownHere(client)
@@ -93,7 +95,7 @@ def _ask_link(context: AppContext, connection: sa.Connection, user: User | None,
     """Ask the outbox for a letter; for nobody the same is written down under an id that nobody has."""
     user_id, account_id = (new_id(), new_id()) if user is None else (user.id, user.account_id)
     letter = context.outbox.post(
-        connection, "browser_link", user_id=user_id, account_id=account_id,
+        connection, Notice.BROWSER_LINK, user_id=user_id, account_id=account_id,
         recipient="" if user is None else user.email, at=origin.at,
         facts={"address": origin.client.address, "browser": origin.client.browser},
     )  # fmt: skip

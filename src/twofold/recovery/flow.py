@@ -12,6 +12,8 @@ from twofold.directory import flow as directory
 from twofold.directory.authority import oversees
 from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
+from twofold.events import directory_kinds, kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -49,7 +51,7 @@ def invite(
             context, connection, user, Purpose.INVITATION, origin.at, not_before=not_before,
             by=origin.actor.id if origin.actor.kind == "user" else None, recipient=owner.email,
         )  # fmt: skip
-    audit.record(connection, "invited", origin=origin, account_id=user.account_id, subject_id=user.id)
+    audit.record(connection, directory_kinds.Invited(), origin=origin, account_id=user.account_id, subject_id=user.id)
     return Invited(not_before)
 
 
@@ -103,7 +105,9 @@ def unfreeze(
     not_before = quiet_until(back, origin.at)
     records.void(connection, held.id)
     ask_link(context, connection, back, Purpose.UNFROZEN, origin.at, not_before=not_before)
-    audit.record(connection, "unfrozen", origin=origin, account_id=held.account_id, subject_id=held.id, reason=reason)
+    audit.record(
+        connection, kinds.Unfrozen(), origin=origin, account_id=held.account_id, subject_id=held.id, reason=reason
+    )
     _notify_admins(context, connection, back, origin.actor, reason, origin.at)
     return Unfrozen(context.outbox.configured, not_before)
 
@@ -153,6 +157,6 @@ def _notify_admins(
     if who is not None and who.role == "admin" and oversees(who, user):
         return
     notice_flow.notify_admins(
-        context, connection, user.account_id, "member_unfrozen", at, except_id=user.id, name=user.name,
+        context, connection, user.account_id, Notice.MEMBER_UNFROZEN, at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), by=actor.kind if who is None else who.name, reason=reason,
     )  # fmt: skip

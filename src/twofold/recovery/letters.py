@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.directory import flow as directory
 from twofold.directory.email_address import email_key
 from twofold.directory.user import User, stand_in
+from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Entry
@@ -184,29 +185,29 @@ def _helpers(connection: sa.Connection, user: User) -> dict[str, Any]:
 
 # Letters about a change of a user's own, or what threatens them, each with the link "this wasn't me".
 CHANGES = (
-    "two_factor_set_up",
-    "two_factor_added",
-    "two_factor_replaced",
-    "two_factor_removed",
-    "authenticator_removed",
-    "backup_code_used",
-    "backup_code_regenerated",
-    "unknown_browser_wrong_code",
-    "unlocked",
-    "password_changed",
-    "address_changed",
+    Notice.TWO_FACTOR_SET_UP,
+    Notice.TWO_FACTOR_ADDED,
+    Notice.TWO_FACTOR_REPLACED,
+    Notice.TWO_FACTOR_REMOVED,
+    Notice.AUTHENTICATOR_REMOVED,
+    Notice.BACKUP_CODE_USED,
+    Notice.BACKUP_CODE_REGENERATED,
+    Notice.UNKNOWN_BROWSER_WRONG_CODE,
+    Notice.UNLOCKED,
+    Notice.PASSWORD_CHANGED,
+    Notice.ADDRESS_CHANGED,
 )
 
 COMPOSERS: dict[str, Composer] = {
     **{kind: with_not_me(change) for kind in CHANGES},
-    "locked": with_not_me(locked),
-    "frozen": frozen,
-    "password_link": password_link,
-    "browser_link": browser_link,
-    "invitation": invitation,
-    "unfrozen": unfrozen,
-    "password_void": password_void,
-    "member_locked": to_admin,
-    "member_froze": to_admin,
-    "member_unfrozen": to_admin,
+    Notice.LOCKED: with_not_me(locked),
+    Notice.FROZEN: frozen,
+    Notice.PASSWORD_LINK: password_link,
+    Notice.BROWSER_LINK: browser_link,
+    Notice.INVITATION: invitation,
+    Notice.UNFROZEN: unfrozen,
+    Notice.PASSWORD_VOID: password_void,
+    Notice.MEMBER_LOCKED: to_admin,
+    Notice.MEMBER_FROZE: to_admin,
+    Notice.MEMBER_UNFROZEN: to_admin,
 }

@@ -12,6 +12,8 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -97,14 +99,13 @@ def _notify(
 ) -> None:
     audit.record(
         connection,
-        "frozen",
+        kinds.Frozen(about=found.about, happened_at=found.happened_at.isoformat()),
         origin=origin.by(acting.user(user.id)),
         account_id=user.account_id,
         subject_id=user.id,
-        details={"about": found.about, "happened_at": found.happened_at.isoformat()},
     )
-    notice_flow.notify_of_own_act(context, connection, user, "frozen", origin)
+    notice_flow.notify_of_own_act(context, connection, user, Notice.FROZEN, origin)
     notice_flow.notify_admins(
-        context, connection, user.account_id, "member_froze", origin.at, except_id=user.id, name=user.name,
+        context, connection, user.account_id, Notice.MEMBER_FROZE, origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), about=found.about, happened_at=found.happened_at.isoformat(),
     )  # fmt: skip

@@ -16,6 +16,8 @@ from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -41,10 +43,10 @@ from twofold.recovery.password_link import (
 from twofold.sessions import flow as sessions
 
 LETTERS = {
-    Purpose.FORGOT: "password_link",
-    Purpose.INVITATION: "invitation",
-    Purpose.UNFROZEN: "unfrozen",
-    Purpose.RESET: "password_void",
+    Purpose.FORGOT: Notice.PASSWORD_LINK,
+    Purpose.INVITATION: Notice.INVITATION,
+    Purpose.UNFROZEN: Notice.UNFROZEN,
+    Purpose.RESET: Notice.PASSWORD_VOID,
 }
 
 
@@ -65,7 +67,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere
         ask_link(context, connection, user, Purpose.FORGOT, origin.at)
         unknown.record(
             connection,
-            "password_link_asked",
+            kinds.PasswordLinkAsked(),
             None if found is None else (found.id, found.account_id),
             origin=origin,
             counted_as="unknown_address_letter",
@@ -122,17 +124,17 @@ def mint(connection: sa.Connection, entry: Entry, user: User, at: datetime) -> t
     token, until = new_token("password"), at + LIFE[link.purpose]
     if not records.mint(connection, link, digest(token), until):
         return None
-    details = {"purpose": link.purpose.value}
+    sent = kinds.PasswordLinkSent(purpose=link.purpose.value)
     if entry.is_decoy:
         audit.rehearse(
-            connection, "password_link_sent", at=at, actor=acting.SYSTEM, subject_id=user.id, details=details,
+            connection, sent, at=at, actor=acting.SYSTEM, subject_id=user.id,
         )  # fmt: skip
         return token, until
     if link.purpose is Purpose.INVITATION:  # the log of an account shows none that went to nobody, so none at all
         return token, until
     audit.record(
-        connection, "password_link_sent", origin=Origin(at, actor=acting.SYSTEM), account_id=user.account_id,
-        subject_id=user.id, details=details,
+        connection, sent, origin=Origin(at, actor=acting.SYSTEM), account_id=user.account_id,
+        subject_id=user.id,
     )  # fmt: skip
     return token, until
 
@@ -186,14 +188,17 @@ def _set(
     directory.set_password(connection, user.id, hashed, origin.at, by_mail=True)
     sessions.forget_ended(connection, user.id)
     audit.record(
-        connection, "password_set_by_mail", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
-        subject_id=user.id, details={"purpose": link.purpose.value},
-    )  # fmt: skip
+        connection,
+        kinds.PasswordSetByMail(purpose=link.purpose.value),
+        origin=origin.by(acting.user(user.id)),
+        account_id=user.account_id,
+        subject_id=user.id,
+    )
     notice_flow.notify(
         context,
         connection,
         user,
-        "password_changed",
+        Notice.PASSWORD_CHANGED,
         origin.at,
         address=origin.client.address,
         browser=origin.client.browser,

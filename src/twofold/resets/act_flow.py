@@ -12,6 +12,7 @@ from twofold.directory import flow as directory
 from twofold.directory.authority import may_act
 from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
+from twofold.events import reset_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.resets import records
@@ -38,7 +39,7 @@ def send_again(
         records.change(
             connection, case.id, letter=post_link(context, connection, case.key, case.asked.email, origin.at)
         )
-        note(connection, case.key, "sent_again", origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetSentAgain, origin=origin.by(actor_of(actor)), words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "sent_again", case.reason, origin.at)
         return _acted(connection, case)
 
@@ -56,7 +57,7 @@ def cancel(
         if not isinstance(case, Case):
             return case
         records.change(connection, case.id, state=State.CANCELLED, ended_at=origin.at)
-        note(connection, case.key, "cancelled", origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetCancelled, origin=origin.by(actor_of(actor)), words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "cancelled", case.reason, origin.at)
         return _acted(connection, case)
 
@@ -76,7 +77,7 @@ def approve(
         if not may_approve(case, actor):
             return NotYourself()
         records.change(connection, case.id, approved_by=actor.id, approved_at=origin.at)
-        note(connection, case.key, "approved", origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetApproved, origin=origin.by(actor_of(actor)), words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "approved", case.reason, origin.at)
         return _acted(connection, case)
 

@@ -10,6 +10,8 @@ from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import normalise
 from twofold.directory.user import User
+from twofold.events import reset_kinds
+from twofold.events.notices import Notice
 from twofold.factors import flow as factors
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -100,8 +102,8 @@ def _carry_out(
             return WrongPassword(MOST_WRONG_PASSWORDS - tries)
         if not records.answer(connection, case.id, digest(token), State.CONFIRMED, origin.at):
             return LinkOver(Used(case))
-        note(connection, case.key, "confirmed", origin=origin.by(acting.user(now.id)), words=case.reason)
-        notify_overseers(context, connection, case, "reset_done_by_user", origin.at)
+        note(connection, case.key, reset_kinds.ResetConfirmed, origin=origin.by(acting.user(now.id)), words=case.reason)
+        notify_overseers(context, connection, case, Notice.RESET_DONE_BY_USER, origin.at)
         done = _switch_off(context, connection, now, hashed, origin)
         sessions.forget_ended(connection, now.id)
         return done
@@ -119,9 +121,9 @@ def refuse(context: AppContext, token: str, *, origin: Origin) -> RefusalDone | 
         case, user = held
         if not records.answer(connection, case.id, digest(token), State.REFUSED, origin.at):
             return LinkOver(Used(case))
-        note(connection, case.key, "refused", origin=origin.by(acting.NOBODY))
-        notice_flow.notify_of_own_act(context, connection, user, "reset_refused_by_you", origin)
-        notify_overseers(context, connection, case, "reset_refused", origin.at)
+        note(connection, case.key, reset_kinds.ResetRefused, origin=origin.by(acting.NOBODY))
+        notice_flow.notify_of_own_act(context, connection, user, Notice.RESET_REFUSED_BY_YOU, origin)
+        notify_overseers(context, connection, case, Notice.RESET_REFUSED, origin.at)
         return RefusalDone()
 
 
@@ -154,7 +156,7 @@ def reset_now(
             "ended_why": CONSOLE,
         },
     )
-    note(connection, key, "done_on_the_server", origin=Origin(at, actor=acting.CONSOLE), words=words)
+    note(connection, key, reset_kinds.ResetDoneOnTheServer, origin=Origin(at, actor=acting.CONSOLE), words=words)
     return _switch_off(context, connection, held, None, Origin(at))
 
 
@@ -179,7 +181,7 @@ def _switch_off(
         context,
         connection,
         user,
-        "reset_done",
+        Notice.RESET_DONE,
         origin.at,
         new_password=hashed is not None,
         address=origin.client.address,
@@ -205,17 +207,17 @@ def _wrong_password(context: AppContext, case: Case, tries: int, origin: Origin)
     last = tries >= MOST_WRONG_PASSWORDS
     with context.db.write() as connection:
         directory.lock_user_row(connection, case.subject.id)
-        note(connection, case.key, "password_wrong", origin=origin.by(acting.NOBODY), result="refused")
+        note(connection, case.key, reset_kinds.ResetPasswordWrong, origin=origin.by(acting.NOBODY), result="refused")
         closed = {"state": State.CLOSED, "ended_at": origin.at, "ended_why": CloseReason.WRONG_PASSWORDS}
         if last and records.change(connection, case.id, **closed):
             note(
                 connection,
                 case.key,
-                "closed",
+                reset_kinds.ResetClosed,
                 origin=Origin(origin.at, actor=acting.SYSTEM),
                 words=CloseReason.WRONG_PASSWORDS,
             )
-            notify_overseers(context, connection, case, "reset_closed", origin.at)
+            notify_overseers(context, connection, case, Notice.RESET_CLOSED, origin.at)
     return WrongPassword(MOST_WRONG_PASSWORDS - tries)
 
 

@@ -13,6 +13,8 @@ from twofold.directory import flow as directory
 from twofold.directory.authority import may_act, oversees
 from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.directory.user import User
+from twofold.events import reset_kinds
+from twofold.events.notices import Notice
 from twofold.kit import acting, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -72,11 +74,11 @@ def open_case(
         if refused is not None:
             return refused
         for older in records.end_open_of(connection, held.id, State.SUPERSEDED, origin.at):
-            note(connection, older, "superseded", origin=origin.by(actor_of(actor)))
+            note(connection, older, reset_kinds.ResetSuperseded, origin=origin.by(actor_of(actor)))
         key = Key(new_id(), held.account_id, held.id)
         values = _new_case(key, actor, held, words, origin.at)
         records.insert(connection, values | {"letter": post_link(context, connection, key, held.email, origin.at)})
-        note(connection, key, "asked", origin=origin.by(actor_of(actor)), words=words)
+        note(connection, key, reset_kinds.ResetAsked, origin=origin.by(actor_of(actor)), words=words)
         notify_of_support(context, connection, actor, held, "asked", words, origin.at)
     return CaseOpened(key.id, State.REQUESTED)
 
@@ -105,7 +107,7 @@ def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, wh
     """
     closed = records.end_open_of(connection, user_id, State.CLOSED, at, why)
     for key in closed:
-        note(connection, key, "closed", origin=Origin(at, actor=acting.SYSTEM), words=why)
+        note(connection, key, reset_kinds.ResetClosed, origin=Origin(at, actor=acting.SYSTEM), words=why)
     return len(closed)
 
 
@@ -113,7 +115,7 @@ def close_cases_of_account(connection: sa.Connection, account_id: UUID, at: date
     """Close whatever cases of an account are open, because its people sign in elsewhere now; the caller holds them."""
     closed = records.end_open_of_account(connection, account_id, State.CLOSED, at, why)
     for key in closed:
-        note(connection, key, "closed", origin=Origin(at, actor=acting.SYSTEM), words=why)
+        note(connection, key, reset_kinds.ResetClosed, origin=Origin(at, actor=acting.SYSTEM), words=why)
     return len(closed)
 
 
@@ -177,7 +179,7 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 def post_link(context: AppContext, connection: sa.Connection, key: Key, email: str, at: datetime) -> UUID | None:
     """Ask the outbox for a letter with a link, which is made when the letter is delivered."""
     return context.outbox.post(
-        connection, "reset_confirm", user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
+        connection, Notice.RESET_CONFIRM, user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
         facts={"case": str(key.id)},
     )  # fmt: skip
 

@@ -8,6 +8,8 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
+from twofold.events.notices import Notice
+from twofold.events.reset_kinds import ResetEvent
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -18,7 +20,7 @@ from twofold.resets.case import Case, Key, Subject
 def note(
     connection: sa.Connection,
     key: Key,
-    kind: str,
+    event: type[ResetEvent],
     *,
     origin: Origin,
     words: str | None = None,
@@ -31,15 +33,15 @@ def note(
             "case_id": key.id,
             "account_id": key.account_id,
             "at": origin.at,
-            "kind": kind,
+            "kind": event.kind.removeprefix("reset_"),
             "actor_kind": origin.actor.kind,
             "actor_id": origin.actor.id,
             "words": words,
         },
     )
     audit.record(
-        connection, f"reset_{kind}", origin=origin, account_id=key.account_id, subject_id=key.user_id,
-        result=result, reason=words, details={"case": str(key.id)},
+        connection, event(str(key.id)), origin=origin, account_id=key.account_id, subject_id=key.user_id, result=result,
+        reason=words,
     )  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def notify_overseers(
     context: AppContext,
     connection: sa.Connection,
     case: Case,
-    kind: str,
+    kind: Notice,
     at: datetime,
 ) -> None:
     """Tell the account's administrators, and whoever asked, what became of a case; never its subject."""
@@ -84,6 +86,6 @@ def notify_of_support(
     """Tell an account's administrators what a support agent did for one of its users, and why."""
     if actor is not None and actor.role == "support":
         notice_flow.notify_admins(
-            context, connection, subject.account_id, "reset_by_support", at, except_id=subject.id, act=act,
+            context, connection, subject.account_id, Notice.RESET_BY_SUPPORT, at, except_id=subject.id, act=act,
             agent=actor.name, name=subject.name, email=subject.email, reason=reason,
         )  # fmt: skip

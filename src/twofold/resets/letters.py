@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from twofold.directory import flow as directory
+from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Entry
@@ -99,11 +100,11 @@ def _one_line(reason: str) -> str:
 
 
 COMPOSERS: Mapping[str, Composer] = {
-    "reset_confirm": confirm,
-    "reset_done": done,
-    "reset_refused_by_you": refused_by_you,
-    "reset_done_by_user": about_a_case,
-    "reset_refused": about_a_case,
-    "reset_closed": about_a_case,
-    "reset_by_support": by_support,
+    Notice.RESET_CONFIRM: confirm,
+    Notice.RESET_DONE: done,
+    Notice.RESET_REFUSED_BY_YOU: refused_by_you,
+    Notice.RESET_DONE_BY_USER: about_a_case,
+    Notice.RESET_REFUSED: about_a_case,
+    Notice.RESET_CLOSED: about_a_case,
+    Notice.RESET_BY_SUPPORT: by_support,
 }

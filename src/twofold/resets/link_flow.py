@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events import reset_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -58,7 +59,7 @@ def mint_link(connection: sa.Connection, entry: Entry, at: datetime) -> Minted |
     token, valid_until = new_token("reset"), at + LIFE
     if not records.store_link(connection, case.key, digest(token), at, valid_until):
         return None
-    note(connection, case.key, "sent", origin=Origin(at, actor=acting.SYSTEM))
+    note(connection, case.key, reset_kinds.ResetSent, origin=Origin(at, actor=acting.SYSTEM))
     forced = lockouts.locked_since_password(connection, user)
     return Minted(case, user, token, valid_until, forced, needs_approval(case))
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -131,9 +132,12 @@ def step_down(connection: sa.Connection, session: Session, *, origin: Origin) ->
     """End a session whose user must set up a second factor before going on."""
     records.end(connection, session.token_hash)
     audit.record(
-        connection, "stepped_down", origin=origin.by(acting.user(session.user.id)), account_id=session.user.account_id,
+        connection,
+        kinds.SteppedDown(),
+        origin=origin.by(acting.user(session.user.id)),
+        account_id=session.user.account_id,
         subject_id=session.user.id,
-    )  # fmt: skip
+    )
 
 
 def forget_ended(connection: sa.Connection, user_id: UUID) -> None:
@@ -187,6 +191,6 @@ def _store(
 def _record_end(connection: sa.Connection, session: Session, origin: Origin, count: int) -> None:
     user = session.user
     audit.record(
-        connection, "signed_out", origin=origin.by(acting.user(user.id)), account_id=user.account_id,
-        subject_id=user.id, details={"sessions": count},
+        connection, kinds.SignedOut(sessions=count), origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+        subject_id=user.id,
     )  # fmt: skip

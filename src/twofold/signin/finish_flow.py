@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -84,10 +85,9 @@ def enter(
         lockouts.remember_client(connection, user, client, origin.at, second_factor=methods != ("pwd",))
     audit.record(
         connection,
-        "signed_in",
+        kinds.SignedIn(methods=list(methods), channel=given.channel, session=str(started.id)),
         origin=origin.by(acting.user(user.id)),
         account_id=user.account_id,
         subject_id=user.id,
-        details={"methods": list(methods), "channel": given.channel, "session": str(started.id)},
     )
     return SignedIn(started, client, given.return_to)

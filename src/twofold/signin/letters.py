@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Entry
@@ -23,4 +24,4 @@ def sign_in_code(context: AppContext, connection: sa.Connection, entry: Entry, a
     }
 
 
-COMPOSERS: dict[str, Composer] = {"sign_in_code": sign_in_code}
+COMPOSERS: dict[str, Composer] = {Notice.SIGN_IN_CODE: sign_in_code}

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import notice_flow
+from twofold.events import kinds
+from twofold.events.notices import Notice
 from twofold.factors import enrolment_flow as enrolments
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
@@ -44,7 +46,7 @@ def mail_a_code(context: AppContext, connection: sa.Connection, attempt: Attempt
     wait = mail_flow.charge_mail(connection, attempt.user, at)
     if wait is None:
         records.note_mailed(connection, attempt)
-        notice_flow.notify(context, connection, attempt.user, "sign_in_code", at, attempt=str(attempt.id))
+        notice_flow.notify(context, connection, attempt.user, Notice.SIGN_IN_CODE, at, attempt=str(attempt.id))
     return wait
 
 
@@ -100,7 +102,7 @@ def submit_mailed_code(
         right = _is_mailed_code(context, connection, attempt, code, origin.at)
         audit.record(
             connection,
-            "mailbox_proved" if right else "mailed_code_wrong",
+            kinds.MailboxProved() if right else kinds.MailedCodeWrong(),
             origin=origin.by(acting.user(attempt.user.id) if right else acting.NOBODY),
             account_id=attempt.user.account_id,
             subject_id=attempt.user.id,

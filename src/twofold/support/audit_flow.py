@@ -14,6 +14,7 @@ from twofold.audit.chain import account_of, chain_of, content, moment
 from twofold.audit.export_flow import SealState
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.events import directory_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -86,10 +87,9 @@ def take_copy(
     with context.db.write() as connection:
         audit.record(
             connection,
-            "audit_exported",
+            directory_kinds.AuditExported({"form": form, **filters.as_json()}),
             origin=origin.by(acting.user(actor.id)),
             account_id=account_id,
-            details={"form": form, **filters.as_json()},
         )
     if form == "csv":
         return csv_lines(context.db, chain_of(account_id), origin.at, filters)

@@ -9,6 +9,7 @@ import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory.user import User
+from twofold.events import kinds
 from twofold.factors.totp import codes, records
 from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, Wrong
 from twofold.kit import acting
@@ -110,9 +111,13 @@ def _judge(
 
 def _note_unreadable(connection: sa.Connection, user: User, unreadable: Collection[UUID], at: datetime) -> None:
     audit.record(
-        connection, "secret_unreadable", origin=Origin(at, actor=acting.SYSTEM), account_id=user.account_id,
-        subject_id=user.id, result="refused", details={"authenticators": sorted(map(str, unreadable))},
-    )  # fmt: skip
+        connection,
+        kinds.SecretUnreadable(authenticators=sorted(map(str, unreadable))),
+        origin=Origin(at, actor=acting.SYSTEM),
+        account_id=user.account_id,
+        subject_id=user.id,
+        result="refused",
+    )
 
 
 def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> bool:

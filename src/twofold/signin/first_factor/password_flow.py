@@ -8,6 +8,7 @@ from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
+from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -106,12 +107,11 @@ def _prove_password(
         with context.db.write() as connection:
             unknown.record(
                 connection,
-                "sign_in_refused",
+                kinds.SignInRefused(why="password_wrong"),
                 directory.user_ids_by_email(connection, given.email),
                 origin=origin,
                 counted_as="unknown_address_sign_in",
                 result="refused",
-                details={"why": "password_wrong"},
             )
         return proved
     if isinstance(proved, lockouts.Proved) and proved.user.sso:
@@ -133,6 +133,10 @@ def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, orig
     """Write the refused sign-in of somebody who knows the password down."""
     user_id, account_id = whose
     audit.record(
-        connection, "sign_in_refused", origin=origin.by(acting.NOBODY), account_id=account_id, subject_id=user_id,
-        result="refused", details={"why": why},
-    )  # fmt: skip
+        connection,
+        kinds.SignInRefused(why=why),
+        origin=origin.by(acting.NOBODY),
+        account_id=account_id,
+        subject_id=user_id,
+        result="refused",
+    )
