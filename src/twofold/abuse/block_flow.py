@@ -1,4 +1,4 @@
-"""Shutting a network out: written down once, obeyed by every node within seconds."""
+"""Blocking a network: stored once, in force on every node within seconds."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from twofold.kit.sql.database import AnyRow, Database
 
 
 class Block(NamedTuple):
-    """A network that is shut out."""
+    """A network that is blocked, until a moment or (None) until somebody lifts it."""
 
     id: UUID
     network: str
@@ -32,7 +32,7 @@ def block(
     life: timedelta | None,
     origin: Origin,
 ) -> Block | WrongNetwork:
-    """Shut a network out for some time, or until it is let in again; a second time replaces the first."""
+    """Block a network for `life`, or (None) until it is unblocked; a second block of it replaces the first."""
     wanted = network_to_block(network, context.settings.trusted_proxies)
     if isinstance(wanted, WrongNetwork):
         return wanted
@@ -57,7 +57,7 @@ def unblock(
     reason: str,
     origin: Origin,
 ) -> Block | None:
-    """Let a network in again; None when there is no such block."""
+    """Lift a block and return it; None when there is no such block."""
     with db.write() as connection:
         gone = records.unblock(connection, block_id)
         if gone is None:
@@ -79,7 +79,7 @@ def list_blocks(db: Database) -> list[Block]:
 
 
 def in_force(db: Database, at: datetime) -> Blocklist:
-    """Return what a node obeys at a moment."""
+    """Return the blocks that are in force at a moment."""
     with db.read() as connection:
         return Blocklist(records.networks_in_force(connection, at))
 

@@ -1,4 +1,4 @@
-"""Networks that an operator has shut out: pure rules."""
+"""Networks that an operator has blocked: pure rules."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from twofold.kit.network import Network, plain_address
 
-# Wider than this, a slip of the pen would shut out a country.
+# The shortest prefixes: with a shorter one, a typing error would block a country.
 WIDEST = {4: 8, 6: 16}
 _EVERY_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -24,7 +24,7 @@ class Blocklist:
         """Take networks in CIDR form.
 
         Raises:
-            ValueError: one of them is none.
+            ValueError: one of them is no network, or has bits set behind its prefix.
 
         """
         parsed = [ipaddress.ip_network(network) for network in networks]
@@ -52,7 +52,7 @@ class Blocklist:
 
 
 def network_to_block(text: str, trusted_proxies: Sequence[Network]) -> str | WrongNetwork:
-    """Read an address or a network as somebody typed it; what would shut out everybody is refused."""
+    """Return an address or a network, as somebody typed it, in CIDR form; what would block everybody is refused."""
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

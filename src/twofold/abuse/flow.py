@@ -46,9 +46,9 @@ def count_refusal(connection: sa.Connection, kind: str, address: str, at: dateti
 
 
 def count_limited(db: Database, limited: Iterable[tuple[str, str, int]], at: datetime) -> None:
-    """Count what the limits refused, by network and kind, since they were asked last: kinds `limited_password`, ….
+    """Count what the limits refused, as (network, kind, times); the kinds are stored as `limited_password`, ….
 
-    In one order, so that two processes that count for the same networks do not wait for each other in a circle.
+    In one order, so that two processes that count for the same networks do not deadlock.
     """
     with db.write(durable=False) as connection:
         for network, kind, times in sorted(limited):

@@ -1,4 +1,4 @@
-"""What was refused, counted by hour and network, and the networks that are shut out, as they rest in the database."""
+"""What was refused, counted by hour and network, and the networks that are blocked, as they rest in the database."""
 
 import sqlalchemy as sa
 

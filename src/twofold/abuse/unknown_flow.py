@@ -1,6 +1,6 @@
 """What is refused at an address that nobody has: counted by the hour, and not kept in the log for ever.
 
-Whoever types addresses must not learn which of them somebody has. So both are told of by the same statements: a row of
+Whoever types addresses must not learn which of them somebody has. So both are recorded by the same statements: a row of
 the hour that grows by one, or by nothing; an event of the log, or none; a row that is discarded soon, or none.
 """
 
@@ -39,12 +39,12 @@ def record(
     )
     audit.record_where(connection, values, known=known)
     unknown_records.discard_later(connection, values, unknown=not known)
-    # Last, because the row of the hour is held until the commit, and others wait for it, whosever they are.
+    # Last, because the row of the hour is locked until the commit, and requests from the whole network wait for it.
     count_refusal(connection, counted_as, origin.client.address, origin.at, times=0 if known else 1)
 
 
 def discard(db: Database) -> None:
-    """Discard what was written down for nobody; the worker calls this when it seals the log."""
+    """Delete the events of addresses that no user has; the worker calls this when it seals the log."""
     with db.read() as connection:
         newest = unknown_records.newest(connection)
     if newest is not None:

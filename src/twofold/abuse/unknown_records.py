@@ -1,4 +1,4 @@
-"""The statements of what is written down for nobody."""
+"""The statements of events at addresses that no user has: they are stored, and discarded soon."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """What an administrator does for somebody of their account, with a reason; a support agent does the same in any.
 
-Nobody acts for themselves. Whoever lost the right while their page was open finds nobody there.
+Nobody acts for themselves. Whoever lost the right while their page was open is told that there is no such user.
 """
 
 from datetime import datetime
@@ -97,6 +97,10 @@ def invite(
     """Make somebody in the actor's account and mail them a link to choose a password.
 
     An address of another account's is answered alike: it stands in the list as invited, and its owner is told by mail.
+
+    Raises:
+        RuntimeError: the account of the actor is gone, or the new user: neither is ever deleted.
+
     """
     if not context.outbox.configured:
         return NoMail()
@@ -128,7 +132,7 @@ def invite(
 def invite_again(
     context: AppContext, actor: User, user_id: UUID, *, origin: Origin
 ) -> Invited | NotInvited | NoSuchUser | NoMail | TooManyInvitations | InvitedToday:
-    """Mail somebody who has no password yet another link to choose one; the link before it dies."""
+    """Mail somebody who has no password yet another link to choose one; the link before it is void."""
     try:
         return _invite_again(context, actor, user_id, origin=origin)
     except sa.exc.IntegrityError:  # their address was free for a moment, and is not any more

@@ -14,7 +14,7 @@ from twofold.directory.user import User
 from twofold.kit.context import AppContext
 
 DAYS = 90
-BATCH = 500
+BATCH = 500  # people a query
 
 
 class Adoption(NamedTuple):

@@ -12,10 +12,10 @@ from twofold.sessions.session import Session
 
 
 def administrator(request: AnyRequest, at: datetime) -> Session:
-    """Return the session of an administrator's page; for anybody else there is no such page.
+    """Return the session of an administrator's page; anybody else who is signed in gets 404.
 
     Raises:
-        Turned: nobody is signed in, or a policy asks for a second factor first.
+        ShortCircuit: nobody is signed in, or a policy asks for a second factor first.
         NotFoundException: whoever is signed in is no administrator.
 
     """
@@ -29,7 +29,7 @@ def overseer(request: AnyRequest, at: datetime) -> User:
     """Return the administrator or support agent who makes an API call.
 
     Raises:
-        Turned: 401 without a session, 403 for anybody else's.
+        ShortCircuit: 401 without a session, 403 for anybody else's.
 
     """
     session = guard.caller(request, at)
@@ -42,7 +42,7 @@ def calling_administrator(request: AnyRequest, at: datetime) -> Session:
     """Return the session of an administrator who makes an API call.
 
     Raises:
-        Turned: 401 without a session, 403 for anybody else's.
+        ShortCircuit: 401 without a session, 403 for anybody else's.
 
     """
     session = guard.caller(request, at)

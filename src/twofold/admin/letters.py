@@ -73,7 +73,7 @@ def member_unlocked(
 
 
 def _reader(connection: sa.Connection, entry: Entry, roles: AbstractSet[str]) -> User | None:
-    """Return whom a letter is for, if they are at work and still have one of the roles that may know."""
+    """Return whom a letter is for, if they are active, not frozen and still have one of the roles that may know."""
     reader = directory.find_user(connection, entry.user_id)
     at_work = reader is not None and reader.active and reader.frozen_at is None and reader.role in roles
     return reader if at_work else None

@@ -1,6 +1,6 @@
 """What an administrator sees of the people of their account; a support agent sees the same of any.
 
-Whoever is not overseen does not exist.
+Anybody else is answered like an id that does not exist.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ PAGE = 50
 
 
 class PeoplePage(NamedTuple):
-    """A page of a list of people, with the places before and after it."""
+    """A page of a list of people, with the cursors of the pages before and after it."""
 
     people: list[UserSummary]
     previous: PeopleCursor | None

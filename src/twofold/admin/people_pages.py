@@ -27,7 +27,7 @@ from twofold.provisioning.flow import Keep, UserChange
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 
-LONGEST_SEARCH = 100
+LONGEST_SEARCH = 100  # characters
 
 
 class Asked(NamedTuple):

@@ -194,7 +194,7 @@ def _texts(user_filter: UserFilter) -> dict[str, str]:
 
 
 def _narrowed(user_filter: UserFilter) -> sa.ColumnElement[bool]:
-    """Say in SQL who is in a state; `listed.py` says the same of one person."""
+    """Say in SQL who is in a state; `user_summary.py` says the same of one person."""
     alike = {
         "": sa.true(),
         "on": _protected & users.c.active & ~_is_locked,

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 16, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 16, 40  # margins; all in units of the view box
 STEPS = (1, 2, 5)
 
 

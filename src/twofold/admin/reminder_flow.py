@@ -21,7 +21,7 @@ WINDOWS = ((7, 1), (1, 0))
 BATCH = 50  # letters to a transaction, so that nobody who signs in meanwhile waits long for theirs
 KEPT = timedelta(days=30)
 
-# Lists the next people on a road, after the last one of the batch before.
+# Lists the next people whom one query finds, after the last one of the batch before.
 Road: TypeAlias = Callable[[sa.Connection, AnyRow | None], Sequence[AnyRow]]
 
 

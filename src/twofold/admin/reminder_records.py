@@ -1,6 +1,6 @@
 """The statements of reminders: who is stopped soon and was not told yet.
 
-Two roads lead there, each along its index and each a batch at a time: the account's date comes near, or a user's
+Two queries find them, each along its index and each a batch at a time: the account's date comes near, or a user's
 exception ends.
 """
 

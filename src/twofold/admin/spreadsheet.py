@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-# What begins so is a formula to a spreadsheet.
+# What begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

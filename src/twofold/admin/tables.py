@@ -1,4 +1,4 @@
-"""What the administrators' pages keeps: which reminders of a policy went out."""
+"""What the administrators' pages store: which reminders of a policy went out."""
 
 import sqlalchemy as sa
 

@@ -61,7 +61,12 @@ def chain_of(account_id: UUID | None) -> str:
 
 
 def account_of(chain: str) -> UUID | None:
-    """Return the account that a chain belongs to; None is the installation."""
+    """Return the account that a chain belongs to; None is the installation.
+
+    Raises:
+        ValueError: it is neither "installation" nor an id.
+
+    """
     return None if chain == INSTALLATION else UUID(chain)
 
 
@@ -71,7 +76,12 @@ def empty(chain: str) -> Head:
 
 
 def content(event: Event, chain: str, position: int) -> dict[str, Any]:
-    """Return what is hashed of an event at its place in a chain, as JSON has it."""
+    """Return what is hashed of an event at its place in a chain, as JSON has it.
+
+    Raises:
+        ValueError: its `details` are not JSON, so its row was changed.
+
+    """
     return {
         "chain": chain,
         "position": position,
@@ -106,7 +116,12 @@ def canonical(value: Any) -> bytes:
 
 
 def link(previous: bytes, linked: Mapping[str, Any]) -> bytes:
-    """Return the hash that links what `content` gave to the event before it."""
+    """Return the SHA-256 (32 bytes) that links what `content` gave to the event before it.
+
+    Raises:
+        ValueError: as for `canonical`.
+
+    """
     return hashlib.sha256(VERSION + previous + canonical(linked)).digest()
 
 

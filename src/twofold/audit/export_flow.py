@@ -20,7 +20,7 @@ from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.crypto.vault import Sealed, Vault
 from twofold.kit.sql.database import Database
 
-PAGE = 500
+PAGE = 500  # events a query
 FIRST_KEY = 1
 
 # Users by id, in words, for the people who read an export. A feature that knows users hands it in.
@@ -45,7 +45,11 @@ def complete_lines(
     """Export one chain (an account's id, or "installation"), or all of them (None), up to this moment.
 
     What waits is sealed first. `verify.verify_lines` checks the whole; names are signed as well, but sealed they are
-    not: they are those of today.
+    not: they are those of today. A chain that does not exist exports as an empty one.
+
+    Raises:
+        VaultError: while it is read: as for `signer`.
+
     """
     seal_flow.seal_everything(db, at)
     key = signer(db, vault, at)
@@ -62,6 +66,10 @@ def head_line(db: Database, vault: Vault, chain: str | None, at: datetime) -> st
     """Return a head to keep elsewhere, of one chain or of all of them (None): how far they reach, signed, as a line.
 
     What waits is sealed first.
+
+    Raises:
+        VaultError: as for `signer`.
+
     """
     seal_flow.seal_everything(db, at)
     return json_line(kept_line(signer(db, vault, at), at, _heads(db, chain)))
@@ -93,7 +101,12 @@ def signer(db: Database, vault: Vault, at: datetime) -> Signer:
 
 
 def public_key(db: Database, vault: Vault, at: datetime) -> str:
-    """Return the public key of this installation's exports, as people write it down to verify them later."""
+    """Return the public key of this installation's exports, to verify them later: Ed25519 (RFC 8032), in base64.
+
+    Raises:
+        VaultError: as for `signer`.
+
+    """
     return key_text(signer(db, vault, at).public)
 
 

@@ -29,14 +29,21 @@ def record(
     result: str = "done",
     reason: str | None = None,
 ) -> None:
-    """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain."""
+    """Append one event; it can be neither changed nor taken back, and the sealer links it into its account's chain.
+
+    `account_id` None is the installation, `subject_id` whom it was done to.
+
+    Raises:
+        TypeError: one of the `details` is of a type that JSON does not have.
+
+    """
     values = values_of(event, origin=origin, account_id=account_id, subject_id=subject_id, result=result, reason=reason)
     _append.enqueue(connection, **values)
     metrics.events.labels(event.kind, result).inc()
 
 
 def record_where(connection: sa.Connection, values: dict[str, Any], *, known: bool) -> None:
-    """Append the event of these values, or execute the same statement to no effect: whose it is, is not `known`."""
+    """Append the event of these values; where it is not `known` whose it is, the same statement has no effect."""
     _append_where.enqueue(connection, **values, known=known)
     metrics.events.labels(values["kind"], values["result"]).inc()
 
@@ -50,7 +57,12 @@ def values_of(
     result: str = "done",
     reason: str | None = None,
 ) -> dict[str, Any]:
-    """Return the columns of an event."""
+    """Return the columns of an event.
+
+    Raises:
+        TypeError: one of the `details` is of a type that JSON does not have.
+
+    """
     return {
         "id": new_id(),
         "account_id": account_id,
@@ -69,7 +81,7 @@ def values_of(
 
 
 def rehearse(connection: sa.Connection, event: Event, *, at: datetime, actor: Actor, subject_id: UUID) -> None:
-    """Do the work of recording an event, where all of it is undone: it comes to stand in no log and no number."""
+    """Do the work of recording an event in a transaction that is rolled back: it reaches neither log nor metrics."""
     _append.enqueue(
         connection,
         **values_of(event, origin=Origin(at, actor=actor), account_id=None, subject_id=subject_id),

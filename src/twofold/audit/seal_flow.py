@@ -11,11 +11,17 @@ from twofold.audit import records
 from twofold.audit.chain import Event, Head, append, chain_of
 from twofold.kit.sql.database import Database
 
-BATCH = 200
+BATCH = 200  # events a transaction
 
 
 def seal_everything(db: Database, at: datetime) -> int:
-    """Link whatever waits, batch by batch, and return how much it was; the worker calls this every few seconds."""
+    """Link whatever waits, batch by batch, and return how many events; the worker calls this every few seconds.
+
+    Raises:
+        RuntimeError: an event was sealed by something that did not lock the head of its chain.
+        ValueError: the `details` of an event are not JSON, or hold a number that canonical JSON lacks.
+
+    """
     total = 0
     while sealed := seal(db, at):
         total += sealed
@@ -29,6 +35,10 @@ def seal(db: Database, at: datetime, most: int = BATCH) -> int:
 
     Several sealers may run at once: each holds the heads of the chains it appends to, and looks again at what still
     waits after it got hold of them.
+
+    Raises:
+        RuntimeError, ValueError: as for `seal_everything`.
+
     """
     with db.read() as connection:
         if not records.any_waiting(connection):

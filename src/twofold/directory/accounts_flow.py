@@ -33,13 +33,11 @@ class AccountChange(NamedTuple):
     unlimited_seats: bool = False  # takes the number of seats away
 
 
-def create_account(
-    db: Database,
-    change: AccountChange,
-    *,
-    origin: Origin,
-) -> UUID | Refused:
-    """Make an account: two-factor authentication is on offer from its first day where its edition has it."""
+def create_account(db: Database, change: AccountChange, *, origin: Origin) -> UUID | Refused:
+    """Make an account: two-factor authentication is on offer from its first day where its edition has it.
+
+    A domain that another account takes at the same moment is refused like one that it has.
+    """
     change = _tidy(change)._replace(name=(change.name or "").strip())
     refused = _why_not_account(change)
     if refused:
@@ -65,12 +63,8 @@ def create_account(
                 return taken
             records.insert_account(connection, values | rest)
             records.replace_domains(connection, account_id, domains)
-            audit.record(
-                connection,
-                directory_kinds.AccountCreated({**values, "sso_domains": domains}),
-                origin=origin,
-                account_id=account_id,
-            )
+            created = directory_kinds.AccountCreated({**values, "sso_domains": domains})
+            audit.record(connection, created, origin=origin, account_id=account_id)
     except sa.exc.IntegrityError:
         return _domain_was_faster()
     return account_id
@@ -138,12 +132,12 @@ def store_change(
 
 
 def find_account(connection: sa.Connection, account_id: UUID) -> AnyRow | None:
-    """Find an account by id."""
+    """Find an account by id: a row of `accounts`."""
     return records.account(connection, account_id)
 
 
 def all_accounts(connection: sa.Connection) -> Sequence[AnyRow]:
-    """List every account."""
+    """List every account: rows of `accounts` in the order of their making."""
     return records.all_accounts(connection)
 
 

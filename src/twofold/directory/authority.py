@@ -5,7 +5,7 @@ from uuid import UUID
 
 
 class Someone(Protocol):
-    """What decides it: a `Person`, or another feature's value that says the same of one."""
+    """What decides it: a `User`, or another feature's value that says the same of one."""
 
     @property
     def id(self) -> UUID: ...
@@ -18,7 +18,7 @@ class Someone(Protocol):
 
 
 def oversees(actor: Someone, subject: Someone) -> bool:
-    """Tell whether an actor sees a subject at all; if not, the subject does not exist for them."""
+    """Tell whether an actor sees a subject at all; if not, they get the answer for an id that does not exist."""
     if actor.role == "support":
         return True
     return actor.role == "admin" and actor.account_id == subject.account_id

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-LONGEST = 254
+LONGEST = 254  # characters (RFC 5321 section 4.5.3.1.3: a path of 256, with its angle brackets)
 
 
 def email_key(address: str) -> str:
@@ -21,7 +21,7 @@ def domain_of(address: str) -> str:
 
 
 def placeholder_key(address: str, unguessable: str) -> str:
-    """Return the compared form of an address that stands in a list and opens nothing: nobody can type it.
+    """Return a compared form for a placeholder: it takes no address away from anybody, and nobody can type it.
 
     It begins like that of the address, so that it is found by it; no address has a space.
     """
@@ -34,7 +34,7 @@ def is_placeholder_key(key: str) -> bool:
 
 
 def usable(address: str) -> bool:
-    """Tell whether mail could be sent to this address: one @, a domain with a dot or localhost, nothing invisible."""
+    """Tell whether mail could be sent to this address: one @, a domain with a dot, nothing invisible."""
     text = address.strip()
     name, at, domain = text.rpartition("@")
     return (
@@ -51,6 +51,6 @@ def usable(address: str) -> bool:
 
 
 def masked(address: str) -> str:
-    """Return an address as a reminder to its owner that tells a stranger little: a•••@acme.example."""
+    """Return an address as a reminder to its owner that tells others little: a•••@acme.example."""
     name, _, domain = address.rpartition("@")
     return f"{name[:1]}•••@{domain}"

@@ -59,7 +59,14 @@ def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -
 
 
 def change_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any], *, ends_sessions: bool) -> int | None:
-    """Change a user's row; where the change ends their sessions the security version rises. Return the version."""
+    """Change a user's row; where the change ends their sessions the security version rises.
+
+    Return the version; None where there is no such user.
+
+    Raises:
+        IntegrityError: `values` hold an `email_key` that another user has.
+
+    """
     return records.update_user(connection, user_id, values, ends_sessions=ends_sessions)
 
 
@@ -110,5 +117,5 @@ def factors_changed(connection: sa.Connection, user_id: UUID, at: datetime, *, s
 
 
 def end_sessions(connection: sa.Connection, user_id: UUID) -> int | None:
-    """Raise a user's security version: every session and sign-in attempt made under the old one is dead."""
+    """Raise a user's security version, and return it: sessions and sign-in attempts under the old one are ended."""
     return records.update_user(connection, user_id, {}, ends_sessions=True)

@@ -22,7 +22,12 @@ def notify(
     at: datetime,
     **facts: Any,
 ) -> None:
-    """Drop a change notice to a user into the outbox, in the caller's transaction."""
+    """Drop a change notice to a user into the outbox, in the caller's transaction.
+
+    Raises:
+        TypeError: one of the `facts` is of a type that JSON does not have.
+
+    """
     context.outbox.post(
         connection, kind, user_id=user.id, account_id=user.account_id, recipient=user.email, at=at, facts=facts,
     )  # fmt: skip
@@ -38,7 +43,14 @@ def notify_admins(
     except_id: UUID | None = None,
     **facts: Any,
 ) -> None:
-    """Drop a notice to every administrator of an account who is at work, but for the one it is about."""
+    """Drop a notice to every administrator of an account who is active and not frozen, but for the one it is about.
+
+    At most 200 get one.
+
+    Raises:
+        TypeError: one of the `facts` is of a type that JSON does not have.
+
+    """
     for admin in records.admins_at_work(connection, account_id):
         if admin.id != except_id:
             context.outbox.post(

@@ -1,18 +1,19 @@
 """What makes a password good enough: pure rules, no hashing here.
 
-NIST SP 800-63B-4: length and a blocklist, no rules of composition; 8 characters are enough beside a second factor.
+NIST SP 800-63B-4 section 3.1.1.2: length and a blocklist, no composition rules; 8 characters are enough beside a
+second factor.
 """
 
 import unicodedata
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
-SHORTEST = 8
+SHORTEST = 8  # characters, as below
 LONGEST = 256
 
 
 class Weakness(StrEnum):
-    """Why a password is not taken."""
+    """Why a password is refused."""
 
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
@@ -29,8 +30,8 @@ def normalise(password: str) -> str:
 def weakness(password: str, common: AbstractSet[str], personal: tuple[str, ...] = ()) -> Weakness | None:
     """Tell why a normalised password is too weak, or None.
 
-    `common` holds lower-case passwords that everybody guesses first; `personal` words (address, name, product) that an
-    attacker of this very user would.
+    `common` is a blocklist of case-folded passwords; `personal` are words (address, name, product) that an attacker of
+    this very user would try.
     """
     if len(password) < SHORTEST:
         return Weakness.TOO_SHORT

@@ -7,7 +7,7 @@ import unicodedata
 
 from twofold.kit.plain_text import is_one_visible_line, looks_like_domain, looks_like_link
 
-LONGEST = 120
+LONGEST = 120  # characters
 
 
 def is_label(text: str) -> bool:

@@ -8,7 +8,7 @@ from twofold.directory.email_address import usable
 from twofold.directory.person_name import LONGEST, is_company_name, is_label, is_person_name
 
 ROLES = ("member", "admin", "support")
-EDITION_LENGTH = 60
+EDITION_LENGTH = 60  # characters, at most
 MOST_SEATS = 10_000_000
 
 

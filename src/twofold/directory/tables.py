@@ -91,7 +91,7 @@ users = sa.Table(
     # True from the moment a password was set by e-mail until it has been used together with the second factor.
     sa.Column("password_unproven", sa.Boolean, nullable=False),
     sa.Column("second_factor_since", UtcTime, nullable=True),  # null: no authenticator protects this user
-    sa.Column("factors_changed_at", UtcTime, nullable=True),  # set-up, add, replace, remove: an older reset link dies
+    sa.Column("factors_changed_at", UtcTime, nullable=True),  # set-up, add, replace, remove: voids reset links
     sa.Column("reset_confirmed_at", UtcTime, nullable=True),
     sa.Column("exception_until", UtcTime, nullable=True),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -134,7 +134,7 @@ users = sa.Table(
 DOMAIN_OF_USER: sa.ColumnElement[str] = DomainOf(users.c.email_key)
 sa.Index("ix_users_domain", DOMAIN_OF_USER)
 
-# What a `Person` is read from, in the order of its fields; for every feature that joins users with their accounts.
+# What a `User` is read from, in the order of its fields; for every feature that joins users with their accounts.
 USER: tuple[sa.ColumnElement[Any], ...] = (
     users.c.id,
     users.c.account_id,

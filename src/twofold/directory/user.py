@@ -10,7 +10,7 @@ from twofold.directory.email_address import is_placeholder_key
 
 
 class User(NamedTuple):
-    """One row of users joined with its account; the order is that of `tables.PERSON`."""
+    """One row of users joined with its account; the order is that of `tables.USER`."""
 
     id: UUID
     account_id: UUID
@@ -45,7 +45,7 @@ class User(NamedTuple):
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether this only stands for somebody who was invited but has a sign-in in another account already."""
+        """Whether this is a placeholder for somebody who was invited but is a user of another account already."""
         return is_placeholder_key(self.email_key)
 
     @property
@@ -67,7 +67,7 @@ class User(NamedTuple):
 
 
 def stand_in(user_id: UUID, account_id: UUID) -> User:
-    """Return somebody who is nobody, under ids that nobody has: for work that is to be the same for them."""
+    """Return a made-up user under ids that no user has: a decoy letter is composed for it like one for a user."""
     return User(
         id=user_id,
         account_id=account_id,

@@ -99,7 +99,7 @@ def show_remove(request: AnyRequest) -> AnyResponse:
 @post(REMOVE)
 @takes_password
 def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
-    """Take the proofs and ask the last question; or take its answer and remove."""
+    """Take the proofs and ask for a confirmation; or take that and remove."""
     session, form = _with_factor(request), _form(request, body)
     if "confirmation" in form:
         return _answer_removal(request, session, form)

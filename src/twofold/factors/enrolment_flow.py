@@ -47,7 +47,7 @@ from twofold.sessions.session import Session
 
 LIFE = timedelta(minutes=15)
 MOST_AUTHENTICATORS = 5
-NAME_LENGTH = 40
+NAME_LENGTH = 40  # characters, at most
 DEFAULT_NAME = "Authenticator app"
 
 EVENTS = {
@@ -153,7 +153,12 @@ def open_for(
 
 
 def find(context: AppContext, connection: sa.Connection, user: User, opener: str, at: datetime) -> Opened | None:
-    """Show an open enrolment again, on reload, to the one who opened it."""
+    """Show an open enrolment again, on reload, to the one who opened it.
+
+    Raises:
+        VaultError: its secret does not decrypt: its key is not in the ring, or the row was tampered with.
+
+    """
     row = records.find_enrolment(connection, user.id, opener, at)
     if row is None or row.security_version != user.security_version:
         return None
@@ -171,6 +176,10 @@ def confirm_in_session(
     """Confirm an enrolment from the profile; the session goes on under a new token, all others end.
 
     A lock that fell since it was opened holds here as well: while locked, no factor changes.
+
+    Raises:
+        VaultError: as for `find`.
+
     """
     with context.db.write() as connection:
         user = directory.lock_user_row(connection, session.user.id)
@@ -206,6 +215,10 @@ def confirm(
     """Confirm an enrolment with a code of the new app: from here on it protects its user.
 
     Ten wrong ones void the enrolment; they never charge the lock, because nothing of the user's can be guessed here.
+
+    Raises:
+        VaultError: as for `find`.
+
     """
     digits = kinds_flow.TOTP.read(clean(code) or "")
     if digits is None:
@@ -259,7 +272,7 @@ def _protect(
     *,
     origin: Origin,
 ) -> Confirmed:
-    _store_authenticator(context, connection, user, row, step, origin.at)
+    totp_flow.store_authenticator(context, connection, user, row, step, origin.at)
     if not user.has_second_factor:
         lockouts.open_budget(connection, user)
     issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
@@ -271,28 +284,3 @@ def _protect(
     )  # fmt: skip
     notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=row.name)
     return Confirmed(change, issued, user.security_version if version is None else version)
-
-
-def _store_authenticator(
-    context: AppContext, connection: sa.Connection, user: User, row: AnyRow, step: int, at: datetime
-) -> None:
-    """Make an authenticator of an enrolment; its secret is sealed anew, for the row in which it rests from now on."""
-    authenticator = new_id()
-    secret = totp_flow.secret_of(context, row, "enrolments")
-    sealed = context.vault.seal(secret, totp_flow.identity("authenticators", authenticator))
-    records.close_enrolment(connection, user.id)
-    records.insert_authenticator(
-        connection,
-        {
-            "id": authenticator,
-            "user_id": user.id,
-            "account_id": user.account_id,
-            "name": row.name,
-            "key_id": sealed.key_id,
-            "box": sealed.box,
-            "last_step": step,  # the code that confirmed counts as used
-            "given_away": "",
-            "created_at": at,
-            "last_used_at": at,
-        },
-    )

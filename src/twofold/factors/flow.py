@@ -69,8 +69,9 @@ def prove(
 
     `unknown_browser` names a browser or program that has not signed in with this factor before: its wrong tries have a
     count of their own beside that of all.
-    The caller commits whatever comes out: a refusal has been charged. Who waited here while the user's factors changed
-    was not compared with what they have now: that is no wrong code, and must lock nobody.
+    The caller commits whatever comes out: a refusal has been charged. Where the user's factors changed while this
+    waited for the budget, the code was not compared with those of now: that is no wrong code, and locks nobody
+    (SessionOver).
     """
     charge = lockouts.charge(connection, user)
     loaded = proof.kind.load(connection, user)

@@ -90,7 +90,7 @@ class Opened(msgspec.Struct, frozen=True):
     name: str
     replaces: UUID | None
     expires_at: datetime
-    new_backup_code: str | None = None  # the successor, where the backup code opened this door
+    new_backup_code: str | None = None  # the successor, where the backup code proved the way here
 
 
 class EnrolmentExpired(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ _ask_removal = upsert(removals, ["session_id"], ["token_hash", "expires_at"])
 
 
 def ask_removal(connection: sa.Connection, values: dict[str, Any]) -> None:
-    """Store a proved removal that waits for its last question."""
+    """Store a proved removal that waits for its confirmation."""
     connection.execute(_ask_removal[connection.dialect.name], values)
 
 

@@ -36,7 +36,7 @@ def ask_removal(
     *,
     origin: Origin,
 ) -> AwaitsLastQuestion | RequiredByPolicy | ProofsRefused:
-    """Prove a removal; what is left is the last question, within ten minutes."""
+    """Prove a removal; what is left is to confirm it, within ten minutes."""
     if _required(context, session.user, origin.at):
         return RequiredByPolicy()
 
@@ -85,7 +85,7 @@ def remove(
     *,
     origin: Origin,
 ) -> Changed | RequiredByPolicy | ProofsRefused:
-    """Switch two-factor authentication off at once, for clients that ask their own last question."""
+    """Switch two-factor authentication off at once, for clients that ask for a confirmation themselves."""
     if _required(context, session.user, origin.at):
         return RequiredByPolicy()
 

@@ -1,4 +1,4 @@
-"""What the outcomes of codes and passwords say to a person; one place, so that every door says the same."""
+"""What the outcomes of codes and passwords say to a person; one place, so that every operation says the same."""
 
 from typing import assert_never
 
@@ -8,7 +8,7 @@ from twofold.factors.outcomes import Locked, SpentBackupCode, UsedCode, WrongCod
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 
-WARN_FROM = 2
+WARN_FROM = 2  # tries left
 
 
 def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label: str) -> str:

@@ -1,4 +1,4 @@
-"""Who is at the other end of a request, as far as the network tells."""
+"""The client of a request: its address, as far as proxies can be trusted, and its browser."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from twofold.kit.network import Network
 
-BROWSER_LENGTH = 200
+BROWSER_LENGTH = 200  # characters, at most
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 
 # What a client's name for itself holds, and what a person calls it; the first that fits counts, because most of them
@@ -50,8 +50,8 @@ def client_address(
     """Return the address of the client: the nearest one in `X-Forwarded-For` that is no proxy of ours.
 
     Of a header in several lines all are meant, joined by commas in their order: a proxy may add a line to those that
-    its client wrote. The header counts only when the peer itself is a trusted proxy; whatever stands left of the first
-    stranger was written by that stranger.
+    its client wrote. The header counts only when the peer itself is a trusted proxy; whatever stands left of the
+    first address that is not a trusted proxy was written by that client.
     """
     if not forwarded:
         return peer
@@ -63,14 +63,14 @@ def client_address(
 
 
 def address_of(scope: Mapping[str, Any], trusted: Sequence[Network]) -> str:
-    """Return the address of whoever sent a request (an ASGI scope), as far as proxies that are trusted tell."""
+    """Return the address of the client of a request (an ASGI scope), as far as proxies that are trusted tell."""
     peer = scope["client"][0] if scope.get("client") else ""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return client_address(peer, ",".join(lines), trusted)
 
 
 def browser_name(headers: Mapping[str, str]) -> str:
-    """Return the client's own name for itself, shortened and without control characters."""
+    """Return the client's own name for itself, up to 200 characters, without control characters."""
     name = headers.get("user-agent", "")
     return "".join(letter for letter in name[:BROWSER_LENGTH] if letter.isprintable())
 

@@ -10,5 +10,5 @@ def now() -> datetime:
 
 
 def stopwatch() -> float:
-    """Return seconds since some moment of the past, for measuring how long things take."""
+    """Return seconds since some moment of the past, to measure durations: only differences mean anything."""
     return time.perf_counter()

@@ -11,7 +11,7 @@ from twofold.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The settings and the four tools that touch the world: database, vault, password hasher, mail outbox."""
+    """The settings, and the four objects that every flow works with: database, vault, password hasher, mail outbox."""
 
     settings: Settings
     db: Database

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=tuple[object, ...])
 
 
 def write(cursor: NamedTuple) -> str:
-    """Write a cursor as text that needs no escaping in an address."""
+    """Write a cursor as text that needs no escaping in an address: JSON in URL-safe base64 (RFC 4648 section 5)."""
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 

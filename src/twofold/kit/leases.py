@@ -37,13 +37,13 @@ class Held(NamedTuple):
 
 
 def holder_of(connection: sa.Connection, name: str) -> Held | None:
-    """Return who holds a lease, or held it last, and until when."""
+    """Return who holds a lease, or was the last to hold it, and until when; None where nobody ever took it."""
     row = connection.execute(_until, {"of_name": name}).first()
     return None if row is None else Held(row.holder, row.until)
 
 
 def take(connection: sa.Connection, name: str, holder: str, at: datetime, life: timedelta) -> bool:
-    """Take a lease or prolong one's own; False while somebody else holds it."""
+    """Take a lease for `life` from `at`, or prolong one's own; False while another holder has it."""
     values = {"name": name, "holder": holder, "until": at + life, "at": at}
     return connection.execute(_take[connection.dialect.name], values).first() is not None
 

@@ -58,14 +58,14 @@ class _WithoutSecrets(logging.Formatter):
 
 
 class RateLimited(logging.Filter):
-    """Lets each message of a library through once a minute: strangers cause some of them, as often as they like."""
+    """Lets each message of a library through once a minute: anonymous clients cause some, as often as they like."""
 
     def __init__(self) -> None:
         super().__init__()
         self._let_through: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let a record through, or not; errors always, since no stranger causes those."""
+        """Let a record through, or not; errors always, since no client causes those."""
         if record.levelno >= logging.ERROR:
             return True
         at = clock.stopwatch()
@@ -76,7 +76,7 @@ class RateLimited(logging.Filter):
 
 
 class JoinedLines:
-    """A file to which the lines of one turn of an event loop are written together: each write is a call of the system.
+    """A file to which the lines of one iteration of an event loop are written together: each write is a system call.
 
     Lines of other threads, which have no event loop, are written at once.
     """
@@ -84,10 +84,10 @@ class JoinedLines:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._held: list[bytes] = []
-        atexit.register(self._write_held)  # those of a loop that was stopped before its next turn
+        atexit.register(self._write_held)  # those of a loop that was stopped before
 
     def write(self, line: bytes) -> None:
-        """Write a line, at the end of this turn."""
+        """Write a line, at the end of this iteration of the event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -98,7 +98,7 @@ class JoinedLines:
         self._held.append(line)
 
     def flush(self) -> None:
-        """Write at once what is not held until the end of a turn."""
+        """Flush the file; lines that are held until the end of the iteration stay held."""
         self._file.flush()
 
     def _write_held(self) -> None:

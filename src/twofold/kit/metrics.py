@@ -80,7 +80,7 @@ database_wait_seconds = Histogram(
 
 
 def observe_request(route: str, status: int, seconds: float) -> None:
-    """Count a request."""
+    """Count a request; `route` is its template, `seconds` how long the answer took."""
     requests.labels(route, str(status)).inc()
     request_seconds.observe(seconds)
 
@@ -91,7 +91,7 @@ def count_beside(folder: Path) -> None:
 
 
 def exposition(*more: Collector) -> bytes:
-    """Return all numbers as Prometheus reads them, with those of further collectors."""
+    """Return all numbers in the text format of Prometheus, with those of further collectors."""
     others = CollectorRegistry()
     for collector in more:
         others.register(collector)

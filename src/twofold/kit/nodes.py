@@ -1,7 +1,7 @@
 """Signs of life: which servers and workers use a database now, for commands that must not run beside them.
 
 Each writes a lease of its own every few seconds, with the newest schema that it knows. A lock that it held in the
-database would be let go the moment it dies, but needs a connection of its own all its life, and poolers that lend
+database would be released the moment it dies, but needs a connection of its own all its life, and poolers that lend
 connections by the transaction give it to others. docs/decisions/0038-log-and-tools.md weighs that.
 """
 
@@ -31,7 +31,7 @@ _gone = table.delete().where(_ours, table.c.until <= sa.bindparam("before", type
 def seen(db: Database, name: str, schema: str, now: Callable[[], datetime]) -> Iterator[None]:
     """Give signs of life while the block runs, under a name of one's own; `schema` is the newest that this node knows.
 
-    A database that is away is none of our business here: there is no sign until it is back.
+    Errors of the database are swallowed: while it is away no sign is stored.
     """
     stopping = threading.Event()
 
@@ -52,16 +52,16 @@ def seen(db: Database, name: str, schema: str, now: Callable[[], datetime]) -> I
 
 
 def show(db: Database, name: str, schema: str, at: datetime) -> None:
-    """Give one sign of life."""
+    """Give one sign of life, which counts for 45 seconds; an error of the database is swallowed."""
     with suppress(sa.exc.SQLAlchemyError), db.write(durable=False) as connection:
         leases.take(connection, PREFIX + name, schema, at, LIFE)
 
 
 def alive(connection: sa.Connection, at: datetime) -> list[str]:
-    """Return the newest schema that each node knows which was seen lately."""
+    """Return for each node that was seen within 45 seconds the newest schema revision that it knows."""
     return list(connection.execute(_alive, {"at": at}).scalars())
 
 
 def forget_gone(connection: sa.Connection, at: datetime) -> int:
-    """Forget nodes that were killed a day ago; one that ends in good order gives its lease up."""
+    """Delete nodes that were killed a day ago, and return how many; one that ends in good order gives its lease up."""
     return connection.execute(_gone, {"before": at - FORGOTTEN_AFTER}).rowcount

@@ -48,7 +48,7 @@ def begin(processor: SpanProcessor | None = None) -> None:
 
 
 def end() -> None:
-    """Send what is left, for as long as there is time for it."""
+    """Send what is left, within three seconds."""
     provider = _Maker.provider
     _Maker.provider, _Maker.tracer = None, trace.NoOpTracer()
     if provider is not None:

@@ -1,8 +1,9 @@
 """The numbers of attempt budgets: pure rules.
 
 Second factors: five wrong ones in a row lock; a hundred in a row, counted across unlocks, lock for good (NIST SP
-800-63B-4: at most 100 consecutive failures per authenticator); ten within 30 days from browsers that have not signed in
-lock as well. Passwords: never a lock, only waits that grow. Codes by mail: five wrong ones close that door for a day.
+800-63B-4 section 3.2.2: at most 100 consecutive failures per authenticator); ten within 30 days from browsers that have
+not signed in lock as well. Passwords: never a lock, only waits that grow. Codes by mail: five wrong ones block them for
+a day.
 """
 
 from datetime import timedelta
@@ -17,7 +18,7 @@ UNKNOWN_COUNTED_FOR = timedelta(days=30)
 WARN_EVERY = timedelta(days=1)
 
 FREE_PASSWORD_TRIES = 5
-LONGEST_WAIT = 15 * 60
+LONGEST_WAIT = 15 * 60  # seconds
 # Seconds to wait after the n-th wrong password in a row; the last one holds for all further tries.
 PASSWORD_WAITS: tuple[int, ...] = (*(0,) * (FREE_PASSWORD_TRIES - 1), *(2**n for n in range(10)), LONGEST_WAIT)
 FORGET_PASSWORD_TRIES = timedelta(hours=24)
@@ -31,7 +32,7 @@ MAILBOX_TRIES = 5
 MAILBOX_CLOSED = timedelta(hours=24)
 MAILS_AN_HOUR = 3
 MAIL_WINDOW = timedelta(hours=1)
-# Three an hour as well, but evenly: a stranger who asks for all of them leaves nobody without a link for long.
+# Three an hour as well, but evenly: an attacker who asks for all of them leaves no user without a link for long.
 BROWSER_LINK_EVERY = timedelta(minutes=20)
 
 INVITATION_WINDOW = timedelta(days=1)
@@ -51,7 +52,7 @@ class Counts(NamedTuple):
 
     @property
     def locked(self) -> bool:
-        """Whether every door that takes a second factor is shut."""
+        """Whether the second factor is locked, for every operation that asks for one."""
         return self.left == 0
 
     @property
@@ -91,7 +92,7 @@ def invitations_a_day(seats: int | None) -> int:
     """Return how many invitations an account may send within a day: as many as it has licences, within bounds.
 
     Everybody of a new organisation can be invited at once; a trial account, or one whose number of licences nobody set,
-    is of little use to whoever wants to mail the world.
+    is of little use to a spammer.
     """
     if seats is None:
         return INVITATIONS_WITHOUT_SEATS

@@ -44,7 +44,7 @@ class WrongPassword(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Too many wrong passwords: come back after so many seconds. The password was not even looked at."""
+    """Too many wrong passwords: come back after so many seconds. The password was not checked."""
 
     seconds: int
 
@@ -69,7 +69,8 @@ def prove_password(
 ) -> Proved | WrongPassword | Wait:
     """Check a password: the only place where one is.
 
-    The try is charged and committed before the hash is computed, and somebody who does not exist costs the same work.
+    The try is charged and committed before the hash is computed, and an address that no user has costs the same work.
+    It takes transactions of its own and some 5 to 20 ms of hashing: never call it inside a transaction.
     A client that has completed a sign-in of this user before has a count of its own; others share that of the network
     of their internet address, and the budget of the address that they typed.
     """
@@ -116,10 +117,11 @@ def remember_client_for_now(connection: sa.Connection, user: User, client: str, 
 
 
 def charge(connection: sa.Connection, user: User) -> Callable[[], Charged | None]:
-    """Charge one try to the budget that every door shares, and return how to see it: None when it is locked.
+    """Charge one try to the one budget of a user, and return how to see what it leaves: None when it is locked.
 
-    It is charged before whatever the connection is asked next. The row stays held to the end of the transaction, so
-    that the tries of one user come one after another.
+    Every operation that asks for a second factor shares it, across sessions (RFC 4226 section 7.3). It is charged
+    before whatever the connection is asked next. The row stays held to the end of the transaction, so that the tries
+    of one user come one after another.
     """
     return records.charge(connection, user.id)
 
@@ -198,7 +200,7 @@ def unlock(
     origin: Origin,
     reason: str,
 ) -> Unlocked | NotYourself | LockIsFinal:
-    """Lift the lock, and open the door of the mailed code again; the factor stays. A final lock stays, too."""
+    """Lift the lock, and allow mailed codes again; the factor stays. A final lock stays, too."""
     if origin.actor.id == user.id:
         return NotYourself()
     if records.counts(connection, user.id).final:
@@ -238,7 +240,7 @@ def forget_old(connection: sa.Connection, at: datetime) -> int:
 
 
 def _throttle_of(email: str, network: str, user: User | None) -> Throttle:
-    """Name what a stranger's try is charged to. A new password begins all counts anew: the guesses were at the old."""
+    """Name what a try of an unknown client is charged to; with a new password all counts begin anew."""
     since = "" if user is None or user.password_set_at is None else user.password_set_at.isoformat()
     guessed = f"{email_key(email)}:{since}"
     return Throttle(digest(f"network:{network}:{guessed}"), digest(f"address:{guessed}"))

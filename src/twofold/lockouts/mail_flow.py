@@ -43,7 +43,7 @@ def charge_mail(connection: sa.Connection, user: User, at: datetime) -> Wait | N
 
 
 def charge_mailed_code(connection: sa.Connection, user: User, at: datetime) -> int | Wait:
-    """Charge one try at a mailed code, across attempts and resends; return how many are left, or how long to wait."""
+    """Charge one try at a mailed code, across attempts and resends; return how many are left, or the wait."""
     tries = records.charge_mailbox(connection, user.id, at)
     if tries is not None:
         return MAILBOX_TRIES - tries
@@ -53,7 +53,7 @@ def charge_mailed_code(connection: sa.Connection, user: User, at: datetime) -> i
 
 
 def mailbox_closed(connection: sa.Connection, user: User, at: datetime) -> Wait | None:
-    """Tell whether the door of the mailed code is closed for this user, and for how long."""
+    """Tell whether mailed codes are blocked for this user, and for how many seconds."""
     state = records.mailbox_state(connection, user.id)
     if state is None or state.closed_until is None or state.closed_until <= at:
         return None

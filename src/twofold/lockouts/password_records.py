@@ -220,7 +220,7 @@ def next_try(connection: sa.Connection, throttle: Throttle, at: datetime) -> dat
 def clear(connection: sa.Connection, throttle: Throttle) -> None:
     """Forget the wrong passwords of a client or network, and take the last charge of the address back: it was right.
 
-    Other networks' wrong ones stay as they are: the owner's sign-ins must not give strangers new tries.
+    Other networks' wrong ones stay as they are: the owner's sign-ins must not give attackers new tries.
     """
     if throttle.address is None:
         _clear.enqueue(connection, own=throttle.own)

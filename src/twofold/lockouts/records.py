@@ -240,13 +240,13 @@ def admins_who_can_act(connection: sa.Connection, account_id: UUID) -> set[UUID]
 
 
 def charge_mailbox(connection: sa.Connection, user_id: UUID, at: datetime) -> int | None:
-    """Charge one try at a code sent by mail and return how many that makes; None while the door is closed."""
+    """Charge one try at a code sent by mail and return how many that makes; None while they are blocked."""
     values = {"of_user": user_id, "at": at, "until": at + MAILBOX_CLOSED}
     return connection.execute(_charge_mailbox, values).scalar()
 
 
 def clear_mailbox(connection: sa.Connection, user_id: UUID) -> None:
-    """Open the door of the mailed code again and forget its wrong tries."""
+    """Allow mailed codes again and forget the wrong ones."""
     connection.execute(_clear_mailbox, {"of_user": user_id})
 
 

@@ -51,7 +51,7 @@ password_throttles = sa.Table(
     sa.Column("forget_at", UtcTime, nullable=False, index=True),
 )
 
-# Browsers and API clients that have completed a sign-in of this user before: strangers cannot spend their tries.
+# Browsers and API clients that have completed a sign-in of this user before: other clients cannot spend their tries.
 known_clients = sa.Table(
     "known_clients",
     metadata,
@@ -93,8 +93,8 @@ _is_locked = (
     .where(_budget.user_id == users.c.id, (_budget.wrong >= LOCK_AFTER) | (_budget.wrong_in_row >= FINAL_AFTER))
     .correlate(users)
 )
-# Who can come and do something for others today: at work, not locked out, and they have come before. Somebody who never
-# answered an invitation is no help to anybody, and no administrator to leave an account to.
+# Who can come and do something for others today: active, neither frozen nor locked, and they have come before. Somebody
+# who never answered an invitation is no help to anybody, and no administrator to leave an account to.
 CAN_ACT: tuple[sa.ColumnElement[bool], ...] = (
     users.c.active,
     users.c.frozen_at.is_(None),

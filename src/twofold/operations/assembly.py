@@ -15,10 +15,11 @@ from twofold.settings import Settings
 def build_context(settings: Settings, processes: int = 1) -> AppContext:
     """Open the database and put the tools together; the keys are checked against what rests in the database.
 
-    So many processes that serve share the cores of this machine.
+    `processes` is how many serving processes share the cores of this machine.
 
     Raises:
-        SettingsError: a key is missing or wrong.
+        SettingsError: a key is missing, malformed or wrong, or traces are on without OpenTelemetry.
+        OSError: the data folder, its key file or the lock file of SQLite cannot be made or read.
 
     """
     tools = tracing.tools(settings)
@@ -34,5 +35,5 @@ def build_context(settings: Settings, processes: int = 1) -> AppContext:
 
 
 def outbox_of(settings: Settings) -> Outbox:
-    """Return where letters are dropped, each with the turn of its kind."""
+    """Return the outbox, which gives each letter the priority of its kind."""
     return Outbox(configured=settings.smtp_url is not None or settings.demo, priorities=jobs.PRIORITIES)

@@ -31,7 +31,12 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until told to stop; exit with status 1 where the database does not answer.
+
+    Raises:
+        SettingsError, OSError: as for `load` of the settings and `work`.
+
+    """
     share_one_arena()
     private_memory.keep()
     give_way()  # before there is another thread: those inherit it
@@ -50,7 +55,13 @@ def main() -> None:
 
 
 def work(settings: Settings, told: threading.Event) -> None:
-    """Do the work behind the pages until told to stop."""
+    """Do the work behind the pages until told to stop.
+
+    Raises:
+        SettingsError, OSError: as for `assembly.build_context`.
+        SQLAlchemyError: the database does not answer at the start; later ones are logged, and the job comes again.
+
+    """
     tools = tracing.tools(settings)
     tools.begin()
     context = build_context(msgspec.structs.replace(settings, pool_size=min(CONNECTIONS, settings.pool_size)))

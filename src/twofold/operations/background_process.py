@@ -22,7 +22,10 @@ log = structlog.get_logger()
 
 @contextmanager
 def companion(environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> Iterator["Companion"]:
-    """Have the process run beside while the block does; one that dies is started again, after a pause that grows."""
+    """Have the process run beside while the block does; one that dies is started again, after a pause that grows.
+
+    The pause is 1 to 60 seconds. A process that cannot be started is logged, not raised, and tried again likewise.
+    """
     beside = Companion(environment, command)
     beside.start()
     try:
@@ -47,7 +50,7 @@ class Companion:
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell the process to stop, and wait until it has; one that does not is killed."""
+        """Tell the process to stop, and wait until it has; one that has not within 18 seconds is killed."""
         with self._turn:
             self._stopping.set()
         if self._process is not None and self._process.stdin is not None:

@@ -19,12 +19,12 @@ from twofold.kit.sql.database import AnyRow, Database
 from twofold.operations import migrate
 from twofold.schema import metadata
 
-BATCH = 2_000
+BATCH = 2_000  # rows
 
 # What a database may hold that was migrated, and perhaps served by a node, but used by nobody: rows at most.
 UNUSED = {"accounts": 1, "encryption_keys": 1, "leases": 100}
 
-# What another stands on comes first; heads of chains last, because they must stand at events.
+# What another refers to comes first; heads of chains last, because they must stand at events.
 TABLES = [*(table for table in metadata.sorted_tables if table is not audit_chains), audit_chains]
 
 Progress = Callable[[str, int, int], None]

@@ -112,7 +112,7 @@ def _seal(context: AppContext, at: datetime) -> None:
 
 
 def _drop_surplus(context: AppContext, _at: datetime) -> bool:
-    """Delete what waits for nobody beyond a bound, with the links that were asked for; more may be left."""
+    """Delete the decoys that wait beyond a bound, with their links; tell whether there were any: more may be left."""
     with context.db.read() as connection:
         if not outbox.has_surplus(connection):
             return False

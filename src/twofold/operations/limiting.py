@@ -1,4 +1,4 @@
-"""The limits of strangers put together: which routes say what they cost, the answers that lie ready, the counts.
+"""The limits of anonymous requests: which routes say what they cost, the answers, rendered once, the counts.
 
 What was refused is counted in memory, by network and kind, and written down every few seconds (abuse.flow): a flood
 costs a row an hour and network, and one line of the log each time.
@@ -50,14 +50,14 @@ def before(app: Litestar) -> ASGIApp:
 
 
 async def keep_writing_down(app: Litestar) -> None:
-    """Write down again and again what was refused."""
+    """Store every five seconds what was refused; until cancelled."""
     while True:
         await asyncio.sleep(WRITTEN_DOWN_EVERY)
         await write_down(app)
 
 
 async def write_down(app: Litestar) -> None:
-    """Write down what was refused since the last time; what cannot be is kept for the next."""
+    """Store what was refused since the last time; where the database or the pool cannot take it, it is kept."""
     counts: Counts = app.state.refused
     taken = counts.take()
     if not taken:
@@ -91,7 +91,7 @@ def _routes(app: Litestar) -> dict[tuple[str, str], Kind]:
 
 
 def _answers(pages: jinja2.Environment) -> dict[bool, Answers]:
-    """Render what strangers are refused with, once: for pages (False) and for the API (True)."""
+    """Render what anonymous requests are refused with, once: for pages (False) and for the API (True)."""
     codes = {kind: "too_many_attempts" if kind is Kind.PASSWORD else "too_many_requests" for kind in Kind}
     too_many_page = pages.get_template("errors/problem.html").render(
         heading=_("Too many requests from your network"),

@@ -27,7 +27,7 @@ from twofold.signin import attempt_flow
 
 EVERY = timedelta(seconds=5)
 SAMPLED_EVERY = timedelta(seconds=1)
-STOPS_WITHIN = 5.0
+STOPS_WITHIN = 5.0  # seconds
 
 log = structlog.get_logger()
 

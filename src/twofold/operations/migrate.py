@@ -58,7 +58,12 @@ def downgrade(database_url: str, revision: str) -> None:
 
 
 def newest() -> str:
-    """Return the revision that this version of the code works with."""
+    """Return the revision that this version of the code works with.
+
+    Raises:
+        RuntimeError: the package holds no migrations.
+
+    """
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
         msg = "there are no migrations"

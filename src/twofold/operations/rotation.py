@@ -24,7 +24,7 @@ from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.sql.database import AnyRow
 from twofold.signin.tables import sign_in_attempts
 
-BATCH = 200
+BATCH = 200  # secrets a transaction
 MOST_ROUNDS = 10  # a server that still seals with an old key is met again and again; it must be restarted first
 
 
@@ -78,7 +78,10 @@ def due(context: AppContext) -> int:
 
 
 def rotate(context: AppContext, at: datetime, progress: Callable[[int], object]) -> Rotated:
-    """Seal whatever another key seals, place by place, until a round finds nothing; then forget the retired keys."""
+    """Seal whatever another key seals, column by column, until a round finds nothing; then forget the retired keys.
+
+    `progress` is called with the number of secrets of each batch. After ten rounds it ends, done or not: `due` tells.
+    """
     sealed, unreadable = 0, set[str]()
     for _ in range(MOST_ROUNDS):
         count = sum(_seal_place(context, place, unreadable, progress) for place in PLACES)

@@ -68,7 +68,12 @@ def serve(
 ) -> None:
     """Serve an application, or the factory that a name leads to; return when told to stop (SIGTERM, SIGINT).
 
-    Requests under way are finished. `X-Forwarded-For` is left to us: uvicorn would believe it of any peer on loopback.
+    Requests under way are finished, within 15 seconds. `X-Forwarded-For` is left to us: uvicorn would believe it of any
+    peer on loopback.
+
+    Raises:
+        SystemExit: it could not start, as where the address was taken meanwhile.
+
     """
     limits = limits._replace(connections=_room_for(limits.connections))
     options: dict[str, Any] = {"factory": True, "workers": workers} if isinstance(application, str) else {}

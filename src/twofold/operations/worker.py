@@ -53,7 +53,7 @@ class Worker:
             thread.start()
 
     def stop(self) -> None:
-        """Let what runs come to its end, and give the leases up; what takes too long ends with the process."""
+        """Let what runs come to its end, for 15 seconds, and give the leases up; the rest ends with the process."""
         self._stopping.set()
         deadline = clock.stopwatch() + STOPS_WITHIN
         for thread in self._threads:

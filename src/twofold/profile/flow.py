@@ -39,7 +39,7 @@ class PasswordChanged(msgspec.Struct, frozen=True):
 
 
 class NoPassword(msgspec.Struct, frozen=True):
-    """The user's organisation signs in elsewhere by now, there: nobody of it has a password here."""
+    """The user's organisation signs in elsewhere by now, at `url`: its users have no password here."""
 
     url: str | None
 
@@ -48,11 +48,7 @@ PasswordRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | Malfor
 
 
 def change_password(
-    context: AppContext,
-    session: Session,
-    asked: NewPassword,
-    *,
-    origin: Origin,
+    context: AppContext, session: Session, asked: NewPassword, *, origin: Origin
 ) -> PasswordChanged | NoPassword | Weakness | PasswordRefused:
     """Change the password: the old one first, then the code where a factor exists."""
     if session.user.sso:

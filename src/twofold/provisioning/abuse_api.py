@@ -1,4 +1,4 @@
-"""The operator's API against abuse: who is refused most, and which networks are shut out."""
+"""The operator's API against abuse: who is refused most, and which networks are blocked."""
 
 from datetime import timedelta
 from typing import Annotated

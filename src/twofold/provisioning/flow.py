@@ -152,7 +152,7 @@ def _apply(
 
 
 def _void_what_was_mailed(connection: sa.Connection, after: User, changed: set[str], at: datetime) -> None:
-    """End links that lie in a mailbox, where they went to another address or the person is not to come in any more."""
+    """End links that lie in a mailbox, where they went to another address or the person may not sign in any more."""
     leaves = "active" in changed and not after.active
     if leaves or "email" in changed:
         why = CloseReason.INACTIVE if leaves else CloseReason.EMAIL_CHANGED

@@ -15,7 +15,7 @@ def operator(request: AnyRequest, at: datetime) -> acting.Actor:
     """Return the operator key that a call carries, as the one who acts.
 
     Raises:
-        Turned: 401 for a key that is unknown or revoked, or no token at all; 403 for a session, whoever's it is.
+        ShortCircuit: 401 for a key that is unknown or revoked, or no token at all; 403 for a session, whoever's it is.
 
     """
     actor = operator_key(request, at)
@@ -29,7 +29,7 @@ def operator_key(request: AnyRequest, at: datetime) -> acting.Actor | None:
     """Return the operator key that a call carries, None when it carries something else, such as a session token.
 
     Raises:
-        Turned: 401 for an operator key that is unknown or revoked.
+        ShortCircuit: 401 for an operator key that is unknown or revoked.
 
     """
     token = bearer(request)
@@ -46,7 +46,7 @@ def operator_or_support(request: AnyRequest, at: datetime) -> acting.Actor:
     """Return who reads across accounts: an operator key or a support agent.
 
     Raises:
-        Turned: 401 without either, 403 for anybody else's session.
+        ShortCircuit: 401 without either, 403 for anybody else's session.
 
     """
     actor = operator_key(request, at)

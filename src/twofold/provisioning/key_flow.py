@@ -44,7 +44,7 @@ def create_key(db: Database, name: str, *, actor: acting.Actor, at: datetime) ->
 
 
 def revoke_key(db: Database, key_id: UUID, *, actor: acting.Actor, at: datetime) -> bool:
-    """Revoke a key: from now on it opens nothing. False when there is none, or it was revoked before."""
+    """Revoke a key: from now on it authenticates nobody. False when there is none, or it was revoked before."""
     with db.write() as connection:
         revoked = records.revoke(connection, key_id, at)
         if revoked:

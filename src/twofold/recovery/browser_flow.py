@@ -2,7 +2,7 @@
 
 It proves the mailbox and opens nothing: the browser gets a count of wrong passwords of its own for a day, and a sign-in
 there, with password and second factor, makes that 90 days. Its wrong codes go on counting as an unknown browser's.
-Whoever types an address learns nothing from the answer: nobody costs the same statements as somebody.
+Whoever types an address learns nothing from the answer: an unknown one costs the same statements as a known one.
 """
 
 from datetime import datetime
@@ -92,7 +92,7 @@ def know(context: AppContext, token: str, client: str | None, *, origin: Origin)
 
 
 def _ask_link(context: AppContext, connection: sa.Connection, user: User | None, origin: Origin) -> None:
-    """Ask the outbox for a letter; for nobody the same is written down under an id that nobody has."""
+    """Ask the outbox for a letter; without a user for a decoy, under an id that no user has."""
     user_id, account_id = (new_id(), new_id()) if user is None else (user.id, user.account_id)
     letter = context.outbox.post(
         connection, Notice.BROWSER_LINK, user_id=user_id, account_id=account_id,

@@ -30,6 +30,6 @@ def is_good_for(link: BrowserLink, user: User) -> bool:
         user.active
         and user.frozen_at is None
         and not user.sso
-        and (user.password_hash is not None or not link.email_key)  # no address: the work for nobody is the same
+        and (user.password_hash is not None or not link.email_key)  # no address: a decoy does the same work
         and user.email_key == link.email_key
     )

@@ -61,17 +61,17 @@ def take(connection: sa.Connection, token_hash: bytes, at: datetime) -> BrowserL
 
 
 def void(connection: sa.Connection, user_id: UUID) -> int:
-    """Make the link of a user worthless, sent or not."""
+    """Void the link of a user, sent or not."""
     return connection.execute(browser_links.delete().where(_link.user_id == user_id)).rowcount
 
 
 def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
-    """Make the links of all users of an account worthless."""
+    """Void the links of all users of an account."""
     return connection.execute(browser_links.delete().where(_link.account_id == account_id)).rowcount
 
 
 def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
-    """Delete the links of ids that no user has."""
+    """Delete the links of decoy letters, by the made-up user ids that they are under; return how many."""
     return connection.execute(_of_nobodies, {"nobodies": nobodies}).rowcount
 
 

@@ -1,4 +1,4 @@
-"""Getting somebody in, or in again: invitations, unfreezing, and what voids the links that are under way."""
+"""Giving somebody access, or giving it back: invitations, unfreezing, and what voids links that were mailed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -113,19 +113,19 @@ def unfreeze(
 
 
 def void_links(connection: sa.Connection, user_id: UUID) -> None:
-    """Make every open link of a user worthless, invitations too; for whoever changes address, password or active."""
+    """Void every open link of a user, invitations too; for whoever changes address, password or active."""
     records.void(connection, user_id)
     browser_records.void(connection, user_id)
 
 
 def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
-    """Make every open link of a whole account worthless, invitations too; for whoever switches it to SSO."""
+    """Void every open link of a whole account, invitations too; for whoever switches it to SSO."""
     records.void_of_account(connection, account_id)
     browser_records.void_of_account(connection, account_id)
 
 
 def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
-    """Delete what was written down for ids that nobody has, when a link was asked for an address that nobody has."""
+    """Delete the links of decoy letters, by the made-up user ids that they were stored under; return how many."""
     return records.forget_nobodies(connection, nobodies) + browser_records.forget_nobodies(connection, nobodies)
 
 

@@ -33,7 +33,7 @@ def greeted(tell: Composer) -> Composer:
 
 
 def with_not_me(tell: Composer) -> Composer:
-    """Add the link "this wasn't me" to what a letter about a change tells its user; frozen already, they need none."""
+    """Add the link "this wasn't me" to what a letter about a change tells its user; a frozen user needs none."""
 
     def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
         user, told = directory.find_user(connection, entry.user_id), tell(context, connection, entry, at)
@@ -68,7 +68,7 @@ def frozen(_context: AppContext, connection: sa.Connection, entry: Entry, _at: d
 def password_link(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
     """Bring the link that was asked for, or say why there is none; None when it is out of date.
 
-    For nobody the same is done, by the same statements; whoever delivers undoes it and sends nothing.
+    For a decoy the same is done, by the same statements; whoever delivers rolls it back and sends nothing.
     """
     user = directory.find_user(connection, entry.user_id)
     if user is None and entry.is_decoy:
@@ -88,7 +88,7 @@ def password_link(context: AppContext, connection: sa.Connection, entry: Entry, 
 
 
 def browser_link(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-    """Bring the link that makes a browser known; None when it is out of date. For nobody it is as with a password's."""
+    """Bring the link that makes a browser known; None when it is out of date. Decoys as for a password's."""
     user = directory.find_user(connection, entry.user_id)
     if user is None and entry.is_decoy:
         user = stand_in(entry.user_id, entry.account_id)

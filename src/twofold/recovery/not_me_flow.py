@@ -53,7 +53,7 @@ def look(context: AppContext, token: str, at: datetime) -> NotMe | Gone:
 
 
 def freeze(context: AppContext, token: str, *, origin: Origin) -> Froze | Gone:
-    """Freeze the user of a link: whoever came in by the change, or holds a session, a link or an open case, is out."""
+    """Freeze the user of a link: all sessions end, and the links and the reset case that are open become void."""
     with context.db.write() as connection:
         found = _look(connection, token, origin.at)
         if isinstance(found, Gone):

@@ -18,7 +18,7 @@ class Invited(msgspec.Struct, frozen=True):
 
 
 class NotInvited(msgspec.Struct, frozen=True):
-    """Nobody is invited to choose a password who has one, signs in elsewhere, or is switched off or frozen: `why`."""
+    """Nobody is invited to choose a password who has one, signs in elsewhere, or is inactive or frozen: `why`."""
 
     why: str  # has_password | sso | inactive | frozen
 

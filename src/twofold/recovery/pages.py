@@ -25,7 +25,7 @@ from twofold.recovery import not_me_flow, password_flow, words
 from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NotMe, PasswordSaved
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 
-LONGEST_EMAIL = 254
+LONGEST_EMAIL = 254  # characters
 SET_PASSWORD = Link("password", "/set-password")
 NOT_ME = Link("notme", "/not-me")
 

@@ -1,7 +1,7 @@
 """Choosing a password by mail: a link is asked for, minted when its letter goes out, and used once.
 
-It never skips the second factor and never signs in by itself. Whoever types an address learns nothing from the answer:
-the unknown address costs the same statements as the known one.
+It never skips the second factor (OWASP ASVS 6.4.3) and never signs in by itself. Whoever types an address learns
+nothing from the answer: the unknown address costs the same statements as the known one.
 """
 
 from datetime import datetime
@@ -88,8 +88,8 @@ def ask_link(
 ) -> None:
     """Ask the outbox for a letter with a link, which takes the place of any link before it.
 
-    `not_before` promises it for later: until then nothing takes its place. For nobody the same is written down under
-    an id that nobody has, and soon forgotten; that letter is never sent.
+    `not_before` promises it for later: until then nothing takes its place. Without a user the same is stored for a
+    decoy letter, under an id that no user has, and soon deleted; that letter is never sent.
     """
     user_id, account_id = (new_id(), new_id()) if user is None else (user.id, user.account_id)
     to = recipient or ("" if user is None else user.email)

@@ -1,4 +1,4 @@
-"""A link by which a password is chosen: how long it lives and what it dies of. Pure rules."""
+"""A link by which a password is chosen: how long it lives and what voids it. Pure rules."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +43,7 @@ class PasswordLink(NamedTuple):
 
 
 class Over(NamedTuple):
-    """The link is used, replaced, too old or dead, or there never was one."""
+    """The link is used, replaced, too old or void, or there never was one."""
 
 
 class TooSoon(NamedTuple):
@@ -53,7 +53,7 @@ class TooSoon(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """The user signs in at their own organisation, there: they have no password here."""
+    """The user signs in at their own organisation, at `url`: they have no password here."""
 
     url: str | None
 

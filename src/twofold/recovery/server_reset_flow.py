@@ -24,7 +24,7 @@ class ResetOnServer(msgspec.Struct, frozen=True):
     """Two-factor authentication is off, and what this means for the password.
 
     `known`: whoever typed the wrong codes knew the password they had. `password` says whether there is one now.
-    `link_at`: a link to choose one is mailed then; None: there is no mail server, or they cannot come in anyway.
+    `link_at`: a link to choose one is mailed then; None: there is no mail server, or they cannot sign in anyway.
     """
 
     known: bool

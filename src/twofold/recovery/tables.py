@@ -12,7 +12,7 @@ password_links = sa.Table(
     sa.Column("account_id", sa.Uuid, nullable=False, index=True),
     sa.Column("letter", sa.Uuid, nullable=False),  # the one that may mint it; a letter before that is out of date
     sa.Column("purpose", sa.Text, nullable=False),  # forgot | invitation | unfrozen | reset
-    # What the user was like when it was asked for; when that has changed, the link is dead.
+    # What the user was like when it was asked for; when that has changed, the link is void.
     sa.Column("email_key", sa.Text, nullable=False),
     sa.Column("password_set_at", UtcTime, nullable=True),
     sa.Column("asked_at", UtcTime, nullable=False),
@@ -29,12 +29,12 @@ browser_links = sa.Table(
     sa.Column("user_id", sa.Uuid, primary_key=True),
     sa.Column("account_id", sa.Uuid, nullable=False, index=True),
     sa.Column("letter", sa.Uuid, nullable=False),  # the one that may mint it
-    sa.Column("email_key", sa.Text, nullable=False),  # whose address it was asked for; with another one it is dead
+    sa.Column("email_key", sa.Text, nullable=False),  # whose address it was asked for; with another one it is void
     sa.Column("token_hash", sa.LargeBinary(32), nullable=True, unique=True),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )
 
-# One a letter: the same letter, sent again after a crash, brings another link, and the one before it is dead.
+# One a letter: the same letter, sent again after a crash, brings another link, and the one before it is void.
 not_me_links = sa.Table(
     "not_me_links",
     metadata,

@@ -29,7 +29,7 @@ def send_again(
     *,
     origin: Origin,
 ) -> Acted | NoMail | ActRefused:
-    """Send another link; the one before it dies when the new one goes out."""
+    """Send another link; the one before it is void when the new one goes out."""
     if not context.outbox.configured:
         return NoMail()
     with context.db.write() as connection:
@@ -51,7 +51,7 @@ def cancel(
     *,
     origin: Origin,
 ) -> Acted | ActRefused:
-    """Take the request back: its links die at once and the user's account stays as it is."""
+    """Take the request back: its links are void at once and the user's account stays as it is."""
     with context.db.write() as connection:
         case = _held(connection, actor, case_id, Act.CANCEL, origin.at)
         if not isinstance(case, Case):
@@ -69,7 +69,7 @@ def approve(
     *,
     origin: Origin,
 ) -> Acted | ActRefused:
-    """Vouch for a case whose user can prove only their mailbox: somebody who is neither requester nor subject does."""
+    """Approve a case whose user can prove only their mailbox: neither its requester nor its subject may."""
     with context.db.write() as connection:
         case = _held(connection, actor, case_id, Act.APPROVE, origin.at)
         if not isinstance(case, Case):

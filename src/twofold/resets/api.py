@@ -101,7 +101,7 @@ def approve(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 )  # fmt: skip
 @quick
 def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
-    """Send another link; the one before it dies when the new one goes out."""
+    """Send another link; the one before it is void when the new one goes out."""
     return _act(request, case_id, Act.SEND)
 
 

@@ -15,7 +15,7 @@ from twofold.directory.user import User
 
 LIFE = timedelta(minutes=15)  # of a link, from the moment it was sent
 MOST_WRONG_PASSWORDS = 5
-SHORTEST_REASON, LONGEST_REASON = 3, 500
+SHORTEST_REASON, LONGEST_REASON = 3, 500  # characters
 CONSOLE = "console"
 
 
@@ -164,7 +164,7 @@ def standing(case: Case, at: datetime) -> State:
 
 
 def close_reason(case: Case) -> CloseReason | None:
-    """Tell why an open case is of no use any more, or None."""
+    """Tell why an open case counts as closed, or None."""
     subject, asked = case.subject, case.asked
     if case.password_tries >= MOST_WRONG_PASSWORDS:
         return CloseReason.WRONG_PASSWORDS
@@ -221,7 +221,7 @@ def sees(viewer: User, case: Case) -> bool:
 
 
 def _requester_holds(case: Case) -> bool:
-    """The command line keeps its right; anybody else must still be at work and oversee the subject."""
+    """The command line keeps its right; anybody else must still be active, not frozen, and oversee the subject."""
     if case.requester_kind == CONSOLE:
         return True
     requester = case.requester

@@ -169,8 +169,8 @@ def _switch_off(
 ) -> ResetDone:
     """Leave the held user like one who never had a second factor: sessions and sign-ins end, the lock is lifted.
 
-    Links to choose a password die of `reset_confirmed_at`: whoever uses one compares it with the moment the link was
-    made, so nothing above this feature has to be called.
+    Links to choose a password become void by `reset_confirmed_at`: the flow that uses one compares it with the moment
+    the link was made, so nothing above this feature has to be called.
     """
     factors.switch_off(connection, user, origin.at)
     lockouts.lift_after_reset(connection, user)

@@ -60,7 +60,7 @@ def open_case(
 ) -> CaseOpened | OpenRefused:
     """Ask a user to confirm that their two-factor authentication is switched off. No actor: the command line asks.
 
-    A case that is open for the same user is superseded: its links die at once.
+    A case that is open for the same user is superseded: its links are void at once.
     """
     words = reason.strip()
     refused = _why_not(context, actor, subject, words)
@@ -120,7 +120,7 @@ def close_cases_of_account(connection: sa.Connection, account_id: UUID, at: date
 
 
 def close_if_dead(connection: sa.Connection, case: Case, at: datetime) -> None:
-    """Write down that a case is dead, once somebody stumbles over it.
+    """Store that a case is dead, when somebody comes across it.
 
     Not after too many passwords: whoever fails the fifth closes the case, and until then a right one may be under way.
     """
@@ -137,7 +137,10 @@ def cases_for(
     user_id: UUID | None = None,
     after: str = "",
 ) -> Listing:
-    """List the cases that somebody oversees, the newest first: those of their own account, or as support all."""
+    """List 50 cases that somebody oversees, the newest first: those of their own account, or as support all.
+
+    `after` is the cursor of the page before; what is none of ours counts as the beginning.
+    """
     if viewer.role != "support":
         account_id = viewer.account_id
     with context.db.read() as connection:

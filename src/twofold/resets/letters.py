@@ -84,7 +84,7 @@ def by_support(_context: AppContext, connection: sa.Connection, entry: Entry, _a
 
 
 def _oversees_still(connection: sa.Connection, entry: Entry) -> bool:
-    """Tell whether whom a letter is for still is an administrator or support agent at work."""
+    """Tell whether the reader of a letter still is an administrator or support agent, active and not frozen."""
     reader = directory.find_user(connection, entry.user_id)
     return reader is not None and reader.active and reader.frozen_at is None and reader.role != "member"
 

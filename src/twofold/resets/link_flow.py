@@ -34,7 +34,7 @@ class Minted(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """What the page of an open link shows and asks; `approvers` can vouch where the mailbox alone is proved."""
+    """What the page of an open link shows and asks; `approvers` can approve where the mailbox alone is proved."""
 
     verdict: Open
     needs_new_password: bool

@@ -34,7 +34,7 @@ from twofold.resets.outcomes import (
 from twofold.resets.views import over_page
 
 LINK = Link("reset", "/resets/link")
-WARN_FROM = 2
+WARN_FROM = 2  # tries left
 
 
 @get("/resets/{token:str}", sync_to_thread=False)

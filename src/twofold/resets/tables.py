@@ -19,7 +19,7 @@ reset_cases = sa.Table(
     # requested | sent | confirmed | refused | cancelled | superseded | closed. A sent link expires by the clock alone.
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("requested_at", UtcTime, nullable=False),
-    # What the subject was like when the case was opened; whatever of it changes, the links of the case die.
+    # What the subject was like when the case was opened; if any of it changes, the links of the case are void.
     sa.Column("email", sa.Text, nullable=False),
     sa.Column("second_factor_since", UtcTime, nullable=True),
     sa.Column("factors_changed_at", UtcTime, nullable=True),

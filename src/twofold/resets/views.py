@@ -42,7 +42,7 @@ def overseer(request: AnyRequest, at: datetime) -> Session:
     """Return the session of a page request of an administrator or support agent.
 
     Raises:
-        Turned: nobody is signed in, or somebody else is.
+        ShortCircuit: nobody is signed in (on to the sign-in page), or somebody else is (403).
 
     """
     session = guard.signed_in(request, at)
@@ -57,7 +57,7 @@ def calling_overseer(request: AnyRequest, at: datetime) -> Session:
     """Return the session of an API call of an administrator or support agent.
 
     Raises:
-        Turned: 401 without a session, 403 for anybody else's.
+        ShortCircuit: 401 without a session, 403 for anybody else's.
 
     """
     session = guard.caller(request, at)

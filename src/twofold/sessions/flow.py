@@ -1,4 +1,4 @@
-"""Sessions: the one door that makes them, finding, renewing and ending them."""
+"""Sessions: the only function that makes them, and finding, renewing and ending them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,11 @@ def start(
     channel: str,
     origin: Origin,
 ) -> Started | None:
-    """Make a session: the one door. None when the user may not have one under that security version any more."""
+    """Make a session; no other function begins one. None when the user may not have one under that version any more.
+
+    `methods` are `pwd`, `otp`, `backup_code`; `channel` is page, api or legacy. It ends after `session_life` of the
+    settings, 24 hours by default (NIST SP 800-63B-4 section 2.2.3), or when it was idle for `session_idle`.
+    """
     started = _store(
         context,
         connection,
@@ -70,7 +74,11 @@ def renew(
 ) -> Started:
     """Let the session that made a change go on: a new id and token under the raised version, the same end.
 
-    `proved` is a method (`otp`, `backup_code`) that was proved on the way.
+    `proved` is a method (`otp`, `backup_code`) that was proved on the way. OWASP ASVS 7.2.4 asks for the new token.
+
+    Raises:
+        RuntimeError: `security_version` is not the user's: a mistake of the caller.
+
     """
     records.end(connection, session.token_hash)
     methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
@@ -92,7 +100,7 @@ def renew(
 
 
 def list_own(context: AppContext, session: Session, at: datetime) -> Sequence[AnyRow]:
-    """List the sessions of a user that still hold."""
+    """List the sessions of a user that still hold: at most 100 rows of `sessions`, the latest used first."""
     with context.db.read() as connection:
         return records.of_user(connection, session.user.id, at - context.settings.session_idle, at)
 
@@ -141,12 +149,12 @@ def step_down(connection: sa.Connection, session: Session, *, origin: Origin) ->
 
 
 def forget_ended(connection: sa.Connection, user_id: UUID) -> None:
-    """Delete the rows of sessions whose user's version was raised; they are dead already."""
+    """Delete the rows of sessions whose user's version was raised; they are ended already."""
     records.end_all_of(connection, user_id)
 
 
 def forget_ended_of_account(connection: sa.Connection, account_id: UUID) -> None:
-    """Delete the rows of sessions of an account, the versions of whose users were raised; they are dead already."""
+    """Delete the rows of sessions of an account, the versions of whose users were raised; they are ended already."""
     records.end_all_of_account(connection, account_id)
 
 

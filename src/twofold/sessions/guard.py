@@ -1,4 +1,4 @@
-"""Who may pass: the session of a request, or the answer that turns it away."""
+"""Who may pass: the session of a request, or the answer that refuses it."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -41,7 +41,7 @@ def signed_in(request: AnyRequest, at: datetime) -> Session:
     """Return the session of a page request.
 
     Raises:
-        Turned: nobody is signed in (on to the sign-in page), or a policy asks for a second factor first.
+        ShortCircuit: nobody is signed in (on to the sign-in page), or a policy asks for a second factor first.
 
     """
     session = session_of_page(request, at)
@@ -63,7 +63,7 @@ def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False
     """Return the session of an API call; only its bearer token counts, never a cookie.
 
     Raises:
-        Turned: 401 without a session, 403 when a policy asks for a second factor first.
+        ShortCircuit: 401 without a session, 403 when a policy asks for a second factor first.
 
     """
     session = _find(request, bearer(request), at)

@@ -48,7 +48,7 @@ _sessions_of_user = (
     .order_by(sessions.c.last_seen_at.desc())
     .limit(100)
 )
-# The door checks once more, in the statement that makes the session, that its user may have one under this version.
+# The statement that makes the session checks once more that its user may have one under this version.
 _start = Statement(
     sessions.insert().from_select(
         [column.name for column in sessions.c],

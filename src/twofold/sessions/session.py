@@ -42,7 +42,10 @@ class Started(NamedTuple):
 
 
 def holds(session: Session, idle: timedelta, at: datetime) -> bool:
-    """Tell whether a session is neither over (24 hours in all) nor left alone for too long (1 hour)."""
+    """Tell whether a session is neither over nor idle for too long.
+
+    By default those are 24 hours and 1 hour, as NIST SP 800-63B-4 section 2.2.3 has them.
+    """
     return at < session.expires_at and at - session.last_seen_at < idle
 
 

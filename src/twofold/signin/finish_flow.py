@@ -72,7 +72,7 @@ def enter(
     security_version: int | None = None,
     known_client: KnownClient | None = None,
 ) -> SignedIn | None:
-    """Go through the one door that makes sessions; None when the user changed meanwhile and must begin again."""
+    """Start a session, and record it; None when the user changed meanwhile and must begin again."""
     version = user.security_version if security_version is None else security_version
     started = sessions.start(
         context, connection, user, security_version=version, methods=methods, channel=given.channel,

@@ -99,7 +99,12 @@ def submit_saved(
     client: str | None,
     origin: Origin,
 ) -> SignedIn | Expired | OutOfOrder:
-    """Go on after a new backup code was shown: its owner says that it is saved."""
+    """Go on after a new backup code was shown: its owner says that it is saved.
+
+    Raises:
+        VaultError: as for `set_up_flow.shown_backup_code`.
+
+    """
     with context.db.write() as connection:
         attempt = take_with_user(connection, sign_in, "page", Step.SAVE_BACKUP_CODE, origin.at)
         if not isinstance(attempt, Attempt):
@@ -111,9 +116,9 @@ def submit_saved(
 
 
 def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due | NoMail | MailedCodeClosed | Expired:
-    """Turn a session into the forced set-up: a policy came to require what its user does not have.
+    """Replace a session by the forced set-up: a policy came to require what its user does not have.
 
-    Expired: the session has ended meanwhile, so there is nothing left to turn.
+    Expired: the session has ended meanwhile.
     """
     if not context.outbox.configured:
         return NoMail()

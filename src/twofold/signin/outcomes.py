@@ -9,7 +9,7 @@ from twofold.sessions.session import Started
 
 
 class SsoElsewhere(msgspec.Struct, frozen=True):
-    """The domain of the address signs in at its own organisation, there; known and unknown addresses alike."""
+    """The domain of the address signs in at its own organisation, at `url`; known and unknown addresses alike."""
 
     url: str
 
@@ -57,7 +57,7 @@ class WrongMailedCode(msgspec.Struct, frozen=True):
 
 
 class MailedCodeClosed(msgspec.Struct, frozen=True):
-    """Five wrong mailed codes: this door is closed for so many seconds, or until an administrator unlocks."""
+    """Five wrong mailed codes: more are refused for so many seconds, or until an administrator unlocks."""
 
     seconds: int
 

@@ -88,7 +88,12 @@ def submit_mailed_code(
     channel: str,
     origin: Origin,
 ) -> GoesOn | WrongMailedCode | MailedCodeClosed | MalformedCode | Expired | OutOfOrder:
-    """Take the code from the mailbox, charged before it is compared; the set-up is next."""
+    """Take the code from the mailbox, charged before it is compared; the set-up is next.
+
+    Raises:
+        VaultError: the mailed code does not decrypt: its key is not in the ring, or the row was tampered with.
+
+    """
     code = "".join(letter for letter in typed[:40] if not letter.isspace())
     if len(code) != CODE_DIGITS or not code.isascii() or not code.isdigit():
         return MalformedCode()
@@ -133,7 +138,12 @@ def open_enrolment(
 
 
 def find_enrolment(context: AppContext, attempt: Attempt, at: datetime) -> Opened | None:
-    """Show the open enrolment of an attempt again, as a reloaded page does; changes nothing."""
+    """Show the open enrolment of an attempt again, as a reloaded page does; changes nothing.
+
+    Raises:
+        VaultError: as for `factors.enrolment_flow.find`.
+
+    """
     with context.db.read() as connection:
         return enrolments.find(context, connection, attempt.user, _opener_of(attempt), at)
 
@@ -151,6 +161,10 @@ def confirm_enrolment(
     """Confirm a forced set-up with a code of the new app.
 
     On pages the backup code then rests in the attempt until it is saved; a program gets it with its session.
+
+    Raises:
+        VaultError: as for `factors.enrolment_flow.find`.
+
     """
     with context.db.write() as connection:
         attempt = take_with_user(connection, sign_in, channel, Step.SET_UP, origin.at)
@@ -177,13 +191,23 @@ def confirm_enrolment(
 
 
 def show_backup_code(context: AppContext, attempt: Attempt) -> str | None:
-    """Show the new backup code of an attempt again, until its owner says that it is saved."""
+    """Show the new backup code of an attempt again, until its owner says that it is saved.
+
+    Raises:
+        VaultError: as for `shown_backup_code`.
+
+    """
     with context.db.read() as connection:
         return shown_backup_code(context, connection, attempt)
 
 
 def shown_backup_code(context: AppContext, connection: sa.Connection, attempt: Attempt) -> str | None:
-    """Return the new backup code that an attempt keeps, as people read it."""
+    """Return the new backup code that an attempt keeps, as people read it; None when it keeps none.
+
+    Raises:
+        VaultError: it does not decrypt: its key is not in the ring, or the row was tampered with.
+
+    """
     sealed = records.backup_code(connection, attempt)
     return None if sealed is None else context.vault.open(sealed, _backup_identity(attempt)).decode()
 

@@ -32,12 +32,22 @@ PATHS = {
 
 
 def form_of(request: AnyRequest, body: bytes) -> Form:
-    """Read the form of a page."""
+    """Read the form of a page.
+
+    Raises:
+        BadForm: as for `kit.http.forms.parse_form`.
+
+    """
     return parse_form(body, request.headers.get("content-type", ""))
 
 
 def attempt_of(request: AnyRequest, step: Step) -> Attempt:
-    """Return the attempt of the browser's cookie if this step is due; turn away to the one that is, or to the start."""
+    """Return the attempt of the browser's cookie if this step is due.
+
+    Raises:
+        ShortCircuit: another one is due, or none: on to that step, or to the start.
+
+    """
     token = cookie(request, "attempt")
     attempt = attempt_flow.look(context_of(request), token, clock.now())
     if token is not None:
@@ -137,7 +147,7 @@ def no_mail() -> str:
 
 
 def mailbox_closed(seconds: int) -> str:
-    """Say that the door of the mailed code is closed."""
+    """Say that mailed codes are refused after too many wrong ones, for how many `seconds`, in hours."""
     hours = -(-seconds // 3600)
     return _(
         "Too many wrong codes from the e-mail. Try again in %(n)d hours, or ask your administrator to unlock you.",

@@ -83,7 +83,12 @@ def take_copy(
     *,
     origin: Origin,
 ) -> Iterator[str]:
-    """Export an account's log as lines of CSV or of JSON (`form`), and write down that it was."""
+    """Export an account's log as lines of CSV (`form` is "csv") or else of JSON, and record that it was.
+
+    Raises:
+        VaultError: while it is read, as JSON without filters: the key that signs exports does not open.
+
+    """
     with context.db.write() as connection:
         audit.record(
             connection,
@@ -107,6 +112,11 @@ def export_lines(
 
     Without filters it is complete and ends in a signed head, for `audit.verify.verify_lines`. With filters it says in
     its first line that it cannot be verified; filters need one chain.
+
+    Raises:
+        ValueError: there are filters and no chain.
+        VaultError: while it is read, without filters: the key that signs exports does not open.
+
     """
     if filters is None or not filters.any:
         return export_flow.complete_lines(db, vault, chain, at, records.names)
@@ -116,7 +126,12 @@ def export_lines(
 
 
 def csv_lines(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[str]:
-    """Export a chain as CSV, for spreadsheets: it cannot be verified, and no field of it is taken for a formula."""
+    """Export a chain as CSV, for spreadsheets: it cannot be verified, and no field of it is taken for a formula.
+
+    Raises:
+        ValueError: while it is read: `chain` is neither "installation" nor an account's id.
+
+    """
     yield spreadsheet.line(COLUMNS)
     for found in _every(db, chain, at, filters):
         event = found.event

@@ -71,7 +71,7 @@ class Found(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of a log, the newest event first, with the places after and before it."""
+    """A page of a log, the newest event first, with the cursors of the pages after and before it."""
 
     events: list[Found]
     older: EventCursor | None

@@ -14,7 +14,7 @@ from twofold.kit.words import gettext as _
 from twofold.support import audit_flow, audit_words
 from twofold.support.audit_search import EventCursor, Filters, Found
 
-LONGEST = 254
+LONGEST = 254  # characters
 NOBODY = UUID(int=0)
 DAY = timedelta(days=1)
 

@@ -1,4 +1,4 @@
-"""Who may use the support pages: agents who have proved a second factor. For anybody else there are no such pages."""
+"""Who may use the support pages: agents who have proved a second factor. Anybody else who is signed in gets 404."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ def agent(request: AnyRequest, at: datetime) -> Session:
     """Return the session of a support agent's page.
 
     Raises:
-        Turned: nobody is signed in, or an agent must set up a second factor first.
+        ShortCircuit: nobody is signed in, or an agent must set up a second factor first.
         NotFoundException: whoever is signed in is no support agent, or proved no second factor in this session.
 
     """

@@ -26,7 +26,7 @@ from twofold.support.audit_views import event_view
 from twofold.support.search import SearchCursor
 from twofold.support.views import account_row, account_view, address, summary_view
 
-LONGEST_SEARCH = 100
+LONGEST_SEARCH = 100  # characters
 CASES = 5
 EVENTS = 20
 

@@ -1,4 +1,4 @@
-"""What the pages of the support pages show of an account and of people."""
+"""What the support pages show of an account and of people."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,6 +38,6 @@ def account_view(looked: AccountLooked) -> dict[str, Any]:
 
 
 def address(path: str, said: Sequence[tuple[str, str]]) -> str:
-    """Return a path with what is said of it, but for what is empty."""
+    """Return a path with a query string of what is said, but for what is empty."""
     query = urlencode([(name, value) for name, value in said if value])
     return f"{path}?{query}" if query else path

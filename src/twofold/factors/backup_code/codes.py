@@ -1,6 +1,7 @@
 """The backup code: 24 characters of Crockford's base32, 120 bits, in groups of four.
 
 With 120 random bits a plain SHA-256 is enough to store it by (OWASP ASVS 6.5.2 asks for a password hash below 112).
+NIST SP 800-63B-4 section 4.2.1.1 asks for 64 bits, and for a new code once it is used.
 """
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

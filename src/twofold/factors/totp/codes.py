@@ -12,9 +12,9 @@ from urllib.parse import quote
 import msgspec
 
 DIGITS = 6
-PERIOD = 30
-SECRET_BYTES = 20
-WINDOW = 1  # steps before and after now: the phone may be half a minute off, the person slow
+PERIOD = 30  # seconds, the default of RFC 6238 section 5.2
+SECRET_BYTES = 20  # 160 bits, as RFC 4226 section 4 (R6) recommends
+WINDOW = 1  # steps before and after now (RFC 6238 section 5.2): a phone may be 30 seconds off, a person slow
 HINT_WINDOW = 20  # steps, ten minutes: far enough to recognise a clock that is off
 NEVER = -1
 
@@ -26,7 +26,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """The code was right, but its step has been accepted (or given away) before."""
+    """The code was right, but its step has been accepted (or disclosed by a hint) before."""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -41,12 +41,17 @@ class Wrong(msgspec.Struct, frozen=True):
 
 
 def step_of(at: datetime) -> int:
-    """Return the time step of a moment: whole periods of 30 seconds since 1970."""
+    """Return the time step of a moment: whole periods of 30 seconds since 1970 (RFC 6238 section 4.2)."""
     return int(at.timestamp() // PERIOD)
 
 
 def code_of(secret: bytes, step: int) -> str:
-    """Return the six digits of a step (RFC 4226 section 5.3)."""
+    """Return the six digits of a step (RFC 4226 section 5.3).
+
+    Raises:
+        OverflowError: the step is negative.
+
+    """
     mac = hmac.digest(secret, step.to_bytes(8, "big"), "sha1")
     start = mac[-1] & 0xF
     number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
@@ -63,7 +68,12 @@ def match(
     """Judge six digits typed at a moment against a secret.
 
     `last_step` is the newest step accepted so far (`NEVER` for none); `given_away` are steps whose codes a hint about
-    the clock has confirmed before their time, so that they are worth nothing when they come.
+    the clock has disclosed before their time, so that they are worth nothing when they come. A step is accepted once
+    (RFC 6238 section 5.2): the caller stores it.
+
+    Raises:
+        TypeError: `code` has characters beyond ASCII.
+
     """
     now = step_of(at)
     near = [step for step in range(now - WINDOW, now + WINDOW + 1) if _fits(secret, code, step)]
@@ -84,7 +94,7 @@ def base32(secret: bytes) -> str:
 
 
 def otpauth_uri(issuer: str, label: str, secret: bytes) -> str:
-    """Return the address that the QR code holds, in the one form that every app accepts.
+    """Return the `otpauth:` URI that the QR code holds (Key Uri Format), in the one form that every app accepts.
 
     `secret` stands first (Microsoft Authenticator has needed it), blanks are %20, both issuers are the same.
     """

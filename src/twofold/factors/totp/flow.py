@@ -15,6 +15,7 @@ from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, W
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.sql.database import AnyRow
 
@@ -95,6 +96,31 @@ def secret_of(context: AppContext, row: AnyRow, table: str) -> bytes:
 def identity(table: str, row_id: UUID) -> str:
     """Name the row that a sealed secret belongs to."""
     return f"{table}.secret:{row_id}"
+
+
+def store_authenticator(
+    context: AppContext, connection: sa.Connection, user: User, row: AnyRow, step: int, at: datetime
+) -> None:
+    """Make an authenticator of an enrolment; its secret is sealed anew, for the row in which it rests from now on."""
+    authenticator = new_id()
+    secret = secret_of(context, row, "enrolments")
+    sealed = context.vault.seal(secret, identity("authenticators", authenticator))
+    records.close_enrolment(connection, user.id)
+    records.insert_authenticator(
+        connection,
+        {
+            "id": authenticator,
+            "user_id": user.id,
+            "account_id": user.account_id,
+            "name": row.name,
+            "key_id": sealed.key_id,
+            "box": sealed.box,
+            "last_step": step,  # the code that confirmed counts as used
+            "given_away": "",
+            "created_at": at,
+            "last_used_at": at,
+        },
+    )
 
 
 def _judge(

@@ -9,17 +9,20 @@ from twofold.kit.crypto.tokens import random_bytes
 
 
 class Hasher:
-    """Hashes and verifies passwords under one set of argon2id parameters (memory in KiB, passes; one lane)."""
+    """Hashes and verifies passwords under one set of argon2id parameters (RFC 9106).
+
+    `memory_kib` is in KiB, `passes` a count; the parallelism is 1.
+    """
 
     def __init__(
         self, memory_kib: int, passes: int, way: argon2id.Argon2id | None = None, *, processes: int = 1
     ) -> None:
-        """Hash in the quicker way, if none is given; so many processes that serve share the cores."""
+        """Hash in the quicker way, if none is given; `processes` is how many serving processes share the cores."""
         self._way = way or argon2id.quickest(memory_kib, passes, processes)
         self._memory_kib = memory_kib
         self._passes = passes
         self._parameters = f"$argon2id$v=19$m={memory_kib},t={passes},p=1$"
-        # Somebody who does not exist is compared with this, so that they take as long as somebody who does.
+        # A password for an unknown address is compared with this, so that it takes as long as for a known one.
         self._nobody = self.hash(random_bytes(16).hex())
 
     @property
@@ -32,7 +35,7 @@ class Hasher:
         return self._way.hash(_bytes(password), self._memory_kib, self._passes)
 
     def verify(self, stored: str | None, password: str) -> bool:
-        """Tell whether a password fits a stored hash; without a stored hash do the same work and say no."""
+        """Tell whether a password matches a stored hash; without a stored hash do the same work and return False."""
         started = clock.stopwatch()
         try:
             return self._way.verify(stored or self._nobody, _bytes(password)) and stored is not None

@@ -14,7 +14,7 @@ from twofold.settings import Settings
 
 CHECK = b"twofold"
 
-# One sealed word a key, so that a wrong key is found at the start and not at somebody's sign-in.
+# One sealed word for each key, so that a wrong key is found at the start and not at somebody's sign-in.
 encryption_keys = sa.Table(
     "encryption_keys",
     metadata,
@@ -25,7 +25,13 @@ _note = {name: insert(encryption_keys).on_conflict_do_nothing() for name, insert
 
 
 def keys_of(settings: Settings) -> tuple[Key, ...]:
-    """Return the keys of the settings; for SQLite without any, those of the data folder, made at the first start."""
+    """Return the keys of the settings; for SQLite without any, those of the data folder, made at the first start.
+
+    Raises:
+        SettingsError: the key file is malformed; the message names it.
+        OSError: the data folder or the key file cannot be written, or not be read.
+
+    """
     if settings.keys:
         return settings.keys
     path = path_of(settings)
@@ -41,7 +47,7 @@ def path_of(settings: Settings) -> Path:
 
 
 def new_key() -> str:
-    """Make a key as TWOFOLD_KEYS takes it: id:base64."""
+    """Make a key of 32 random bytes, as TWOFOLD_KEYS takes it: id:base64."""
     return f"k{random_bytes(3).hex()}:{base64.b64encode(random_bytes(KEY_BYTES)).decode()}"
 
 

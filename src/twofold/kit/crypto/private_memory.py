@@ -12,10 +12,10 @@ PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def keep() -> None:
-    """Let nobody but root look into this process, and let it leave no core. Programs that it starts begin anew.
+    """Let nobody but root look into this process, and let it leave no core dump. Programs that it starts begin anew.
 
-    The limit alone would not do: a kernel that pipes cores into a program does not look at it. Where the system is not
-    Linux the limit is all there is.
+    The limit alone would not do: a kernel that pipes core dumps into a program does not look at it (core(5)). Where the
+    system is not Linux the limit is all there is.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prctl = getattr(ctypes.CDLL(None), "prctl", None)

@@ -22,7 +22,7 @@ MARKING = b"twofold: marks of tokens that were issued"
 
 
 class Sealed(NamedTuple):
-    """A secret as it rests in the database: the id of its key, and nonce + ciphertext + tag."""
+    """A secret as it rests in the database: the id of its key, and nonce (12 bytes) + ciphertext + tag (16 bytes)."""
 
     key_id: str
     box: bytes
@@ -33,7 +33,12 @@ class VaultError(Exception):
 
 
 class Vault:
-    """Seals with the first key of the ring, opens with whichever key a box names."""
+    """Seals with the first key of the ring, opens with whichever key a box names.
+
+    Raises:
+        VaultError: the ring is empty.
+
+    """
 
     def __init__(self, keys: Sequence[Key]) -> None:
         if not keys:
@@ -45,7 +50,10 @@ class Vault:
         self._marking_keys = [hmac.digest(key.secret, MARKING, "sha256") for key in keys]
 
     def seal(self, secret: bytes, identity: str) -> Sealed:
-        """Encrypt a secret for the one row that `identity` names."""
+        """Encrypt a secret for the one row that `identity` names.
+
+        The nonce is 96 random bits (NIST SP 800-38D section 8.2.2), so one key may seal 2**32 times (section 8.3).
+        """
         nonce = random_bytes(NONCE_BYTES)
         return Sealed(self.active, nonce + self._ciphers[self.active].encrypt(nonce, secret, identity.encode()))
 
@@ -73,13 +81,14 @@ class Vault:
         return token + self.mark(token)
 
     def mark(self, token: str) -> str:
-        """Return our mark of a token."""
+        """Return our mark of a token: 22 characters of URL-safe base64, a truncated HMAC-SHA256 (RFC 2104)."""
         return _mark(self._marking_keys[0], token)
 
     def issued(self, token: str) -> bool:
-        """Tell whether a token bears our mark: a stranger cannot make one up, and no look into the database is needed.
+        """Tell whether a token bears our mark: only a key of the ring makes one, and no database is asked.
 
-        It opens nothing by itself, and may have ended long ago. It says who is served first when many strangers come.
+        It authenticates nobody by itself: the token may have ended long ago. It says which requests are served first
+        when many come without a token of ours.
         """
         body, mark = token[:-MARK_LENGTH], token[-MARK_LENGTH:].encode("utf-8", "surrogatepass")
         return any(hmac.compare_digest(mark, _mark(key, body).encode()) for key in self._marking_keys)

@@ -1,10 +1,10 @@
-"""Who asks without a token of ours, and how much of that there may be: told before anything of a request is read.
+"""Anonymous requests, without a token of ours, and how many of them are served: decided before a body is read.
 
-A stranger's request is charged to its network (kit.http.limits). What is too much is refused here, with an answer that
-lies ready: no statement, no handler, no line of the log each, and the body is never looked at. Where the pool that a
-request would go to is full, it is told so here as well.
+An anonymous request is charged to its network (kit.http.limits). What is too much is refused here, with an answer that
+was rendered before: no statement, no handler, no line of the log each, and the body is never looked at. Where the pool
+that a request would go to is full, it is told so here as well.
 
-A token bears our mark (kit.crypto.vault), so a made-up cookie or bearer makes nobody less of a stranger. One that has
+A token bears our mark (kit.crypto.vault), so a made-up cookie or bearer makes no request less anonymous. One that has
 ended is found out when it is used, and remembered.
 """
 
@@ -27,7 +27,7 @@ from twofold.kit.http.requests import HELD, Cookies, cookies_of, is_token
 from twofold.kit.network import network_of
 from twofold.settings import Settings
 
-# What a route says of itself, in `opt`: the kind of what a stranger's request costs. Every other one is of OTHER.
+# What a route says of itself, in `opt`: the kind of what an anonymous request costs. Every other one is of OTHER.
 LIMITED = "limited"
 TAKES_PASSWORD = {LIMITED: Kind.PASSWORD}
 SENDS_MAIL = {LIMITED: Kind.MAIL}
@@ -44,7 +44,7 @@ LIMITED_ROUTE = "limited"  # how the metrics name what was answered here
 
 
 class Answers(NamedTuple):
-    """The refusals that lie ready, as pages or as problems of the API."""
+    """The refusals as they are sent, rendered once: as pages or as problems of the API."""
 
     too_many: Mapping[Kind, bytes]
     busy: bytes
@@ -151,14 +151,14 @@ class AnonymousLimits:
 
 
 class _Asker(NamedTuple):
-    """Who sent a request, as far as tokens tell: a stranger or not, and the token of a client that we know."""
+    """Who sent a request, as far as tokens tell: anonymous or not, and the token of a client that we know."""
 
     is_anonymous: bool
     client: str | None
 
 
 class _Refusal(NamedTuple):
-    """An answer that lies ready, and after how many seconds it is worth to ask again."""
+    """An answer that was rendered before, and after how many seconds it is worth to ask again."""
 
     status: int
     body: bytes

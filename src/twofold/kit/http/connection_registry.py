@@ -1,4 +1,4 @@
-"""The connections of a process: how many, of which networks, and who makes room when there are too many."""
+"""The connections of a process: how many, of which networks, and which is closed when there are too many."""
 
 from collections import Counter, OrderedDict
 from enum import StrEnum
@@ -40,8 +40,8 @@ class Member(Protocol):
 class ConnectionRegistry:
     """All connections, and those of each network; a proxy speaks for everybody, and counts in no network.
 
-    Where there are too many, the one that has waited longest for a request makes room: so silent ones keep nobody out.
-    When all of them work, the newcomer is refused.
+    Where there are too many, the one that has been idle longest is closed: so silent ones keep nobody out. When all of
+    them are serving a request, the new one is refused.
     """
 
     def __init__(self, most: int, most_of_a_network: int, proxies: tuple[IPv4Network | IPv6Network, ...]) -> None:
@@ -62,7 +62,7 @@ class ConnectionRegistry:
         return address is not None and any(address in network for network in self._proxies)
 
     def enter(self, member: Member, peer: object) -> Refusal | None:
-        """Let somebody in, or say why not."""
+        """Admit a connection, or return why not; `peer` is the address as a socket gives it."""
         name = "" if self.is_proxy(peer) or not isinstance(peer, tuple) else network_of(str(peer[0]))
         network = self._networks.setdefault(name, _Network()) if name else None
         if network is not None and network.size >= self._most_of_a_network and not self._make_room(network.waiting):
@@ -78,7 +78,7 @@ class ConnectionRegistry:
         return None
 
     def leave(self, member: Member) -> None:
-        """Forget somebody; again and again does no harm."""
+        """Forget a connection; harmless when it is forgotten already."""
         name = self.all.pop(member, None)
         if name is None:
             return
@@ -92,7 +92,7 @@ class ConnectionRegistry:
                 del self._networks[name]
 
     def waits(self, member: Member) -> None:
-        """Put somebody at the end of those who wait for a request."""
+        """Note that a connection is idle from now on."""
         name = self.all.get(member)
         if name is None:
             return
@@ -101,7 +101,7 @@ class ConnectionRegistry:
             line.move_to_end(member)
 
     def works(self, member: Member) -> None:
-        """Take somebody out of those who wait."""
+        """Note that a connection is idle no longer."""
         self._waiting.pop(member, None)
         if name := self.all.get(member):
             self._networks[name].waiting.pop(member, None)

@@ -1,6 +1,6 @@
 """What a connection may cost before somebody is known: how many there are, how long they wait, how much they send.
 
-Headers without an end, a byte a minute (slowloris) or a connection without a word cost a stranger nothing, and uvicorn
+Headers without an end, a byte a minute (slowloris) or a silent connection cost an attacker nothing, and uvicorn
 would hold them for ever. So its protocol stands behind this one, which uses the hooks of asyncio.Protocol and of ASGI
 alone (docs/decisions/0032-connections.md).
 """
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._running = 0  # requests; several where they are pipelined
         self._is_last = False
         self._is_closing = False
-        self._held = b""  # what has come and waits its turn
+        self._held = b""  # what has come and was not handed on yet
         self._feeds = False  # soon
         self._begun = self._had_begun = 0  # requests, and when it was last looked
         self._is_whole = False  # the request that runs: all of its body is here
@@ -217,7 +217,7 @@ class Connection(asyncio.Protocol):
     def _feed(self) -> None:
         """Hand on a slice, and nothing while a request that is whole runs, or others have yet to begin.
 
-        uvicorn queues requests that come before their turn, and reads on: one client grew a process by half a GiB.
+        uvicorn queues pipelined requests, and reads on: one client grew a process by half a GiB.
         """
         self._feeds = False
         if self._is_whole and len(self._held) > self.limits.header_bytes:
@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
         self._line.hold_reading(hold=bool(self._held))
 
     def _feed_soon(self) -> None:
-        """Feed when the event loop has gone round: a request that begins meanwhile may be one of several."""
+        """Feed in the next iteration of the event loop: a request that begins meanwhile may be one of several."""
         if self._held and not self._feeds and not self._is_closing:
             self._feeds, self._had_begun = True, self._begun
             self._loop.call_soon(self._feed)

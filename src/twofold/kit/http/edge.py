@@ -69,7 +69,7 @@ class Edge:
         refusals: "Refusals",
         gate: Gate,
     ) -> None:
-        """Wrap an application; whom the gate shuts out does not come as far."""
+        """Wrap an application; blocked networks do not get past the gate."""
         self._app = app
         self._refusals = refusals
         self._gate = gate

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from twofold.kit.words import gettext as _
 
 MOST_FIELDS = 100
-LONGEST_FIELD = 4096
+LONGEST_FIELD = 4096  # characters
 
 
 class BadForm(Exception):
@@ -36,7 +36,8 @@ def parse_form(body: bytes, content_type: str) -> Form:
     """Read an urlencoded form.
 
     Raises:
-        BadForm: another content type, not UTF-8, a field that came twice, or one of more than 4,096 characters.
+        BadForm: another content type, not UTF-8, more than 100 fields, a field that came twice, one of
+            more than 4,096 characters, or one with a NUL.
 
     """
     if body and content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":

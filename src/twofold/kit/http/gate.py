@@ -1,4 +1,4 @@
-"""Networks that are shut out, as one server process knows them: looked at before anything else is done."""
+"""Blocked networks, as one server process knows them: checked before anything else is done."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,30 +14,30 @@ ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
 
 
 class Blocks(Protocol):
-    """Tells which addresses are shut out; false where that is nobody."""
+    """Tells which addresses are blocked; false where none is."""
 
     def __bool__(self) -> bool:
-        """Tell whether anybody is."""
+        """Tell whether any address is blocked."""
         ...
 
     def blocks(self, address: str) -> bool:
-        """Tell whether this address is."""
+        """Tell whether this address is blocked."""
         ...
 
 
 class Gate:
-    """Holds the block list that this process obeys; a job of its own renews it every few seconds."""
+    """Holds the block list that this process applies; a job of its own renews it every few seconds."""
 
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted = trusted_proxies
         self._blocks: Blocks | None = None
 
     def obey(self, blocks: Blocks) -> None:
-        """Obey another list from now on."""
+        """Use another block list from now on."""
         self._blocks = blocks
 
     def shuts_out(self, scope: "Scope") -> bool:
-        """Tell whether a request comes from a network that is shut out."""
+        """Tell whether a request comes from a blocked network."""
         if not self._blocks or scope["path"] in ALWAYS_OPEN:
             return False
         return self._blocks.blocks(address_of(cast("Mapping[str, Any]", scope), self._trusted))

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class JoinedWrites:
-    """A transport that writes, at the end of a turn of the event loop, all that was written during it."""
+    """A transport that writes, at the end of an iteration of the event loop, all that was written during it."""
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, asked_to_close: Callable[[], None]
@@ -30,11 +30,11 @@ class JoinedWrites:
 
     @property
     def holds(self) -> bool:
-        """Whether something was written during this turn."""
+        """Whether something was written during this iteration."""
         return bool(self._held)
 
     def write(self, data: bytes) -> None:
-        """Write at the end of this turn."""
+        """Write at the end of this iteration."""
         if not self._held:
             self._loop.call_soon(self._write_all)
         self._held.append(data)
@@ -77,5 +77,5 @@ class JoinedWrites:
 
     def _write_all(self) -> None:
         held, self._held = self._held, []
-        if held and not self._has_ended and not self._transport.is_closing():  # or gone during this turn
+        if held and not self._has_ended and not self._transport.is_closing():  # or gone during this iteration
             self._transport.write(b"".join(held))

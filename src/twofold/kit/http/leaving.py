@@ -1,6 +1,6 @@
 """A node that is told to stop: it says so first, and goes on serving until whoever sends it requests has noticed.
 
-A balancer that asks `/readyz` every few seconds would otherwise send people to a closed door in between.
+A balancer that asks `/readyz` every few seconds would otherwise send requests to a closed port in between.
 """
 
 import signal

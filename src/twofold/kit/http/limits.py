@@ -1,6 +1,6 @@
-"""How much may be asked by people who are not known yet: so many requests a second from a network, and bursts.
+"""Rate limits of anonymous requests: so many a second from a network, and bursts.
 
-Each process keeps its own numbers in memory. There are as many as MOST_NETWORKS says, whatever a stranger sends from:
+Each process keeps its own numbers in memory. There are as many as MOST_NETWORKS says, wherever requests come from:
 the network that was quiet longest is forgotten first, and then may burst anew.
 """
 
@@ -18,7 +18,7 @@ MOST_COUNTED = 200  # networks of refusals, each with a kind, between two times 
 
 
 class Kind(StrEnum):
-    """What a stranger's request costs us: a hash, a letter, or neither."""
+    """What an anonymous request costs us: a hash, a letter, or neither."""
 
     PASSWORD = "password"  # noqa: S105 - a kind of request
     MAIL = "mail"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class Budget(NamedTuple):
-    """So many requests a second, and so many at once after a rest."""
+    """A rate limit (generic cell rate algorithm): requests a second, and how many at once after a pause."""
 
     a_second: int
     burst: int
@@ -54,7 +54,7 @@ class Limits:
         self._of_clients = _throttled(OF_KNOWN_CLIENT)
 
     def charge(self, kind: Kind, network: str) -> float:
-        """Charge a request to a network; return the seconds until there is room for one, 0 where this one has it."""
+        """Charge a request to a network; return 0 where it may go on, else the seconds until the next one may."""
         return _charge(self._of_networks[kind], network)
 
     def charge_known_client(self, client: str) -> float:
@@ -63,7 +63,7 @@ class Limits:
 
 
 class Counts:
-    """How much was refused, by network and kind, since that was written down last.
+    """How many requests were refused, by network and kind, since that was stored last.
 
     They become rows, so there is an end to them: what came from further networks counts as from an unknown one.
     """
@@ -91,7 +91,7 @@ def is_limited_address(address: str, unlimited: Sequence[Network]) -> bool:
     """Tell whether the network of an address is limited.
 
     What speaks from this machine is not: a proxy that was not named as trusted would speak for everybody, and programs
-    beside us are no strangers.
+    on this machine are trusted.
     """
     parsed = plain_address(address)
     if parsed is None:  # a socket of this machine has no address

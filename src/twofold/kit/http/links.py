@@ -41,7 +41,7 @@ class Link(NamedTuple):
         return text.startswith(f"tf_{self.kind}_") and TOKEN.fullmatch(text) is not None
 
     def cookie(self, settings: Settings, token: str, *, max_age: int = LIFE) -> Cookie:
-        """Make the cookie that holds a token of this kind, and of no other."""
+        """Make the cookie that holds a token of this kind, and of no other; `max_age` is in seconds."""
         return make_cookie(settings, self._name(settings), token, max_age=max_age)
 
     def trade(self, request: AnyRequest, token: str) -> AnyResponse:
@@ -52,7 +52,7 @@ class Link(NamedTuple):
         """Return the token that a request for the page carries.
 
         Raises:
-            Turned: it carries none.
+            ShortCircuit: it carries none; the answer is a page with 410.
 
         """
         token = request.cookies.get(self._name(context_of(request).settings), "")
@@ -68,7 +68,7 @@ class Link(NamedTuple):
         meanwhile: what was filled in for one link must not count for another.
 
         Raises:
-            Turned: the request carries no token, or that of another link.
+            ShortCircuit: the request carries no token (410), or that of another link (409).
 
         """
         token = self.token(request)

@@ -17,10 +17,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from twofold.kit.http.addresses import names_loopback
 from twofold.setting_values import Listen, is_loopback
 
-LONGEST_HEAD = 8192
+LONGEST_HEAD = 8192  # bytes
 TIMEOUT = 5.0  # seconds for a whole request to come, and for its answer to be taken
 MOST_CONNECTIONS = 16
-ENDS_WITHIN = 5.0
+ENDS_WITHIN = 5.0  # seconds
 
 _PHRASES = {200: b"200 OK", 400: b"400 Bad Request", 404: b"404 Not Found", 421: b"421 Misdirected Request"}
 

@@ -24,10 +24,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-MOST_WAITING = 512
+MOST_WAITING = 512  # requests
 MOST_ANONYMOUS_WAITING, MOST_PASSWORDS_WAITING = 192, 192  # some seconds of work, which browsers still wait for
 ANONYMOUS = "twofold_stranger"  # in the scope of a request: whoever sent it bears no token of ours
-KNOWN_CLIENT = "twofold_known_client"  # the same: a stranger whose browser or program has signed somebody in before
+KNOWN_CLIENT = "twofold_known_client"  # the same: it is anonymous, but its browser has signed somebody in before
 
 
 class Overloaded(Exception):
@@ -55,8 +55,8 @@ class ThreadPool:
         `for_anonymous`, its threads keep to a share of the database.
         """
         self._gives_way, self._for_anonymous = gives_way, for_anonymous
-        # Who comes first has a queue and a bound of their own, which others cannot fill up. There is a ticket for each
-        # job in either queue, and one that says no more for each thread that is to end.
+        # Work that comes first has a queue and a bound of its own, which other work cannot fill up. There is a ticket
+        # for each job in either queue, and one that says no more for each thread that is to end.
         self._first: SimpleQueue[_Job] = SimpleQueue()
         self._queue: SimpleQueue[_Job] = SimpleQueue()
         self._tickets: SimpleQueue[bool] = SimpleQueue()
@@ -71,7 +71,7 @@ class ThreadPool:
         return (self._inside_first if first else self.inside - self._inside_first) >= self._most
 
     async def run(self, work: Callable[[], R], *, first: bool = False) -> R:
-        """Run a plain function in the pool; what comes `first` is begun before all else that waits.
+        """Run a plain function in the pool and return or raise what it does; `first` goes before all else that waits.
 
         Raises:
             Overloaded: the queue is full.
@@ -181,12 +181,18 @@ class ThreadPools:
 
 
 def quick(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler in the quick pool; for a stranger, in theirs."""
+    """Run a handler in the quick pool; for an anonymous request, in the pool for those.
+
+    The decorated handler raises Overloaded where the queue of the pool is full.
+    """
     return _in_pool(handler, "quick")
 
 
 def takes_password(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """Run a handler that hashes a password in the password pool, where a stranger comes after everybody else."""
+    """Run a handler that hashes a password in the password pool, where an anonymous request comes after all others.
+
+    The decorated handler raises Overloaded where the queue of the pool is full.
+    """
 
     @functools.wraps(handler)
     async def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -86,7 +86,12 @@ def problem(
     retry_after: int | None = None,
     **extra: Any,
 ) -> Response[Any]:
-    """Answer with a refusal."""
+    """Answer with a refusal; `retry_after` is in seconds, `extra` are fields of a `Problem`.
+
+    Raises:
+        KeyError: `code` is not one of TITLES.
+
+    """
     body = Problem(type=f"/api/docs#{code}", title=TITLES[code], status=status, code=code, **extra)
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
     if status == 401:  # noqa: PLR2004 - RFC 9110 section 15.5.2
@@ -95,7 +100,12 @@ def problem(
 
 
 def problem_body(status: int, code: str) -> bytes:
-    """Return a refusal as it is sent, for whoever answers without a request at hand."""
+    """Return a refusal as it is sent, for whoever answers without a request at hand.
+
+    Raises:
+        KeyError: `code` is not one of TITLES.
+
+    """
     return msgspec.json.encode(Problem(type=f"/api/docs#{code}", title=TITLES[code], status=status, code=code))
 
 

@@ -48,7 +48,12 @@ def page(
     cookies: list[Cookie] | None = None,
     **context: Any,
 ) -> AnyResponse:
-    """Render a template to an answer."""
+    """Render a template to an answer.
+
+    Raises:
+        jinja2.TemplateError: there is no such template, or it names what `context` lacks.
+
+    """
     context.setdefault("errors", {})
     context.setdefault("viewer", None)
     html = request.app.state.pages.get_template(template).render(context)
@@ -91,6 +96,11 @@ def groups(text: str) -> str:
 
 @cache
 def static_url(name: str) -> str:
-    """Return the address of a static file, which changes with its content so that browsers may keep it for ever."""
+    """Return the address of a static file, which changes with its content so that browsers may keep it for ever.
+
+    Raises:
+        OSError: there is no such file.
+
+    """
     content = files("twofold").joinpath("static", name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"

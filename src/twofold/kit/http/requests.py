@@ -15,7 +15,7 @@ from twofold.settings import Settings
 AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
-BROWSER_LIFE = 90 * 24 * 3600
+BROWSER_LIFE = 90 * 24 * 3600  # seconds
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
@@ -48,12 +48,12 @@ def cookie_name(settings: Settings, name: str) -> str:
 
 
 def context_of(request: AnyRequest) -> AppContext:
-    """Return the application of the running application."""
+    """Return the context of the running application."""
     return cast("AppContext", request.app.state.context)
 
 
 def client_info_of(request: AnyRequest) -> ClientInfo:
-    """Return who is at the other end."""
+    """Return the address and browser of whoever sent a request, and the id of the request."""
     address = address_of(cast("Mapping[str, Any]", request.scope), context_of(request).settings.trusted_proxies)
     return ClientInfo(address, browser_name(request.headers), str(request.scope.get("twofold_request_id", "")))
 
@@ -65,7 +65,7 @@ def cookie(request: AnyRequest, name: str) -> str | None:
 
 
 def bearer(request: AnyRequest) -> str | None:
-    """Return the bearer token of an API call, if it carries one."""
+    """Return the bearer token of an API call (RFC 6750 section 2.1), if it carries one of ours."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" and TOKEN.fullmatch(token) else None
 
@@ -76,7 +76,7 @@ def is_token(text: str) -> bool:
 
 
 def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:
-    """Note what came of a token, for those who serve bearers of tokens before strangers (kit.http.anonymous)."""
+    """Note whether a token holds: requests with one that does are served before anonymous ones (kit.http.anonymous)."""
     cast("dict[str, Any]", request.scope)[HELD] = token, holds
 
 
@@ -87,12 +87,15 @@ def client_token(request: AnyRequest) -> str | None:
 
 
 def set_cookie(settings: Settings, name: str, value: str, *, max_age: int | None = None) -> Cookie:
-    """Make one of our cookies: for the whole host, out of reach of scripts, not sent along from other sites."""
+    """Make one of our cookies: for the whole host, HttpOnly (RFC 6265), SameSite=Lax; `max_age` is in seconds.
+
+    Without `max_age` it is a session cookie.
+    """
     return make_cookie(settings, getattr(cookies_of(settings), name), value, max_age=max_age)
 
 
 def make_cookie(settings: Settings, key: str, value: str, *, max_age: int | None = None) -> Cookie:
-    """Make a cookie of ours by its whole name."""
+    """Make a cookie of ours by its whole name; `max_age` is in seconds."""
     return Cookie(
         key=key,
         value=value,

@@ -1,8 +1,8 @@
-"""Letters for nobody: worked on as those for people are, and never in their way.
+"""Decoy letters, to addresses that no user has: processed like letters to users, and never in their way.
 
 Somebody asks for a letter and then watches how quickly others are answered: what happens for an address that a user
-has must happen for any other. So such a letter is claimed at the same looks, composed by the same statements, and its
-thread rests for as long as the mail server took for the letter before. But anybody can ask for a hundred a second.
+has must happen for any other. So a decoy is claimed by the same polls, composed by the same statements, and its thread
+sleeps for as long as the mail server took for the letter before. But anybody can ask for a hundred a second.
 """
 
 import threading
@@ -13,18 +13,18 @@ from datetime import datetime
 
 from twofold.kit import clock
 
-A_SECOND = 5.0
-BURST = 10.0
-AT_ONCE = 2
+A_SECOND = 5.0  # decoys a second
+BURST = 10.0  # decoys at once, after a pause
+AT_ONCE = 2  # threads
 FIRST_GUESS = 0.1  # seconds, while no letter has been handed over
 LONGEST = 2.0  # seconds: a mail server that hangs must not take the threads away
 
 
 class Allowance:
-    """How many letters for nobody may be worked on: so many a second together with those that anybody can ask for.
+    """A token bucket: how many decoys are processed a second, counting the letters that anybody can ask for.
 
-    One for a user is never held back, but the next for nobody then comes later: where strangers ask without end, the
-    same number is worked on in every second, whoever they ask for.
+    A letter to a user is never held back, but the next decoy then comes later: where anonymous requests ask without
+    end, the same number is processed in every second, whichever addresses they name.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Allowance:
 
     @contextmanager
     def one(self, at: datetime) -> Iterator[bool]:
-        """Tell whether one may be worked on now, and hold a place for it while the block runs."""
+        """Tell whether a decoy may be processed now, and count it as one in progress while the block runs."""
         with self._lock:
             self._refill(at)
             free = self._left >= 1 and self._in_hand < AT_ONCE
@@ -48,19 +48,19 @@ class Allowance:
                 self._in_hand -= free
 
     def spend(self) -> None:
-        """Count a letter that anybody can ask for, whoever it is for."""
+        """Take one from the bucket for a letter that anybody can ask for, decoy or not."""
         with self._lock:
             self._left = max(-BURST, self._left - 1)
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Remember how long the mail server takes for a letter."""
+        """Remember how long the mail server takes for a letter, up to two seconds."""
         began = clock.stopwatch()
         yield
         self._took = min(LONGEST, clock.stopwatch() - began)
 
     def rest(self) -> None:
-        """Wait for as long as the mail server took last."""
+        """Sleep for as long as the mail server took last."""
         time.sleep(self._took)
 
     def _refill(self, at: datetime) -> None:

@@ -1,12 +1,12 @@
-"""Delivering letters: claimed and told in one transaction, written and handed over outside of it, settled in another.
+"""Delivering letters: claimed and composed in one transaction, rendered and sent outside of it, settled in another.
 
 A crash in between repeats the letter once its claim is over, under the same Message-ID; whatever secret it carries is
-minted anew, and the one before it is dead.
+minted anew, and the one before it is void.
 
 While the mail server is away no letter is claimed: nothing is minted that nobody gets, and once the server is back
 every letter is due, not only those whose own wait happens to be over.
 
-A letter for nobody takes the same way, but what its composer did is undone, and nothing is handed over
+A decoy letter goes through the same steps, but what its composer did is rolled back, and nothing is handed over
 (kit.mail.decoys).
 """
 
@@ -28,10 +28,10 @@ from twofold.kit.mail.letters import Composer, Letters
 from twofold.kit.mail.outbox import Due, Entry, Priority
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
 
-# Between two looks for a mail server that is away: longer and longer, but nobody waits for more than a minute.
+# Between two attempts to reach a mail server that is away: longer and longer, but never more than a minute.
 LOOKS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 
-NOBODYS_ADDRESS = "nobody@localhost"  # to compose with: nothing is sent there
+NOBODYS_ADDRESS = "nobody@localhost"  # a decoy is composed with it: nothing is sent there
 
 Told: TypeAlias = dict[str, Any]
 
@@ -39,14 +39,14 @@ log = structlog.get_logger("twofold.mail")
 
 
 class Claimed(NamedTuple):
-    """A letter in hand, and what it tells; None when it was dropped or waits for a repair."""
+    """A claimed letter and its content; None when it was dropped or waits for a repair."""
 
     entry: Entry
     told: Told | None
 
 
 class Delivery:
-    """Delivers the letters of an application through a transport; `composers` say for each kind what it tells."""
+    """Delivers the letters of an application through a transport; `composers` give the content of each kind."""
 
     def __init__(self, context: AppContext, transport: Transport, composers: Mapping[str, Composer]) -> None:
         self._transport = transport
@@ -56,15 +56,18 @@ class Delivery:
         self._allowance = Allowance()
 
     def run(self, context: AppContext, at: datetime) -> bool:
-        """Deliver the letter whose turn it is; tell whether there was one."""
+        """Deliver the due letter that has the highest priority; tell whether there was one."""
         return self._deliver_one(context, at, Priority.OTHER)
 
     def run_urgent(self, context: AppContext, at: datetime) -> bool:
-        """Deliver a letter that somebody waits for before a page, and no other, so that a thread is left for those."""
+        """Deliver a letter that somebody waits for before a page, or a decoy; tell whether there was one.
+
+        It takes no other, so that a thread is left for those.
+        """
         return self._deliver_one(context, at, Priority.DECOY)
 
     def run_oldest(self, context: AppContext, at: datetime) -> bool:
-        """Deliver the letter that has been due longest: none waits for ever, whatever else is asked for."""
+        """Deliver the letter that has been due longest, so that none starves; tell whether there was one."""
         return self._deliver_one(context, at, Priority.OTHER, oldest_first=True)
 
     def _deliver_one(self, context: AppContext, at: datetime, last: Priority, *, oldest_first: bool = False) -> bool:
@@ -94,7 +97,7 @@ class Delivery:
         return claimed
 
     def _compose(self, context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> Claimed:
-        """Ask what a letter tells; one that is out of date is dropped, one that cannot be told waits for a repair."""
+        """Ask for the content of a letter; one that is out of date is dropped, one that breaks waits for a repair."""
         try:
             with connection.begin_nested() as composing:
                 told = self._composers[entry.kind](context, connection, entry, at)
@@ -117,7 +120,7 @@ class Delivery:
             return None
         try:
             return self._letters.write(entry._replace(recipient=entry.recipient or NOBODYS_ADDRESS), told, at)
-        except Exception as error:  # the same
+        except Exception as error:  # as in `_compose`
             log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
             with context.db.write() as connection:
                 _put_aside(connection, entry, at, error)
@@ -138,7 +141,7 @@ class Delivery:
 
 
 class _MailServer:
-    """Knows whether the mail server is away; one thread at a time looks for it, the others leave the letters alone."""
+    """Knows whether the mail server is away; one thread at a time tries to reach it, the others claim no letters."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -147,14 +150,14 @@ class _MailServer:
         self._next_look: datetime | None = None  # None while it is there
 
     def lost(self, at: datetime, outcome: Unreachable) -> None:
-        """Note that a letter found nobody there."""
+        """Note that the server could not be reached with a letter."""
         with self._looking:
             if self._next_look is None:
                 self._looks, self._next_look = 0, at + LOOKS[0]
                 log.error("the mail server is away", why=outcome.why)
 
     def is_away(self, at: datetime) -> bool:
-        """Tell whether it is away; look for it, where the time has come."""
+        """Tell whether it is away; try to reach it, where the next attempt is due."""
         if self._looks_at(at) and self._looking.acquire(blocking=False):
             try:
                 if self._looks_at(at):  # still: another thread may just have looked
@@ -164,7 +167,7 @@ class _MailServer:
         return self._next_look is not None
 
     def _looks_at(self, at: datetime) -> bool:
-        """Tell whether it is away and a look is due; that one lies far ahead means that the clock was set back."""
+        """Tell whether it is away and an attempt is due; one that lies far ahead means that the clock was set back."""
         return self._next_look is not None and not timedelta(0) < self._next_look - at <= LOOKS[-1]
 
     def _look(self, at: datetime) -> None:
@@ -177,7 +180,7 @@ class _MailServer:
 
 
 def _drop(connection: sa.Connection, entry: Entry, at: datetime) -> None:
-    """Note that a letter is not to be sent; one for nobody as settled so long ago that it is soon forgotten."""
+    """Note that a letter is not to be sent; a decoy as settled so long ago that it is soon deleted."""
     settled_at = at - outbox.KEPT + outbox.DECOYS_KEPT if entry.is_decoy else at
     outbox.settle(connection, entry.id, "dropped", settled_at)
     metrics.letters.labels("dropped").inc()

@@ -1,4 +1,4 @@
-"""Letters: what a composer tells, set in the templates of its kind, as a message with text and HTML.
+"""Letters: the content that a composer gives, rendered by the templates of its kind, as text and HTML.
 
 Each kind has `templates/mail/<kind>/subject.txt`, `body.txt` and `body.html`; `mail/layout.txt` and `.html` put the
 bodies into the frame that all letters share. The texts are not HTML and are not escaped; nothing of them can become a
@@ -25,11 +25,11 @@ from twofold.kit.plain_text import unlinked
 from twofold.kit.words import gettext, translations
 from twofold.settings import Settings
 
-# Says at delivery what a letter tells, in a transaction of its own; None when it is out of date and not to be sent.
+# Gives the content of a letter at delivery, in its own transaction; None when it is out of date and not to be sent.
 Composer: TypeAlias = Callable[[AppContext, sa.Connection, Entry, datetime], dict[str, Any] | None]
 
-WIDTH = 72
-LONGEST_SUBJECT = 150
+WIDTH = 72  # characters of a line
+LONGEST_SUBJECT = 150  # characters
 
 # What of a letter somebody else has written: names and reasons. A test knows every other word that letters use.
 WORDS_OF_OTHERS = frozenset(
@@ -45,7 +45,12 @@ class Letters:
         self._templates = _environment(settings)
 
     def write(self, entry: Entry, told: Mapping[str, Any], at: datetime) -> EmailMessage:
-        """Write a letter about what its composer tells; a repeated one has the Message-ID that it had before."""
+        """Write a letter with the content that its composer gave; a repeated one has the Message-ID that it had before.
+
+        Raises:
+            jinja2.TemplateError: a template of the kind is missing, or names what the composer did not give.
+
+        """
         told = _plain(told)
         subject = self._subject(entry.kind, told)
         message = EmailMessage(policy=SMTP)
@@ -54,7 +59,7 @@ class Letters:
         message["Subject"] = subject
         message["Date"] = format_datetime(at)
         message["Message-ID"] = f"<{entry.id}@{self._sender.domain}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no automatic responder answers it
         framed = {**told, "kind": entry.kind, "subject": subject}
         message.set_content(self._text(framed), cte="quoted-printable")
         message.add_alternative(self._render("mail/layout.html", framed), subtype="html", cte="quoted-printable")
@@ -99,7 +104,7 @@ def moment(at: datetime) -> str:
 
 
 def browser(name: str) -> str:
-    """Say which browser it was, in words of our own: a letter repeats nothing that a stranger wrote."""
+    """Say which browser it was, in words of our own: a letter repeats nothing that an attacker may have written."""
     return browser_in_words(name) or gettext("an unknown program")
 
 

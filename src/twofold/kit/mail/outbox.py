@@ -1,11 +1,11 @@
-"""The mail outbox: a letter is written in the same transaction as what it tells of, and delivered afterwards.
+"""The mail outbox: a letter is stored in the same transaction as what it tells of, and delivered afterwards.
 
 What rests here is only which letter to whom about what; links and codes are minted when a letter is delivered, so that
 a waiting queue holds no secret and eats none of a link's fifteen minutes. A letter is never lost: a crash between
 handing it to the mail server and noting that repeats it, under the same Message-ID.
 
-A letter without a recipient is for nobody: somebody asked for one to an address that no user has. It stands here so
-that the request does the same work for everybody; it has a turn of its own, and what waits of them is bounded.
+A letter without a recipient is a decoy: somebody asked for one to an address that no user has. It is stored so that
+the request does the same work for every address; it has a priority of its own, and the number that waits is bounded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600))
 GIVE_UP_AFTER = timedelta(days=3)
 KEPT = timedelta(days=30)  # how long an operator can look up what became of a letter
 DECOYS_KEPT = timedelta(hours=1)
-MOST_DECOYS_WAITING = 50  # wait at a time; of more the oldest go
-DROPPED_AT_ONCE = 1_000
+MOST_DECOYS_WAITING = 50  # decoys at a time; of more the oldest are deleted
+DROPPED_AT_ONCE = 1_000  # decoys a transaction
 
 
 class Priority(IntEnum):
@@ -89,7 +89,7 @@ log = structlog.get_logger()
 
 
 class Entry(NamedTuple):
-    """A letter that waits: its kind names the template, its facts (JSON) say what it tells."""
+    """A letter that waits: its kind names the template, its facts (JSON) are what was known when it was dropped."""
 
     id: UUID
     kind: str
@@ -108,7 +108,7 @@ class Entry(NamedTuple):
 
 
 class Due(NamedTuple):
-    """Which letters are looked for: those up to a turn, with or without those for nobody."""
+    """Which letters are looked for: those of a priority up to `last`, with or without decoys (`nobody`)."""
 
     last: Priority = Priority.OTHER
     nobody: bool = True
@@ -140,13 +140,17 @@ class Outbox:
     ) -> UUID | None:
         """Drop a letter in the caller's transaction; return its id, or None when there is no mail server.
 
-        One to an empty `recipient` is for nobody. It takes the same statement, and is never sent.
+        One to an empty `recipient` is a decoy: the same statement stores it, and it is never sent.
         `not_before` puts its delivery off; it counts as waiting from then on.
+
+        Raises:
+            TypeError: one of the `facts` is of a type that JSON does not have.
+
         """
         if not self.configured:
             log.info("letter skipped: no mail server is set", kind=kind, user_id=str(user_id))
             return None
-        letter, due_at = new_id(), at if not_before is None else max(at, not_before)
+        letter, due_at = new_id(), max(at, not_before or at)
         turn = self._priorities.get(kind, Priority.OTHER) if recipient else Priority.DECOY
         connection.execute(
             outbox.insert(),
@@ -167,16 +171,16 @@ class Outbox:
 
 
 def is_due(connection: sa.Connection, at: datetime, which: Due = ANY) -> bool:
-    """Tell whether a letter is due: one look that holds nobody up."""
+    """Tell whether a letter is due: a read that blocks nobody."""
     return connection.execute(_is_due, {"at": at} | _named(which)).first() is not None
 
 
 def claim(
     connection: sa.Connection, at: datetime, most: int = 10, which: Due = ANY, *, oldest_first: bool = False
 ) -> Sequence[Entry]:
-    """Take letters whose turn it is, for two minutes: whoever dies with them leaves them to the next.
+    """Claim up to `most` due letters by priority, for two minutes (LEASE): after a crash another worker takes them.
 
-    `oldest_first` looks at no turn, so that nothing waits for ever behind what comes again and again.
+    `oldest_first` disregards the priority, so that nothing starves behind what comes again and again.
     """
     query = _claim_oldest if oldest_first else _claim_in_turn
     ids = connection.execute(query, {"at": at, "most": most} | _named(which)).scalars().all()
@@ -213,23 +217,23 @@ def postpone(connection: sa.Connection, entry: Entry, at: datetime, error: str) 
 
 
 def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
-    """Return how many letters wait for somebody, and since when the oldest does."""
+    """Return how many letters to users wait, decoys not counted, and since when the oldest does."""
     row = connection.execute(_oldest_waiting).one()
     return row[0], row[1]
 
 
 def forget_settled(connection: sa.Connection, at: datetime) -> int:
-    """Delete letters that were settled a month ago; for the clean-up."""
+    """Delete letters that were settled 30 days ago, and return how many; for the clean-up."""
     return delete_idle(connection, outbox, outbox.c.settled_at <= at - KEPT)
 
 
 def has_surplus(connection: sa.Connection) -> bool:
-    """Tell whether more letters for nobody wait than are kept."""
+    """Tell whether more decoys wait than are kept (MOST_DECOYS_WAITING)."""
     return connection.execute(_surplus, {"most": 1}).first() is not None
 
 
 def drop_surplus(connection: sa.Connection) -> list[UUID]:
-    """Delete the oldest letters for nobody, where more of them wait than are kept; return the ids of their nobodies."""
+    """Delete the oldest decoys, where more wait than are kept, up to 1,000; return the made-up user ids they name."""
     return list(connection.execute(_drop_surplus, {"most": DROPPED_AT_ONCE}).scalars())
 
 

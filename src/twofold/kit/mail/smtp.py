@@ -1,4 +1,4 @@
-"""Handing letters to a mail server over SMTP (RFC 5321): taken, not now, never, or nobody there.
+"""Handing letters to a mail server over SMTP (RFC 5321): accepted, deferred, rejected, or it is unreachable.
 
 `smtp+starttls` upgrades before anything is said and never goes on without; certificates are verified always.
 """
@@ -16,18 +16,18 @@ import msgspec
 
 SECONDS = 10.0  # for each answer of the server
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-LONGEST_WHY = 200
+LONGEST_WHY = 200  # characters
 
 # What a server says may repeat an address, or a link out of the body (spam filters do): neither is kept or logged.
 _PRIVATE = re.compile(r"\S*(?:@|://|tf_[a-z_]+_)\S*")
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """The server has taken the letter."""
+    """The server has accepted the letter."""
 
 
 class TryLater(msgspec.Struct, frozen=True):
-    """The server does not take this letter now, or none from us as things are set."""
+    """The server does not accept this letter now: it defers it, or refuses us as its sender."""
 
     why: str
 
@@ -51,7 +51,7 @@ class Transport(Protocol):
     """Whatever delivers letters: a mail server, or the mailbox of a demo. Several threads call it at once."""
 
     def deliver(self, message: EmailMessage) -> Outcome:
-        """Deliver one letter, at most so long as a claim of it lasts (`outbox.LEASE`)."""
+        """Deliver one letter within the two minutes of its claim (`outbox.LEASE`); failures are outcomes."""
         ...
 
     def reach(self) -> Unreachable | None:
@@ -65,7 +65,14 @@ class SmtpTransport:
     def __init__(
         self, url: str, *, ca: Path | None = None, own_name: str = "localhost", seconds: float = SECONDS
     ) -> None:
-        """Read the URL (`scheme://user:password@host:port`, percent-encoded); `ca` vouches for the server if given."""
+        """Read the URL (`scheme://user:password@host:port`, percent-encoded); `ca` is a PEM file of trusted roots.
+
+        `seconds` bound each answer of the server; `own_name` is what it is greeted with (EHLO).
+
+        Raises:
+            OSError: `ca` cannot be read, or holds no certificate.
+
+        """
         parts = urlsplit(url)
         self._scheme = parts.scheme
         self._host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""Locks on a name that no row stands for: the second of two who count on each other's absence waits for the first.
+"""Advisory locks on names that no row stands for: of two transactions that each rely on a row's absence, one waits.
 
 On PostgreSQL they end with the transaction, also behind a pool that hands connections on with each. SQLite needs none:
 there is one writer at a time.
@@ -17,14 +17,14 @@ _share = sa.text("SELECT pg_advisory_xact_lock_shared(:space, :number)")
 
 
 def hold(connection: sa.Connection, names: Iterable[str]) -> None:
-    """Hold names alone to the end of the transaction; always in the same order, so no deadlock."""
+    """Lock names exclusively to the end of the transaction; always in the same order, so no deadlock."""
     if connection.dialect.name == "postgresql":
         for number in sorted({_number_of(name) for name in names}):
             connection.execute(_hold, {"space": SPACE, "number": number})
 
 
 def share(connection: sa.Connection, name: str) -> None:
-    """Hold a name to the end of the transaction, beside others who share it."""
+    """Lock a name in shared mode to the end of the transaction."""
     if connection.dialect.name == "postgresql":
         connection.execute(_share, {"space": SPACE, "number": _number_of(name)})
 

@@ -2,6 +2,12 @@
 
 `Database.read` gives a connection for single statements, each its own snapshot. `Database.write` is a transaction: it
 commits at the end of the block, also when the block returns a refusal, and rolls back when the block raises.
+
+What every statement and every commit may raise is said here, once, and `app.py` answers it with 503: SQLAlchemy's
+OperationalError or InterfaceError where the database is away, silent, read-only or has found a deadlock; its
+TimeoutError where no connection, or not the right to write, was to be had in time. Where a connection is lost during
+a COMMIT nobody knows whether it was carried out. An IntegrityError is named where a caller has to expect one: who goes
+on in the same transaction needs `connection.begin_nested()`, because PostgreSQL refuses whatever comes after it.
 """
 
 import threading
@@ -40,7 +46,7 @@ PRAGMAS = (
     "recursive_triggers=ON",  # without it REPLACE deletes rows and fires no trigger of a DELETE
 )
 
-# A transaction that need not last is there for everybody at once, but neither disk nor replica is waited for. On SQLite
+# A transaction that need not be durable is visible at once, but neither disk nor replica is waited for. On SQLite
 # the connection is told before (`write`, `write_one`); on PostgreSQL a statement says so, beside whatever it returns.
 NEED_NOT_LAST: dict[str, list[sa.ColumnElement[str]]] = {
     "postgresql": [sa.literal_column("set_config('synchronous_commit', 'off', true)").label("need_not_last")],
@@ -94,16 +100,20 @@ _this_thread = threading.local()
 
 
 def serve_anonymous() -> None:
-    """Make this thread one that works for people who are not known yet: a share of the database is enough for those."""
+    """Make this thread one that serves anonymous requests: those get a share of the connections, not all of them."""
     _this_thread.serves_anonymous = True
 
 
 class Database:
     """A pool of connections, with one way to read and one way to write.
 
-    Threads that somebody waits for (kit.sql.timeouts) give up after `timeout` seconds without an answer. Those that
-    serve strangers have at most half of the connections among them; on SQLite, where reading waits for nobody, at most
-    one of them lines up to write.
+    Threads that somebody waits for (kit.sql.timeouts) give up after `timeout` without an answer. Those that serve
+    anonymous requests have at most half of the `pool_size` connections among them; on SQLite, where readers wait for
+    nobody, at most one of them waits to write.
+
+    Raises:
+        OSError: on SQLite: the folder of the file, or the lock file beside it, cannot be made.
+
     """
 
     def __init__(self, url: str, *, pool_size: int = 8, timeout: timedelta = TIMEOUT) -> None:
@@ -134,7 +144,7 @@ class Database:
 
     @contextmanager
     def read_aside(self) -> Iterator[sa.Connection]:
-        """Lend a connection that nobody else is lent: whether the database answers is asked while all others wait."""
+        """Lend a connection for health checks; on PostgreSQL from a pool of its own, which others cannot exhaust."""
         with self._engine_aside.connect() as connection:
             yield connection
 
@@ -212,7 +222,7 @@ def _for_anonymous() -> bool:
 
 
 class _Share:
-    """How many threads that serve strangers are at the database at once; one that is may use it again meanwhile."""
+    """How many threads that serve anonymous requests use the database at once; one that does may enter it again."""
 
     def __init__(self, most: int, timeout: float) -> None:
         self._patience = timeout
@@ -245,7 +255,7 @@ def _sqlite_engine(url: str, timeout: float) -> sa.Engine:
         pool_size=SQLITE_CONNECTIONS // 2,
         max_overflow=SQLITE_CONNECTIONS // 2,
         pool_reset_on_return=None,
-        pool_use_lifo=True,  # who wrote last has the latest pages at hand and need not read them anew
+        pool_use_lifo=True,  # the connection that wrote last has the latest pages cached
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -258,9 +268,10 @@ def _sqlite_engine(url: str, timeout: float) -> sa.Engine:
 
 
 def delete_idle(connection: sa.Connection, table: sa.Table, over: sa.ColumnElement[bool]) -> int:
-    """Delete the rows of a table that are over, but for those that somebody holds: the next clean-up finds them.
+    """Delete the rows of a table that are over, except those locked by others; return how many were deleted.
 
-    Whoever cleans up takes many rows in any order; as long as they wait for none of them nobody waits in a circle.
+    A clean-up locks many rows in any order: as long as it waits for none of them, it takes part in no deadlock. The
+    next one finds those that it skipped.
     """
     keys = list(table.primary_key.columns)
     idle = sa.select(*keys).where(over).with_for_update(skip_locked=True)
@@ -279,7 +290,10 @@ def upsert(table: sa.Table, keys: list[str], columns: list[str]) -> dict[str, po
 
 
 def insert_where(table: sa.Table, columns: Sequence[str], condition: str) -> sa.Insert:
-    """Build `INSERT … SELECT values WHERE condition`: a row, or the same statement to no effect."""
+    """Build `INSERT … SELECT values WHERE condition`: a row, or the same statement to no effect.
+
+    `condition` is the name of a boolean parameter.
+    """
     values = [sa.bindparam(name, type_=table.c[name].type) for name in columns]
     given = sa.select(*values).where(sa.bindparam(condition, type_=sa.Boolean))
     return table.insert().from_select(list(columns), given)

@@ -1,4 +1,4 @@
-"""The way of the hot path's statements to PostgreSQL: by their names, and several of them in one round trip.
+"""How statements of the hot path are sent to PostgreSQL: prepared, and several of them in one round trip.
 
 psycopg's cursors take a round trip for each statement, and let go of the interpreter lock several times in each, where
 another thread may take it. What is sent from here is prepared once for each connection; and a statement whose outcome
@@ -82,7 +82,7 @@ class _Waiting(NamedTuple):
 
 
 class QueryPipeline:
-    """The way from one connection to its database."""
+    """The statements of one connection, in libpq's pipeline mode."""
 
     def __init__(self, connection: "psycopg.Connection[Any]", ready: Callable[[int], int]) -> None:
         """`ready` waits for one of some events (POLLIN, POLLOUT) on the connection's socket, and says which came."""
@@ -112,7 +112,12 @@ class QueryPipeline:
         return self._adapt.load_rows(0, result.ntuples, tuple)
 
     def commit(self) -> None:
-        """Commit, and send what waits on the way; where one of it fails, nothing is committed."""
+        """Commit, and send what waits in the same round trip.
+
+        Raises:
+            psycopg.Error: the first statement that failed: nothing is committed. Or the connection was lost: it may be.
+
+        """
         if all(waiting.text.begins for waiting in self._waiting):
             self.forget()  # nothing was done in it
         if self.in_transaction:
@@ -184,7 +189,7 @@ class QueryPipeline:
         for _ in range(count):
             results.append(self._next())
             self._pgconn.get_result()  # None: there is one for each
-        self._next()  # the mark behind the last
+        self._next()  # the answer to the sync message
         return results
 
     def _next(self) -> "PGresult":

@@ -66,7 +66,7 @@ class Writers:
         self.queue.close()
 
     def _enter(self, *, durable: bool) -> "_Group":
-        """Wait for the turn, in the order of asking; return the group that it is handed on with, or a new one."""
+        """Wait for the right to write, first come, first served; return the group that is handed over, or a new one."""
         group = self._wait(durable=durable)
         if group is not None:
             return group
@@ -99,7 +99,7 @@ class Writers:
         return ticket.group
 
     def _hand_over(self, group: "_Group") -> bool:
-        """Hand a transaction that is open on to whoever waits next; False where there is nobody, or no room."""
+        """Hand an open transaction on to whoever waits next; False where nobody does, or it takes no more parts."""
         with self._mutex:
             if not group.takes_more or not self._waiting or (self._waiting[0].durable and not group.durable):
                 return False
@@ -109,7 +109,7 @@ class Writers:
             return True
 
     def _end(self, group: "_Group") -> None:
-        """Commit what is open, tell all whose it is, and give the turn on."""
+        """Commit what is open, wake all who wait for that, and pass the right to write on."""
         try:
             group.end()
         finally:
@@ -125,7 +125,7 @@ class Writers:
 
 
 class _Ticket:
-    """One who waits for the turn, and the group that it comes with, if there is one."""
+    """A thread that waits to write, and the open group that it is handed, if there is one."""
 
     def __init__(self, *, durable: bool) -> None:
         self.durable = durable
@@ -134,7 +134,7 @@ class _Ticket:
 
 
 class _Group:
-    """A transaction that several share; only who has the turn touches it."""
+    """A transaction that several threads share; only the one that has the right to write touches it."""
 
     def __init__(self, connection: sa.Connection, *, durable: bool) -> None:
         """Begin it."""
@@ -204,10 +204,10 @@ class WriterQueue:
     """Lines the writers of one SQLite file up, in this process and across processes.
 
     SQLite's own busy handler polls and is not fair: two processes starve each other for seconds. A lock on a file
-    beside the database hands the turn over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
+    beside the database is handed over at once, so `BEGIN IMMEDIATE` never has to wait for another Twofold.
 
     Whoever holds that lock may be frozen. Nothing in the kernel waits for it with a limit, so where it is not free
-    another thread stands in line, and is left standing there when the time-out of this one is over.
+    another thread blocks on it, and goes on doing so when the time-out of this one is over.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -216,16 +216,16 @@ class WriterQueue:
         self._threads = threading.Lock()
         self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
         self._line = threading.Condition()  # guards the three below
-        # Since when a thread stands in line, if one does. Only that one may ask for the lock: its lock would be ours.
+        # Since when a thread blocks on the lock, if one does. Only that one may ask for it: its lock would be ours.
         self._standing_since: float | None = None
         self._wanted = False
         self._taken = False
 
     def take(self) -> None:
-        """Wait for the turn.
+        """Take the write lock, in this process and on the file.
 
         Raises:
-            TimeoutError: SQLAlchemy's: others held the database for the whole time-out.
+            sqlalchemy.exc.TimeoutError: others held it for the whole time-out.
 
         """
         until = self.limit()
@@ -240,7 +240,7 @@ class WriterQueue:
             raise
 
     def give(self) -> None:
-        """Give the turn to whoever waits for it; any thread may, for the one that took it."""
+        """Release the write lock; any thread may, for the one that took it."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._threads.release()
 
@@ -248,7 +248,10 @@ class WriterQueue:
         self._file.close()
 
     def limit(self) -> float | None:
-        """Say when the time-out of this thread ends: at once, where another has stood in line for that long already."""
+        """Return when this thread gives up, in seconds of `clock.stopwatch`; None for never.
+
+        That is at once where another thread has blocked on the file for the whole time-out already.
+        """
         if not timeouts.is_interactive():
             return None
         since, now = self._standing_since, clock.stopwatch()

@@ -1,9 +1,9 @@
 """Statements of the hot path: compiled once for each kind of database, then handed to its driver as they are.
 
-SQLAlchemy looks a statement up, turns its parameters and wraps its result anew each time it is executed; that takes
-more than all the driver does (docs/performance.md). What is left of it here is the text of the statement, the turning
-of values that the two databases keep differently, and the care for errors. Where somebody listens to the engine, to
-count or to trace, the same text goes through SQLAlchemy.
+SQLAlchemy looks a statement up, converts its parameters and wraps its result anew each time it is executed; that takes
+more than all the driver does (docs/performance.md). What is left of it here is the text of the statement, the
+conversion of values that the two databases store differently, and the translation of errors. Where somebody listens to
+the engine, to count or to trace, the same text goes through SQLAlchemy.
 """
 
 from collections import namedtuple
@@ -62,16 +62,19 @@ class Statement:
         return _execute(connection, self._prepared_for(connection.dialect), values).changed
 
     def prefetch(self, connection: sa.Connection, **values: Any) -> Callable[[], list[Any]]:
-        """Execute before the next statement, whose way it shares (query_pipeline.py), and return how to get the rows.
+        """Execute in the round trip of the next statement (query_pipeline.py), and return how to get the rows.
 
-        Its error is raised by whichever finds it out.
+        On PostgreSQL its error is raised by that statement, or where the rows are asked for.
         """
         prepared = self._prepared_for(connection.dialect)
         outcome = _execute(connection, prepared, values)
         return lambda: [prepared.row(row) for row in outcome.rows]
 
     def enqueue(self, connection: sa.Connection, **values: Any) -> None:
-        """Execute before the next statement or the commit, whose way it shares; nobody looks at the outcome."""
+        """Execute in the round trip of the next statement or the commit; nobody looks at the outcome.
+
+        On PostgreSQL its error is raised there.
+        """
         outcome = _execute(connection, self._prepared_for(connection.dialect), values)
         if isinstance(outcome, _Asked) and not outcome.answer.query_pipeline.in_transaction:
             outcome.wait()  # no commit would take it along
@@ -153,7 +156,7 @@ def _find_query_pipeline(connection: sa.Connection) -> QueryPipeline:
 
 
 class _Parameter(NamedTuple):
-    """A parameter: its name in the text, what callers call it, its value where they give none, and how it is turned."""
+    """A parameter: its name in the text, what callers call it, its value where they give none, and its converter."""
 
     name: str
     key: str

@@ -25,7 +25,7 @@ READABLE = 1  # psycopg's word for "something came"
 LOOK_FIRST_AFTER, LOOK_AT_LEAST_EVERY = 0.1, 1.0  # seconds between two looks of the monitor, growing
 
 # Nobody waits for the threads of a command or of a job: they may be slow, but find out when the other machine is gone.
-LONGEST_SILENCE = 300.0
+LONGEST_SILENCE = 300.0  # seconds
 KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
 # What an address does not say itself.
@@ -38,15 +38,15 @@ _this_thread = threading.local()
 
 
 class ConnectionSilent(psycopg.OperationalError):
-    """The database has said nothing for as long as we are patient."""
+    """The database has said nothing for the whole time-out."""
 
 
 class DatabaseUnavailable(psycopg.OperationalError):
-    """The database was found to be away, and the monitor has not seen it since."""
+    """The database was found to be away, and the monitor has not reached it since."""
 
 
 def mark_interactive() -> None:
-    """Make this thread one that somebody waits for: it does not sit a silent database out."""
+    """Make this thread one that somebody waits for: it gives a silent database up after the time-out."""
     _this_thread.is_interactive = True
 
 
@@ -74,14 +74,15 @@ class Monitor:
 
     @property
     def limit(self) -> float:
-        """How many seconds of silence this thread sits out."""
+        """How many seconds of silence this thread waits."""
         return self.timeout if is_interactive() else LONGEST_SILENCE
 
     def connect(self, *arguments: Any, **options: Any) -> "psycopg.Connection[Any]":
-        """Connect; a hurried thread does not even try while the database is away.
+        """Connect; a thread that somebody waits for does not even try while the database is away.
 
         Raises:
-            Away: it was not seen since it was lost.
+            DatabaseUnavailable: the monitor has not reached it since it was lost.
+            ReadOnly: it is a replica, and its address sets no `target_session_attrs`.
 
         """
         if not is_interactive():
@@ -140,8 +141,8 @@ class Monitor:
 def _get_to_know(connection: "psycopg.Connection[Any]", *, any_will_do: bool) -> None:
     """Ask a new connection whom it leads to.
 
-    To a replica is wrong, unless the address asks for one: it lags behind, and would let in whom the primary has just
-    turned out. libpq could tell without a question, but believes a pooler that may remember how it was once.
+    To a replica is wrong, unless the address asks for one: it lags behind, and would accept a session that the primary
+    has just ended. libpq could tell without a question, but believes a pooler that may remember how it was once.
 
     A pooler may lend each transaction another connection, and a statement that was prepared on one is unknown on the
     next. It makes up the process id that it greets us with, while the database knows its own. It may also take us in
@@ -179,7 +180,7 @@ class _TimedConnection(psycopg.Connection[Any]):
         """Wait for an answer; psycopg calls this for every round trip.
 
         Raises:
-            Silent: none came. Of a COMMIT nobody knows then whether it was carried out.
+            ConnectionSilent: none came. Of a COMMIT nobody knows then whether it was carried out.
 
         """
         self.query_pipeline.send()
@@ -190,10 +191,10 @@ class _TimedConnection(psycopg.Connection[Any]):
             raise
 
     def ready(self, events: int) -> int:
-        """Wait until the socket is ready for one of some events (POLLIN, POLLOUT), and tell for which.
+        """Wait until the socket is ready for one of some events (POLLIN, POLLOUT), and return those.
 
         Raises:
-            Silent: nothing came.
+            ConnectionSilent: nothing came.
 
         """
         limit = self.monitor.limit
@@ -237,7 +238,7 @@ class _TimedConnection(psycopg.Connection[Any]):
 
 
 def _within_timeout(gen: Generator[Any, Any, Any], monitor: Monitor, limit: float) -> Generator[Any, Any, Any]:
-    """Lead one of psycopg's conversations: it is told what is `ready`, and every 0.1 s that nothing is."""
+    """Drive one of psycopg's generators: it is sent what is ready, and every 0.1 s that nothing is."""
     since = clock.stopwatch()
     try:
         awaited = next(gen)

@@ -1,4 +1,4 @@
-"""Measuring how long threads wait for the database: for a connection, for their turn to write, for their share."""
+"""Measuring how long threads wait for the database: for a connection, for the right to write, for their share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from twofold.kit import clock, metrics
 
 @contextmanager
 def noted(what: str) -> Iterator[None]:
-    """Measure a wait: whoever waits for nothing pays nothing for it."""
+    """Measure the seconds of a wait, labelled `what`: only where a thread really waits."""
     started = clock.stopwatch()
     try:
         yield

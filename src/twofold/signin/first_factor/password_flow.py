@@ -30,7 +30,7 @@ def submit_password(
     *,
     origin: Origin,
 ) -> Due | SignedIn | LockedOut | NoMail | MailedCodeClosed | BeginRefused:
-    """Begin a sign-in with address and password; the unknown address walks the same road as a known one."""
+    """Begin a sign-in with address and password; an unknown address takes the same steps as a known one."""
     proved = _prove_password(context, given, origin=origin)
     if not isinstance(proved, lockouts.Proved):
         return proved
