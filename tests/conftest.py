@@ -20,9 +20,9 @@ from tests.harness.api import Api
 from tests.harness.contexts import KEYS, FrozenClock, client_of, context_on, standing_clock
 from tests.harness.databases import BACKENDS, Backend, PostgresqlDatabases, SqliteDatabases
 from tests.harness.pages import WebClient
-from tests.harness.people import People
+from tests.harness.people import Ada, People
 from tests.harness.postgres import Cluster
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from tests.harness.smtp import SmtpServer
 from twofold.kit.context import AppContext
 
@@ -149,6 +149,12 @@ def people(context: AppContext) -> People:
 
 
 @pytest.fixture
+def ada(people: People) -> Ada:
+    """Ada of Acme, who has had two-factor authentication since yesterday, and what she holds of it."""
+    return people.protected()
+
+
+@pytest.fixture
 def frozen_clock() -> Iterator[FrozenClock]:
     """Stop the clock that pages and API read at noon; `frozen_clock.forward(minutes=10)` moves it."""
     with standing_clock() as frozen_clock:
@@ -201,7 +207,7 @@ def serve(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Serve]:
             **({"smtp_url": smtp.url} if smtp else {}),
             **settings,
         }
-        server = Server(folder, settings={f"TWOFOLD_{k.upper()}": v for k, v in chosen.items()}, workers=workers)
+        server = Server(folder, settings=variables(**chosen), workers=workers)
         running.append(server)
         server.start()
         return server
@@ -235,7 +241,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**(browsers.DESKTOP | options))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         context.on("weberror", lambda error: failures.append(str(error.error)))
         context.on("console", note)

@@ -71,7 +71,7 @@ def networks(people: People) -> Iterator[Networks]:
 
 def use_up(networks: Networks, kind: Kind, *, left: int = 0) -> None:
     """Use the office's budget up, but for so many requests: the application's own limits are asked."""
-    while networks.strangers._limits.charge(kind, "192.0.2.0/24") == 0:
+    while networks.anonymous._limits.charge(kind, "192.0.2.0/24") == 0:
         pass
     networks.forward(left * (1 / BUDGETS[kind].a_second if kind in BUDGETS else 1) * 1.001)
 
@@ -85,9 +85,9 @@ def limited(networks: Networks, operation: str, headers: dict[str, str] | None =
     """Tell whether requests are refused for want of a network's budget; the waits of an address look much the same."""
     found = []
     for _ in range(times):
-        before = networks.strangers.counts._counts.total()
+        before = networks.anonymous.counts._counts.total()
         answer = ask(networks, operation, headers)
-        found.append(networks.strangers.counts._counts.total() == before + 1)
+        found.append(networks.anonymous.counts._counts.total() == before + 1)
         if found[-1]:
             assert answer.status_code == 429
             assert int(answer.headers["Retry-After"]) >= 1
@@ -102,7 +102,7 @@ def counted(people: People) -> list[tuple[str, str, int]]:
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_every_door_of_strangers_is_limited_whatever_they_carry(networks: Networks, disguise: str) -> None:
+def test_every_door_for_anonymous_requests_is_limited_whatever_they_carry(networks: Networks, disguise: str) -> None:
     carried = DISGUISES[disguise]
     for operation, (_method, _path, _body, kind) in OPERATIONS.items():
         networks.address = OFFICE
@@ -195,7 +195,7 @@ def test_who_is_signed_in_is_not_limited_with_their_network(networks: Networks, 
     assert networks.send("GET", "/profile").status_code == 429
 
 
-def test_a_session_that_has_ended_makes_its_bearer_a_stranger_again(networks: Networks, people: People) -> None:
+def test_a_session_that_has_ended_makes_its_bearer_anonymous_again(networks: Networks, people: People) -> None:
     """Stops: somebody who was a customer once, and floods with what they kept."""
     token = people.token(people.user())
     carried = {"Cookie": f"{SESSION}={token}"}
@@ -267,7 +267,7 @@ def test_what_was_limited_is_counted_by_network_and_kind_when_the_server_ends(pe
 # --- whose threads do the work
 
 
-def test_strangers_have_threads_of_their_own_and_everybody_else_keeps_theirs(people: People) -> None:
+def test_anonymous_requests_have_threads_of_their_own_and_all_others_keep_theirs(people: People) -> None:
     """Stops: a flood that session checks, second factors, signed-in pages and balancers must wait behind."""
     user, factor = people.protected()
     session = people.token(user, factor.phone)
@@ -344,13 +344,13 @@ def test_no_more_are_held_back_than_there_is_room_for(networks: Networks, monkey
     assert held == []
 
 
-def test_a_full_lane_refuses_strangers_before_their_request_is_read_and_nobody_else(
+def test_a_full_thread_pool_refuses_anonymous_requests_unread_and_no_others(
     networks: Networks, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(monkeypatch)
     token = people.token(people.user())
     client = signed_in_before(networks)
-    pools: ThreadPools = networks.strangers._pools()
+    pools: ThreadPools = networks.anonymous._pools()
     monkeypatch.setattr(ThreadPool, "is_full", lambda pool, *, first=False: not first and pool is not pools.quick)
     for method, path, headers, body, status in (
         ("GET", "/sign-in", {}, {}, 503),

@@ -9,13 +9,9 @@ import httpx
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.pages import Page, WebClient
-from tests.harness.people import CLIENT_INFO, EARLIER, Factor, People, phone_of
-from twofold.directory import flow as directory
+from tests.harness.people import Factor, People
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow
-from twofold.factors.outcomes import Confirmed
 from twofold.kit import acting
-from twofold.kit.acting import Origin
 from twofold.kit.sql.database import Database
 from twofold.lockouts.tables import mailbox_budgets
 from twofold.provisioning import key_flow
@@ -58,28 +54,6 @@ def api_of(people: People, http: httpx.Client, user: User, factor: Factor | None
     """Sign somebody in with a program."""
     phone = None if factor is None else factor.phone
     return Api(http, people.token(user, phone, at=later(minutes=-1), channel="api"))
-
-
-def agent(people: People, email: str = "agent@operator.example") -> tuple[User, Factor]:
-    """Make a support agent who has set up a second factor."""
-    user = people.user(email, name="Sam Support", role="support")
-    with people.context.db.write() as connection:
-        held = directory.lock_user_row(connection, user.id)
-        assert held is not None
-        opened = enrolment_flow.open_for(people.context, connection, held, "test", at=EARLIER)
-        phone = phone_of(opened)
-        done = enrolment_flow.confirm(
-            people.context,
-            connection,
-            held,
-            "test",
-            opened.id,
-            phone.code(EARLIER),
-            origin=Origin(EARLIER, CLIENT_INFO),
-        )
-    assert isinstance(done, Confirmed)
-    assert done.backup_code is not None
-    return people.look_up(user), Factor(phone, done.backup_code)
 
 
 def lock(people: People, user: User) -> None:

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, agent, browser_of, lock, shut_mailbox
+from tests.admin.room import NOWHERE, REASON, Boss, browser_of, lock, shut_mailbox
 from tests.harness.clock import NOON
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import People
@@ -18,7 +18,7 @@ def acts_of(page: Page, user: User) -> set[str]:
     return {ways[url] for _, url in page.links if url in ways}
 
 
-def test_each_person_is_listed_with_their_state(people: People, boss: Boss) -> None:
+def test_each_user_is_listed_with_their_state(people: People, boss: Boss) -> None:
     people.protected("ada@acme.example", name="Ada Lovelace")
     people.user("bob@acme.example", name="Bob Builder")
     people.user("carl@acme.example", name="Carl Free", licensed=False)
@@ -113,9 +113,7 @@ def test_fifty_people_are_a_page(people: People, boss: Boss) -> None:
     assert "Person 00" in boss.open("/people?cursor=nonsense&state=invited").text
 
 
-def test_a_person_can_be_made_administrator_and_keeps_no_session(
-    people: People, boss: Boss, http: httpx.Client
-) -> None:
+def test_a_user_can_be_made_administrator_and_keeps_no_session(people: People, boss: Boss, http: httpx.Client) -> None:
     ada = people.user("ada@acme.example", name="Ada Lovelace")
     session = people.token(ada)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}"), "Save", role="admin", licensed="yes")
@@ -241,7 +239,7 @@ def test_somebody_of_another_account_does_not_exist(people: People, boss: Boss, 
 
 @pytest.mark.parametrize("role", ["member", "support"])
 def test_there_is_no_such_room_for_anybody_else(people: People, http: httpx.Client, role: str) -> None:
-    user, factor = people.protected("bob@acme.example") if role == "member" else agent(people)
+    user, factor = people.protected("bob@acme.example") if role == "member" else people.agent()
     web_client, ada = browser_of(people, http, user, factor), people.user("ada@acme.example")
     pages = ("/people", f"/people/{ada.id}", "/people/invite", "/account/policy", "/account/adoption")
     assert {web_client.get(path).status for path in (*pages, "/account/adoption.csv")} == {404}

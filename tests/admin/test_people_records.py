@@ -176,7 +176,7 @@ def test_going_back_shows_the_same_pages(people: People) -> None:
     assert [page.people for page in back[::-1]][-len(there) :] == [page.people for page in there]
 
 
-def test_a_page_carries_every_authenticator_of_each_person(people: People) -> None:
+def test_a_page_carries_every_authenticator_of_each_user(people: People) -> None:
     account = people.account()
     crowd(people, account)
     found = everybody(people.context, account, UserFilter(rules_of(people, account), "on"))

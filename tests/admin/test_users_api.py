@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, administrator, agent, api_of, lock, operator
+from tests.admin.room import NOWHERE, REASON, Boss, administrator, api_of, lock, operator
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
@@ -83,7 +83,7 @@ def test_an_administrator_sees_their_own_account_only(people: People, boss: Boss
 
 
 def test_a_support_agent_sees_any_account_and_names_it(people: People, http: httpx.Client, stranger: User) -> None:
-    api = api_of(people, http, *agent(people))
+    api = api_of(people, http, *people.agent())
     answer = api.get("/users", account=str(stranger.account_id))
     assert [user["id"] for user in answer["users"]] == [str(stranger.id)]
     assert api.get(f"/users/{stranger.id}")["email"] == stranger.email
@@ -185,7 +185,7 @@ def test_address_and_password_are_not_an_administrators_to_set(people: People, b
 
 
 def test_a_support_agent_changes_nobody(people: People, http: httpx.Client) -> None:
-    ada, api = people.user("ada@acme.example"), api_of(people, http, *agent(people))
+    ada, api = people.user("ada@acme.example"), api_of(people, http, *people.agent())
     assert api.patch(f"/users/{ada.id}", role="admin").refusal == (403, "not_allowed")
     assert api.post("/invitations", email="n@acme.example", name="N").refusal == (403, "not_allowed")
 
@@ -195,7 +195,7 @@ def test_an_operator_key_changes_anybody_but_support_agents(people: People, http
     answer = api.patch(f"/users/{ada.id}", email="ada.l@acme.example", name="Ada L", password="another long password")
     assert (answer.status, answer["email"], answer["name"]) == (200, "ada.l@acme.example", "Ada L")
     assert people.sign_in(people.look_up(ada), password="another long password")
-    sam, _ = agent(people)
+    sam, _ = people.agent()
     assert api.patch(f"/users/{sam.id}", role="member").refusal == (404, "not_found")
     assert api.patch(f"/users/{NOWHERE}", role="member").refusal == (404, "not_found")
     assert api.patch(f"/users/{ada.id}", role="support").refusal == (400, "invalid_request")
@@ -297,7 +297,7 @@ def test_whoever_is_frozen_comes_back(people: People, boss: Boss) -> None:
 def test_a_support_agent_helps_and_the_administrators_are_told_why(
     people: People, http: httpx.Client, boss: Boss
 ) -> None:
-    sam, factor = agent(people)
+    sam, factor = people.agent()
     api = api_of(people, http, sam, factor)
     ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
     lock(people, ada)

@@ -15,7 +15,7 @@ from tests.faults import volley
 from tests.faults.volley import Shot
 from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.people import CLIENT_INFO, Factor, People
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -95,7 +95,7 @@ class Target:
 def target_on(url: str, folder: Path, *, nodes: int) -> Iterator[Target]:
     """Start the nodes, behind a proxy that they trust: the address that it names is believed."""
     settings = {"database_url": url, "keys": KEYS, "worker": "off", "trusted_proxies": "127.0.0.1", **CHEAP_SERVER}
-    named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+    named = variables(**settings)
     with ExitStack() as stack:
         servers = [
             Server(folder / f"node-{number}", settings=named, workers=WORKERS // nodes) for number in range(nodes)
@@ -104,7 +104,7 @@ def target_on(url: str, folder: Path, *, nodes: int) -> Iterator[Target]:
             server.start(until_ready=False)
             stack.callback(server.stop)
         for server in servers:
-            server.wait_until_ready(seconds=60)
+            server.wait_until_ready()
         yield Target(tuple(servers), stack.enter_context(context_on(url)))
 
 

@@ -19,7 +19,6 @@ import httpx
 import pytest
 
 import twofold
-from tests.admin.room import agent
 from tests.attacks.companies import Actor, Company, actor_of, company, rows_of
 from tests.attacks.named import ELSEWHERE, EVERY, IN_PATH, NAMES_NOTHING, PERSONAL, V1, Call, proofs, replaces
 from tests.attacks.test_routes import ROUTES, without_types
@@ -55,7 +54,7 @@ def globex(people: People, http: httpx.Client, frozen_clock: FrozenClock) -> Com
 @pytest.fixture
 def actors(people: People, frozen_clock: FrozenClock, acme: Company) -> dict[str, Actor]:
     """Everybody who acts: two from Acme, and two who serve all accounts."""
-    helper = actor_of(people, *agent(people))
+    helper = actor_of(people, *people.agent())
     helper.sign_in = acme.member.sign_in
     made = key_flow.create_key(people.context.db, "Shop", actor=acting.CONSOLE, at=frozen_clock.at)
     assert isinstance(made, MadeKey)

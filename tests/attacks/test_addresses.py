@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.processes import LONGEST
 from tests.harness.server import Server
 
 SPELLINGS = [
@@ -30,7 +31,7 @@ def server(serve: Serve) -> Server:
 
 def ask(server: Server, request: str) -> tuple[int | None, str]:
     """Send a request as it is written; return the status, and the whole answer (None: the connection was closed)."""
-    with closing(socket.create_connection((server.host, server.port), timeout=10)) as connection:
+    with closing(socket.create_connection((server.host, server.port), timeout=LONGEST)) as connection:
         connection.sendall(request.encode("latin-1"))
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode("latin-1")
     found = re.match(r"HTTP/1\.1 (\d{3}) ", answer)

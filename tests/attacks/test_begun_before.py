@@ -134,7 +134,7 @@ def apps_of(people: People, user: User) -> int:
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_set_up_begun_before_somebody_set_up_goes_no_further(people: People, strict: UUID, channel: str) -> None:
-    """Stops: a thief's phone that becomes the second one, or the only one, of somebody who has set up meanwhile."""
+    """Stops: an attacker's phone that becomes the second one, or the only one, of somebody who has set up meanwhile."""
     user = people.user(ADA, account=strict)
     waiting = people.attempt(user, channel=channel)
     code = mailed(people, user)

@@ -18,7 +18,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.databases import Backend
 from tests.harness.pages import WebClient
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Ada, Factor, People, phone_of
 from tests.resets.helpdesk import meanwhile
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow
@@ -151,14 +151,7 @@ class Attacker:
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
-    return people.protected(ADA)
-
-
-@pytest.fixture
-def attacker(
-    people: People, http: httpx.Client, frozen_clock: FrozenClock, ada: tuple[User, Factor]
-) -> Iterator[Attacker]:
+def attacker(people: People, http: httpx.Client, frozen_clock: FrozenClock, ada: Ada) -> Iterator[Attacker]:
     del frozen_clock
     yield Attacker(people, http, *ada)
     http.headers.clear()
@@ -168,9 +161,7 @@ def evaluated(people: People) -> int:
     return len(people.events("second_factor_wrong"))
 
 
-def test_guesses_spread_over_all_doors_are_as_many_as_at_one(
-    people: People, attacker: Attacker, ada: tuple[User, Factor]
-) -> None:
+def test_guesses_spread_over_all_doors_are_as_many_as_at_one(people: People, attacker: Attacker, ada: Ada) -> None:
     """Stops: a budget of its own for a door, a sign-in, a cookie, an address, the API or the pages."""
     user, factor = ada
     operations = attacker.sign_ins() | attacker.fresh_sign_ins() | attacker.profile()
@@ -190,7 +181,7 @@ def test_guesses_spread_over_all_doors_are_as_many_as_at_one(
 
 
 def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
-    people: People, attacker: Attacker, ada: tuple[User, Factor]
+    people: People, attacker: Attacker, ada: Ada
 ) -> None:
     """Stops: going on at the next door with what an unlock gives, day after day, until one guess is right."""
     user, factor = ada
@@ -258,7 +249,7 @@ def fields_of(described: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 
 def test_the_forms_of_the_profile_share_one_throttle_of_passwords(
-    people: People, attacker: Attacker, frozen_clock: FrozenClock, ada: tuple[User, Factor]
+    people: People, attacker: Attacker, frozen_clock: FrozenClock, ada: Ada
 ) -> None:
     """Stops: guessing the password of a session that was left open, some tries at each form."""
     operations = attacker.profile()
@@ -279,7 +270,7 @@ def test_the_forms_of_the_profile_share_one_throttle_of_passwords(
 # --- ten thousand passwords
 
 
-def test_of_a_strangers_ten_thousand_passwords_few_are_looked_at_and_the_owner_comes_in(
+def test_of_ten_thousand_guessed_passwords_few_are_looked_at_and_the_owner_comes_in(
     people: People, backend: Backend
 ) -> None:
     """Stops: guessing a password from many addresses, and keeping its owner out by guessing.

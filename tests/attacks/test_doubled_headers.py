@@ -8,6 +8,7 @@ from tests.conftest import Serve
 from tests.harness.api import ROOT
 from tests.harness.contexts import CHEAP_SERVER, context_on
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.processes import LONGEST
 from tests.harness.server import Server
 
 BODY = {"email": ADA, "password": PASSWORD}
@@ -26,7 +27,8 @@ def test_lines_of_forwarding_are_read_as_one_list(sqlite_url: str, serve: Serve)
             (["192.0.2.4", ""], "192.0.2.4"),
         ):
             headers = [("X-Forwarded-For", line) for line in lines]
-            assert httpx.post(server.url + ROOT + "/sign-ins", json=BODY, headers=headers).status_code == 201
+            answer = httpx.post(server.url + ROOT + "/sign-ins", json=BODY, headers=headers, timeout=LONGEST)
+            assert answer.status_code == 201
             assert people.events("signed_in")[-1].address == address, lines
 
 
@@ -47,7 +49,7 @@ OWN = {"Host": "127.0.0.1", "Origin": "OURS", "Sec-Fetch-Site": "same-origin", "
 def send(server: Server, request: str, headers: list[tuple[str, str]]) -> tuple[int, str]:
     """Send a request with its headers line by line, which client libraries join."""
     lines = [f"{name}: {value.replace('OURS', server.url)}" for name, value in headers]
-    with socket.create_connection((server.host, server.port), timeout=10) as line:
+    with socket.create_connection((server.host, server.port), timeout=LONGEST) as line:
         line.sendall("\r\n".join([f"{request} HTTP/1.1", *lines, "Connection: close", "", ""]).encode())
         answer = b""
         while piece := line.recv(65536):

@@ -67,9 +67,7 @@ def moments(days: int, every: timedelta) -> Iterator[datetime]:
         yield NOON + number * every + timedelta(seconds=number * 37 % 900)
 
 
-def test_a_stranger_who_takes_every_turn_of_a_week_keeps_nobody_out(
-    people: People, ada: User, backend: Backend
-) -> None:
+def test_a_stranger_who_takes_every_try_of_a_week_keeps_nobody_out(people: People, ada: User, backend: Backend) -> None:
     """Stops: a throttle that all share, of which a stranger takes every turn; 0 of 10,081 came in by such a one."""
     stranger, days = Stranger(people, "198.51.100.66"), 7 if backend == "sqlite" else 2
     for at in moments(days, timedelta(hours=1)):

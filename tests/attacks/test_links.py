@@ -3,7 +3,7 @@
 What else holds this class: `resets/test_confirm.py`, `recovery/test_password_flow.py`, `recovery/test_flow.py` and
 `recovery/test_not_me_flow.py` (each kind by its own flow), `resets/test_pages.py` and `recovery/test_pages.py` (what
 the pages say), `attacks/test_parallel.py` (one link many times at once). Here every kind goes through the door that a
-person, a mail scanner or a thief uses. That no request gets its own host into one: `attacks/test_forged_hosts.py`.
+person, a mail scanner or an attacker uses. That no request gets its own host into one: `attacks/test_forged_hosts.py`.
 """
 
 from collections.abc import Callable

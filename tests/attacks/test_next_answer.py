@@ -98,7 +98,7 @@ def test_a_flood_for_nobody_delays_no_letter_to_somebody(
     assert [letter.recipients for letter in smtp.letters] == [(ADA,)]
 
 
-def test_a_flood_for_nobody_is_worked_off_at_a_bounded_rate_and_what_waits_is_bounded(
+def test_a_flood_for_nobody_is_worked_off_at_a_bounded_rate_and_waits_within_bounds(
     http: httpx.Client, people: People, smtp: SmtpServer, frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoys, "FIRST_GUESS", 0.0)

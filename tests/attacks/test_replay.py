@@ -262,10 +262,10 @@ def test_a_code_is_used_up_after_restarts_and_on_other_nodes_in_every_form(peopl
 
 
 @pytest.mark.parametrize("operation", ["sign in", "page: add", "remove one"])
-def test_a_future_code_that_one_door_was_asked_about_is_used_up_at_all_when_its_time_comes(
+def test_a_future_code_that_was_tried_at_one_door_is_used_up_at_all_of_them(
     operations: Operations, frozen_clock: FrozenClock, operation: str
 ) -> None:
-    """Stops: a thief who saw coming codes, on a phone whose clock was put forward, and lets the hints check them."""
+    """Stops: an attacker who saw codes to come, on a phone whose clock was put forward, and has hints check them."""
     frozen_clock.at = later(minutes=3)
     code = operations.phone.code(frozen_clock.at)
     frozen_clock.at = NOON

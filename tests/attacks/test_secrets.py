@@ -22,7 +22,7 @@ from tests.harness import processes
 from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import Backend
 from tests.harness.ports import free_port
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from tests.harness.smtp import SmtpServer
 from twofold.kit.crypto.tokens import digest
 
@@ -108,7 +108,7 @@ def life(backend: Backend, database_url: str, tmp_path: Path) -> Iterator[Life]:
         settings = {
             "TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_KEYS": KEYS, "TWOFOLD_SMTP_URL_FILE": str(mail),
             "TWOFOLD_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
-            **{f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()},
+            **variables(**CHEAP_SERVER),
         }  # fmt: skip
         command = (sys.executable, talkative.__file__, "serve")
         with Server(tmp_path / "server", settings=settings, command=command) as server:
@@ -128,7 +128,7 @@ def test_no_secret_is_found_where_it_does_not_belong(life: Life, backend: Backen
     assert {422, 423, 500} <= {exchange.status for exchange in life.recorder.exchanges}
     for address in (f"http://{life.server.settings['TWOFOLD_METRICS_LISTEN']}/metrics", "/api/openapi.json"):
         assert life.http.get(address).status_code == 200
-    processes.wait_until(lambda: "unexpected error" in life.server.logged, seconds=10, what="the log of an error")
+    processes.wait_until(lambda: "unexpected error" in life.server.logged, what="the log of an error")
     kinds = {canary.kind for canary in life.canaries.values()}
     assert kinds >= {
         "password", "code", "mailed code", "secret", "backup code", "session", "signin", "client",

@@ -142,7 +142,7 @@ def test_a_lock_a_licence_an_edition_end_nothing(
     assert other_node.find_session(token, at=AT) is not None
 
 
-def test_a_thief_with_the_password_cannot_throw_the_owner_out(people: People, other_node: People) -> None:
+def test_an_attacker_with_the_password_cannot_throw_the_owner_out(people: People, other_node: People) -> None:
     user, factor = people.protected(ADA)
     token = people.token(user, factor.phone, at=NOON)
     attempt = other_node.attempt(user, at=AT)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
 from tests.attacks.canaries import TOKEN, Canary, Exchange, Recorder
 from tests.cli.program import Program
 from tests.harness.api import Answer, Api
@@ -14,6 +12,7 @@ from tests.harness.people import People
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
+from tests.harness.wire import client_to
 from twofold.factors.totp.tables import authenticators
 from twofold.signin.tables import sign_in_attempts
 
@@ -28,7 +27,7 @@ class Life:
     def __init__(self, server: Server, database_url: str, smtp: SmtpServer) -> None:
         self.server, self.database_url, self.smtp = server, database_url, smtp
         self.recorder = Recorder()
-        self.http = httpx.Client(base_url=server.url, transport=self.recorder)
+        self.http = client_to(server.url, transport=self.recorder)
         self.canaries: dict[str, Canary] = {}
         self.commands: list[str] = []
         self._spent: set[tuple[str, str]] = set()
@@ -80,7 +79,7 @@ class Life:
             letters = self.smtp.sent_to(address)
             return [letter.link(containing) for letter in letters if containing in letter.text]
 
-        wait_until(lambda: len(come()) >= count, seconds=15, what=f"{count} letters with {containing}")
+        wait_until(lambda: len(come()) >= count, what=f"{count} letters with {containing}")
         path = come()[-1].removeprefix(self.server.url)
         self.plant(containing, path.rpartition("/")[2], mailed=True)
         return path

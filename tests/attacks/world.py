@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import httpx
 import sqlalchemy as sa
 
-from tests.admin.room import agent
 from tests.attacks.canaries import TOKEN
 from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
@@ -48,7 +47,7 @@ class World:
         self.people, self.http, self.frozen_clock = people, http, frozen_clock
         self.boss, _ = people.protected("boss@acme.example", role="admin")
         self.ada, self.factor = people.protected(ADA)
-        self.sam, _ = agent(people)
+        self.sam, _ = people.agent()
         self.plain = people.user("plain@acme.example")
         self.locked, _ = people.protected("locked@acme.example")
         people.set_counts(self.locked, wrong=5)

@@ -20,15 +20,6 @@ from twofold.setting_values import parse_keys
 Tamper = Callable[[list[dict[str, Any]]], Any]
 
 
-@pytest.fixture
-def recorded(context: AppContext) -> AppContext:
-    """An application with six events of one account, two of another, one of the installation."""
-    record(context.db, 6)
-    record(context.db, 2, account=B)
-    record(context.db, 1, account=None)
-    return context
-
-
 def export(context: AppContext, chain: str | None = str(A), **options: Any) -> list[str]:
     return list(export_flow.complete_lines(context.db, context.vault, chain, NOON, **options))
 
@@ -200,7 +191,7 @@ def test_an_end_that_states_less_is_forged(recorded: AppContext) -> None:
     assert "signature" in why(verify_lines(tampered(export(recorded), change), key_of(recorded)))
 
 
-def test_an_end_that_was_signed_with_a_forgers_own_key_is_found_where_the_right_key_is_given(
+def test_an_end_signed_with_a_forgers_own_key_is_found_where_the_right_one_is_given(
     recorded: AppContext,
 ) -> None:
     lines = export(recorded)[:5]
@@ -297,7 +288,7 @@ def test_a_later_export_runs_through_the_end_of_an_earlier_one(recorded: AppCont
         assert isinstance(verify_lines(export(recorded, chain), key_of(recorded), earlier), Verified)
 
 
-def test_a_chain_that_was_rewritten_and_signed_again_does_not_run_through_an_earlier_end(recorded: AppContext) -> None:
+def test_a_chain_rewritten_and_signed_again_does_not_run_through_an_earlier_end(recorded: AppContext) -> None:
     """Somebody with the database and the keys can make a chain of their own, but not one that was exported before."""
     earlier = [Head(str(A), 4, bytes(32))]
     outcome = verify_lines(export(recorded), key_of(recorded), earlier)

@@ -18,15 +18,6 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
 
 
-@pytest.fixture
-def recorded(context: AppContext) -> AppContext:
-    """An application with six events of one account, two of another, one of the installation."""
-    record(context.db, 6)
-    record(context.db, 2, account=B)
-    record(context.db, 1, account=None)
-    return context
-
-
 def head(context: AppContext, chain: str | None = None) -> str:
     return export_flow.head_line(context.db, context.vault, chain, NOON)
 

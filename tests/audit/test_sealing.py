@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from tests.audit.recording import A, B, record
 from tests.harness.clock import NOON
 from tests.harness.events import recorded
+from tests.harness.parallel import at_once
 from twofold.audit import flow as audit
 from twofold.audit import seal_flow
 from twofold.audit.chain import Event, Head, append, chain_of, empty
@@ -159,24 +161,13 @@ def test_sealers_that_meet_new_chains_at_once_do_not_deadlock(database_url: str,
     accounts = [UUID(int=number) for number in range(1, 31)]
     for account in accounts:
         record(db, 2, account=account)
-    failures: list[BaseException] = []
 
     def work() -> None:
-        own = Database(database_url)
-        try:
+        with closing(Database(database_url)) as own:
             while seal_flow.seal(own, NOON, most=11):
                 pass
-        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
-            failures.append(error)
-        finally:
-            own.close()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures
+    at_once(*[work] * 4)
     seal_flow.seal_everything(db, NOON)
     for account in accounts:
         assert_one_chain(db, account, 2)

@@ -8,11 +8,10 @@ import structlog
 from click.testing import CliRunner
 
 from tests.harness.contexts import CHEAP_SERVER, KEYS
+from tests.harness.server import variables
 from twofold.cli import main
 
-DEFAULTS = {"TWOFOLD_KEYS": KEYS, "TWOFOLD_METRICS_LISTEN": "off"} | {
-    f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()
-}
+DEFAULTS = variables(keys=KEYS, metrics_listen="off", **CHEAP_SERVER)
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Program:
 
     def with_settings(self, **chosen: str) -> "Program":
         """Return the same with other settings: names in lower case, without the prefix."""
-        return Program(self.settings | {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()})
+        return Program(self.settings | variables(**chosen))
 
     def __call__(self, *arguments: str, stdin: str = "") -> Ran:
         """Run a command that may be refused; one that breaks fails the test."""

@@ -81,7 +81,7 @@ def test_two_factor_authentication_is_off_at_once_and_sessions_end(people: Peopl
     assert "no second factor" in twofold.refused("reset", ADA, *REASON)
 
 
-# --- a reset where a thief knows the password
+# --- a reset where an attacker knows the password
 
 
 def locked_by_an_attacker(people: People) -> User:
@@ -94,7 +94,7 @@ def locked_by_an_attacker(people: People) -> User:
     return ada
 
 
-def test_a_password_that_a_thief_knows_is_void_after_a_reset(
+def test_a_password_that_an_attacker_knows_is_void_after_a_reset(
     people: People, twofold_mailing: Program, context: AppContext
 ) -> None:
     ada = locked_by_an_attacker(people)

@@ -2,7 +2,6 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -12,6 +11,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
+from tests.harness.wire import client_to
 from twofold.audit import export_flow
 from twofold.factors import enrolment_flow
 from twofold.factors.totp.tables import authenticators
@@ -197,7 +197,7 @@ def test_people_sign_in_while_keys_are_rotated(database_url: str, serve: Serve) 
             user, factor = people.protected(f"p{number}@acme.example")
             phones[user.email] = factor.phone
     server = serve(database_url, keys=f"{NEW},{KEYS}")
-    with httpx.Client(base_url=server.url) as http:
+    with client_to(server.url) as http:
         for number, (email, phone) in enumerate(phones.items()):
             if number == 1:
                 ran = server.twofold("keys", "rotate", "--json")

@@ -17,8 +17,8 @@ from tests.harness.contexts import CHEAP_SERVER, context_on
 from tests.harness.databases import SqliteDatabases
 from tests.harness.people import PASSWORD, Factor, People
 from tests.harness.ports import free_port
-from tests.harness.processes import wait_until
-from tests.harness.server import Server
+from tests.harness.processes import LONGEST, wait_until
+from tests.harness.server import Server, worker
 from twofold.directory.tables import users
 from twofold.directory.user import User
 from twofold.factors.outcomes import SpentBackupCode, UsedCode
@@ -68,7 +68,7 @@ def signs_in_once(database_url: str, ada: User, factor: Factor) -> None:
             assert isinstance(second, used), second
 
 
-def test_a_house_moves_from_sqlite_to_postgresql_and_back(
+def test_an_installation_moves_from_sqlite_to_postgresql_and_back(
     sqlite_url: str, postgresql_url: str, sqlite_databases: SqliteDatabases, tmp_path: Path
 ) -> None:
     ada, factor = lived_in(sqlite_url)
@@ -199,7 +199,7 @@ def test_progress_is_shown_on_a_terminal(sqlite_url: str, postgresql_url: str) -
     ours, theirs = pty.openpty()
     done = subprocess.run(
         [sys.executable, "-m", "twofold", "copy-database", sqlite_url, postgresql_url],
-        stderr=theirs, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True, timeout=60,
+        stderr=theirs, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True, timeout=LONGEST,
     )  # fmt: skip
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
@@ -316,16 +316,12 @@ def test_a_database_that_is_served_is_not_copied(sqlite_url: str, postgresql_url
 
 def test_a_database_that_a_worker_works_on_is_not_copied(sqlite_url: str, postgresql_url: str, tmp_path: Path) -> None:
     for source, target in ((sqlite_url, postgresql_url), (postgresql_url, sqlite_url)):
-        worker = Server(tmp_path / "worker", settings=dict(Program({"TWOFOLD_DATABASE_URL": source}).settings))
-        environment = worker.environment
-        with subprocess.Popen(
-            [sys.executable, "-m", "twofold", "worker"], env=environment, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            wait_until(lambda: bool(alive(source)), seconds=20, what="a worker that is seen")  # noqa: B023 - at once
+        settings = Program({"TWOFOLD_DATABASE_URL": source}).settings
+        with worker(Server(tmp_path / "worker", settings=settings).environment) as process:
+            wait_until(lambda: bool(alive(source)), what="a worker that is seen")  # noqa: B023 - at once
             assert "uses the source" in Program({}).refused("copy-database", source, target)
             process.terminate()
-            process.communicate(timeout=20)
+            process.wait(LONGEST)
         assert alive(source) == []
 
 

@@ -5,11 +5,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -19,8 +17,9 @@ from tests.harness.contexts import context_on
 from tests.harness.databases import PostgresqlDatabases
 from tests.harness.people import People
 from tests.harness.ports import free_port
-from tests.harness.server import Server
+from tests.harness.server import Server, variables, worker
 from tests.harness.smtp import SmtpServer
+from tests.harness.wire import client_to
 from twofold.kit.sql.database import Database
 from twofold.operations import migrate
 
@@ -35,7 +34,7 @@ def blank(tmp_path: Path) -> Iterator[Server]:
 
 def refused_to_start(database_url: str, tmp_path: Path, *options: str, **settings: str) -> str:
     """Start a server that must refuse; return the one line that it says."""
-    chosen = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+    chosen = variables(**settings)
     server = Server(tmp_path, settings=DEFAULTS | {"TWOFOLD_DATABASE_URL": database_url} | chosen)
     ran = server.twofold("serve", "--port", str(server.port), *options)
     assert ran.returncode != 0
@@ -57,7 +56,7 @@ def test_it_stops_in_good_order_for_both_signals(blank: Server) -> None:
     for told in (signal.SIGINT, signal.SIGTERM):
         blank.start()
         os.kill(blank.pid, told)
-        processes.wait_until(lambda: not blank.is_running, seconds=20, what="the end")
+        processes.wait_until(lambda: not blank.is_running, what="the end")
         assert blank.exit_code == 0
         assert '"level": "error"' not in blank.logged
 
@@ -131,7 +130,8 @@ def test_an_address_behind_the_wrong_header_is_not_believed(blank: Server) -> No
     """Who sits on this machine is no proxy unless the settings say so."""
     blank.start()
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": blank.url}
-    httpx.post(f"{blank.url}/sign-in", data={"email": "a@x.example", "password": "x"}, headers=headers)
+    with client_to(blank.url) as http:
+        http.post("/sign-in", data={"email": "a@x.example", "password": "x"}, headers=headers)
     report = json.loads(blank.twofold("abuse", "--json").stdout)
     assert [one["network"] for one in report["networks"]] == ["127.0.0.0/24"]
 
@@ -166,11 +166,9 @@ def test_a_worker_delivers_what_a_server_leaves_to_it(database_url: str, tmp_pat
         twofold.done(*create)
         with pytest.raises(AssertionError):
             smtp.wait_for("ada@acme.example", seconds=2)
-        command = [sys.executable, "-m", "twofold", "worker"]
-        with subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True) as worker:
+        with worker(server.environment, stderr=subprocess.PIPE, text=True) as process:
             assert smtp.wait_for("ada@acme.example").link("/set-password/")
-            worker.send_signal(signal.SIGTERM)
-            _, said = worker.communicate(timeout=20)
-    assert worker.returncode == 0
+            process.terminate()
+            _, said = process.communicate(timeout=processes.LONGEST)
+    assert process.returncode == 0
     assert "twofold works" in said
-    assert not processes.is_alive(worker.pid)

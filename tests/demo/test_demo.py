@@ -61,7 +61,7 @@ def letter(http: httpx.Client, to: str, *, subject: str = "") -> Page:
                     return mail
         return None
 
-    processes.wait_until(lambda: opened() is not None, seconds=10, what=f"a letter to {to}")
+    processes.wait_until(lambda: opened() is not None, what=f"a letter to {to}")
     found = opened()
     assert found is not None
     return found
@@ -179,10 +179,10 @@ def test_it_says_its_address_and_its_people_and_leaves_nothing_behind(tmp_path: 
         assert url in said
         assert "ada@acme.example" in said
         assert PASSWORD in said
-        processes.wait_until(lambda: _answers(f"{url}/readyz"), seconds=20, what="ready")
+        processes.wait_until(lambda: _answers(f"{url}/readyz"), what="ready")
         assert list(tmp_path.iterdir())
         program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=20) == 0
+        assert program.wait(timeout=processes.LONGEST) == 0
     assert not list(tmp_path.iterdir())
 
 

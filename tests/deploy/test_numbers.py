@@ -7,6 +7,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.processes import LONGEST
 from tests.resets.helpdesk import Helpdesk
 from twofold.kit import clock, metrics
 from twofold.kit.acting import Origin
@@ -104,17 +105,19 @@ def test_waiting_for_the_database_is_counted_where_somebody_waits(database_url: 
     with db.write() as connection:
         connection.exec_driver_sql("SELECT 1")
     assert waits() == before
-    written = threading.Event()
+    begun, written = threading.Event(), threading.Event()
 
     def write() -> None:
+        begun.set()
         with db.write():
             written.set()
 
     with db.write():
         second = threading.Thread(target=write)
         second.start()
-        assert not written.wait(0.1)
-    second.join(timeout=10)
+        assert begun.wait(LONGEST)
+        assert not written.wait(0.5)
+    second.join(timeout=LONGEST)
     assert written.is_set()
     assert waits() == before + 1
     db.close()

@@ -60,7 +60,7 @@ def test_no_foreign_key_leads_from_one_account_to_another() -> None:
 
 
 def test_the_account_on_a_row_is_that_of_its_user(helpdesk: Helpdesk, api: Api, http: httpx.Client) -> None:
-    agent, _ = helpdesk.agent()
+    agent, _ = helpdesk.people.agent()
     helpdesk.people.attempt(helpdesk.ada)
     helpdesk.sent(actor=agent)  # somebody of another account acts
     api.sign_in(helpdesk.grace.email, PASSWORD)

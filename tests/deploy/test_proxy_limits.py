@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.nginx import Nginx
 from tests.harness.ports import free_port
+from tests.harness.wire import client_to
 from twofold.kit.http.limits import BUDGETS, PASSWORDS, Kind
 
 PASSES, LIMITED = 502, 429
@@ -18,7 +19,7 @@ COOKIE, BEARER = {"Cookie": "twofold_session=x"}, {"Authorization": "Bearer x"}
 def proxy(tmp_path: Path) -> Iterator[tuple[Nginx, httpx.Client]]:
     with (
         Nginx(tmp_path / "nginx", [free_port(), free_port()], to_strangers=True) as nginx,
-        httpx.Client(base_url=nginx.url, verify=nginx.tls) as http,
+        client_to(nginx.url, verify=nginx.tls) as http,
     ):
         yield nginx, http
 
@@ -45,7 +46,7 @@ def test_requests_for_mail_are_limited_whatever_they_carry(proxy: tuple[Nginx, h
         "/resets/tf_x",
     ],
 )  # fmt: skip
-def test_every_door_that_hashes_for_strangers_is_limited(proxy: tuple[Nginx, httpx.Client], path: str) -> None:
+def test_every_door_that_hashes_for_anybody_is_limited(proxy: tuple[Nginx, httpx.Client], path: str) -> None:
     _, http = proxy
     found = statuses(http, "POST", path, 3 * PASSWORDS.burst, BEARER)
     assert set(found[: PASSWORDS.burst + 1]) == {PASSES}

@@ -33,7 +33,7 @@ SEEN = {
 }
 
 
-def test_an_administrator_acts_in_their_own_account_an_agent_everywhere_and_nobody_for_themselves() -> None:
+def test_administrators_act_in_their_account_agents_everywhere_nobody_for_themselves() -> None:
     for actor, subject in itertools.product(EVERYBODY, EVERYBODY):
         sees = subject in SEEN.get(actor, set())
         assert oversees(EVERYBODY[actor], EVERYBODY[subject]) is sees, (actor, subject)

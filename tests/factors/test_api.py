@@ -11,24 +11,19 @@ from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
-from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, Factor, People
+from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 
-WRONG = "a wrong password"
-
 
 @pytest.fixture
-def ada(people: People, api: Api, frozen_clock: FrozenClock) -> tuple[User, Factor]:
+def ada(people: People, api: Api, frozen_clock: FrozenClock) -> Ada:
     """Somebody with a phone, signed in ten minutes ago."""
     user, factor = people.protected()
     frozen_clock.at = later(minutes=-10)
     api.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
     frozen_clock.at = NOON
     return user, factor
-
-
-Ada = tuple[User, Factor]
 
 
 @pytest.fixture

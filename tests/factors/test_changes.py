@@ -246,9 +246,7 @@ def test_after_remove_nothing_of_the_factor_is_left(people: People, ada: Ada) ->
     assert [letter.recipient for letter in people.letters("two_factor_removed")] == [ADA]
 
 
-def test_the_last_question_is_answered_within_ten_minutes_once_and_by_the_session_that_was_asked(
-    people: People, ada: Ada
-) -> None:
+def test_the_last_question_is_answered_once_in_ten_minutes_and_by_the_session_asked(people: People, ada: Ada) -> None:
     user, factor, session = ada
     other = people.sign_in(user, factor.phone, at=later(minutes=-5))
     asked = ask(people, session, given(factor.phone.code(NOON)))

@@ -9,7 +9,7 @@ from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.pages import Page, WebClient
-from tests.harness.people import ADA, PASSWORD, Factor, People
+from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
 
 CONFIGURE = "/profile/two-factor/configure"
@@ -17,21 +17,17 @@ REGENERATE = "/profile/two-factor/backup-code"
 REMOVE = "/profile/two-factor/remove"
 AUTHENTICATORS = "/profile/two-factor/authenticators"
 SESSION = "twofold_session"
-WRONG = "a wrong password"
 LEGACY = "Programs that ask only for an e-mail address and a password will stop working for you."
 
 
 @pytest.fixture
-def ada(people: People, web_client: WebClient, frozen_clock: FrozenClock) -> tuple[User, Factor]:
+def ada(people: People, web_client: WebClient, frozen_clock: FrozenClock) -> Ada:
     """Somebody with a phone, signed in ten minutes ago."""
     user, factor = people.protected()
     frozen_clock.at = later(minutes=-10)
     web_client.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
     frozen_clock.at = NOON
     return user, factor
-
-
-Ada = tuple[User, Factor]
 
 
 @pytest.fixture
@@ -132,7 +128,7 @@ def test_a_set_up_ends_after_fifteen_minutes_or_ten_wrong_codes(
     assert web_client.get(f"{CONFIGURE}?step=scan").heading == "Set-up ended"
 
 
-def test_another_browser_of_the_same_person_sees_nothing_of_it(
+def test_another_browser_of_the_same_user_sees_nothing_of_it(
     plain: User, web_client: WebClient, http: httpx.Client
 ) -> None:
     page = set_up_as_far_as_the_qr_code(web_client)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
-from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Factor, People, phone_of
+from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Ada, Factor, People, phone_of
 from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow, kinds_flow, removal_flow
 from twofold.factors import flow as factors
@@ -26,14 +26,6 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.sessions.tables import sessions
 from twofold.signin.outcomes import Due, SignedIn
-
-
-@pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
-    return people.protected()
-
-
-Ada = tuple[User, Factor]
 
 
 def add_a_phone(people: People, user: User, factor: Factor, hours_ago: int = 2) -> Authenticator:

@@ -74,7 +74,7 @@ def test_a_code_that_confirms_nothing_says_why(outcome: WrongConfirmation, begin
     ("seconds", "said"),
     [(1, "1 second"), (2, "2 seconds"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (900, "15 minutes")],
 )
-def test_a_wait_is_told_as_a_person_would(seconds: int, said: str) -> None:
+def test_a_wait_is_told_in_everyday_words(seconds: int, said: str) -> None:
     assert words.wait(seconds) == f"Too many wrong passwords. Wait {said}, then try again."
 
 

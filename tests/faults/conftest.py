@@ -11,11 +11,11 @@ from tests.conftest import Serve
 from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import BACKENDS, TEMPLATE, PostgresqlDatabases, SqliteDatabases
 from tests.harness.postgres import Cluster
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 
 WORKERS = 4  # in all: on one node, or two on each of two
 
-CHEAP_SETTINGS = {f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()}
+CHEAP_SETTINGS = variables(**CHEAP_SERVER)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             for node in nodes:
                 node.start(until_ready=False)
             for node in nodes:
-                node.wait_until_ready(seconds=60)
+                node.wait_until_ready()
             yield Pair(cluster, url, (nodes[0], nodes[1]))
         finally:
             for node in nodes:
@@ -83,7 +83,7 @@ def four(
     settings = {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
     server = Server(folder / "server", settings=settings, workers=WORKERS)
     try:
-        server.start(seconds=60)
+        server.start()
         yield server
     finally:
         server.stop()

@@ -13,10 +13,10 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Program, crowd, now
 from tests.faults.volley import Shot, fire, get, post
 from tests.harness.people import PASSWORD
+from tests.harness.wire import client_to
 
 NO_OVERLOAD = 128
 OF_NO_SIGN_IN = {"sign_in": f"tf_signin_{0:043}", "code": "123456"}
-QUICKLY = 2.0  # seconds within which an excess is refused
 
 
 def passwords(count: int) -> list[bytes]:
@@ -48,10 +48,11 @@ def test_a_flood_of_passwords_is_refused_quickly_and_leaves_everybody_else_alone
     assert len(served) >= NO_OVERLOAD
     assert len(refused) >= NO_OVERLOAD
     assert {one.header("Retry-After") for one in refused} == {"2"}
-    assert statistics.median(seconds_of(refused)) < QUICKLY
+    usual = statistics.median(seconds_of(served))  # on this machine, at this hour
+    assert statistics.median(seconds_of(refused)) < usual
     assert max(seconds_of(refused)) < max(seconds_of(served)), "a refusal waits for no hash"
     assert others.statuses == {("session", 200), ("code", 401)}
-    assert all(statistics.median(seconds) < 1 for seconds in others.seconds.values())
+    assert all(statistics.median(seconds) < usual / 4 for seconds in others.seconds.values())
     with Program([server.url]) as program:
         assert program.sign_in(ada.email, ada.factor.backup_code).status == 200
 
@@ -67,7 +68,7 @@ class Others:
         self._thread.start()
 
     def _run(self, url: str, bearer: dict[str, str]) -> None:
-        with httpx.Client(base_url=url, headers=bearer, timeout=30, verify=False) as http:  # noqa: S501 - no TLS
+        with client_to(url, headers=bearer) as http:
             while not self._stopping.wait(0.05):
                 self._note("session", lambda: http.get("/api/v1/session"))
                 self._note("code", lambda: http.post("/api/v1/sign-ins/code", json=OF_NO_SIGN_IN))

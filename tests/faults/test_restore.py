@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 import sqlalchemy as sa
@@ -20,6 +19,7 @@ from tests.harness.databases import Backend
 from tests.harness.people import ADA, CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWORD, People
 from tests.harness.postgres import Cluster, find_programs
 from tests.harness.server import Server
+from tests.harness.wire import client_to
 from twofold import schema
 from twofold.factors.totp import codes as totp
 from twofold.kit.acting import Origin
@@ -119,7 +119,7 @@ def test_nothing_that_was_used_since_the_backup_is_accepted_after_it(
 
 
 def end_session(url: str, token: str) -> int:
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, verify=False) as http:  # noqa: S501 - no TLS
+    with client_to(url, headers={"Authorization": f"Bearer {token}"}) as http:
         return http.delete("/api/v1/session").status_code
 
 

@@ -30,7 +30,7 @@ def test_two_nodes_and_their_database_break_again_and_again(pair: Pair) -> None:
             load.finish()
         tries += load.tries
         for node in pair.nodes:
-            node.wait_until_ready(seconds=20)
+            node.wait_until_ready()
         check_nothing_accepted_twice(pair.database_url, everybody, tries)
         check_every_session_was_told(pair.database_url)
 
@@ -65,6 +65,6 @@ def test_workers_die_again_and_again(four: Server) -> None:
                 processes.kill([draw.choice(four.workers)])
             load.finish()
         tries += load.tries
-        four.wait_until_ready(seconds=20)
+        four.wait_until_ready()
         check_nothing_accepted_twice(url, everybody, tries)
         check_every_session_was_told(url)

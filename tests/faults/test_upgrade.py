@@ -242,8 +242,8 @@ def test_a_migration_that_waits_for_a_long_report_keeps_nobody_waiting(
         report.execute("SELECT count(*) FROM users")  # and holds the table until its transaction is over
         with Steady([server.url], first, threads=3) as load, Migrating(server, next_version) as migration:
             for more in later[:2]:
-                processes.wait_until(lambda: waits_for_users(report), seconds=20, what="a migration that waits")
-                processes.wait_until(lambda: not waits_for_users(report), seconds=20, what="one that steps back")
+                processes.wait_until(lambda: waits_for_users(report), what="a migration that waits")
+                processes.wait_until(lambda: not waits_for_users(report), what="one that steps back")
                 load.goes_on(more)
             assert migration.is_running
             report.rollback()

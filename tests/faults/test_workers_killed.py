@@ -36,7 +36,7 @@ def test_nothing_is_accepted_twice_when_workers_are_killed_under_load(four: Serv
         accepted = {(one.email, one.typed) for one in load.tries if one.accepted}
         again = [program.sign_in(email, typed) for email, typed in sorted(accepted)]
     assert {one.status for one in again} <= {401, 423}
-    processes.wait_until(lambda: len(set(four.workers) - before) == WORKERS, seconds=20, what="new workers")
+    processes.wait_until(lambda: len(set(four.workers) - before) == WORKERS, what="new workers")
 
 
 class Guesser:
@@ -74,7 +74,7 @@ def test_no_guess_is_won_by_killing_the_worker_that_charges_it(four: Server) -> 
         time.sleep(0.15)
         processes.kill([victim])
     try:
-        processes.wait_until(lambda: any(guesser.met_the_lock for guesser in guessers), seconds=30, what="the lock")
+        processes.wait_until(lambda: any(guesser.met_the_lock for guesser in guessers), what="the lock")
     finally:
         for guesser in guessers:
             guesser.stop()
@@ -83,6 +83,6 @@ def test_no_guess_is_won_by_killing_the_worker_that_charges_it(four: Server) -> 
     assert len(left) == len(set(left)), "two guesses were told the same number of attempts left"
     assert len(left) <= LOCK_AFTER - 1
     assert truth(url).wrong[member.id] == LOCK_AFTER
-    four.wait_until_ready(seconds=60)
+    four.wait_until_ready()
     with Program([four.url]) as program:
         assert program.sign_in(member.email, member.factor.phone.code(now())).status == 423

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Program, Try, check_nothing_accepted_twice, crowd, now
+from tests.harness.processes import LONGEST
 
 WRITES = """
 import sys
@@ -35,7 +36,7 @@ def frozen_writer(database_url: str) -> Iterator[None]:
             yield
         finally:
             os.kill(process.pid, signal.SIGCONT)
-            process.communicate(timeout=10)
+            process.communicate(timeout=LONGEST)
 
 
 def test_a_frozen_writer_keeps_nobody_waiting_for_good(cheap: ServeCheaply, sqlite_url: str) -> None:

@@ -64,7 +64,7 @@ def codes(secret: str, at: datetime, count: int, *, digits: int = 6, algorithm: 
         capture_output=True,
         text=True,
         check=True,
-        timeout=10,
+        timeout=60,
     )  # fmt: skip
     return done.stdout.split()
 

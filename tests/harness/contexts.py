@@ -18,6 +18,7 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
 from tests.harness.clock import NOON
+from tests.harness.processes import LONGEST
 from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import keyring
@@ -43,13 +44,14 @@ CHEAP_SERVER = {name: str(value) for name, value in CHEAP.items()}
 def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterator[AppContext]:
     """Open an application on a database; `chosen` goes over the settings of tests.
 
-    With `mail` letters are dropped into the outbox, where they stay: no worker runs here.
+    With `mail` letters are dropped into the outbox, where they stay: no worker runs here. Nobody gives up because the
+    machine is slow: whoever tests a time-out of the database chooses one (`database_timeout`).
     """
     settings = Settings(
         database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS),
-        **(CHEAP | {"worker": False} | chosen),
+        **(CHEAP | {"worker": False, "database_timeout": timedelta(seconds=LONGEST)} | chosen),
     )  # fmt: skip
-    db = _kept.pop(database_url, None) or _KeptDatabase(database_url, pool_size=settings.pool_size)
+    db = _lend(database_url, settings.pool_size, settings.database_timeout)
     try:
         vault = Vault(settings.keys)
         keyring.check(db, vault)
@@ -63,12 +65,26 @@ def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterat
 class _KeptDatabase(Database):
     """A database whose statements stay compiled from one test to the next; closing gives its connections back."""
 
+    def __init__(self, url: str, pool_size: int, timeout: timedelta) -> None:
+        super().__init__(url, pool_size=pool_size, timeout=timeout)
+        self.pool_size, self.timeout = pool_size, timeout
+
     def close(self) -> None:
         self.give_back()
 
 
 _kept: dict[str, _KeptDatabase] = {}
 MOST_KEPT = 4
+
+
+def _lend(url: str, pool_size: int, timeout: timedelta) -> _KeptDatabase:
+    """Open a database, or lend the one that was kept where it is the same."""
+    kept = _kept.pop(url, None)
+    if kept is not None and (kept.pool_size, kept.timeout) == (pool_size, timeout):
+        return kept
+    if kept is not None:
+        Database.close(kept)
+    return _KeptDatabase(url, pool_size, timeout)
 
 
 def _keep(db: _KeptDatabase) -> None:
@@ -96,7 +112,7 @@ class _HashesInItsThreadPool(Hasher):
 def _demand_password_pool() -> None:
     thread = threading.current_thread()
     if thread is not threading.main_thread():  # where tests call flows, perhaps beside a browser's event loop
-        assert not thread.name.startswith("quick"), "a password is hashed in the quick lane"
+        assert not thread.name.startswith("quick"), "a password is hashed in the quick pool"
         assert asyncio._get_running_loop() is None, "a password is hashed on the event loop"
 
 
@@ -106,7 +122,7 @@ def _hasher(memory_kib: int, passes: int) -> Hasher:
 
 
 class FrozenClock:
-    """The hands of the clock that pages and API read; it stands still until it is moved."""
+    """The clock that pages and API read; it stands still until it is moved."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -115,7 +131,7 @@ class FrozenClock:
         return self.at
 
     def forward(self, **span: float) -> datetime:
-        """Let time pass: `hands.forward(minutes=10)`."""
+        """Let time pass: `forward(minutes=10)`."""
         self.at += timedelta(**span)
         return self.at
 

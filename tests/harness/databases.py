@@ -103,7 +103,7 @@ class _Template:
         WHERE NOT tgisinternal
         ORDER BY 1
     """
-    STRANGERS: ClassVar = (
+    CONNECTED: ClassVar = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 
@@ -120,7 +120,7 @@ class _Template:
 
     def restore(self, connection: psycopg.Connection[tuple[object, ...]]) -> bool:
         """Make a database look like this again; False where it has other relations or somebody is still connected."""
-        if self._relations(connection) != self.relations or connection.execute(self.STRANGERS).fetchone() != (0,):
+        if self._relations(connection) != self.relations or connection.execute(self.CONNECTED).fetchone() != (0,):
             return False
         sequences = [relation.removeprefix("S ") for relation in self.relations if relation.startswith("S ")]
         with connection.transaction():

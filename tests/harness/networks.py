@@ -31,7 +31,7 @@ class Networks:
         await self.app(scope, receive, send)
 
     @property
-    def strangers(self) -> Any:
+    def anonymous(self) -> Any:
         """The layer of the application that limits anonymous."""
         layer: Any = self.app
         while not isinstance(layer, anonymous.AnonymousLimits):

@@ -42,7 +42,7 @@ class Nginx:
     def __init__(
         self, folder: Path, nodes: Sequence[int], *, port: int | None = None, to_strangers: bool = False
     ) -> None:
-        """Prepare it before two nodes, named by their ports on loopback; it may take whoever comes for a stranger."""
+        """Prepare it before two nodes, named by their ports on loopback; it may take whoever comes for anonymous."""
         folder.mkdir(parents=True)
         self.port, self.plain_port = port or free_port(), free_port()
         self.url = f"https://{HOST}:{self.port}"
@@ -84,13 +84,13 @@ class Nginx:
         assert checked.returncode == 0, checked.stderr
         assert "[warn]" not in checked.stderr, checked.stderr
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
-        processes.wait_until(self._listens, seconds=10, what="nginx")
+        processes.wait_until(self._listens, what="nginx")
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=processes.LONGEST)
 
     def _listens(self) -> bool:
         try:

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+from tests.harness.processes import LONGEST
+
 Result = TypeVar("Result")
 
 
@@ -13,7 +15,7 @@ def at_once(*works: Callable[[], Result]) -> list[Result]:
     start = Barrier(len(works))
 
     def run(work: Callable[[], Result]) -> Result:
-        start.wait(timeout=10)
+        start.wait(LONGEST)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:

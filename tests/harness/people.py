@@ -20,7 +20,7 @@ from twofold.directory.tables import accounts, users
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow
 from twofold.factors.enrolment_flow import SetUp
-from twofold.factors.outcomes import Changed, Opened
+from twofold.factors.outcomes import Changed, Confirmed, Opened
 from twofold.factors.totp import codes as totp
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -39,6 +39,7 @@ from twofold.signin.outcomes import Due, SignedIn
 EARLIER = NOON - timedelta(days=1)
 
 PASSWORD = "orchard kettle lantern"
+WRONG = "a wrong password"
 NEW_PASSWORD = "marble ferry cinnamon"
 ADA = "ada@acme.example"
 
@@ -52,6 +53,9 @@ class Factor:
 
     phone: Authenticator
     backup_code: str
+
+
+Ada = tuple[User, Factor]
 
 
 class People:
@@ -157,6 +161,20 @@ class People:
         user = self.user(email, **values)
         factor = self.protect(user)
         return self.look_up(user), factor
+
+    def agent(self, email: str = "sam@operator.example", name: str = "Sam Vimes") -> Ada:
+        """Make a support agent who has set up a second factor, as each of them must."""
+        user = self.user(email, name=name, role="support")
+        with self.context.db.write() as connection:
+            held = directory.lock_user_row(connection, user.id)
+            assert held is not None
+            opened = enrolment_flow.open_for(self.context, connection, held, "test", at=EARLIER)
+            phone, origin = phone_of(opened), Origin(EARLIER, CLIENT_INFO)
+            code = phone.code(EARLIER)
+            done = enrolment_flow.confirm(self.context, connection, held, "test", opened.id, code, origin=origin)
+        assert isinstance(done, Confirmed), done
+        assert done.backup_code is not None
+        return self.look_up(user), Factor(phone, done.backup_code)
 
     def begin(
         self,

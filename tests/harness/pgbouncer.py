@@ -66,7 +66,7 @@ class PgBouncer:
 
     def __enter__(self) -> Self:
         try:
-            processes.wait_until(self._answers, seconds=20, what="PgBouncer's start")
+            processes.wait_until(self._answers, what="PgBouncer's start")
         except BaseException as failed:
             failed.add_note(self._log.read_text(errors="replace")[-2000:])
             self.close()
@@ -95,10 +95,10 @@ class PgBouncer:
         """End it and delete what it wrote."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it waits for whoever is connected
                 self._process.wait(timeout=10)
             self._process.kill()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=processes.LONGEST)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _answers(self) -> bool:

@@ -89,13 +89,13 @@ class Cluster:
         """Stop the server in one of PostgreSQL's three ways; `immediate` leaves the recovery to the next start."""
         if self._process is not None and self.is_running:
             self._process.send_signal(SIGNALS[mode])
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=processes.LONGEST)
 
     def kill(self) -> None:
         """Kill every process of the server at once, as a power cut would."""
         if self._process is not None and self.is_running:
             processes.kill_family(self._process.pid)
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=processes.LONGEST)
 
     def restart(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """Stop and start; open connections are lost."""
@@ -121,9 +121,7 @@ class Cluster:
             connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             connection.execute("SELECT pg_reload_conf()")
             synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-            processes.wait_until(
-                lambda: connection.execute(synchronous).fetchone() == (1,), seconds=10, what="a standby in step"
-            )
+            processes.wait_until(lambda: connection.execute(synchronous).fetchone() == (1,), what="a standby in step")
 
     def speak_tls(self) -> Path:
         """Take encrypted connections too; return the file with the certificate to check it against."""
@@ -137,7 +135,7 @@ class Cluster:
             for name, value in (("ssl_cert_file", certificate), ("ssl_key_file", key), ("ssl", "on")):
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), str(value)))
             connection.execute("SELECT pg_reload_conf()")
-        processes.wait_until(lambda: self._answers(sslmode="require"), seconds=10, what="TLS")
+        processes.wait_until(lambda: self._answers(sslmode="require"), what="TLS")
         return certificate
 
     def url(self, database: str) -> str:
@@ -198,9 +196,7 @@ class Cluster:
                 user=self._owner, group=self._owner, extra_groups=[] if self._owner else None,
             )  # fmt: skip
         self._process = process
-        processes.wait_until(
-            lambda: process.poll() is not None or self._answers(), seconds=60, what="PostgreSQL's start"
-        )
+        processes.wait_until(lambda: process.poll() is not None or self._answers(), what="PostgreSQL's start")
         return process.poll() is None
 
     def _logged(self) -> str:

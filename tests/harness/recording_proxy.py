@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
+from tests.harness.processes import LONGEST
+
 
 class RecordingProxy:
     """Listens on a port of its own, and passes everything on to another, and back."""
@@ -32,7 +34,7 @@ class RecordingProxy:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(LONGEST)
         for end in (self._listening, *self._ends):
             end.close()
 

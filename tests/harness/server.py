@@ -7,17 +7,37 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.harness import processes
 from tests.harness.ports import free_port
+from twofold.commands.show_settings import names_of_settings
 
 SERVE = (sys.executable, "-m", "twofold", "serve")
 
 # What a server gets of our own environment. Settings of whoever runs the tests stay outside.
 INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+
+
+def variables(**settings: str) -> dict[str, str]:
+    """Write settings as the environment has them: `variables(issuer="Acme")` is TWOFOLD_ISSUER."""
+    return {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+
+
+@contextlib.contextmanager
+def worker(environment: Mapping[str, str], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
+    """Run `twofold worker`; it is killed at the end, if it is still there."""
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-m", "twofold", "worker"], env=environment, **(quiet | options))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 class Server:
@@ -42,6 +62,8 @@ class Server:
         self.log = folder / "server.log"
         implied = {"TWOFOLD_DATA_DIR": str(folder), "TWOFOLD_BASE_URL": self.url, "TWOFOLD_METRICS_LISTEN": "off"}
         self.settings = implied | dict(settings or {})
+        named = {name.removesuffix("_FILE") for name in self.settings if name.startswith("TWOFOLD_")}
+        assert named <= set(names_of_settings({})), f"one of these is no setting, and would change nothing: {named}"
         self._command = [*command, "--host", self.host, "--port", str(self.port), "--workers", str(workers)]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,7 +94,7 @@ class Server:
         """Everything that it has written so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def start(self, *, seconds: float = 20, until_ready: bool = True) -> None:
+    def start(self, *, seconds: float = processes.LONGEST, until_ready: bool = True) -> None:
         """Start the processes and wait until /readyz answers 200."""
         assert not self.is_running, "the server runs already"
         with self.log.open("ab") as log:
@@ -83,7 +105,7 @@ class Server:
         if until_ready:
             self.wait_until_ready(seconds=seconds)
 
-    def wait_until_ready(self, *, seconds: float = 20) -> None:
+    def wait_until_ready(self, *, seconds: float = processes.LONGEST) -> None:
         """Wait until /readyz answers 200; fail with the end of the log where it never does."""
         try:
             processes.wait_until(
@@ -97,7 +119,7 @@ class Server:
     def status(self, path: str) -> int | None:
         """Return the HTTP status of a page, None where nothing answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:  # noqa: S310 - an http address of our own
+            with urllib.request.urlopen(self.url + path, timeout=20) as answer:  # noqa: S310 - an http address of our own
                 return int(answer.status)
         except urllib.error.HTTPError as refused:
             with refused:
@@ -109,7 +131,7 @@ class Server:
     def exit_code(self) -> int | None:
         return self._process.poll() if self._process else None
 
-    def stop(self, *, seconds: float = 20) -> int | None:
+    def stop(self, *, seconds: float = processes.LONGEST) -> int | None:
         """Ask it to end, as a service manager does (SIGTERM); return its exit code. Whatever stays is killed."""
         if self._process is None:
             return None
@@ -119,19 +141,19 @@ class Server:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=seconds)
         processes.kill(pid for pid in members if processes.is_alive(pid))
-        return self._process.wait(timeout=5)
+        return self._process.wait(timeout=processes.LONGEST)
 
     def kill(self) -> None:
         """Kill all of its processes at once, as a power cut would."""
         if self._process is not None and self.is_running:
             processes.kill_family(self.pid)
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=processes.LONGEST)
 
     def twofold(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run another `twofold` command with the same settings, as an operator does beside the running server."""
         return subprocess.run(
             [sys.executable, "-m", "twofold", *arguments],
-            env=self.environment, input=stdin, capture_output=True, text=True, check=False, timeout=60,
+            env=self.environment, input=stdin, capture_output=True, text=True, check=False, timeout=processes.LONGEST,
         )  # fmt: skip
 
     def restart(self) -> None:

@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.harness.certificates import self_signed
 from tests.harness.ports import free_port
+from tests.harness.processes import LONGEST
 
 Result = TypeVar("Result")
 
@@ -135,7 +136,7 @@ class SmtpServer:
         self._rejected[recipient.lower()] = answer
 
     def delay(self, seconds: float) -> None:
-        """Take that long to accept a letter, until `behave`."""
+        """Take that long to accept a letter; `behave` ends it, also for those that wait."""
         self._delay = seconds
 
     def behave(self) -> None:
@@ -151,7 +152,7 @@ class SmtpServer:
             and subject.lower() in letter.subject.lower()
         ]
 
-    def wait_for(self, recipient: str, *, subject: str = "", count: int = 1, seconds: float = 15) -> Letter:
+    def wait_for(self, recipient: str, *, subject: str = "", count: int = 1, seconds: float = LONGEST) -> Letter:
         """Wait until a recipient has `count` letters with a word in the subject; return the newest of them."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.sent_to(recipient, subject=subject)) >= count, seconds):
@@ -203,7 +204,9 @@ class SmtpServer:
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
-        await asyncio.sleep(self._delay)
+        until = asyncio.get_running_loop().time() + self._delay
+        while self._delay and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - set in another thread
+            await asyncio.sleep(0.02)
         if self._refusal:
             return self._refusal
         assert isinstance(envelope.content, bytes)
@@ -228,7 +231,7 @@ class _Running:
     def stop(self) -> None:
         self._call(self._cut())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._thread.join(LONGEST)
         self._loop.close()
 
     def _new_session(self) -> SMTP:
@@ -247,7 +250,7 @@ class _Running:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(LONGEST)
 
 
 def _make_tls(host: str) -> tuple[bytes, ssl.SSLContext]:

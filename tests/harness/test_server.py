@@ -119,7 +119,7 @@ def test_one_worker_can_be_killed_alone(pair: Server) -> None:
     before = set(pair.workers)
     victim = pair.kill_worker()
     assert victim in before
-    processes.wait_until(lambda: len(pair.workers) == 2, seconds=5, what="a new worker")
+    processes.wait_until(lambda: len(pair.workers) == 2, what="a new worker")
     assert pair.status("/readyz") == 200
 
 

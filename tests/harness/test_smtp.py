@@ -5,6 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from tests.harness.processes import LONGEST
 from tests.harness.smtp import SmtpServer
 
 
@@ -17,7 +18,7 @@ def letter(to: str = "ada@acme.example", subject: str = "Your code") -> EmailMes
 
 
 def client(smtp: SmtpServer) -> smtplib.SMTP:
-    return smtplib.SMTP(smtp.host, smtp.port, timeout=5)
+    return smtplib.SMTP(smtp.host, smtp.port, timeout=LONGEST)
 
 
 def test_a_letter_arrives_as_it_was_sent(smtp: SmtpServer) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.databases import SqliteDatabases
 from tests.harness.people import PASSWORD, Factor, People
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from twofold.directory.user import User
 from twofold.factors.totp.tables import authenticators
 from twofold.kit.crypto.tokens import random_bytes
@@ -72,7 +72,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteData
     folder = tmp_path_factory.mktemp("town")
     url = sqlite_databases.fresh(folder)
     settings = {"database_url": url, "keys": KEYS, "worker": "off", "smtp_url": "smtp://127.0.0.1:9", **CHEAP_SERVER}
-    named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+    named = variables(**settings)
     named["TWOFOLD_SUPPORT_EMAIL"] = "support@operator.example"
     with Server(folder / "server", settings=named) as server, context_on(url) as context:
         yield World(server, People(context))

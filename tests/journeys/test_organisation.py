@@ -13,7 +13,7 @@ from tests.harness.authenticator import Authenticator
 from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.databases import SqliteDatabases
 from tests.harness.people import NEW_PASSWORD, PASSWORD, People
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from tests.harness.smtp import Letter, SmtpServer
 from tests.journeys.conftest import World, now
 from tests.journeys.steps import NEXT, backup_code, follow, heading, press, read, save, scan, set_up, sign_out
@@ -59,7 +59,7 @@ def organisation(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: Sql
             "database_url": url, "keys": KEYS, "smtp_url": smtp.url, "smtp_ca": str(folder / "ca.pem"),
             "mail_from": "login@operator.example", "support_email": "support@operator.example", **CHEAP_SERVER,
         }  # fmt: skip
-        named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+        named = variables(**settings)
         with Server(folder / "server", settings=named) as server, context_on(url) as context:
             people = People(context)
             yield Organisation(server, people, smtp, people.account("Acme"))

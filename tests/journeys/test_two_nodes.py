@@ -17,8 +17,10 @@ from tests.harness.contexts import KEYS, context_on
 from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import PASSWORD, People
 from tests.harness.ports import free_port
-from tests.harness.server import Server
+from tests.harness.processes import LONGEST
+from tests.harness.server import Server, variables
 from tests.harness.smtp import SmtpServer
+from tests.harness.wire import client_to
 from tests.journeys.conftest import World, now
 from tests.journeys.steps import NEXT, backup_code, follow, heading, press, save, set_up, sign_out
 from twofold.directory.user import User
@@ -42,14 +44,12 @@ class Cluster(World):
         """Start a node again, and wait until nginx gives it requests: until then the other one must stay."""
         node.start()
         done = len(node.logged)
-        processes.wait_until(
-            lambda: "/api/v1/session" in node.logged[done:], seconds=15, what="nginx comes back to the node"
-        )
+        processes.wait_until(lambda: "/api/v1/session" in node.logged[done:], what="nginx comes back to the node")
 
     def client(self, local_address: str) -> httpx.Client:
         """Be a program, at an address of its own, that checks the certificate."""
         transport = httpx.HTTPTransport(verify=self.nginx.tls, local_address=local_address)
-        return httpx.Client(base_url=self.url, transport=transport, timeout=10)
+        return client_to(self.url, transport=transport)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def cluster(postgresql_url: str, tmp_path: Path, smtp: SmtpServer) -> Iterator[C
         "database_url": postgresql_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS,
         "smtp_url": smtp.url, "mail_from": "login@operator.example",
     }  # fmt: skip
-    named = {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
+    named = variables(**settings)
     one, other = (Server(tmp_path / str(port), settings=named, port=port) for port in ports)
     with one, other, nginx, context_on(postgresql_url) as context:
         yield Cluster(one, People(context), other, nginx, smtp)
@@ -90,7 +90,7 @@ def asking(api: Api) -> Iterator[Watcher]:
         yield watcher
     finally:
         watcher.over.set()
-        thread.join(timeout=20)
+        thread.join(LONGEST)
 
 
 @pytest.mark.slow

@@ -91,5 +91,5 @@ MOZILLA = "Mozilla/5.0"
         ("", ""),
     ],
 )
-def test_a_browser_is_told_as_a_person_would_tell_it(name: str, said: str) -> None:
+def test_a_browser_is_named_in_everyday_words(name: str, said: str) -> None:
     assert browser_in_words(name) == said

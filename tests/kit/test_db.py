@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.harness.parallel import at_once
+from tests.harness.processes import LONGEST
 from twofold.kit.sql import timeouts
 from twofold.kit.sql.database import Database, UtcTime, upsert
 from twofold.kit.sql.sqlite_writers import WriterQueue
@@ -26,7 +29,7 @@ MOMENT = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
-    db = Database(database_url)
+    db = Database(database_url, timeout=timedelta(seconds=LONGEST))  # nobody here gives up because others are slow
     with db.write() as connection:
         things.create(connection)
     yield db
@@ -81,8 +84,8 @@ def test_a_reader_sees_nothing_of_a_write_that_is_not_over(db: Database) -> None
     assert names(db) == {"early"}
 
 
-def test_writers_take_turns(db: Database) -> None:
-    """Twenty threads add one, each by reading and then writing: on SQLite whole transactions take turns."""
+def test_writers_come_one_after_the_other(db: Database) -> None:
+    """Twenty threads add one, each by reading and then writing: on SQLite whole transactions follow each other."""
     with db.write() as connection:
         put(connection, "count")
 
@@ -93,42 +96,31 @@ def test_writers_take_turns(db: Database) -> None:
                 count = connection.execute(row).scalar_one()
                 connection.execute(things.update().where(things.c.name == "count").values(count=count + 1))
 
-    threads = [threading.Thread(target=add) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    at_once(*[add] * 20)
     with db.read() as connection:
         assert connection.execute(sa.select(things.c.count)).scalar() == 200
 
 
-def test_two_databases_on_one_file_take_turns_as_two_processes_do(sqlite_url: str) -> None:
+def test_two_databases_on_one_file_write_one_after_the_other_as_two_processes_do(sqlite_url: str) -> None:
     one, other = Database(sqlite_url), Database(sqlite_url)
     with one.write() as connection:
         things.create(connection)
         put(connection, "count")
-    done: list[str] = []
 
     def write(db: Database) -> None:
         for _ in range(50):
             with db.write() as connection:
                 connection.execute(things.update().values(count=things.c.count + 1))
-        done.append("done")
 
-    threads = [threading.Thread(target=write, args=(db,)) for db in (one, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    at_once(partial(write, one), partial(write, other))
     with one.read() as connection:
         assert connection.execute(sa.select(things.c.count)).scalar() == 100
-    assert len(done) == 2
     one.close()
     other.close()
 
 
 @contextmanager
-def turn(queue: WriterQueue) -> Iterator[None]:
+def taken(queue: WriterQueue) -> Iterator[None]:
     queue.take()
     try:
         yield
@@ -136,40 +128,41 @@ def turn(queue: WriterQueue) -> Iterator[None]:
         queue.give()
 
 
-def test_only_one_at_a_time_has_its_turn_also_where_others_lose_patience(sqlite_url: str) -> None:
-    """Threads as of two processes, most of which walk away from the line while another stands in it for them."""
+def test_only_one_at_a_time_writes_also_where_the_time_out_of_others_ends(sqlite_url: str) -> None:
+    """Threads as of two processes, most of which walk away from the line while another stands in it for them.
+
+    Whoever writes goes on until somebody else has given up: so both happen, however fast the machine is.
+    """
     queues = [WriterQueue(sqlite_url, timeout=0.004) for _ in range(2)]
-    inside, most, turns, gave_up = 0, 0, 0, 0
-    counting = threading.Lock()
+    inside, most, written, gave_up = 0, 0, 0, 0
+    counting = threading.Condition()
+    until = time.monotonic() + LONGEST
+
+    def is_over() -> bool:
+        return (written > 10 and gave_up > 10) or time.monotonic() > until
 
     def work(queue: WriterQueue) -> None:
-        nonlocal inside, most, turns, gave_up
+        nonlocal inside, most, written, gave_up
         timeouts.mark_interactive()
-        for _ in range(4000):  # on a busy machine nearly all lose patience
-            if turns > 10 and gave_up > 10:
-                break
+        while not is_over():
             try:
-                with turn(queue):
-                    with counting:
-                        inside, turns = inside + 1, turns + 1
-                        most = max(most, inside)
-                    time.sleep(0.003)
-                    with counting:
-                        inside -= 1
+                with taken(queue), counting:
+                    inside, written = inside + 1, written + 1
+                    most, before = max(most, inside), gave_up
+                    while gave_up == before and not is_over():
+                        counting.wait(1)
+                    inside -= 1
             except sa.exc.TimeoutError:
                 with counting:
                     gave_up += 1
+                    counting.notify_all()
 
-    threads = [threading.Thread(target=work, args=(queue,)) for queue in queues * 4]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    at_once(*[partial(work, queue) for queue in queues * 4])
     assert most == 1
-    assert turns > 10
+    assert written > 10
     assert gave_up > 10
     for queue in queues:
-        with turn(queue):  # nobody who left has kept the lock
+        with taken(queue):  # nobody who left has kept the lock
             pass
         queue.close()
 
@@ -180,25 +173,25 @@ def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: 
 
     def is_interactive() -> None:
         timeouts.mark_interactive()
-        with pytest.raises(sa.exc.TimeoutError), turn(here):
+        with pytest.raises(sa.exc.TimeoutError), taken(here):
             pass
         done.append("gave up")
 
-    def patient() -> None:
-        with turn(here):
+    def waits() -> None:
+        with taken(here):
             done.append("wrote")
 
-    with turn(frozen):
+    with taken(frozen):
         for _ in range(3):
             thread = threading.Thread(target=is_interactive)
             thread.start()
-            thread.join(timeout=10)
-        waiting = threading.Thread(target=patient)
+            thread.join(LONGEST)
+        waiting = threading.Thread(target=waits)
         waiting.start()
         assert done == ["gave up"] * 3
-    waiting.join(timeout=10)
+    waiting.join(LONGEST)
     assert done == ["gave up"] * 3 + ["wrote"]
-    with turn(frozen):  # and the turn was given back
+    with taken(frozen):  # and the lock was given back
         pass
     here.close()
     frozen.close()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, context_on
-from tests.harness.processes import wait_until
+from tests.harness.processes import LONGEST, wait_until
 from tests.harness.smtp import SmtpServer
 from twofold.kit.context import AppContext
 from twofold.kit.mail import outbox
@@ -54,7 +54,7 @@ class Dies:
 
 @pytest.fixture
 def delivery(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> Delivery:
-    return Delivery(context, SmtpTransport(smtp.url, seconds=2), COMPOSERS)
+    return Delivery(context, SmtpTransport(smtp.url, seconds=LONGEST), COMPOSERS)
 
 
 OUTBOX = Outbox(configured=True, priorities={"unlocked": Priority.WAITED_FOR, "password_changed": Priority.ASKED_FOR})
@@ -106,7 +106,7 @@ def test_a_server_that_is_down_delays_and_loses_nothing(
     assert len(smtp.letters) == 3
 
 
-def test_while_the_server_is_away_no_letter_is_touched_and_once_it_is_back_all_are_due(
+def test_while_the_server_is_away_no_letter_is_touched_and_then_all_of_them_are_due(
     context: AppContext, smtp: SmtpServer, delivery: Delivery
 ) -> None:
     first, second, third = (post(context) for _ in range(3))
@@ -142,18 +142,20 @@ def test_a_server_that_is_away_is_looked_for_once_a_minute_at_least(
 
 
 def test_one_thread_looks_for_a_server_that_hangs_and_the_others_go_on(
-    context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock
+    context: AppContext, smtp: SmtpServer, delivery: Delivery
 ) -> None:
-    delivery = Delivery(context, SmtpTransport(smtp.url, seconds=0.5), COMPOSERS)
     post(context)
-    smtp.hang()
+    smtp.stop()
     assert delivery.run(context, NOON)
+    smtp.hang()
     looking = threading.Thread(target=delivery.run, args=(context, later(seconds=5)))
     looking.start()
-    wait_until(delivery._server._looking.locked, seconds=5, what="a look")
+    wait_until(delivery._server._looking.locked, what="a look")
     assert not delivery.run(context, later(seconds=5))  # at once, while the other one still waits
     assert delivery._server._looking.locked()
-    looking.join(timeout=10)
+    smtp.stop()
+    looking.join(LONGEST)
+    assert not looking.is_alive()
 
 
 def test_a_clock_that_is_set_back_delays_no_look(
@@ -187,7 +189,7 @@ def test_a_slow_server_is_given_up_and_tried_again(
     context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock
 ) -> None:
     letter = post(context)
-    smtp.delay(2)
+    smtp.delay(LONGEST)
     assert Delivery(context, SmtpTransport(smtp.url, seconds=0.3), COMPOSERS).run(context, NOON)
     assert row(context, letter).outcome is None
     smtp.behave()

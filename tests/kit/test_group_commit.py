@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.processes import wait_until
+from tests.harness.processes import LONGEST, wait_until
 from twofold.kit.sql import timeouts
 from twofold.kit.sql.database import Database
 from twofold.kit.sql.sqlite_writers import DURABLE, MOST_TOGETHER, Writers
@@ -67,7 +67,7 @@ def started(work: Work, told: list[object]) -> Iterator[None]:
     thread = threading.Thread(target=run)
     thread.start()
     yield
-    thread.join(20)
+    thread.join(LONGEST)
     assert not thread.is_alive()
 
 
@@ -81,7 +81,7 @@ def at_once(db: Database, works: list[Work], *, first: str = "first", durable: b
             thread = started(work, here)
             thread.__enter__()
             running.append(thread)
-            wait_until(functools.partial(_wait, db, number), seconds=9, what="one more who waits")
+            wait_until(functools.partial(_wait, db, number), what="one more who waits")
     for thread in running:
         thread.__exit__(None, None, None)
     return [one for [one] in told]
@@ -153,7 +153,7 @@ def test_a_commit_that_fails_is_told_to_everybody_and_nothing_is_kept(db: Databa
     with pytest.raises(sa.exc.OperationalError, match="no space"):
         told.extend(at_once(db, [storing(db, "second")]))
     sa.event.remove(db.engine, "commit", fail)
-    wait_until(lambda: not writers_of(db)._busy, seconds=9, what="the turn")
+    wait_until(lambda: not writers_of(db)._busy, what="the turn")
     assert names(db) == set()
     storing(db, "later")()
     assert names(db) == {"later"}
@@ -169,10 +169,10 @@ def test_where_sqlite_undoes_everything_by_itself_everybody_is_told(db: Database
     outcome: list[object] = []
     with pytest.raises(sa.exc.OperationalError, match="COMMIT"):
         outcome.extend(at_once(db, [undo, storing(db, "after")]))
-    wait_until(lambda: names(db) == {"after"}, seconds=9, what="the one after it, in a transaction of its own")
+    wait_until(lambda: names(db) == {"after"}, what="the one after it, in a transaction of its own")
 
 
-def test_what_must_last_is_not_committed_with_what_need_not(db: Database, commits: list[str]) -> None:
+def test_what_is_durable_is_not_committed_with_what_is_not(db: Database, commits: list[str]) -> None:
     at_once(db, [storing(db, "lasts")], durable=False)
     assert len(commits) == 2
     with db.write() as connection:
@@ -180,7 +180,7 @@ def test_what_must_last_is_not_committed_with_what_need_not(db: Database, commit
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
-def test_what_need_not_last_goes_with_what_must(db: Database, commits: list[str]) -> None:
+def test_what_is_not_durable_goes_with_what_is(db: Database, commits: list[str]) -> None:
     at_once(db, [storing(db, "need not last", durable=False)])
     assert len(commits) == 1
 

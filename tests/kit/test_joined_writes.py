@@ -10,9 +10,11 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tests.harness.processes import LONGEST
 from twofold.kit.http.joined_writes import JoinedWrites
 
 PARTS = 3
+head_came = threading.Semaphore(0)  # at the client
 
 
 class Server(uvicorn.Server):
@@ -51,13 +53,15 @@ class CountedWrites(HttpToolsProtocol):
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer in several parts: at once, or with a turn of the event loop between them."""
+    """Answer in several parts: at once, with a pause before each, or with the first one when it is asked for."""
     await receive()
     headers = [(b"content-length", str(PARTS * len(b"part")).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     for number in range(PARTS):
         if scope["path"] == "/slow":
             await asyncio.sleep(0.05)
+        elif scope["path"] == "/held" and number == 0:
+            assert await asyncio.to_thread(head_came.acquire, timeout=LONGEST)
         await send({"type": "http.response.body", "body": b"part", "more_body": number < PARTS - 1})
 
 
@@ -68,11 +72,11 @@ def connected() -> Iterator[socket.socket]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            with socket.create_connection(listening.getsockname(), timeout=10) as line:
+            with socket.create_connection(listening.getsockname(), timeout=LONGEST) as line:
                 yield line
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(LONGEST)
 
 
 def request(path: str, *, close: bool = False) -> bytes:
@@ -102,8 +106,9 @@ def test_head_and_body_come_in_one_piece_and_the_connection_stays() -> None:
 
 def test_what_comes_later_is_not_waited_for() -> None:
     with connected() as line:
-        line.sendall(request("/slow"))
+        line.sendall(request("/held"))
         assert line.recv(65536).endswith(b"\r\n\r\n"), "the head is sent when there is nothing else yet"
+        head_came.release()
         assert until(line, b"partpartpart") == b"partpartpart"
 
 

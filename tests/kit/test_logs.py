@@ -78,7 +78,7 @@ class File(io.BytesIO):
         return super().write(data)
 
 
-def test_the_lines_of_one_turn_of_the_loop_are_written_together_and_those_of_a_thread_at_once() -> None:
+def test_lines_of_one_round_of_the_loop_are_written_together_of_a_thread_at_once() -> None:
     file, seen = File(), list[tuple[bytes, int]]()
     lines = logs.JoinedLines(file)
 

@@ -93,13 +93,13 @@ PRIORITIES = [("policy_reminder", "ada"), ("password_link", ""), ("password_link
 URGENT = Due(Priority.DECOY)
 
 
-def test_letters_are_claimed_in_their_turns(context: AppContext) -> None:
+def test_letters_are_claimed_by_their_priority(context: AppContext) -> None:
     letters = [post(context, kind, recipient=recipient) for kind, recipient in PRIORITIES]
     claimed = [entry.id for _ in letters for entry in claim(context, most=1)]
     assert claimed == letters[::-1]
 
 
-def test_no_letter_waits_for_ever_behind_those_whose_turn_comes_first(context: AppContext) -> None:
+def test_no_letter_waits_for_ever_behind_those_of_a_higher_priority(context: AppContext) -> None:
     letters = [
         post(context, kind, recipient=recipient, not_before=later(seconds=n))
         for n, (kind, recipient) in enumerate(PRIORITIES)
@@ -179,7 +179,7 @@ def test_a_settled_letter_is_not_delivered_again(context: AppContext, outcome: s
     assert (settled.outcome, settled.settled_at, settled.due_at) == (outcome, later(seconds=1), None)
 
 
-def test_a_letter_that_cannot_go_out_waits_longer_and_longer_and_is_given_up_after_three_days(
+def test_a_letter_that_cannot_go_out_waits_ever_longer_and_is_given_up_in_three_days(
     context: AppContext,
 ) -> None:
     letter, at, waits = post(context), NOON, []

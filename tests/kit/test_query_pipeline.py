@@ -107,7 +107,7 @@ def test_what_was_not_sent_never_leaves_when_the_block_raises(db: Database, trip
     assert names(db) == []
 
 
-def test_an_error_of_what_waited_is_raised_where_it_is_found_out_and_undoes_everything(db: Database) -> None:
+def test_an_error_of_what_waited_is_raised_where_it_is_found_and_undoes_everything(db: Database) -> None:
     def twins(connection: sa.Connection) -> None:
         insert.enqueue(connection, **a_thing("twin"))
         insert.enqueue(connection, **a_thing("twin"))
@@ -287,7 +287,7 @@ def test_what_is_asked_ahead_and_looked_at_first_goes_by_itself(db: Database, tr
     assert trips == [["SELECT"]]
 
 
-def test_an_error_of_what_was_asked_ahead_is_sqlalchemys_own_and_what_came_after_was_not_executed(db: Database) -> None:
+def test_an_error_of_what_was_asked_ahead_is_sqlalchemys_own_and_nothing_follows_it(db: Database) -> None:
     def ask_ahead(connection: sa.Connection) -> Any:
         wrong = nonsense.prefetch(connection)
         return wrong, by_name.prefetch(connection, wanted="a")
@@ -301,9 +301,7 @@ def test_an_error_of_what_was_asked_ahead_is_sqlalchemys_own_and_what_came_after
         assert by_name.rows(connection, wanted="a") == []
 
 
-def test_what_was_never_sent_is_not_sent_on_a_connection_that_is_somebody_elses_by_now(
-    db: Database, trips: Trips
-) -> None:
+def test_what_was_never_sent_is_not_sent_on_a_connection_that_others_have_by_now(db: Database, trips: Trips) -> None:
     with db.read() as connection:
         found = by_name.prefetch(connection, wanted="a")
     with db.write() as connection:

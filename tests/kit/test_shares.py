@@ -1,4 +1,4 @@
-"""Threads that serve strangers have a share of the database, and the rest is left for everybody else."""
+"""Threads that serve anonymous requests have a share of the database, and the rest is left for everybody else."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.processes import wait_until
+from tests.harness.processes import LONGEST, wait_until
 from twofold.kit.sql.database import Database, serve_anonymous
 
 BRIEFLY = timedelta(milliseconds=300)
@@ -16,7 +16,7 @@ BRIEFLY = timedelta(milliseconds=300)
 
 @contextmanager
 def many_at(db: Database, threads: int, use: Callable[[Database, threading.Event], None]) -> Iterator[list[str]]:
-    """Let threads that serve strangers use a database until the block ends; yield what became of those that gave up."""
+    """Let threads that serve anonymous requests use a database meanwhile; yield what was told to those that gave up."""
     done, given_up = threading.Event(), list[str]()
     inside = threading.Semaphore(0)
 
@@ -43,14 +43,14 @@ def many_at(db: Database, threads: int, use: Callable[[Database, threading.Event
 def read(db: Database, done: threading.Event) -> None:
     with db.read() as connection:
         connection.execute(sa.text("SELECT 1"))
-        done.wait(10)
+        done.wait(LONGEST)
 
 
-def test_strangers_leave_half_of_the_connections(postgresql_url: str) -> None:
+def test_anonymous_requests_leave_half_of_the_connections(postgresql_url: str) -> None:
     db = Database(postgresql_url, pool_size=4, timeout=BRIEFLY)
     try:
         with many_at(db, 8, read) as given_up:
-            wait_until(lambda: len(given_up) == 6, seconds=9, what="the six that find no room to give up")
+            wait_until(lambda: len(given_up) == 6, what="the six that find no room to give up")
             assert db.connections_in_use == 2
             for _ in range(3):
                 with db.read() as one, db.read() as other:
@@ -72,8 +72,8 @@ def test_whoever_asks_how_the_database_is_has_a_connection_while_all_are_lent(po
         db.close()
 
 
-def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> None:
-    db = Database(sqlite_url, timeout=timedelta(seconds=20))
+def test_one_anonymous_request_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> None:
+    db = Database(sqlite_url, timeout=timedelta(seconds=LONGEST))
     assert db._writers is not None
     waiting, most = db._writers._waiting, list[int]()
 
@@ -92,7 +92,7 @@ def test_one_stranger_at_a_time_lines_up_to_write_to_sqlite(sqlite_url: str) -> 
     db.close()
 
 
-def test_who_reads_while_writing_for_a_stranger_needs_no_second_share(database_url: str) -> None:
+def test_an_anonymous_request_that_reads_while_writing_needs_no_second_share(database_url: str) -> None:
     db = Database(database_url, pool_size=2, timeout=BRIEFLY)
 
     def nested(db: Database, _done: threading.Event) -> None:

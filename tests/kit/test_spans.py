@@ -23,8 +23,9 @@ from tests.harness.contexts import CHEAP, CHEAP_SERVER, KEYS, app_for, context_o
 from tests.harness.pages import WebClient
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, People
 from tests.harness.ports import free_port
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from tests.harness.smtp import SmtpServer
+from tests.harness.wire import client_to
 from twofold.kit import spans
 from twofold.kit.context import AppContext
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, TryLater, Unreachable
@@ -196,7 +197,7 @@ def traced_server(folder: Path, url: str, endpoint: str, smtp: SmtpServer) -> Se
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
         "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that all there is goes out when the process ends
-        **{f"TWOFOLD_{name.upper()}": value for name, value in CHEAP_SERVER.items()},
+        **variables(**CHEAP_SERVER),
     }
     return Server(folder / "server", settings=settings)
 
@@ -210,7 +211,7 @@ def test_a_collector_gets_a_whole_journey_and_none_of_its_secrets(
     with (
         Collector() as collector,
         traced_server(tmp_path, sqlite_url, collector.url, smtp) as server,
-        httpx.Client(base_url=server.url) as client,
+        client_to(server.url) as client,
     ):
         web_client, api = WebClient(client), Api(client)
         code = factor.phone.code(datetime.now(UTC))

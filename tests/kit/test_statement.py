@@ -92,7 +92,7 @@ def test_it_may_be_spelled_differently_for_each_database(db: Database, listened:
         assert by_name.row(connection, wanted="new").count == 7
 
 
-def test_what_is_asked_ahead_is_done_before_the_next_and_what_comes_later_before_the_end(
+def test_what_is_asked_ahead_is_done_before_the_next_and_what_is_put_off_by_the_end(
     db: Database, listened: list[str]
 ) -> None:
     with db.write() as connection:

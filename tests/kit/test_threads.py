@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.conftest import Serve
+from tests.harness.processes import LONGEST
 
 ARENA = 64 * 2**20  # glibc reserves as much for each beside the first, at a multiple of it
 
@@ -24,7 +25,7 @@ def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, 
     server = serve(sqlite_url, workers=workers)
     wrong = {"email": "nobody@acme.example", "password": "orchard kettle lantern"}
     for _ in range(4):
-        httpx.post(f"{server.url}/api/v1/sign-in/password", json=wrong)
+        httpx.post(f"{server.url}/api/v1/sign-in/password", json=wrong, timeout=LONGEST)
     assert [arenas(pid) for pid in server.workers] == [0] * workers
 
 

@@ -1,13 +1,14 @@
 """Passwords are proved in one place, and throttled there."""
 
-import threading
 import time
 from datetime import datetime
+from functools import partial
 
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
+from tests.harness.parallel import at_once
+from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, WRONG, People
 from twofold.directory.user import User
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.hashing import Hasher
@@ -15,7 +16,6 @@ from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 from twofold.lockouts.tables import password_throttles
 
-WRONG = "a wrong password"
 NOBODY = "nobody@acme.example"
 CLIENT = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
@@ -201,9 +201,7 @@ def test_another_network_does_not_wait(people: People, elsewhere: str) -> None:
 
 
 @pytest.mark.parametrize("email", [ADA, NOBODY])
-def test_an_address_takes_fifty_tries_from_everywhere_and_one_more_every_three_minutes(
-    people: People, email: str
-) -> None:
+def test_an_address_takes_fifty_tries_in_all_and_one_more_every_three_minutes(people: People, email: str) -> None:
     people.user()
     for number in range(50):
         assert prove(people, WRONG, address=network(number), email=email) == WrongPassword()
@@ -273,27 +271,14 @@ def test_parallel_tries_of_many_networks_get_what_the_address_takes_and_no_more(
     people.user()
     for number in range(40):
         prove(people, WRONG, address=network(number))
-    outcomes: list[object] = []
-
-    def guess(number: int) -> None:
-        outcomes.append(prove(people, WRONG, address=network(100 + number)))
-
-    threads = [threading.Thread(target=guess, args=[number]) for number in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    outcomes = at_once(*(partial(prove, people, WRONG, address=network(100 + number)) for number in range(24)))
     assert outcomes.count(WrongPassword()) == 10
     assert outcomes.count(Wait(180)) == 14
 
 
-def test_parallel_tries_of_one_network_take_no_more_of_the_address_than_are_looked_at(people: People) -> None:
+def test_parallel_tries_of_a_network_take_no_more_of_the_address_than_is_looked_at(people: People) -> None:
     people.user()
-    threads = [threading.Thread(target=lambda: prove(people, WRONG)) for _ in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    at_once(*[lambda: prove(people, WRONG)] * 24)
     looks = [prove(people, WRONG, address=network(number)) for number in range(50)]
     assert looks.count(WrongPassword()) == 45
 
@@ -329,9 +314,7 @@ class Spy(Hasher):
 
 
 @pytest.mark.parametrize("email", [ADA, NOBODY])
-def test_a_try_is_charged_and_committed_before_hashing_and_one_that_must_wait_is_never_hashed(
-    people: People, email: str
-) -> None:
+def test_a_try_is_charged_before_it_is_hashed_and_one_that_must_wait_never_is(people: People, email: str) -> None:
     people.user()
     context, spy = people.context, Spy(people)
     spied = People(AppContext(context.settings, context.db, context.vault, spy, context.outbox))
@@ -344,12 +327,7 @@ def test_a_try_is_charged_and_committed_before_hashing_and_one_that_must_wait_is
 
 def test_parallel_tries_get_no_more_than_five_looks(people: People) -> None:
     people.user()
-    outcomes: list[object] = []
-    threads = [threading.Thread(target=lambda: outcomes.append(prove(people, WRONG))) for _ in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    outcomes = at_once(*[lambda: prove(people, WRONG)] * 24)
     assert outcomes.count(WrongPassword()) == 5
     assert outcomes.count(Wait(1)) == 19
 

@@ -118,7 +118,7 @@ def signed_in(people: People, *, authenticators: int = 1) -> tuple[User, Factor,
 # --- five in a row, counted down
 
 
-def test_the_fifth_wrong_code_is_answered_as_wrong_with_none_left_and_then_it_is_locked(people: People) -> None:
+def test_the_fifth_wrong_code_is_answered_with_none_left_and_the_next_with_the_lock(people: People) -> None:
     user, factor = people.protected()
     wrong, sign_in = factor.phone.wrong_code(NOON), people.attempt(user)
     outcomes = [people.give_code(sign_in, wrong) for _ in range(7)]
@@ -200,7 +200,7 @@ def test_the_lock_shows_only_to_somebody_who_knows_the_password(people: People) 
     assert people.begin(user, password="a wrong password") == lockouts.WrongPassword()
 
 
-def test_another_person_keeps_a_budget_of_their_own(people: People) -> None:
+def test_another_user_keeps_a_budget_of_their_own(people: People) -> None:
     user, factor = people.protected()
     other, other_factor = people.protected("grace@acme.example")
     lock(people, user, factor)
@@ -340,7 +340,7 @@ def test_a_reset_lifts_even_a_final_lock(people: People) -> None:
 # --- who is told, and who can help
 
 
-def test_a_lock_is_written_down_and_told_to_the_user_and_the_administrators_who_can_act(people: People) -> None:
+def test_a_lock_is_recorded_and_told_to_the_user_and_the_administrators_who_can_act(people: People) -> None:
     user, factor = people.protected()
     people.user("admin@acme.example", role="admin")
     people.user("frozen@acme.example", role="admin", frozen_at=NOON)

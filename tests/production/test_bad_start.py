@@ -343,9 +343,7 @@ def test_a_job_that_waits_holds_no_connection_of_those_who_answer(postgresql_url
         psycopg.connect(address, autocommit=True) as onlooker,
     ):
         holder.execute("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE")  # the log is sealed every few seconds
-        processes.wait_until(
-            lambda: onlooker.execute(waiting).fetchone() == (True,), seconds=15, what="a job that waits"
-        )
+        processes.wait_until(lambda: onlooker.execute(waiting).fetchone() == (True,), what="a job that waits")
         assert {caller.begin(member.email).status for _ in range(2)} == {201}
         holder.rollback()
         assert caller.sign_in(member.email, member.factor.phone.code(now())).accepted

@@ -21,7 +21,8 @@ from tests.harness.nginx import HOST, Nginx
 from tests.harness.people import People
 from tests.harness.ports import free_port
 from tests.harness.recording_proxy import RecordingProxy
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
+from tests.harness.wire import client_to
 from twofold.kit import clock
 from twofold.kit.crypto.tokens import new_token
 
@@ -73,7 +74,7 @@ def spellings(path: str) -> list[str]:
 def walk(nginx: Nginx, links: dict[str, str]) -> set[int]:
     """Open every link, in every spelling, by https and http; send its form as well."""
     seen = set()
-    with httpx.Client(verify=nginx.tls, timeout=10) as http:
+    with client_to(verify=nginx.tls) as http:
         for path in links.values():
             for spelt in spellings(path):
                 for url in (nginx.url, f"http://{HOST}:{nginx.plain_port}"):
@@ -94,7 +95,7 @@ def test_no_log_of_a_proxy_or_a_server_holds_the_token_of_a_link(
     ports = (free_port(), free_port())
     nginx = Nginx(tmp_path / "nginx", ports)
     chosen = {"database_url": sqlite_url, "base_url": nginx.url, "trusted_proxies": HOST, "keys": KEYS, "worker": "off"}
-    settings = {f"TWOFOLD_{name.upper()}": value for name, value in chosen.items()}
+    settings = variables(**chosen)
     node = Server(tmp_path / "node", settings=settings, port=ports[0])
     with nginx:
         with node:

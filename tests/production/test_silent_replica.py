@@ -8,8 +8,10 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.people import ADA, PASSWORD, Factor, People
 from tests.harness.postgres import Cluster
+from tests.harness.processes import LONGEST
 from twofold.kit.acting import NO_REQUEST, Origin
 from twofold.kit.context import AppContext
+from twofold.kit.sql.database import TIMEOUT
 from twofold.kit.sql.timeouts import ConnectionSilent, mark_interactive
 from twofold.operations import migrate
 from twofold.signin import flow as signin
@@ -19,7 +21,7 @@ from twofold.signin.outcomes import Due
 
 
 def test_a_password_waits_for_no_replica_but_a_code_does(fault_postgres: Cluster) -> None:
-    url = fault_postgres.create_database("lasting")
+    url = fault_postgres.create_database("durable")
     migrate.upgrade(url)
     told = list[object]()
 
@@ -35,14 +37,14 @@ def test_a_password_waits_for_no_replica_but_a_code_does(fault_postgres: Cluster
         except sa.exc.OperationalError as error:
             told.append(error.orig)
 
-    with context_on(url) as context:
+    with context_on(url, database_timeout=TIMEOUT) as context:
         _, factor = People(context).protected()
         with fault_postgres.connect() as connection:
             connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             connection.execute("SELECT pg_reload_conf()")
         thread = threading.Thread(target=sign_in, args=(context, factor))
         thread.start()
-        thread.join(30)
+        thread.join(LONGEST)
     due, silent = told
     assert isinstance(due, Due)
     assert isinstance(silent, ConnectionSilent)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Factor, People
 from twofold.directory.password import Weakness
 from twofold.directory.user import User
 from twofold.factors.outcomes import MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
@@ -14,8 +14,6 @@ from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions.session import Session
 from twofold.signin.attempt import Expired
 from twofold.signin.outcomes import Due, SignedIn
-
-WRONG = "a wrong password"
 
 
 def change(people: People, session: Session, *, old: str = PASSWORD, new: str = NEW_PASSWORD, code: str = "") -> object:

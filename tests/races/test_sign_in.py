@@ -5,9 +5,8 @@ import sqlalchemy as sa
 
 from tests.harness.clock import later
 from tests.harness.interleaving import meanwhile
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Ada, People
 from twofold.directory import flow as directory
-from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.profile import flow as profile
@@ -38,14 +37,11 @@ def set_by_mail(people: People, context: AppContext, password: str = NEW_PASSWOR
 
 
 @pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
+def ada(people: People) -> Ada:
     """Make somebody whose password was set by mail and has not been used with the second factor."""
     user, factor = people.protected()
     set_by_mail(people, people.context, PASSWORD)
     return people.look_up(user), factor
-
-
-Ada = tuple[User, Factor]
 
 
 def test_a_password_set_by_mail_while_a_code_is_taken_stays_unproven(

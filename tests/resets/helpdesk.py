@@ -11,11 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
-from tests.harness.people import ANONYMOUS, CLIENT_INFO, EARLIER, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
+from tests.harness.people import ANONYMOUS, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from twofold.directory import flow as directory
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow
-from twofold.factors.outcomes import Confirmed
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.hashing import Hasher
@@ -49,26 +47,6 @@ class Helpdesk:
         self.grace = people.user("grace@acme.example", role="admin", name="Grace Hopper")
         self.ada, self.factor = people.protected(name="Ada Lovelace")
         self._letters = Letters(self.context.settings)
-
-    def agent(self, email: str = "sam@operator.example", name: str = "Sam Vimes") -> tuple[User, Factor]:
-        """Make a support agent who has set up a second factor, as each of them must."""
-        user = self.people.user(email, name=name, role="support")
-        with self.context.db.write() as connection:
-            held = directory.lock_user_row(connection, user.id)
-            assert held is not None
-            opened = enrolment_flow.open_for(self.context, connection, held, "test", at=EARLIER)
-            phone = phone_of(opened)
-            done = enrolment_flow.confirm(
-                self.context,
-                connection,
-                held,
-                "test",
-                opened.id,
-                phone.code(EARLIER),
-                origin=Origin(EARLIER, CLIENT_INFO),
-            )
-        assert isinstance(done, Confirmed), done
-        return self.people.look_up(user), Factor(phone, done.backup_code or "")
 
     def ask(self, actor: User | None = None, *, reason: str = REASON, at: datetime = NOON) -> UUID:
         """Open a case for Ada, by Grace unless somebody else is named."""

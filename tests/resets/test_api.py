@@ -187,7 +187,7 @@ def test_the_list_is_paged_by_its_cursor(helpdesk: Helpdesk, grace: Api, monkeyp
 
 
 def test_an_agent_lists_all_accounts_or_one(helpdesk: Helpdesk, api: Api) -> None:
-    sam, factor = helpdesk.agent()
+    sam, factor = helpdesk.people.agent()
     other = helpdesk.people.account("Other")
     bob, _ = helpdesk.people.protected("bob@other.example", account=other)
     helpdesk.ask()
@@ -198,7 +198,7 @@ def test_an_agent_lists_all_accounts_or_one(helpdesk: Helpdesk, api: Api) -> Non
     assert api.get("/two-factor-resets", account=str(uuid4()))["resets"] == []
 
 
-def test_members_and_strangers_are_turned_away(helpdesk: Helpdesk, api: Api) -> None:
+def test_members_and_whoever_is_not_signed_in_are_turned_away(helpdesk: Helpdesk, api: Api) -> None:
     case_id = helpdesk.ask()
     calls = [
         ("GET", "/two-factor-resets"),

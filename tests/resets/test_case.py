@@ -96,7 +96,7 @@ stored_states = st.sampled_from([state for state in State if state is not State.
 cases = st.sampled_from([CASE, *(case for _, case in CLOSE_REASONS)])
 
 
-def test_a_link_is_open_from_its_sending_until_just_before_its_fifteen_minutes_are_over() -> None:
+def test_a_link_is_open_for_fifteen_minutes_from_its_sending() -> None:
     link = Link(NEWEST, CASE, None)
     assert exactly(link_verdict(link, NOON), Open(CASE, NOON + LIFE))
     assert exactly(link_verdict(link, later(minutes=14, seconds=59)), Open(CASE, NOON + LIFE))
@@ -113,7 +113,7 @@ def test_a_case_dies_of_each_thing_that_it_rests_on(why: CloseReason, case: Case
     assert not any(allows(case, act, NOON) for act in Act)
 
 
-def test_a_case_of_the_command_line_needs_no_requester_and_one_of_an_agent_holds_across_accounts() -> None:
+def test_a_case_of_the_command_line_needs_no_requester_one_of_an_agent_no_account() -> None:
     assert close_reason(CASE._replace(requester_kind=CONSOLE, requester=None)) is None
     agent = GRACE._replace(role="support", account_id=OPERATOR)
     assert close_reason(CASE._replace(requester_kind="support", requester=agent)) is None
@@ -137,7 +137,7 @@ def test_nothing_happens_any_more_to_a_case_that_has_ended(case: Case, at: datet
 
 
 @given(at=moments)
-def test_a_case_that_lives_can_be_sent_again_cancelled_and_approved_also_after_its_link_expired(at: datetime) -> None:
+def test_an_open_case_can_be_resent_cancelled_and_approved_after_its_link_expired(at: datetime) -> None:
     for state in OPEN_STATES:
         case = CASE._replace(state=state)
         assert all(allows(case, act, at) for act in (Act.SEND, Act.CANCEL, Act.APPROVE, Act.SUPERSEDE, Act.CLOSE))

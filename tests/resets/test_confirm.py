@@ -81,7 +81,7 @@ def test_what_comes_next_is_said_as_it_is_for_this_user(helpdesk: Helpdesk) -> N
     assert (eligibility.offer, eligibility.reason) == (Offer.NOT_OFFERED, Reason.EDITION)
 
 
-def test_a_link_works_until_just_before_its_fifteen_minutes_are_over_counted_from_its_sending(
+def test_a_link_works_for_fifteen_minutes_from_its_sending_and_not_a_moment_longer(
     helpdesk: Helpdesk,
 ) -> None:
     helpdesk.ask(at=NOON)

@@ -183,7 +183,7 @@ def test_a_cancelled_case_sends_no_letter(helpdesk: Helpdesk) -> None:
     assert helpdesk.post() == []
 
 
-def test_only_who_oversees_the_person_acts_on_a_case_and_never_the_person(helpdesk: Helpdesk) -> None:
+def test_only_who_oversees_the_user_acts_on_a_case_and_never_the_user(helpdesk: Helpdesk) -> None:
     helpdesk.people.set_user(helpdesk.ada, role="admin")
     case_id = helpdesk.ask()
     foreign = helpdesk.people.user("eve@other.example", role="admin", account=helpdesk.people.account("Other"))

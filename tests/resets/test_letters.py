@@ -153,7 +153,7 @@ def test_what_an_agent_does_about_a_case_is_told_to_the_administrators(helpdesk:
     assert f"reset_{act}" in [event.kind for event in helpdesk.people.events()]
 
 
-def test_an_administrator_who_is_the_subject_gets_no_letter_about_it_as_administrator(helpdesk: Helpdesk) -> None:
+def test_an_administrator_gets_no_second_letter_about_a_reset_of_their_own(helpdesk: Helpdesk) -> None:
     helpdesk.people.set_user(helpdesk.ada, role="admin")
     helpdesk.refuse(helpdesk.sent())
     assert {letter.to for letter in helpdesk.post() if letter.kind == "reset_refused"} == {helpdesk.grace.email}

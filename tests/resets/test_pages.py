@@ -300,7 +300,7 @@ def test_a_case_of_another_account_is_none(helpdesk: Helpdesk, grace: WebClient)
     assert "Bob" not in grace.get(f"/resets?account={other}").text
 
 
-def test_members_and_strangers_see_no_cases(helpdesk: Helpdesk, web_client: WebClient) -> None:
+def test_members_and_whoever_is_not_signed_in_see_no_cases(helpdesk: Helpdesk, web_client: WebClient) -> None:
     case_id = helpdesk.ask()
     assert web_client.get("/resets").heading == "Sign in"
     helpdesk.people.user("mary@acme.example")
@@ -313,7 +313,7 @@ def test_members_and_strangers_see_no_cases(helpdesk: Helpdesk, web_client: WebC
 
 
 def test_an_agent_sees_the_cases_of_every_account_or_of_one(helpdesk: Helpdesk, web_client: WebClient) -> None:
-    sam, factor = helpdesk.agent()
+    sam, factor = helpdesk.people.agent()
     other = helpdesk.people.account("Umbrella")
     bob, _ = helpdesk.people.protected("bob@umbrella.example", account=other)
     helpdesk.ask()

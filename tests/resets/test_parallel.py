@@ -1,30 +1,16 @@
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from tests.harness.clock import NOON
+from tests.harness.parallel import at_once
 from tests.resets.helpdesk import Helpdesk
 from twofold.kit.acting import Origin
 from twofold.resets import act_flow
 from twofold.resets.case import State
 from twofold.resets.outcomes import CaseOpened
 from twofold.resets.tables import reset_cases
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Make calls at the same moment, each in a thread of its own, and return what comes of them."""
-    gate = Barrier(len(calls))
-
-    def call(made: Callable[[], Any]) -> Any:
-        gate.wait(timeout=30)
-        return made()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(call, calls))
 
 
 def names(outcomes: list[Any]) -> Counter[str]:

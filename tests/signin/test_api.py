@@ -11,21 +11,11 @@ from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, client_of, context_on
-from tests.harness.people import ADA, PASSWORD, Factor, People
-from twofold.directory.user import User
+from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.lockouts.tables import known_clients
 from twofold.signin import set_up_flow
 
-WRONG = "a wrong password"
 NOBODY = "nobody@acme.example"
-
-
-@pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
-    return people.protected()
-
-
-Ada = tuple[User, Factor]
 
 
 @pytest.fixture
@@ -300,7 +290,7 @@ def test_a_legacy_program(people: People, api: Api) -> None:
     assert api.post("/legacy/sign-ins", email=ADA, password=WRONG).refusal == (401, "invalid_credentials")
 
 
-def test_a_legacy_program_becomes_known_and_waits_for_no_stranger(people: People, api: Api) -> None:
+def test_a_legacy_program_becomes_known_and_waits_for_no_anonymous_request(people: People, api: Api) -> None:
     people.user()
     api.keep(api.post("/legacy/sign-ins", email=ADA, password=PASSWORD))
     stranger = Api(api.http)

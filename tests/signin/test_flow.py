@@ -6,10 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Ada, People
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import SpentBackupCode, WrongCode
 from twofold.kit.acting import Origin
@@ -25,8 +24,6 @@ from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn, SsoElsewhere, TwoFactorNeeded
 from twofold.signin.tables import sign_in_attempts
 
-WRONG = "a wrong password"
-
 
 def begin_as(people: People, email: str, password: str = PASSWORD, at: Any = NOON, channel: str = "page") -> Any:
     given = Credentials(email, password, None, channel)
@@ -40,14 +37,6 @@ def legacy(people: People, email: str = ADA, password: str = PASSWORD, at: Any =
 
 def save(people: People, sign_in: str, at: Any = NOON) -> Any:
     return flow.submit_saved(people.context, sign_in, client=None, origin=Origin(at, CLIENT_INFO))
-
-
-@pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
-    return people.protected()
-
-
-Ada = tuple[User, Factor]
 
 
 # --- the password
@@ -198,7 +187,7 @@ def test_an_attempt_goes_on_where_it_began(people: People, ada: Ada, begun: str,
     assert isinstance(people.give_code(sign_in, factor.phone.code(NOON), channel=begun), SignedIn)
 
 
-def test_one_persons_attempt_takes_no_code_of_another(people: People, ada: Ada) -> None:
+def test_one_users_attempt_takes_no_code_of_another(people: People, ada: Ada) -> None:
     user, _ = ada
     other, theirs = people.protected("grace@acme.example")
     assert people.give_code(people.attempt(user), theirs.phone.code(NOON)) == WrongCode(4)

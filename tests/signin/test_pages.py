@@ -7,21 +7,11 @@ from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.pages import Page, WebClient
-from tests.harness.people import ADA, PASSWORD, Factor, People
+from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from tests.kit.test_requests import ELSEWHERE
-from twofold.directory.user import User
 from twofold.signin import set_up_flow
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
-WRONG = "a wrong password"
-
-
-@pytest.fixture
-def ada(people: People) -> tuple[User, Factor]:
-    return people.protected()
-
-
-Ada = tuple[User, Factor]
 
 
 @pytest.fixture
@@ -235,7 +225,7 @@ def test_signing_in_again_brings_a_new_session_id(ada: Ada, web_client: WebClien
 
 
 @pytest.mark.parametrize("planted", ["tf_session_planted_by_a_stranger_0123456789", "x", ""])
-def test_a_session_id_that_a_stranger_planted_is_never_the_one_that_is_given(
+def test_a_session_id_that_an_attacker_planted_is_never_the_one_that_is_given(
     people: People, web_client: WebClient, planted: str
 ) -> None:
     people.user()

@@ -8,12 +8,8 @@ import httpx
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.pages import Page, WebClient
-from tests.harness.people import CLIENT_INFO, EARLIER, PASSWORD, Factor, People, phone_of
-from twofold.directory import flow as directory
+from tests.harness.people import PASSWORD, Factor, People
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow
-from twofold.factors.outcomes import Confirmed
-from twofold.kit.acting import Origin
 
 REASON = "Ticket 4711, called back on the number on file."
 
@@ -26,28 +22,7 @@ class Room:
         self.grace = people.user("grace@acme.example", role="admin", name="Grace Hopper")
         self.ada, self.factor = people.protected(name="Ada Lovelace")
         self.other = people.account("Umbrella")
-        self.sam, self.sams = self.agent("sam@operator.example", "Sam Vimes")
-
-    def agent(self, email: str, name: str) -> tuple[User, Factor]:
-        """Make a support agent who has set up a second factor."""
-        user = self.people.user(email, name=name, role="support")
-        with self.context.db.write() as connection:
-            held = directory.lock_user_row(connection, user.id)
-            assert held is not None
-            opened = enrolment_flow.open_for(self.context, connection, held, "test", at=EARLIER)
-            phone = phone_of(opened)
-            done = enrolment_flow.confirm(
-                self.context,
-                connection,
-                held,
-                "test",
-                opened.id,
-                phone.code(EARLIER),
-                origin=Origin(EARLIER, CLIENT_INFO),
-            )
-        assert isinstance(done, Confirmed), done
-        assert done.backup_code is not None
-        return self.people.look_up(user), Factor(phone, done.backup_code)
+        self.sam, self.sams = people.agent()
 
     def enter(self, user: User, factor: Factor | None = None, at: datetime = NOON) -> WebClient:
         """Sign somebody in, in a browser of their own."""

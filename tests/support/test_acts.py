@@ -72,7 +72,7 @@ def test_a_lock_is_lifted_with_a_reason(room: Room) -> None:
     assert not page.has_link("Unlock")
 
 
-def test_a_frozen_person_is_unfrozen_with_a_reason(room: Room) -> None:
+def test_a_frozen_user_is_unfrozen_with_a_reason(room: Room) -> None:
     room.freeze(room.ada)
     sam = room.sam_enters()
     page = sam.click(sam.get(f"/support/users/{room.ada.id}"), "Unfreeze")
@@ -132,7 +132,7 @@ def test_nobody_acts_for_themselves(room: Room, act: str) -> None:
 
 @pytest.mark.parametrize("act", ["reset", "unlock"])
 def test_another_agent_helps_an_agent_and_the_others_are_told(room: Room, act: str) -> None:
-    kim, kims = room.agent("kim@operator.example", "Kim Possible")
+    kim, kims = room.people.agent("kim@operator.example", "Kim Possible")
     room.people.user("third@operator.example", role="support")
     if act == "unlock":
         room.lock(room.sam)
@@ -169,7 +169,7 @@ def test_a_final_lock_is_not_lifted(room: Room) -> None:
     assert not acted(room)
 
 
-def test_a_frozen_person_is_not_reset(room: Room) -> None:
+def test_a_frozen_user_is_not_reset(room: Room) -> None:
     room.freeze(room.ada)
     page = room.sam_enters().post(f"/support/users/{room.ada.id}/reset", reason=REASON)
     assert (page.status, "Unfreeze them first" in page.text) == (409, True)

@@ -111,7 +111,7 @@ def test_an_agent_reads_the_log_of_any_account(room: Room) -> None:
     assert page.link("Umbrella") == f"/support/accounts/{room.other}"
 
 
-def test_the_log_is_narrowed_by_kind_person_and_day(room: Room) -> None:
+def test_the_log_is_narrowed_by_kind_user_and_day(room: Room) -> None:
     record(room, kinds.Unlocked(), later(days=1), reason="first")
     record(room, directory_kinds.Invited(), later(days=2), reason="second")
     record(

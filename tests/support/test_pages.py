@@ -97,7 +97,7 @@ def test_people_are_found_by_the_beginning_of_name_surname_or_address(room: Room
         assert not page.has_link("Grace Hopper"), text
 
 
-def test_a_person_found_in_several_ways_is_listed_once(room: Room) -> None:
+def test_a_user_found_in_several_ways_is_listed_once(room: Room) -> None:
     room.people.user("lovelace@acme.example", name="Lovelace Lovelace")
     page = room.sam_enters().get("/support?q=love")
     assert [said for said, _url in page.links if "Lovelace" in said] == ["Lovelace Lovelace", "Ada Lovelace"]
@@ -231,7 +231,7 @@ def test_open_cases_stand_on_the_page_of_their_account(room: Room) -> None:
 # --- a person
 
 
-def test_a_person_shows_how_they_are_protected(room: Room) -> None:
+def test_a_user_shows_how_they_are_protected(room: Room) -> None:
     page = room.sam_enters().get(f"/support/users/{room.ada.id}")
     assert (page.heading, page.title.partition(" - ")[0]) == ("Support", "Ada Lovelace")
     assert "On" in page.text
@@ -261,7 +261,7 @@ def test_somebody_without_a_second_factor_offers_nothing_to_do(room: Room) -> No
     assert not [words for words in ("Reset 2FA", "Unlock", "Unfreeze") if page.has_link(words)]
 
 
-def test_a_locked_person_can_be_unlocked_and_a_frozen_one_unfrozen(room: Room) -> None:
+def test_a_locked_user_can_be_unlocked_and_a_frozen_one_unfrozen(room: Room) -> None:
     room.lock(room.ada)
     sam = room.sam_enters()
     assert sam.get(f"/support/users/{room.ada.id}").has_link("Unlock")

@@ -39,7 +39,7 @@ class Stories(Changes, Helped, Reset):
         when=protected,
         node=on_node,
         seconds=around_ten_minutes,
-        happens=st.sampled_from(["", "a thief guesses", "a thief guesses", "a policy comes", "a policy comes"]),
+        happens=st.sampled_from(["", "an attacker guesses", "an attacker guesses", "a policy comes", "a policy comes"]),
         elsewhere=st.booleans(),
         twice=st.booleans(),
     )
@@ -52,13 +52,13 @@ class Stories(Changes, Helped, Reset):
         if elsewhere:
             self._comes_in_anew(node)
             self.answers_the_last_question(node, 0, elsewhere=True, twice=False)
-        if happens == "a thief guesses":
+        if happens == "an attacker guesses":
             self.an_attacker_with_the_password_guesses(node, 5)
         elif happens == "a policy comes":
             self.the_policy_changes(node, "required", None)
         if happens:
             self.answers_the_last_question(node, 0, elsewhere=False, twice=False)
-        if happens == "a thief guesses":
+        if happens == "an attacker guesses":
             self.is_unlocked(node)
         elif happens == "a policy comes":
             self.the_policy_changes(node, "optional", None)
@@ -130,7 +130,7 @@ class Stories(Changes, Helped, Reset):
         seconds=st.sampled_from([0, 0, 899, 900]),
     )
     def somebody_else_confirms_what_she_set_up(self, node: int, others: int, code: int | None, seconds: int) -> None:
-        """Another session of hers, of a thief maybe; it is neither shown nor counted there."""
+        """Another session of hers, of an attacker maybe; it is neither shown nor counted there."""
         self._comes_in_anew(node)
         self._comes_in_anew(node)
         self.at += timedelta(seconds=31)

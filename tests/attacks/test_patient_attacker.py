@@ -1,7 +1,7 @@
-"""A thief who knows the password and makes few wrong codes a day, for as long as it takes."""
+"""An attacker who knows the password and makes few wrong codes a day, for as long as it takes."""
 
-import threading
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,7 +11,8 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import standing_clock
 from tests.harness.pages import WebClient as Browser
-from tests.harness.people import ADA, ANONYMOUS, PASSWORD, Factor, People
+from tests.harness.parallel import at_once
+from tests.harness.people import ADA, ANONYMOUS, PASSWORD, Ada, People
 from tests.signin.test_cost import counted
 from twofold.directory.user import User
 from twofold.factors import flow as factors
@@ -28,13 +29,6 @@ from twofold.signin.outcomes import Due, LockedOut, SignedIn
 LAPTOP = "tf_client_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 NEW = "tf_client_of_a_new_laptop_0123456789abcdefghijklmnopqrs"
 ATTACKERS = "tf_client_of_a_thief_0123456789abcdefghijklmnopqrstuvw"
-
-Ada = tuple[User, Factor]
-
-
-@pytest.fixture
-def ada(people: People) -> Ada:
-    return people.protected()
 
 
 def test_four_wrong_codes_a_day_between_the_owners_sign_ins_lock_on_the_third_day(people: People, ada: Ada) -> None:
@@ -95,7 +89,7 @@ def test_who_mistypes_on_a_new_laptop_and_then_signs_in_is_counted_no_more(peopl
         guess(people, ada[0], wrong, later(minutes=minute), client=NEW)
     assert unknown(people) == 8
     comes_in(people, ada, later(minutes=3), NEW)
-    assert unknown(people) == 6, "those of the thief stay"
+    assert unknown(people) == 6, "those of the attacker stay"
     for minute in range(3):
         assert isinstance(guess(people, ada[0], wrong, later(minutes=4 + minute), client=NEW), WrongCode)
     assert unknown(people) == 6, "the laptop is known"
@@ -127,7 +121,7 @@ def test_a_program_is_told_apart_by_its_token_or_else_by_its_sign_in(people: Peo
 
 
 def test_a_browser_that_knows_only_the_password_is_not_known_here(people: People) -> None:
-    """Stops: a thief who signed in by password before the owner set the second factor up, and is known since."""
+    """Stops: an attacker who signed in by password before the owner set the second factor up, and is known since."""
     user = people.user()
     assert isinstance(people.begin(user, at=later(hours=-3), client=ATTACKERS), SignedIn)
     factor = people.protect(user, at=later(hours=-2))
@@ -146,7 +140,7 @@ def test_a_browser_that_knew_another_factor_is_not_known_here(people: People, ad
 
 
 def test_a_browser_made_known_by_mail_is_not_known_here(people: People, ada: Ada) -> None:
-    """Stops: a thief of password and mailbox, whose browser would guess uncounted."""
+    """Stops: an attacker of password and mailbox, whose browser would guess uncounted."""
     with people.context.db.write() as connection:
         lockouts.remember_client_for_now(connection, ada[0], ATTACKERS, NOON)
     guess(people, ada[0], ada[1].phone.wrong_code(NOON), NOON, client=ATTACKERS)
@@ -230,16 +224,8 @@ def test_parallel_guesses_of_an_unknown_browser_are_ten_and_no_more(people: Peop
     comes_in(people, ada, later(days=2))
     at = later(days=2, hours=1)
     begun = [people.attempt(user, at=at) for _ in range(12)]
-    came: list[Any] = []
     wrong = factor.phone.wrong_code(at)
-    threads = [
-        threading.Thread(target=lambda sign_in=sign_in: came.append(people.give_code(sign_in, wrong, at=at)))
-        for sign_in in begun
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    came = at_once(*(partial(people.give_code, sign_in, wrong, at=at) for sign_in in begun))
     assert sorted(outcome.left for outcome in came if isinstance(outcome, WrongCode)) == [0, 1, 2]
     assert len([outcome for outcome in came if isinstance(outcome, Locked)]) == 9
     assert unknown(people) == 10

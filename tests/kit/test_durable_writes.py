@@ -32,7 +32,7 @@ def names(db: Database) -> set[str]:
         return set(connection.execute(sa.select(things.c.name)).scalars())
 
 
-def test_sqlite_waits_for_the_disk_unless_a_write_need_not_last(sqlite_url: str) -> None:
+def test_sqlite_waits_for_the_disk_unless_a_write_is_not_durable(sqlite_url: str) -> None:
     db = Database(sqlite_url)
     for _ in range(3):
         with db.write() as connection:
@@ -44,7 +44,7 @@ def test_sqlite_waits_for_the_disk_unless_a_write_need_not_last(sqlite_url: str)
     db.close()
 
 
-def test_a_write_that_raises_leaves_the_next_one_as_lasting_as_it_asks(sqlite_url: str) -> None:
+def test_a_write_that_raises_leaves_the_next_one_as_durable_as_it_asks(sqlite_url: str) -> None:
     db = Database(sqlite_url)
 
     def fail() -> None:
@@ -58,7 +58,7 @@ def test_a_write_that_raises_leaves_the_next_one_as_lasting_as_it_asks(sqlite_ur
     db.close()
 
 
-def test_what_need_not_last_is_committed_and_undone_like_anything_else(db: Database) -> None:
+def test_what_is_not_durable_is_committed_and_undone_like_anything_else(db: Database) -> None:
     with db.write(durable=False) as connection:
         connection.execute(things.insert(), {"name": "kept"})
 

@@ -1,4 +1,4 @@
-"""Thieves' roads: who holds a part of what somebody is, and goes the whole way with it.
+"""Attackers' roads: who holds a part of what somebody is, and goes the whole way with it.
 
 A code that was seen, and a code of the future that a hint confirmed, are tried in `attacks/test_replay.py`; a lock that
 leaves sessions alone, and sign-ins that a change ends on every node, in `attacks/test_stale.py`; a session together
@@ -140,7 +140,7 @@ AGAINST_THE_OWNER = [
 
 
 def test_who_knows_the_password_alone_throws_nobody_out(world: World) -> None:
-    """Stops: a thief who ends the owner's session, changes what protects them, or uses their lock as a weapon."""
+    """Stops: an attacker who ends the owner's session, changes what protects them, or uses their lock as a weapon."""
     for attack in AGAINST_THE_OWNER:
         attack(world, Api(world.http))
         assert Api(world.http, world.session).get("/session").status == 200, attack
@@ -162,13 +162,13 @@ def test_who_knows_the_password_alone_sets_up_no_phone_where_one_is_there(world:
     assert world.is_protected
 
 
-def test_who_knows_the_password_of_somebody_without_a_phone_is_stopped_at_the_mailbox_where_one_is_required(
+def test_where_a_phone_is_required_the_password_alone_leads_to_the_mailbox_only(
     world: World, frozen_clock: FrozenClock
 ) -> None:
-    """Stops: a thief who is the first to set up, where the policy says that a password is not enough.
+    """Stops: an attacker who is the first to set up, where the policy says that a password is not enough.
 
-    Where it does not, or not yet, the password is all that such a user has: the thief is that user, until they read the
-    letters and freeze the account. From its date on the policy stops the thief too.
+    Where it does not, or not yet, the password is all that such a user has: the attacker is that user, until they read
+    the letters and freeze the account. From its date on the policy stops the attacker too.
     """
     bob = world.people.user("bob@acme.example")
     attacker = Attacker(world.http, PASSWORD, email=bob.email)
@@ -207,7 +207,7 @@ def guess(world: World, sign_in: str, user: User) -> None:
 
 
 def test_after_a_reset_the_owner_who_comes_first_is_the_only_one_in(world: World) -> None:
-    """Stops: sign-ins that the thief began before the reset, and the password, once the owner has set up again."""
+    """Stops: sign-ins that the attacker began before the reset, and the password, once the owner has set up again."""
     attacker = Attacker(world.http, PASSWORD)
     assert attacker.sign_in() == "code"
     assert world.confirm(world.ask_for_a_reset()) == 200
@@ -225,7 +225,7 @@ def test_after_a_reset_the_owner_who_comes_first_is_the_only_one_in(world: World
 
 
 def all_over(attacker: Attacker, code: str = "123456") -> bool:
-    """Tell whether every sign-in that a thief has begun is over, whatever it waited for."""
+    """Tell whether every sign-in that an attacker has begun is over, whatever it waited for."""
     operations = ("/sign-ins/code", "/sign-ins/email-code")
     refusals = {
         Api(attacker.http).post(operation, sign_in=one, code=code).refusal
@@ -235,15 +235,15 @@ def all_over(attacker: Attacker, code: str = "123456") -> bool:
     return refusals == {(401, "sign_in_expired")}
 
 
-def test_after_a_reset_the_thief_who_comes_first_is_stopped_at_the_mailbox_where_a_phone_is_required(
+def test_where_a_phone_is_required_a_reset_leads_an_attacker_to_the_mailbox_only(
     world: World, frozen_clock: FrozenClock
 ) -> None:
-    """Stops: a thief with the password who waits for a reset, under the policy "required".
+    """Stops: an attacker with the password who waits for a reset, under the policy "required".
 
-    Under the others a reset leaves its user with the password alone, as `docs/threat-model.md` says: the thief gets in,
-    if they are the first and no wrong code of theirs has given them away (the next test). The letter about their set-up
-    reaches the owner, whose press freezes the account: nobody is in then. A policy that begins later stops the thief
-    who has not set up until its date.
+    Under the others a reset leaves its user with the password alone, as `docs/threat-model.md` says: the attacker gets
+    in, if they are the first and no wrong code of theirs has given them away (the next test). The letter about their
+    set-up reaches the owner, whose press freezes the account: nobody is in then. A policy that begins later stops the
+    attacker who has not set up until its date.
     """
     attacker = Attacker(world.http, PASSWORD)
     attacker.sign_in()
@@ -274,8 +274,8 @@ def test_after_a_reset_the_thief_who_comes_first_is_stopped_at_the_mailbox_where
     assert [attacker.sign_in(), owner.sign_in()] == ["frozen", "frozen"]
 
 
-def test_a_thief_whose_wrong_codes_locked_the_owner_finds_another_password_after_the_reset(world: World) -> None:
-    """Stops: the thief's own lock as the way to a reset: whoever typed the codes knows the password, so it goes."""
+def test_an_attacker_who_locked_the_owner_finds_another_password_after_the_reset(world: World) -> None:
+    """Stops: the attacker's own lock as the way to a reset: whoever typed the codes knows the password, so it goes."""
     attacker = Attacker(world.http, PASSWORD)
     attacker.sign_in()
     five_wrong_codes(world, Api(world.http))
