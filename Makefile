@@ -20,7 +20,7 @@ VENV := .venv/pyvenv.cfg
 RUN := .venv/.run
 TEST := .venv/.test
 CHECK := .venv/.check
-NATIVE := .venv/.native
+FAST := .venv/.fast
 PACKAGE := .venv/.package
 
 # The peers of the bench have environments of their own, with locks of their own.
@@ -28,7 +28,10 @@ PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
 SERVERS := .venv/servers
 
-.PHONY: help demo test soak mutate check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-peers bench-servers format messages upgrade clean
+ARGON2 := packages/argon2-interleaved
+FAST_SOURCES := $(addprefix $(ARGON2)/,pyproject.toml setup.py README.md) $(wildcard $(ARGON2)/src/argon2_interleaved/*.*)
+
+.PHONY: help demo test soak mutate sanitize check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-peers bench-servers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -53,12 +56,16 @@ mutate: $(TEST) $(PACKAGE) ## Break the pure rules one at a time: do their tests
 	@tools/system-packages
 	@exec $(BIN)/python tools/mutate.py $(ARGS)
 
+sanitize: $(TEST) $(PACKAGE) ## argon2-interleaved under the compiler's sanitisers: its tests, and arguments of every kind for a minute
+	$(ARGON2)/tools/sanitized $(BIN)/python -m pytest $(ARGON2)/tests -k 'not sanitized and not installed' $(ARGS)
+	$(ARGON2)/tools/sanitized $(BIN)/python $(ARGON2)/tools/fuzz.py --seconds 60
+
 check: $(CHECK) $(PACKAGE) ## Lint, format, types, imports: what a change must pass before its tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/imports.py
 	$(BIN)/python -c "from twofold.operations import registries; registries.check()"
-	$(BIN)/mypy $(wildcard src tests tools bench)
+	$(BIN)/mypy $(wildcard src tests tools bench packages)
 
 bench: $(TEST) $(PACKAGE) ## Measure the numbers that docs and decisions quote (ARGS=--quick)
 	@tools/system-packages
@@ -103,7 +110,7 @@ upgrade: $(CHECK) ## Lock the newest versions that requirements/*.in allow
 	tools/upgrade $(ARGS)
 
 clean: ## Remove the environment and everything made
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info $(ARGON2)/build $(ARGON2)/src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV):
@@ -128,13 +135,13 @@ $(CHECK): requirements/check.txt | $(VENV)
 	@$(INSTALL) -r $<
 	@touch $(RUN) $(TEST) $@
 
-# Compiled into the environment; without a compiler the tool says so, and libsodium hashes.
-$(NATIVE): src/twofold/kit/crypto/argon2id_fill.c tools/native-argon2 | $(VENV)
-	@tools/native-argon2 $(BIN)/python
-	@touch $@
+# What twofold[fast] adds, built from its source. Without a compiler the tool says so, libsodium hashes, and the next `make`
+# tries again.
+$(FAST): $(FAST_SOURCES) tools/install-argon2 | $(RUN)
+	@tools/install-argon2 $(BIN)/python $@
 
 # The package itself, by reference to src/.
-$(PACKAGE): pyproject.toml requirements/run.in | $(RUN) $(NATIVE)
+$(PACKAGE): pyproject.toml requirements/run.in requirements/fast.in | $(RUN) $(FAST)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 

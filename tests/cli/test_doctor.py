@@ -1,5 +1,6 @@
 import ctypes
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -70,9 +71,11 @@ def test_what_a_password_costs_and_what_would_be_less(
 ) -> None:
     monkeypatch.setattr(argon2id, "quickest", lambda *_: way)
     (said,) = doctor(well.with_settings(**DEAR))["passwords"]
-    assert f"ms of CPU to check, by {way.name}." in said["says"]
+    assert f"ms of CPU to check, by {way.about}." in said["says"]
     assert said["health"] == ("note" if way.name == "libsodium" else "ok")
-    assert ("tools/native-argon2" in str(said)) == (way.name == "libsodium")
+    assert ("twofold[fast]" in str(said["remedy"])) == (way.name == "libsodium")
+    assert ("because argon2-interleaved is slower here" in said["says"]) == (way.name == "libsodium")
+    assert re.search(r"by (libsodium|argon2-interleaved \d+\.\d+\.\d+ \(avx\w+\), two in turns)\.", said["says"])
 
 
 def test_a_password_that_is_quickly_guessed_is_noted(well: Program) -> None:

@@ -162,7 +162,13 @@ def test_the_container_installs_what_is_locked() -> None:
         assert (DEPLOY.parent / lock).exists()
     for line in CONTAINERFILE.splitlines():
         if "pip install" in line:
-            assert "--require-hashes" in line or "--no-deps --no-build-isolation ." in line
+            assert "--require-hashes" in line or "--no-index --no-build-isolation" in line
+
+
+def test_the_container_installs_the_fast_hash_as_the_readme_says() -> None:
+    installed = re.findall(r"--no-index --no-build-isolation (\S+)$", CONTAINERFILE, re.MULTILINE)
+    assert installed == ["./packages/argon2-interleaved", "'.[fast]'"]
+    assert f"--no-build-isolation {' '.join(installed)}" in (DEPLOY.parent / "README.md").read_text()
 
 
 # --- systemd

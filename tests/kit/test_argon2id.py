@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id as OpenSslArgon2i
 from tests.conftest import Serve
 from twofold import app
 from twofold.kit import logs
-from twofold.kit.crypto import argon2id, argon2id_fill
+from twofold.kit.crypto import argon2id, argon2id_checked
 from twofold.kit.crypto.argon2id import Argon2id
 from twofold.kit.crypto.argon2id_interleaved import Interleaved
 from twofold.kit.crypto.hashing import Hasher
@@ -16,9 +16,9 @@ from twofold.kit.threads import PROCESSES
 
 
 def interleaved(memory_kib: int, passes: int) -> Interleaved:
-    fill = argon2id_fill.load()
-    assert fill is not None, "tools/native-argon2 has compiled nothing for this processor"
-    return Interleaved(fill, memory_kib, passes, cores=2)
+    unit = argon2id_checked.unit()
+    assert isinstance(unit, str), unit.why
+    return Interleaved(unit, memory_kib, passes, cores=2)
 
 
 WAYS: list[Argon2id] = [Libsodium(), interleaved(8192, 2)]
@@ -85,15 +85,6 @@ def test_the_quicker_way_does_the_hashing(monkeypatch: pytest.MonkeyPatch, quick
     argon2id.quickest.cache_clear()
     try:
         assert argon2id.quickest(7168, 1).name == quick.name
-    finally:
-        argon2id.quickest.cache_clear()
-
-
-def test_where_nothing_was_compiled_libsodium_does_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(argon2id_fill, "built", lambda unit: tmp_path / unit)
-    argon2id.quickest.cache_clear()
-    try:
-        assert argon2id.quickest(7168, 1).name == "libsodium"
     finally:
         argon2id.quickest.cache_clear()
 

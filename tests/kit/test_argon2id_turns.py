@@ -1,4 +1,3 @@
-import ctypes
 import os
 import threading
 import time
@@ -7,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from argon2_interleaved import Memory, first_blocks, units
 
-from twofold.kit.crypto import argon2id_fill, argon2id_interleaved
-from twofold.kit.crypto.argon2id_fill import Memory
+from twofold.kit.crypto import argon2id_interleaved
 from twofold.kit.crypto.argon2id_interleaved import Interleaved
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.threads import GIVES_WAY, LEAST_PRIORITY
 
-FILL = argon2id_fill.load()
 MEMORY_KIB, PASSES = 1024, 1
 SECRETS = [b"orchard %d" % n for n in range(9)]
 STORED = [Libsodium().hash(secret, MEMORY_KIB, PASSES) for secret in SECRETS]
@@ -56,8 +54,7 @@ def many() -> Iterator[ThreadPoolExecutor]:
 
 def interleaved(monkeypatch: pytest.MonkeyPatch, *, cores: int = 2, rest: float = 30.0) -> Interleaved:
     monkeypatch.setattr(argon2id_interleaved, "AT_REST_AFTER", rest)
-    assert FILL is not None
-    return Interleaved(FILL, MEMORY_KIB, PASSES, cores)
+    return Interleaved(units()[0], MEMORY_KIB, PASSES, cores)
 
 
 def soon(so: Callable[[], bool]) -> bool:
@@ -114,7 +111,7 @@ def test_two_that_come_while_one_thread_rests_and_another_may_start_are_computed
     way = interleaved(monkeypatch, cores=4)
     assert way.verify(STORED[0], SECRETS[0])
     assert soon(lambda: way._idle == 1)
-    start = argon2id_fill.first_blocks(SECRETS[0], bytes(16), MEMORY_KIB, PASSES)
+    start = first_blocks(SECRETS[0], bytes(16), MEMORY_KIB, PASSES)
     both = [argon2id_interleaved._Password(start) for _ in range(2)]
     with way._changed:  # the thread that rests cannot wake up between the two
         for password in both:
@@ -131,7 +128,7 @@ def test_a_thread_that_has_nothing_to_do_ends_and_gives_its_memory_back_and_anot
     way = interleaved(monkeypatch, rest=0.05)
     for _ in range(2):
         assert way.verify(STORED[0], SECRETS[0])
-        assert soon(lambda: way._threads == 0 and watched.memories[-1]._map.closed)
+        assert soon(lambda: way._threads == 0 and watched.memories[-1].closed)
     assert len(set(watched.memories)) == 2
 
 
@@ -140,7 +137,7 @@ def test_the_memory_of_the_last_password_is_gone_from_the_process(monkeypatch: p
         return int(Path("/proc/self/statm").read_text().split()[1]) / 256
 
     way = interleaved(monkeypatch, rest=0.3)
-    big = Interleaved(way._fill, 65536, 1, cores=2)
+    big = Interleaved(way._unit, 65536, 1, cores=2)
     stored = big.hash(b"x", 65536, 1)
     before = resident_mib()
     assert big.verify(stored, b"x")
@@ -166,7 +163,7 @@ def test_what_a_password_leaves_is_wiped_unless_the_next_overwrites_it(
     watched.gate.set()
     assert all(answer.result(10) for answer in answers)
     (memory,) = set(watched.memories)
-    assert soon(lambda: not any(ctypes.string_at(memory._address, 2 * memory._room)))
+    assert soon(lambda: not any(memory._room(0)) and not any(memory._room(1)))
     assert wiped == [len(watched.together)]  # once, when nobody waited any more
 
 
@@ -215,7 +212,7 @@ def test_where_one_of_two_threads_finds_no_memory_the_other_computes_what_waits(
 ) -> None:
     way, real, refused = interleaved(monkeypatch, cores=4), Memory.__init__, threading.Event()
 
-    def refuse_the_second(memory: Memory, *arguments: argon2id_fill.Fill | int) -> None:
+    def refuse_the_second(memory: Memory, *arguments: int | str) -> None:
         if watched.memories:
             refused.set()
             raise OSError("Cannot allocate memory")

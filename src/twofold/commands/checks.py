@@ -216,11 +216,11 @@ def _support(settings: Settings) -> Iterator[Checked]:
 
 
 def _passwords(settings: Settings) -> Checked:
-    """Say what a password costs here, and in which of the two ways (docs/decisions/0029-two-in-turns.md)."""
+    """Say what a password costs here, and in which of the two ways (docs/decisions/0041-argon2-interleaved.md)."""
     memory_kib, passes = settings.argon2_memory_kib, settings.argon2_passes
     way = argon2id.quickest(memory_kib, passes)
     cost = argon2id.cpu_of(way, memory_kib, passes, times=3) * 1000
-    says = f"One by itself takes {cost:.0f} ms of CPU to check, by {way.name}."
+    says = f"One by itself takes {cost:.0f} ms of CPU to check, by {way.about}."
     if not settings.slow_to_guess:
         says = (
             f"{memory_kib} KiB with {passes} is less than OWASP's least: quickly guessed from a copy of the database."
@@ -229,5 +229,5 @@ def _passwords(settings: Settings) -> Checked:
         return Checked("passwords", Health.NOTE, says, remedy)
     if not isinstance(way, Libsodium):
         return Checked("passwords", Health.OK, says)
-    remedy = "On most processors half of it is enough: run tools/native-argon2 (docs/performance.md)."
-    return Checked("passwords", Health.NOTE, says, remedy)
+    remedy = "On most processors half of it is enough, with twofold[fast]: see README.md, Into production."
+    return Checked("passwords", Health.NOTE, f"{says} It is that one because {argon2id.why_libsodium()}.", remedy)

@@ -1,7 +1,7 @@
 """Two ways to compute argon2id with one lane, and which of them is the quicker one on this machine.
 
-libsodium is everywhere. Where the C beside this file was compiled, passwords are verified two in turns on one core, for
-half of the CPU (docs/decisions/0029-two-in-turns.md). Both read the same standard strings.
+libsodium is everywhere. Where argon2-interleaved is installed (`twofold[fast]`), passwords are verified two in turns on
+one core, for half of the CPU (docs/decisions/0029-two-in-turns.md). Both read the same standard strings.
 """
 
 import functools
@@ -10,9 +10,18 @@ import threading
 import time
 from typing import Protocol
 
-from twofold.kit.crypto import argon2id_fill
-from twofold.kit.crypto.argon2id_interleaved import Interleaved
 from twofold.kit.crypto.libsodium import Libsodium
+
+try:
+    from twofold.kit.crypto import argon2id_checked
+    from twofold.kit.crypto.argon2id_interleaved import Interleaved
+except ImportError as error:
+    if not str(error.name).startswith("argon2_interleaved"):
+        raise
+    absent = isinstance(error, ModuleNotFoundError) and error.name == "argon2_interleaved"
+    UNLOADED = "twofold[fast] is not installed" if absent else f"argon2-interleaved cannot be loaded ({error})"
+else:
+    UNLOADED = ""
 
 SETTLES = 0.003  # seconds: threads that have something left to do do it, and Linux books what they have done
 
@@ -21,6 +30,7 @@ class Argon2id(Protocol):
     """A way to compute argon2id with one lane; from several threads at once."""
 
     name: str
+    about: str  # what an operator reads of it
     callers: int  # how many threads that wait for it keep it busy
 
     def hash(self, secret: bytes, memory_kib: int, passes: int) -> str:
@@ -58,6 +68,14 @@ def quickest(memory_kib: int, passes: int, processes: int = 1) -> Argon2id:
     """
     cores = max(1, (os.cpu_count() or 1) // processes)
     ways: list[Argon2id] = [Libsodium()]
-    if (fill := argon2id_fill.load()) is not None:
-        ways.append(Interleaved(fill, memory_kib, passes, cores))
+    if not UNLOADED and isinstance(unit := argon2id_checked.unit(), str):
+        ways.append(Interleaved(unit, memory_kib, passes, cores))
     return min(ways, key=lambda way: cpu_of(way, memory_kib, passes, times=2))
+
+
+def why_libsodium() -> str:
+    """Say for an operator why argon2-interleaved does not hash here, where libsodium does."""
+    if UNLOADED:
+        return UNLOADED
+    unit = argon2id_checked.unit()
+    return "argon2-interleaved is slower here" if isinstance(unit, str) else unit.why

@@ -1,4 +1,4 @@
-"""Passwords verified two in turns on one core (docs/decisions/0029-two-in-turns.md).
+"""Passwords verified two in turns on one core, by argon2-interleaved (docs/decisions/0029-two-in-turns.md).
 
 A hash waits for memory a third of its time, and two on one core fill each other's waits. So hashing has threads of its
 own, one for every two cores, and whoever wants a password verified waits for one of them; it takes two at a time where
@@ -8,8 +8,10 @@ two wait. The other cores keep in their caches what they need for everything els
 import hmac
 from threading import BoundedSemaphore, Condition, Lock, Thread
 
-from twofold.kit.crypto import argon2id_fill
-from twofold.kit.crypto.argon2id_fill import MOST_AT_ONCE, Fill, Memory
+import argon2_interleaved
+from argon2_interleaved import MOST_AT_ONCE, Memory, first_blocks, tag_of
+
+from twofold.kit.crypto import argon2id_stored
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.threads import give_way
 
@@ -25,8 +27,10 @@ class Interleaved:
 
     name = "two in turns"
 
-    def __init__(self, fill: Fill, memory_kib: int, passes: int, cores: int) -> None:
-        self._fill, self._memory_kib, self._passes = fill, memory_kib, passes
+    def __init__(self, unit: str, memory_kib: int, passes: int, cores: int) -> None:
+        """Compute with one of argon2-interleaved's vector units, on one thread for every two of so many cores."""
+        self.about = f"argon2-interleaved {argon2_interleaved.__version__} ({unit}), two in turns"
+        self._unit, self._memory_kib, self._passes = unit, memory_kib, passes
         self._most_threads = max(1, min(MOST_THREADS, cores // 2))
         # For each thread two that it computes and two that come next, and some who have not come that far.
         self.callers = 2 * MOST_AT_ONCE * self._most_threads + 4
@@ -42,14 +46,14 @@ class Interleaved:
 
     def verify(self, stored: str, secret: bytes) -> bool:
         parameters = self._memory_kib, self._passes
-        known = argon2id_fill.read(stored)
+        known = argon2id_stored.read(stored)
         if known is None or (known.memory_kib, known.passes) != parameters:
             with self._rare:
                 return self._libsodium.verify(stored, secret)
-        password = _Password(argon2id_fill.first_blocks(secret, known.salt, *parameters))
+        password = _Password(first_blocks(secret, known.salt, *parameters))
         self._line_up(password)
         password.wait()
-        return hmac.compare_digest(argon2id_fill.tag_of(password.last_block), known.tag)
+        return hmac.compare_digest(tag_of(password.last_block), known.tag)
 
     def _line_up(self, password: "_Password") -> None:
         with self._changed:
@@ -62,7 +66,7 @@ class Interleaved:
     def _work(self) -> None:
         give_way()
         try:
-            with Memory(self._fill, self._memory_kib) as memory:
+            with Memory(self._memory_kib, self._unit) as memory:
                 while passwords := self._next():
                     self._compute(memory, passwords)
         except BaseException as error:  # noqa: BLE001 - raised in those who wait, each of whom would wait for ever

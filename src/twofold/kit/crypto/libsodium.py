@@ -9,7 +9,7 @@ from nacl.pwhash import argon2id
 class Libsodium:
     """It asks the system for fresh memory at every hash, which is up to half of its CPU, and gives it back."""
 
-    name = "libsodium"
+    name = about = "libsodium"
 
     def __init__(self) -> None:
         self.callers = max(2, os.cpu_count() or 1)

@@ -4,30 +4,19 @@
    names. A core that fills for one password therefore waits for memory again and again. Two passwords have nothing to do
    with each other: while a block of the one is computed, what the next block of the other is made from is on its way.
 
-   Nothing but the filling is here: one lane, version 0x13. Passwords, salts, BLAKE2b and the comparison are Python's, and
-   argon2id_fill.py lets nobody use this before it has computed what libsodium computes.
+   Nothing but the filling is here: one lane, version 0x13. Passwords, salts, BLAKE2b and the comparison are left to Python.
+
+   native.c includes this file once for each vector unit, with UNIT_WORDS (of 64 bits in a vector) and ON_UNIT (the attributes
+   of its functions) set. native.c also gives everything that is named here a name of its own for each unit.
 */
-
-#include <immintrin.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define INTERFACE 1 /* changes with the functions at the end; argon2id_fill.py knows it */
-#define BLOCK_WORDS 128
-#define SLICES 4
-#define ARGON2ID 2 /* RFC 9106 section 3.2: the type y */
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* Eight words, and what is done with them: the one part that knows the processor. `row_turned` moves each of four words, of
    the lower half and of the upper, so many places down; `column_turned` does so with those at 0, 1, 4, 5 and those at
    2, 3, 6, 7. */
 
-#if defined(__AVX512F__)
+#if UNIT_WORDS == 8
 
 typedef uint64_t eight __attribute__((vector_size(64)));
-
-#define PICKED(x, ...) __builtin_shufflevector(x, x, __VA_ARGS__)
 
 INLINE uint64_t first_word(eight x) { return x[0]; }
 INLINE eight xored(eight a, eight b) { return a ^ b; }
@@ -50,7 +39,7 @@ INLINE eight column_turned(eight x, const int places) {
                          : PICKED(x, 5, 0, 7, 2, 1, 4, 3, 6);
 }
 
-#elif defined(__AVX2__)
+#elif UNIT_WORDS == 4
 
 typedef uint64_t four __attribute__((vector_size(32)));
 typedef struct {
@@ -100,11 +89,7 @@ INLINE eight column_turned(eight x, const int places) {
     return places == 1 ? (eight){one, other} : places == 2 ? (eight){x.high, x.low} : (eight){other, one};
 }
 
-#else
-#error "Compile this with -mavx512f or -mavx2, for processors that have it; on others libsodium hashes."
 #endif
-
-#define EIGHTS (BLOCK_WORDS / 8)
 
 /* A block is eight rows of sixteen words. They do not lie here as the RFC counts them, but so that both halves of its
    permutation, along the rows and along the columns, find the words to mix at the same places of four vectors: vector
@@ -128,12 +113,12 @@ INLINE size_t place(size_t word) {
     return 8 * (4 * (row / 2) + column / 4) + 4 * (row % 2) + column % 4;
 }
 
-static void from_standard_order(block *b) {
+OUTLINE void from_standard_order(block *b) {
     const block standard = *b;
     for (size_t word = 0; word < BLOCK_WORDS; word++) b->words[place(word)] = standard.words[word];
 }
 
-static void to_standard_order(block *b) {
+OUTLINE void to_standard_order(block *b) {
     const block ours = *b;
     for (size_t word = 0; word < BLOCK_WORDS; word++) b->words[word] = ours.words[place(word)];
 }
@@ -150,13 +135,7 @@ INLINE void mix(eight *a, eight *b, eight *c, eight *d) {
     *b = rotated(xored(*b, *c), 63);
 }
 
-/* P of RFC 9106 section 3.6, on two rows, or on two columns: straight down, and along the diagonals. */
-#define PERMUTE(turned)                                                                                                \
-    mix(a, b, c, d);                                                                                                   \
-    *b = turned(*b, 1), *c = turned(*c, 2), *d = turned(*d, 3);                                                        \
-    mix(a, b, c, d);                                                                                                   \
-    *b = turned(*b, 3), *c = turned(*c, 2), *d = turned(*d, 1);
-
+/* P of RFC 9106 section 3.6, on two rows, or on two columns. */
 INLINE void permute_rows(eight *a, eight *b, eight *c, eight *d) { PERMUTE(row_turned) }
 INLINE void permute_columns(eight *a, eight *b, eight *c, eight *d) { PERMUTE(column_turned) }
 
@@ -178,7 +157,7 @@ INLINE uint64_t combine(const block *previous, const block *reference, block *ne
 }
 
 /* 128 words that name references without a look at the password (RFC 9106 section 3.4.1.2), in standard order. */
-static void draw(block *words, uint32_t blocks, uint32_t passes, uint32_t slice, uint32_t counter) {
+OUTLINE void draw(block *words, uint32_t blocks, uint32_t passes, uint32_t slice, uint32_t counter) {
     block input = ZERO, half;
     const uint64_t known[] = {0, 0, slice, blocks, passes, ARGON2ID, counter}; /* pass 0, lane 0 */
     for (size_t word = 0; word < sizeof known / sizeof *known; word++) input.words[place(word)] = known[word];
@@ -227,17 +206,9 @@ INLINE void fill(chain *chains, const int count, uint32_t blocks, uint32_t passe
     for (int k = 0; k < count; k++) to_standard_order(&chains[k].memory[blocks - 1]);
 }
 
-int twofold_argon2id_interface(void) {
-    return INTERFACE;
-}
-
-/* Fill one memory, or two in turns (`other` may be NULL). Each holds so many blocks, of which the first two are set, and
-   begins at a multiple of 64; its last block is the result. Returns 0, or -1 where that is not how things are. */
-int twofold_argon2id_fill(void *one, void *other, uint32_t blocks, uint32_t passes) {
-    if (!one || (uintptr_t)one % sizeof(eight) || (uintptr_t)other % sizeof(eight)) return -1;
-    if (blocks < 2 * SLICES || blocks % SLICES || passes < 1) return -1;
+/* Fill one memory, or two in turns (`other` may be NULL). native.c has checked them. */
+OUTLINE void fill_memory(void *one, void *other, uint32_t blocks, uint32_t passes) {
     chain chains[2] = {{.memory = one}, {.memory = other}};
     if (other) fill(chains, 2, blocks, passes);
     else fill(chains, 1, blocks, passes);
-    return 0;
 }
