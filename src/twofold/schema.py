@@ -5,6 +5,8 @@ from twofold.admin import tables as admin
 from twofold.audit import tables as audit
 from twofold.directory import tables as directory
 from twofold.factors import tables as factors
+from twofold.factors.backup_code import tables as backup_code
+from twofold.factors.totp import tables as totp
 from twofold.kit import leases
 from twofold.kit.crypto import keyring
 from twofold.kit.mail import outbox
@@ -16,9 +18,9 @@ from twofold.resets import tables as resets
 from twofold.sessions import tables as sessions
 from twofold.signin import tables as signin
 
-ROOMS = (
-    abuse, admin, audit, directory, factors, keyring, leases, lockouts, outbox, provisioning, recovery, resets,
-    sessions, signin,
+TABLE_MODULES = (
+    abuse, admin, audit, backup_code, directory, factors, keyring, leases, lockouts, outbox, provisioning, recovery,
+    resets, sessions, signin, totp,
 )  # fmt: skip
 
 # The one order in which a transaction locks rows of existing tables; docs/architecture.md says how it is kept.
@@ -56,4 +58,4 @@ LOCK_ORDER = (
     "refusal_counts",
 )
 
-__all__ = ["LOCK_ORDER", "ROOMS", "metadata"]
+__all__ = ["LOCK_ORDER", "TABLE_MODULES", "metadata"]

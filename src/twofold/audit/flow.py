@@ -34,7 +34,7 @@ def record(
     `account_id` None is the installation, `subject_id` whom it was done to.
 
     Raises:
-        TypeError: one of the `details` is of a type that JSON does not have.
+        TypeError: a fact of the event is of a type that JSON does not have.
 
     """
     values = values_of(event, origin=origin, account_id=account_id, subject_id=subject_id, result=result, reason=reason)
@@ -60,7 +60,7 @@ def values_of(
     """Return the columns of an event.
 
     Raises:
-        TypeError: one of the `details` is of a type that JSON does not have.
+        TypeError: a fact of the event is of a type that JSON does not have.
 
     """
     return {

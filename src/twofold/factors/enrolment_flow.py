@@ -9,14 +9,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory import notice_flow
 from twofold.directory.user import User
-from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
-from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import (
     Changed,
     Confirmed,
@@ -36,11 +32,9 @@ from twofold.factors.proof import Malformed, clean
 from twofold.factors.totp import codes as totp
 from twofold.factors.totp import flow as totp_flow
 from twofold.factors.totp import records
-from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id, random_bytes
-from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
@@ -49,12 +43,6 @@ LIFE = timedelta(minutes=15)
 MOST_AUTHENTICATORS = 5
 NAME_LENGTH = 40  # characters, at most
 DEFAULT_NAME = "Authenticator app"
-
-EVENTS = {
-    "set_up": kinds.TwoFactorSetUp,
-    "added": kinds.TwoFactorAdded,
-    "replaced": kinds.TwoFactorReplaced,
-}
 
 
 class SetUp(NamedTuple):
@@ -233,7 +221,11 @@ def confirm(
         return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - row.wrong, drift)
     if row.replaces is not None and not records.delete_authenticator(connection, user.id, row.replaces):
         return EnrolmentExpired()
-    return _protect(context, connection, user, row, verdict.step, origin=origin)
+    totp_flow.store_authenticator(context, connection, user, row, verdict.step, origin.at)
+    return factors.protect(
+        context, connection, user, row.name, replaces=row.replaces is not None, new_backup_code=row.new_backup_code,
+        origin=origin,
+    )  # fmt: skip
 
 
 def opener_of(session: Session) -> str:
@@ -261,26 +253,3 @@ def _why_not(
     if replaces is None and len(own) >= MOST_AUTHENTICATORS:
         return TooMany()
     return None
-
-
-def _protect(
-    context: AppContext,
-    connection: sa.Connection,
-    user: User,
-    row: AnyRow,
-    step: int,
-    *,
-    origin: Origin,
-) -> Confirmed:
-    totp_flow.store_authenticator(context, connection, user, row, step, origin.at)
-    if not user.has_second_factor:
-        lockouts.open_budget(connection, user)
-    issued = backup_code.issue(connection, user, origin.at) if row.new_backup_code else None
-    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
-    change = "set_up" if not user.has_second_factor else "added" if row.replaces is None else "replaced"
-    event = EVENTS[change](row.name)
-    audit.record(
-        connection, event, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
-    )  # fmt: skip
-    notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=row.name)
-    return Confirmed(change, issued, user.security_version if version is None else version)

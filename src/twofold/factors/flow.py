@@ -15,11 +15,13 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
-from twofold.events.kinds import BackupCodeUsed, SecondFactorWrong
+from twofold.events.kinds import BackupCodeUsed, SecondFactorWrong, TwoFactorAdded, TwoFactorReplaced, TwoFactorSetUp
 from twofold.factors import kinds_flow, records
+from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.backup_code import records as backup_code_records
 from twofold.factors.kinds_flow import Proof
 from twofold.factors.outcomes import (
+    Confirmed,
     Locked,
     MalformedCode,
     Passed,
@@ -36,6 +38,12 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import Charged, Counts
+
+EVENTS = {
+    "set_up": TwoFactorSetUp,
+    "added": TwoFactorAdded,
+    "replaced": TwoFactorReplaced,
+}
 
 Outcome = Passed | WrongCode | UsedCode | SpentBackupCode
 
@@ -129,6 +137,32 @@ def hold(connection: sa.Connection, user_id: UUID) -> Counts:
     for kind in kinds_flow.KINDS:
         kind.hold(connection, user_id)
     return counts
+
+
+def protect(
+    context: AppContext,
+    connection: sa.Connection,
+    user: User,
+    name: str,
+    *,
+    replaces: bool,
+    new_backup_code: bool,
+    origin: Origin,
+) -> Confirmed:
+    """Let a factor that was just stored protect its user: what the set-up of every kind ends with.
+
+    The caller holds the user and their factors (`hold`); whoever set it up in a session renews that session.
+    """
+    if not user.has_second_factor:
+        lockouts.open_budget(connection, user)
+    issued = backup_code.issue(connection, user, origin.at) if new_backup_code else None
+    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
+    change = "set_up" if not user.has_second_factor else "replaced" if replaces else "added"
+    event = EVENTS[change](name)
+    by_user = origin.by(acting.user(user.id))
+    audit.record(connection, event, origin=by_user, account_id=user.account_id, subject_id=user.id)
+    notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=name)
+    return Confirmed(change, issued, user.security_version if version is None else version)
 
 
 def switch_off(connection: sa.Connection, user: User, at: datetime) -> int | None:

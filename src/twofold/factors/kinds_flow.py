@@ -1,7 +1,7 @@
 """The registry of kinds of second factors: what each must be able to do, and which there are.
 
-A kind is a folder of its own and a line in KINDS; nothing else names it. `flow.py` charges, lets the kind verify, and
-settles: so a kind knows neither budget nor lock, neither sign-in nor session.
+A kind is a folder of its own and a line in KINDS: what proves, shows, renames and removes factors names none. `flow.py`
+charges, lets the kind verify, and settles: so a kind knows neither budget nor lock, neither sign-in nor session.
 """
 
 from collections.abc import Sequence

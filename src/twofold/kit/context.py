@@ -1,4 +1,4 @@
-"""What every flow needs at hand, put together once by `app.py` and passed down."""
+"""What every flow needs at hand, put together once by `operations/assembly.py` and passed down."""
 
 from dataclasses import dataclass
 

@@ -158,7 +158,7 @@ def warn(context: AppContext, connection: sa.Connection, user: User, origin: Ori
 
 
 def lock_fell(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
-    """Write down that the fifth wrong one came, and tell the user and their administrators."""
+    """Write down that the last wrong one came, and tell the user and their administrators."""
     records.note_lock(connection, user.id, origin.at)
     audit.record(
         connection, kinds.Locked(), origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id

@@ -35,6 +35,9 @@ def _letters() -> Iterator[str]:
     notices, composers = {notice.value for notice in Notice}, {str(kind) for kind in jobs.COMPOSERS}
     folder = files("twofold").joinpath("templates/mail")
     templates = {kind.name for kind in folder.iterdir() if kind.is_dir()}
-    yield from (f"the letter {kind} has no composer in operations/jobs.py" for kind in sorted(notices - composers))
+    yield from (
+        f"the letter {kind} has no composer in a letters.py that operations/jobs.py gathers"
+        for kind in sorted(notices - composers)
+    )
     yield from (f"the letter {kind} has no folder in templates/mail" for kind in sorted(notices - templates))
     yield from (f"templates/mail has {kind}, which is no letter" for kind in sorted(templates - notices))

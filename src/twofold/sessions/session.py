@@ -5,9 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.directory.user import User
+from twofold.sessions.methods import has_second_factor
 
 SEEN_EVERY = timedelta(minutes=1)
-SECOND_FACTORS = frozenset({"otp", "backup_code"})
 
 
 class Session(NamedTuple):
@@ -25,7 +25,7 @@ class Session(NamedTuple):
     @property
     def of_agent(self) -> bool:
         """Whether a support agent holds it who has proved a second factor in it; without one it opens no account."""
-        return self.user.role == "support" and not SECOND_FACTORS.isdisjoint(self.methods)
+        return self.user.role == "support" and has_second_factor(self.methods)
 
     @property
     def of_overseer(self) -> bool:

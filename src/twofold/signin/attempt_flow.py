@@ -29,13 +29,14 @@ def begin(
     step: Step,
     channel: str,
     *,
+    methods: tuple[str, ...] = ("pwd",),
     known_client: KnownClient | None,
     return_to: str,
     at: datetime,
 ) -> Attempt:
     """Store an attempt whose first factor was just proved."""
     attempt = Attempt(
-        new_id(), digest(token), channel, step, ("pwd",), user.security_version, return_to, known_client,
+        new_id(), digest(token), channel, step, methods, user.security_version, return_to, known_client,
         mailed=False, expires_at=at + LIFE, user=user,
     )  # fmt: skip
     records.insert(
@@ -47,7 +48,7 @@ def begin(
             "account_id": user.account_id,
             "channel": channel,
             "step": step.value,
-            "methods": "pwd",
+            "methods": " ".join(methods),
             "security_version": user.security_version,
             "return_to": return_to,
             "known_client": None if known_client is None else known_client.token_hash,

@@ -16,6 +16,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import has_second_factor
 from twofold.signin import records
 from twofold.signin.attempt import Attempt, Expired
 from twofold.signin.outcomes import SignedIn
@@ -82,7 +83,7 @@ def enter(
         return None
     client = given.client or context.vault.new_token("client")
     if known_client is None or known_client.token_hash != digest(client) or not known_client.is_current(origin.at):
-        lockouts.remember_client(connection, user, client, origin.at, second_factor=methods != ("pwd",))
+        lockouts.remember_client(connection, user, client, origin.at, second_factor=has_second_factor(methods))
     audit.record(
         connection,
         kinds.SignedIn(methods=list(methods), channel=given.channel, session=str(started.id)),

@@ -1,4 +1,4 @@
-"""Audit events in words: who did what to whom. A kind without words of its own is shown by its name."""
+"""Audit events in words: who did what to whom. One of a newer version is shown by its name."""
 
 import json
 from collections.abc import Callable, Mapping
