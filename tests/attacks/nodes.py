@@ -14,6 +14,7 @@ import msgspec
 from tests.faults import volley
 from tests.faults.volley import Shot
 from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
+from tests.harness.nginx import Nginx
 from tests.harness.people import CLIENT_INFO, Factor, People
 from tests.harness.server import Server, variables
 from twofold.directory.user import User
@@ -34,18 +35,19 @@ WORKERS = 4  # in all: on one node, or two on each of two
 
 @dataclass(frozen=True)
 class Target:
-    """One node of four processes, or two nodes of two, and an application on their database."""
+    """One node of four processes, or two nodes of two, and a context on their database; maybe a proxy before them."""
 
     nodes: tuple[Server, ...]
     context: AppContext
+    proxy: Nginx | None = None
 
     @property
     def people(self) -> People:
         return People(self.context)
 
     def fire(self, requests: list[bytes]) -> list[Shot]:
-        """Send all requests at the same moment, to each node in turn."""
-        first, *further = [node.url for node in self.nodes]
+        """Send all requests at the same moment, to each node in turn, by the proxy's hand where there is one."""
+        first, *further = [self.proxy.url] if self.proxy else [node.url for node in self.nodes]
         return volley.fire(first, requests, *further)
 
     def account(self, **change: Any) -> UUID:
@@ -92,8 +94,11 @@ class Target:
 
 
 @contextmanager
-def target_on(url: str, folder: Path, *, nodes: int) -> Iterator[Target]:
-    """Start the nodes, behind a proxy that they trust: the address that it names is believed."""
+def target_on(url: str, folder: Path, *, nodes: int, behind_nginx: bool = False) -> Iterator[Target]:
+    """Start the nodes, behind a proxy that they trust: the address that it names is believed.
+
+    The proxy is the caller, or nginx as we ship it, which names the caller's own address whatever the caller writes.
+    """
     settings = {"database_url": url, "keys": KEYS, "worker": "off", "trusted_proxies": "127.0.0.1", **CHEAP_SERVER}
     named = variables(**settings)
     with ExitStack() as stack:
@@ -105,7 +110,10 @@ def target_on(url: str, folder: Path, *, nodes: int) -> Iterator[Target]:
             stack.callback(server.stop)
         for server in servers:
             server.wait_until_ready()
-        yield Target(tuple(servers), stack.enter_context(context_on(url)))
+        proxy = Nginx(folder / "nginx", [server.port for server in servers]) if behind_nginx else None
+        if proxy is not None:
+            stack.enter_context(proxy)
+        yield Target(tuple(servers), stack.enter_context(context_on(url)), proxy)
 
 
 def now() -> datetime:

@@ -29,18 +29,21 @@ VOLLEY = 200
 REPETITIONS = 20
 
 
-@pytest.fixture(params=BACKENDS, scope="module")
+@pytest.fixture(params=[*BACKENDS, pytest.param("nginx", marks=pytest.mark.soak)], scope="module")
 def target(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     sqlite_databases: SqliteDatabases,
     postgresql_databases: PostgresqlDatabases,
 ) -> Iterator[Target]:
-    """Start four processes, on PostgreSQL as two nodes; the tests run on each kind of database, and share them."""
+    """Start four processes, on PostgreSQL as two nodes; the tests run on each kind of database, and share them.
+
+    For `make soak` the two nodes stand behind nginx as well, set up as we ship it.
+    """
     folder = tmp_path_factory.mktemp("parallel")
     on_sqlite = request.param == "sqlite"
     url = sqlite_databases.fresh(folder) if on_sqlite else postgresql_databases.fresh()
-    with target_on(url, folder, nodes=1 if on_sqlite else 2) as target:
+    with target_on(url, folder, nodes=1 if on_sqlite else 2, behind_nginx=request.param == "nginx") as target:
         yield target
     if not on_sqlite:
         postgresql_databases.drop(url)

@@ -3,12 +3,17 @@
 import json
 import selectors
 import socket
+import ssl
 import time
 from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
 
 LONGEST = 60.0
+
+_TRUSTING = ssl.create_default_context()  # a certificate that vouches for itself is enough here
+_TRUSTING.check_hostname = False
+_TRUSTING.verify_mode = ssl.CERT_NONE
 
 
 @dataclass
@@ -55,6 +60,8 @@ def fire(url: str, requests: list[bytes], *further: str) -> list[Shot]:
     with selectors.DefaultSelector() as waiting:
         for shot, node in zip(shots, cycle(parts), strict=False):
             shot.line.connect((node.hostname, node.port))
+            if node.scheme == "https":
+                shot.line = _TRUSTING.wrap_socket(shot.line)
         for shot in shots:
             shot.sent_at = time.monotonic()
             shot.line.sendall(shot.request)
@@ -72,7 +79,9 @@ def fire(url: str, requests: list[bytes], *further: str) -> list[Shot]:
 def _read(waiting: selectors.BaseSelector, shot: Shot) -> None:
     try:
         came = shot.line.recv(65536)
-    except ConnectionError:
+    except ssl.SSLWantReadError:
+        return
+    except (ConnectionError, ssl.SSLError):
         came = b""
     shot.answer += came
     if not came:

@@ -23,7 +23,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log notice;
-events {{ worker_connections 512; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log {folder}/other.log;
     client_body_temp_path {folder}/body;
