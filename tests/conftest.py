@@ -26,7 +26,8 @@ from tests.harness.server import Server, variables
 from tests.harness.smtp import SmtpServer
 from twofold.kit.context import AppContext
 
-hypothesis.settings.register_profile("twofold", deadline=None)  # a shared machine is slow at times
+# A shared machine is slow at times.
+hypothesis.settings.register_profile("twofold", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("twofold")
 
 
@@ -109,6 +110,22 @@ def database_url(backend: Backend, request: pytest.FixtureRequest) -> str:
         return databases.fresh_in_place()
     url: str = request.getfixturevalue("postgresql_url")
     return url
+
+
+@pytest.fixture(params=BACKENDS, scope="module")
+def shared_database_url(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_databases: SqliteDatabases,
+    postgresql_databases: PostgresqlDatabases,
+) -> Iterator[str]:
+    """Make a database that the tests of a file share; they run once on each kind."""
+    if request.param == "sqlite":
+        yield sqlite_databases.fresh(tmp_path_factory.mktemp("shared"))
+    else:
+        url = postgresql_databases.fresh()
+        yield url
+        postgresql_databases.drop(url)
 
 
 @pytest.fixture
@@ -241,7 +258,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**(browsers.DESKTOP | options))
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(browsers.TIMEOUT)
         contexts.append(context)
         context.on("weberror", lambda error: failures.append(str(error.error)))
         context.on("console", note)

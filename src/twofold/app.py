@@ -178,7 +178,7 @@ def from_environment() -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     context: AppContext = app.state.context
-    quick_threads = 2 if context.settings.on_sqlite else context.settings.pool_size
+    quick_threads = 4 if context.settings.on_sqlite else context.settings.pool_size
     leaving.say_so_first(context.settings.leave_notice)
     app.state.pools = ThreadPools(
         quick_threads=quick_threads,

@@ -11,16 +11,13 @@ from twofold.audit import flow as audit
 from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
-from twofold.provisioning import key_flow
 
 BLOCK: dict[str, Any] = {"network": "198.51.100.0/24", "reason": "It guesses passwords."}
 
 
 @pytest.fixture
 def operator(people: People, api: Api) -> Api:
-    made = key_flow.create_key(people.context.db, "The product", actor=acting.CONSOLE, at=NOON)
-    assert isinstance(made, key_flow.MadeKey)
-    api.token = made.key
+    api.token = people.operator_key()
     return api
 
 

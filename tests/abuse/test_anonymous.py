@@ -19,6 +19,7 @@ from tests.harness.contexts import CHEAP, KEYS, app_for, standing_clock
 from tests.harness.networks import ELSEWHERE, NEXT_OPERATION, OFFICE, Networks, networks_of
 from tests.harness.pages import Page
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.statements import noted
 from twofold.abuse.tables import refusal_counts
 from twofold.kit.crypto import tokens
 from twofold.kit.http import anonymous
@@ -118,18 +119,10 @@ def test_every_door_for_anonymous_requests_is_limited_whatever_they_carry(networ
 
 
 def test_what_is_limited_costs_no_statement(networks: Networks, people: People) -> None:
-    statements = list[str]()
-
-    def note(_c: object, _cursor: object, text: str, *_more: object) -> None:
-        statements.append(text)
-
     for kind in Kind:
         use_up(networks, kind)
-    sa.event.listen(people.context.db.engine, "before_cursor_execute", note)
-    try:
+    with noted(people.context.db) as statements:
         assert [limited(networks, operation) for operation in OPERATIONS] == [[True]] * len(OPERATIONS)
-    finally:
-        sa.event.remove(people.context.db.engine, "before_cursor_execute", note)
     assert statements == []
 
 
@@ -275,19 +268,17 @@ def test_anonymous_requests_have_threads_of_their_own_and_all_others_keep_theirs
         sign_in = networks.send("POST", "/api/v1/sign-ins", json={"email": user.email, "password": PASSWORD})
         page = networks.send("POST", "/sign-in", data={"email": user.email, "password": PASSWORD})
         attempt = page.cookies[ATTEMPT]
-        quick = "second-factor" if people.context.db.on_sqlite else "quick"
-        glance = "asyncio" if people.context.db.on_sqlite else "quick"
         code = {"code": "000000"}
         for method, path, carried, body, pool in (
             ("GET", "/profile", {"Cookie": f"{SESSION}={session}"}, {}, "quick"),
             ("GET", "/profile", DISGUISES["a made-up session"], {}, "anonymous"),
-            ("GET", "/api/v1/session", {"Authorization": f"Bearer {session}"}, {}, glance),
+            ("GET", "/api/v1/session", {"Authorization": f"Bearer {session}"}, {}, "quick"),
             ("GET", "/api/v1/session", DISGUISES["a made-up bearer"], {}, "anonymous"),
             ("GET", "/sign-in/code", {"Cookie": f"{ATTEMPT}={attempt}"}, {}, "quick"),
             ("GET", "/sign-in/code", DISGUISES["a made-up sign-in"], {}, "anonymous"),
-            ("POST", "/sign-in/code", {"Cookie": f"{ATTEMPT}={attempt}"}, {"data": code}, quick),
+            ("POST", "/sign-in/code", {"Cookie": f"{ATTEMPT}={attempt}"}, {"data": code}, "quick"),
             ("POST", "/sign-in/code", DISGUISES["a made-up sign-in"], {"data": code}, "anonymous"),
-            ("POST", "/api/v1/sign-ins/code", {}, {"json": code | {"sign_in": sign_in.json()["sign_in"]}}, quick),
+            ("POST", "/api/v1/sign-ins/code", {}, {"json": code | {"sign_in": sign_in.json()["sign_in"]}}, "quick"),
             ("POST", "/api/v1/sign-ins/code", {}, {"json": code | {"sign_in": MADE_UP["signin"]}}, "anonymous"),
             ("POST", "/forgot-password", {}, {"data": {"email": ADA}}, "anonymous"),
             ("POST", "/sign-in", {}, {"data": {"email": ADA, "password": "not it"}}, "password"),

@@ -11,11 +11,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import Factor, People
 from twofold.directory.user import User
-from twofold.kit import acting
-from twofold.kit.sql.database import Database
 from twofold.lockouts.tables import mailbox_budgets
-from twofold.provisioning import key_flow
-from twofold.provisioning.key_flow import MadeKey
 
 BOSS = "boss@acme.example"
 REASON = "Called me: lost phone"
@@ -71,10 +67,3 @@ def shut_mailbox(people: People, user: User) -> None:
     }  # fmt: skip
     with people.context.db.write() as connection:
         connection.execute(mailbox_budgets.insert(), values)
-
-
-def operator(http: httpx.Client, db: Database) -> Api:
-    """Be a program of the operator's."""
-    made = key_flow.create_key(db, "provisioning", actor=acting.CONSOLE, at=NOON)
-    assert isinstance(made, MadeKey)
-    return Api(http, made.key)

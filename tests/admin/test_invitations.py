@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.admin.room import Boss, operator
+from tests.admin.room import Boss
+from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, context_on
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, People
+from tests.harness.statements import counted
 from tests.recovery.conftest import PostOffice
-from tests.signin.test_cost import counted
 from twofold.admin import act_flow
 from twofold.admin.act_flow import Made
 from twofold.directory import accounts_flow, notice_flow
@@ -311,7 +312,7 @@ def test_an_address_that_became_free_is_invited_in_earnest_the_next_time(
 def test_operators_go_on_learning_that_an_address_is_taken(
     people: People, context: AppContext, http: httpx.Client, ada: User, taken: User
 ) -> None:
-    api = operator(http, context.db)
+    api = Api(http, people.operator_key())
     assert api.post(f"/accounts/{people.acme}/users", email=TAKEN, name="Nora").refusal == (409, "email_taken")
     made(invite(context, ada, TAKEN))
     assert api.post(f"/accounts/{people.acme}/users", email=TAKEN, name="Nora").refusal == (409, "email_taken")
@@ -356,7 +357,7 @@ def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, froze
 def test_no_name_with_a_link_comes_in_by_any_way(
     people: People, boss: Boss, http: httpx.Client, context: AppContext, name: str
 ) -> None:
-    api = operator(http, context.db)
+    api = Api(http, people.operator_key())
     ada = people.user("ada@acme.example")
     refusals = [
         boss.api.post("/invitations", email=FREE, name=name),

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.admin.room import administrator, operator
+from tests.admin.room import administrator
+from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.parallel import at_once
@@ -143,7 +144,7 @@ def test_on_pages_and_over_the_api_the_last_one_who_came_stays(people: People, h
     assert "who has signed in before" in page.errors["role"]
     page = boss.browser.post(f"/people/{boss.user.id}/deactivate")
     assert (page.status, "who has signed in before" in page.alert) == (409, True)
-    for api in (boss.api, operator(http, people.context.db)):
+    for api in (boss.api, Api(http, people.operator_key())):
         for said in STEPS_DOWN:
             assert api.patch(f"/users/{boss.user.id}", **said).refusal == (409, "last_admin")
     assert people.look_up(boss.user).role == "admin"

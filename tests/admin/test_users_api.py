@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, administrator, api_of, lock, operator
+from tests.admin.room import NOWHERE, REASON, Boss, administrator, api_of, lock
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
@@ -191,7 +191,7 @@ def test_a_support_agent_changes_nobody(people: People, http: httpx.Client) -> N
 
 
 def test_an_operator_key_changes_anybody_but_support_agents(people: People, http: httpx.Client) -> None:
-    ada, api = people.user("ada@acme.example"), operator(http, people.context.db)
+    ada, api = people.user("ada@acme.example"), Api(http, people.operator_key())
     answer = api.patch(f"/users/{ada.id}", email="ada.l@acme.example", name="Ada L", password="another long password")
     assert (answer.status, answer["email"], answer["name"]) == (200, "ada.l@acme.example", "Ada L")
     assert people.sign_in(people.look_up(ada), password="another long password")
@@ -208,11 +208,11 @@ def test_what_the_account_does_not_allow_is_refused_whoever_asks(
 ) -> None:
     ada = people.user("ada@acme.example", licensed=False)
     people.set_account(people.acme, seats=1)
-    for api in (boss.api, operator(http, people.context.db)):
+    for api in (boss.api, Api(http, people.operator_key())):
         assert api.patch(f"/users/{boss.user.id}", role="member").refusal == (409, "last_admin")
         assert api.patch(f"/users/{boss.user.id}", active=False).refusal == (409, "last_admin")
         assert api.patch(f"/users/{ada.id}", licensed=True).refusal == (409, "no_seat_left")
-    taken = operator(http, people.context.db).patch(f"/users/{ada.id}", email="BOSS@acme.example")
+    taken = Api(http, people.operator_key()).patch(f"/users/{ada.id}", email="BOSS@acme.example")
     assert taken.refusal == (409, "email_taken")
 
 

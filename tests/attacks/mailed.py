@@ -22,7 +22,6 @@ from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.sql.database import metadata
 from twofold.lockouts.tables import password_throttles
-from twofold.provisioning import key_flow
 from twofold.recovery import browser_flow, password_flow
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
@@ -40,9 +39,7 @@ class Stage:
         self.people, self.context, self.http = people, people.context, http
         self.post = Mailbox(people)
         self.grace = people.user("grace@acme.example", role="admin", second_factor_since=later(days=-1))
-        made = key_flow.create_key(self.context.db, "The product", actor=acting.CONSOLE, at=NOON)
-        assert isinstance(made, key_flow.MadeKey)
-        self.key = made.key
+        self.key = people.operator_key()
 
     @cached_property
     def session(self) -> str:

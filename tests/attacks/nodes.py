@@ -98,8 +98,12 @@ def target_on(url: str, folder: Path, *, nodes: int, behind_nginx: bool = False)
     """Start the nodes, behind a proxy that they trust: the address that it names is believed.
 
     The proxy is the caller, or nginx as we ship it, which names the caller's own address whatever the caller writes.
+    A volley is answered on a slow machine as well: nobody is refused because the database takes its time.
     """
-    settings = {"database_url": url, "keys": KEYS, "worker": "off", "trusted_proxies": "127.0.0.1", **CHEAP_SERVER}
+    settings = {
+        "database_url": url, "keys": KEYS, "worker": "off", "trusted_proxies": "127.0.0.1",
+        "database_timeout_ms": "60000", **CHEAP_SERVER,
+    }  # fmt: skip
     named = variables(**settings)
     with ExitStack() as stack:
         servers = [

@@ -9,11 +9,9 @@ from typing import Any
 from tests.harness.clock import NOON
 from tests.harness.people import CLIENT_INFO, People
 from twofold.directory.user import User
-from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id, new_token
-from twofold.provisioning import key_flow
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
@@ -60,9 +58,7 @@ class World:
             context, self.admin, self.subject, "Lost her phone.", origin=Origin(NOON, CLIENT_INFO)
         )
         assert isinstance(opened, CaseOpened), opened
-        made = key_flow.create_key(context.db, "The product", actor=acting.CONSOLE, at=NOON)
-        assert isinstance(made, key_flow.MadeKey)
-        self.key = made.key
+        self.key = people.operator_key()
         self.ids = {
             "user_id": self.subject.id,
             "account": self.subject.account_id,

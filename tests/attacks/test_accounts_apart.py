@@ -27,10 +27,7 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import People
 from twofold.audit import seal_flow
-from twofold.kit import acting
 from twofold.kit.http import requests
-from twofold.provisioning import key_flow
-from twofold.provisioning.key_flow import MadeKey
 
 NOWHERE = {"id": "00000000-0000-4000-8000-000000000000", "email": "nobody@nowhere.example"}
 MALFORMED = {"id": "malformed-0-id", "email": "malformed-0-address"}
@@ -56,11 +53,9 @@ def actors(people: People, frozen_clock: FrozenClock, acme: Company) -> dict[str
     """Everybody who acts: two from Acme, and two who serve all accounts."""
     helper = actor_of(people, *people.agent())
     helper.sign_in = acme.member.sign_in
-    made = key_flow.create_key(people.context.db, "Shop", actor=acting.CONSOLE, at=frozen_clock.at)
-    assert isinstance(made, MadeKey)
     return {
-        "admin": acme.admin, "member": acme.member, "support": helper, "operator": Actor(made.key),
-        "": acme.admin,
+        "admin": acme.admin, "member": acme.member, "support": helper, "": acme.admin,
+        "operator": Actor(people.operator_key(at=frozen_clock.at)),
     }  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors.outcomes import EnrolmentExpired
 from twofold.kit.acting import Origin
-from twofold.operations.jobs import COMPOSERS
 from twofold.recovery.server_reset_flow import reset_on_server
 from twofold.sessions.tables import sessions
 from twofold.signin import set_up_flow
@@ -85,15 +84,6 @@ def strict(people: People) -> UUID:
     return people.account("Strict", policy="required", required_from=later(days=-1))
 
 
-def mailed(people: People, user: User) -> str:
-    """Deliver the last code that was asked for, and return it."""
-    entry = people.letters("sign_in_code", user.email)[-1]
-    with people.context.db.write() as connection:
-        told = COMPOSERS[entry.kind](people.context, connection, entry, NOON)
-    assert told is not None
-    return str(told["code"])
-
-
 def give_mailed_code(people: People, sign_in: str, code: str, channel: str) -> Any:
     return set_up_flow.submit_mailed_code(
         people.context, sign_in, code, channel=channel, origin=Origin(NOON, CLIENT_INFO)
@@ -103,7 +93,7 @@ def give_mailed_code(people: People, sign_in: str, code: str, channel: str) -> A
 def begin(people: People, user: User, channel: str) -> SetUpBegun:
     """Come as far as the QR code, with the code from the mailbox."""
     sign_in = people.attempt(user, channel=channel)
-    assert isinstance(give_mailed_code(people, sign_in, mailed(people, user), channel), GoesOn)
+    assert isinstance(give_mailed_code(people, sign_in, people.mailed_code(user.email), channel), GoesOn)
     return open_again(people, sign_in, channel)
 
 
@@ -137,7 +127,7 @@ def test_a_set_up_begun_before_somebody_set_up_goes_no_further(people: People, s
     """Stops: an attacker's phone that becomes the second one, or the only one, of somebody who has set up meanwhile."""
     user = people.user(ADA, account=strict)
     waiting = people.attempt(user, channel=channel)
-    code = mailed(people, user)
+    code = people.mailed_code(user.email)
     before = begin(people, user, channel)
     owner = begin(people, user, "api")  # the newest wins: whoever opens an enrolment ends the one before
     assert confirm(people, before.sign_in, before, channel) == EnrolmentExpired()
@@ -158,7 +148,7 @@ def test_a_set_up_is_confirmed_in_the_sign_in_that_opened_it_and_in_no_other(
     ada, eve = people.user(ADA, account=strict), people.user("eve@strict.example", account=strict)
     begun, of_eve = begin(people, ada, channel), begin(people, eve, channel)
     again = people.attempt(ada, channel=channel)
-    assert isinstance(give_mailed_code(people, again, mailed(people, ada), channel), GoesOn)
+    assert isinstance(give_mailed_code(people, again, people.mailed_code(ada.email), channel), GoesOn)
     if channel == "page":  # where the code from the mailbox opens an enrolment at once, which ends the one before
         begun = open_again(people, begun.sign_in, channel)
     for sign_in in (again, of_eve.sign_in):
@@ -172,6 +162,6 @@ def test_a_mailed_code_proves_the_mailbox_in_its_own_sign_in_alone(people: Peopl
     """Stops: proving one's own mailbox in the sign-in of somebody else."""
     ada, eve = people.user(ADA, account=strict), people.user("eve@strict.example", account=strict)
     sign_in, _own = people.attempt(ada, channel=channel), people.attempt(eve, channel=channel)
-    mailed(people, ada)
-    assert isinstance(give_mailed_code(people, sign_in, mailed(people, eve), channel), WrongMailedCode)
+    people.mailed_code(ada.email)
+    assert isinstance(give_mailed_code(people, sign_in, people.mailed_code(eve.email), channel), WrongMailedCode)
     assert not isinstance(set_up_flow.open_enrolment(people.context, sign_in, channel=channel, at=NOON), tuple)

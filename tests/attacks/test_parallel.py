@@ -45,8 +45,6 @@ def target(
     url = sqlite_databases.fresh(folder) if on_sqlite else postgresql_databases.fresh()
     with target_on(url, folder, nodes=1 if on_sqlite else 2, behind_nginx=request.param == "nginx") as target:
         yield target
-    if not on_sqlite:
-        postgresql_databases.drop(url)
 
 
 def from_elsewhere(number: int) -> str:

@@ -13,7 +13,7 @@ from tests.harness.contexts import standing_clock
 from tests.harness.pages import WebClient as Browser
 from tests.harness.parallel import at_once
 from tests.harness.people import ADA, ANONYMOUS, PASSWORD, Ada, People
-from tests.signin.test_cost import counted
+from tests.harness.statements import counted
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import removal_flow

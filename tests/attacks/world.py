@@ -20,8 +20,6 @@ from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.operations.jobs import COMPOSERS
-from twofold.provisioning import key_flow
-from twofold.provisioning.key_flow import MadeKey
 from twofold.schema import metadata
 from twofold.sessions import flow as sessions
 
@@ -54,8 +52,7 @@ class World:
         self.frozen = people.user("frozen@acme.example", frozen_at=NOON)
         self.bystander, _ = people.protected(BYSTANDER, account=people.account("Globex"))
         self.spare = people.account("Spare")
-        made = key_flow.create_key(people.context.db, "Shop", actor=acting.CONSOLE, at=NOON)
-        assert isinstance(made, MadeKey)
+        key = people.operator_key()
         blocked = block_flow.block(
             people.context, "203.0.113.0/24", reason=REASON, life=None, origin=Origin(NOON, actor=acting.CONSOLE),
         )  # fmt: skip
@@ -63,7 +60,7 @@ class World:
         self.block = str(blocked.id)
         self.tablet = self._second_app()
         self.tokens = {
-            "nobody": "", "operator": made.key, "member": self._session(self.ada), "other": self._session(self.ada),
+            "nobody": "", "operator": key, "member": self._session(self.ada), "other": self._session(self.ada),
             "plain": self._session(self.plain, "pwd"), "admin": self._session(self.boss),
             "support": self._session(self.sam),
         }  # fmt: skip

@@ -17,6 +17,7 @@ from tests.harness import processes
 from tests.harness.api import Api
 from tests.harness.contexts import context_on
 from tests.harness.databases import TEMPLATE, PostgresqlDatabases
+from tests.harness.metrics import HOST, Numbers, scrape, wait_for
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.ports import free_port
 from tests.harness.postgres import Cluster
@@ -26,21 +27,6 @@ from twofold.kit.http import metrics_listener
 from twofold.kit.http.metrics_listener import listening
 from twofold.setting_values import Listen, SettingsError
 from twofold.settings import load
-
-HOST = "127.0.0.1"
-Numbers = dict[str, float]
-
-
-def scrape(port: int) -> Numbers:
-    """Read what Prometheus reads: `name{label="value"}` to number."""
-    answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=processes.LONGEST)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
-    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", answer.text, re.MULTILINE)}
-
-
-def wait_for(port: int, name: str, value: float) -> None:
-    processes.wait_until(lambda: scrape(port).get(name) == value, what=f"{name} = {value}", every=0.2)
 
 
 def requests_counted(numbers: Numbers) -> float:

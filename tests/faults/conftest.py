@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.harness.contexts import CHEAP_SERVER, KEYS
-from tests.harness.databases import BACKENDS, TEMPLATE, PostgresqlDatabases, SqliteDatabases
+from tests.harness.databases import TEMPLATE, PostgresqlDatabases
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server, variables
 
@@ -69,26 +69,12 @@ def cheap(serve: Serve) -> ServeCheaply:
     return start
 
 
-@pytest.fixture(params=BACKENDS, scope="module")
-def four(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    sqlite_databases: SqliteDatabases,
-    postgresql_databases: PostgresqlDatabases,
-) -> Iterator[Server]:
-    """Start a server of four workers on a database of its own; the tests of a file run on each kind, and share it."""
-    folder = tmp_path_factory.mktemp("four")
-    on_sqlite = request.param == "sqlite"
-    url = sqlite_databases.fresh(folder) if on_sqlite else postgresql_databases.fresh()
-    settings = {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
-    server = Server(folder / "server", settings=settings, workers=WORKERS)
-    try:
-        server.start()
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory, shared_database_url: str) -> Iterator[Server]:
+    """Start a server of four workers; the tests of a file run on each kind of database, and share it."""
+    settings = variables(database_url=shared_database_url, keys=KEYS, **CHEAP_SERVER)
+    with Server(tmp_path_factory.mktemp("four"), settings=settings, workers=WORKERS) as server:
         yield server
-    finally:
-        server.stop()
-    if not on_sqlite:
-        postgresql_databases.drop(url)
 
 
 @pytest.fixture

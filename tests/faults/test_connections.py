@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.test_metrics_endpoint import scrape
 from tests.harness import processes
 from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.databases import SqliteDatabases
+from tests.harness.metrics import scrape
 from tests.harness.ports import free_port
 from tests.harness.processes import LONGEST
 from tests.harness.server import Server, variables

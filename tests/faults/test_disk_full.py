@@ -16,6 +16,7 @@ from tests.faults.crowd import (
     check_every_session_was_told,
     check_nothing_accepted_twice,
     crowd,
+    in_time,
     now,
     truth,
 )
@@ -24,7 +25,6 @@ from tests.harness.processes import LONGEST
 from tests.harness.server import Server
 from twofold.lockouts.budget import LOCK_AFTER
 
-AT_MOST = 2.0  # seconds until an answer
 ROOM_FOR_LOGS = 100 * 1024
 
 
@@ -55,7 +55,8 @@ def test_a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_room(
     tries: list[Try] = []
     with Program([server.url]) as program:
         session = program.sign_in(spare.email, spare.factor.phone.code(now()))
-        begun = [(member, program.begin(member.email).body["sign_in"]) for member in members]
+        first = [(member, program.begin(member.email)) for member in members]
+        begun, usual = [(member, one.body["sign_in"]) for member, one in first], [one.seconds for _, one in first]
         tries.append(session)
         with full_disk(server, database):
             refused = fill(program, members[0].email)
@@ -64,7 +65,7 @@ def test_a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_room(
             refused += [program.begin(one.email) for one in members]
             assert {one.status for one in refused} == {503}
             assert {one.headers["Retry-After"] for one in refused} == {"2"}
-            assert max(one.seconds for one in refused) < AT_MOST
+            assert max(one.seconds for one in refused) < in_time(usual)
             bearer = {"Authorization": f"Bearer {session.body['session_token']}"}
             assert httpx.get(f"{server.url}/api/v1/session", headers=bearer, timeout=LONGEST).status_code == 200
             assert is_sound(database)
@@ -72,7 +73,8 @@ def test_a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_room(
             tries.append(program.give(sign_in, member.email, member.factor.backup_code))
             assert tries[-1].status == 200, "what was refused was not used up"
         for member in members:
-            tries += [program.sign_in(member.email, member.factor.phone.code(now())) for _ in range(2)]
+            code = member.factor.phone.code(now())
+            tries += [program.sign_in(member.email, code) for _ in range(2)]
             assert [one.status for one in tries[-2:]] == [200, 401]
         wrong = program.sign_in(members[1].email, members[1].factor.phone.wrong_code(now()))
         assert wrong.body["attempts_left"] == LOCK_AFTER - 1

@@ -23,10 +23,11 @@ from tests.faults.conftest import ServeCheaply
 from tests.faults.crowd import Load, Member, Program, check_every_session_was_told, check_nothing_accepted_twice, crowd
 from tests.harness import processes
 from tests.harness.clock import later
-from tests.harness.contexts import KEYS, context_on
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.people import ADA, People
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 from twofold.kit.sql.database import Database
+from twofold.migrations import steps
 from twofold.operations import migrate
 
 HEAD = migrate.newest()
@@ -207,7 +208,7 @@ def check(database_url: str, *loads: Load) -> None:
 
 
 def test_people_sign_in_while_schema_and_nodes_are_replaced_and_rolled_back(
-    postgresql_url: str, cheap: ServeCheaply, next_version: Path
+    postgresql_url: str, cheap: ServeCheaply, next_version: Path, tmp_path: Path
 ) -> None:
     """Stops: an upgrade that takes the old nodes out, a roll-back that means an hour without sign-ins."""
     first, second = cheap(postgresql_url), cheap(postgresql_url)
@@ -219,12 +220,13 @@ def test_people_sign_in_while_schema_and_nodes_are_replaced_and_rolled_back(
         assert [node.status("/readyz") for node in (first, second)] == [200, 200]
         up.goes_on(groups[1])
     second.stop()
-    newer = cheap(postgresql_url, PYTHONPATH=str(next_version))
-    with Steady([first.url, newer.url], groups[2], threads=3) as both:
+    settings = variables(database_url=postgresql_url, keys=KEYS, **CHEAP_SERVER)
+    newer = Server(tmp_path / "newer", settings=settings | {"PYTHONPATH": str(next_version)})
+    assert json.loads(newer.twofold("migrate", "--json").stdout) == {"from": NEXT, "to": NEXT}, "it is of that version"
+    with newer, Steady([first.url, newer.url], groups[2], threads=3) as both:
         both.goes_on(groups[3])
-    second.start()  # the version before takes its place again, on the schema as it is
+        second.start()  # the version before takes its place again, on the schema as it is
     with Steady([first.url, second.url], groups[4], threads=3) as back:
-        newer.stop()
         back.wait_for(3)
         assert migrated(first, next_version, "--to", HEAD) == {"from": NEXT, "to": HEAD}
         assert [node.status("/readyz") for node in (first, second)] == [200, 200]
@@ -296,7 +298,7 @@ def test_an_index_that_was_begun_and_not_finished_is_made_anew(postgresql_url: s
 def test_who_has_signed_in_before_is_known_after_the_upgrade(
     database_url: str, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "BATCH", 2)
+    monkeypatch.setattr(steps, "BATCH", 2)
     came = [people.user(f"came{number}@acme.example") for number in range(3)]
     chose, invited = people.user("chose@acme.example"), people.user("new@acme.example", password=None)
     for number, user in enumerate(came):

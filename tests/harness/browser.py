@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.harness.processes import LONGEST
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -36,6 +38,10 @@ def find_chromium() -> str:
         if path := shutil.which(name):
             return path
     raise RuntimeError("Chromium is not installed: see tools/system-packages")
+
+
+TIMEOUT = LONGEST * 1000  # of Playwright, in its milliseconds: for what a page is to come to
+expect.set_options(timeout=TIMEOUT)
 
 
 @contextmanager

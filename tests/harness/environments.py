@@ -14,7 +14,7 @@ NOT_OF_IT = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
 
 def run(*command: object, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=120, cwd=cwd,
+        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=600, cwd=cwd,
         env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import sqlalchemy as sa
-
+from tests.harness.statements import listening
 from twofold.kit.sql.database import Database
 
 
@@ -23,9 +22,6 @@ def meanwhile(db: Database, after: str, do: Callable[[], object]) -> Iterator[No
         if waiting and re.search(after, statement):
             waiting.pop()()
 
-    sa.event.listen(db.engine, "after_cursor_execute", note)
-    try:
+    with listening(db.engine, after_cursor_execute=note):
         yield
-    finally:
-        sa.event.remove(db.engine, "after_cursor_execute", note)
     assert not waiting, f"no statement matched {after}"

@@ -28,9 +28,11 @@ from twofold.kit.client_info import ClientInfo
 from twofold.kit.context import AppContext
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
+from twofold.provisioning import key_flow
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import flow as signin
+from twofold.signin import set_up_flow
 from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
 from twofold.signin.outcomes import Due, SignedIn
@@ -176,6 +178,12 @@ class People:
         assert done.backup_code is not None
         return self.look_up(user), Factor(phone, done.backup_code)
 
+    def operator_key(self, *, at: datetime = NOON) -> str:
+        """Make a key for a program of the operator's: `Api(http, people.operator_key())`."""
+        made = key_flow.create_key(self.context.db, "The product", actor=acting.CONSOLE, at=at)
+        assert isinstance(made, key_flow.MadeKey), made
+        return made.key
+
     def begin(
         self,
         user: User,
@@ -240,6 +248,13 @@ class People:
             outcome = self.give_code(outcome.sign_in, phone.code(at), at=at, channel=channel)
         assert isinstance(outcome, SignedIn), outcome
         return outcome.session.token
+
+    def mailed_code(self, to: str = ADA, *, at: datetime = NOON) -> str:
+        """Write the last letter with a code for a sign-in, as it goes out; return its code."""
+        with self.context.db.write() as connection:
+            code = set_up_flow.mint_mailed_code(self.context, connection, self.letters("sign_in_code", to)[-1], at)
+        assert code is not None
+        return code.code
 
     def session(self, token: str, *, at: datetime = NOON) -> Session:
         """Find the session of a token."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from tests.harness.statements import listening
 from twofold.kit.sql.database import Database
 
 # What SQLite calls CONSTANT ROW is no table, but the values of `INSERT … SELECT`.
@@ -43,11 +44,8 @@ def plans_of(db: Database, *, where_possible: bool = False) -> Iterator[list[Pla
         parameters = parameters[0] if isinstance(parameters, list) else parameters  # of many, the first will do
         plans.append(Plan(statement, _steps(connection, statement, parameters, where_possible=where_possible)))
 
-    sa.event.listen(db.engine, "before_cursor_execute", explain)
-    try:
+    with listening(db.engine, before_cursor_execute=explain):
         yield plans
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", explain)
 
 
 def _steps(connection: sa.Connection, statement: str, parameters: Any, *, where_possible: bool) -> list[str]:

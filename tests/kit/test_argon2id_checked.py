@@ -102,19 +102,24 @@ def assert_libsodium_hashes(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     ],
 )
 def test_where_it_is_not_there_or_a_part_of_it_is_gone_libsodium_hashes(missing: str, said: str) -> None:
-    ran = without(missing)
+    ran = asked_where(f"sys.modules[{missing!r}] = None")
     assert ran.stdout.startswith(f"libsodium: {said}"), ran.stderr
 
 
+def test_where_one_that_knows_other_names_is_installed_libsodium_hashes() -> None:
+    ran = asked_where("sys.modules['argon2_interleaved'] = types.ModuleType('argon2_interleaved')")
+    assert ran.stdout.startswith("libsodium: argon2-interleaved cannot be loaded (cannot import name"), ran.stderr
+
+
 def test_where_a_part_of_twofold_is_gone_it_does_not_start() -> None:
-    assert "ModuleNotFoundError" in without("twofold.kit.threads").stderr
+    assert "ModuleNotFoundError" in asked_where("sys.modules['twofold.kit.threads'] = None").stderr
 
 
-def without(module: str) -> subprocess.CompletedProcess[str]:
-    """Ask a process in which a module cannot be imported which one hashes, and why."""
+def asked_where(so: str) -> subprocess.CompletedProcess[str]:
+    """Ask a process of its own, in which a statement was carried out first, which one hashes, and why."""
     program = f"""
-import sys
-sys.modules[{module!r}] = None
+import sys, types
+{so}
 from twofold.kit.crypto import argon2id
 print(argon2id.quickest(7168, 1).about, argon2id.why_libsodium(), sep=": ")
 """

@@ -234,7 +234,7 @@ def test_no_moment_is_none(db: Database) -> None:
     assert kept(db, None) is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1)), min_size=2, max_size=5))  # noqa: DTZ001
 def test_moments_are_sorted_as_time_goes(db: Database, moments: list[datetime]) -> None:
     with db.write() as connection:

@@ -89,7 +89,7 @@ def test_html_escapes_what_people_wrote_and_text_does_not() -> None:
 @pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
 def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
     facts = {"name": f"Ada{mark}Bcc: eve@evil.example", "email": "a@b.example"}
-    message = write("member_locked", facts=facts, user_url="x")
+    message = write("member_locked", facts=facts, person_url="x")
     raw = message.as_bytes()
     head = raw.partition(b"\r\n\r\n")[0]
     assert b"\r\nBcc" not in head
@@ -101,13 +101,13 @@ def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
 @pytest.mark.parametrize("mark", ["\0", "\a", "\u202e", "\u200b"])
 def test_nothing_invisible_stands_in_a_subject(mark: str) -> None:
     facts = {"name": f"Ada{mark}x", "email": "a@b.example"}
-    message = write("member_locked", facts=facts, user_url="x")
+    message = write("member_locked", facts=facts, person_url="x")
     assert str(message["Subject"]) == "Adax is locked after too many wrong codes"
 
 
 def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:
     facts = {"name": "Ada", "email": "a@b.example", "by": "Sam", "reason": "spoke\n\nPress here: https://evil.example"}
-    text = text_of(write("member_unfrozen", facts=facts, user_url="https://login.acme.example/people/1"))
+    text = text_of(write("member_unfrozen", facts=facts, person_url="https://login.acme.example/people/1"))
     assert 'Reason given: "spoke Press here: https: //evil. example"' in " ".join(text.split())
     assert "spoke\n\n" not in text
 

@@ -31,7 +31,7 @@ from_environment()
 # Without rights, because root may look into everything; who changes the user cannot be looked into at first.
 UNPRIVILEGED = f"""
 import ctypes, os, sys
-from twofold.kit import private_memory
+from twofold.kit.crypto import private_memory
 if os.geteuid() == 0:
     os.setgid({NOBODY})
     os.setuid({NOBODY})

@@ -254,7 +254,8 @@ def test_a_collector_that_is_away_holds_nobody_up(sqlite_url: str, tmp_path: Pat
 def test_without_asking_nothing_of_opentelemetry_is_imported(sqlite_url: str, tmp_path: Path) -> None:
     program = """
 import sys
-from twofold import app, cli, jobs
+from twofold import app, cli
+from twofold.operations import jobs
 from twofold.operations.assembly import build_context
 from twofold.settings import load
 context = build_context(load({"TWOFOLD_DATA_DIR": sys.argv[1], "TWOFOLD_DATABASE_URL": sys.argv[2]}))

@@ -25,7 +25,8 @@ def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, 
     server = serve(sqlite_url, workers=workers)
     wrong = {"email": "nobody@acme.example", "password": "orchard kettle lantern"}
     for _ in range(4):
-        httpx.post(f"{server.url}/api/v1/sign-in/password", json=wrong, timeout=LONGEST)
+        answer = httpx.post(f"{server.url}/api/v1/sign-ins", json=wrong, timeout=LONGEST)
+        assert answer.status_code == 401
     assert [arenas(pid) for pid in server.workers] == [0] * workers
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.harness.clock import NOON
 from tests.harness.parallel import at_once
-from tests.harness.people import CLIENT_INFO, People
-from twofold.directory import accounts_flow, records
-from twofold.directory.accounts_flow import AccountChange
+from tests.harness.people import People
+from tests.provisioning.accounts import GLOBEX, URL, change, create
+from twofold.directory import records
 from twofold.directory.refusals import Refused
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -17,21 +17,6 @@ from twofold.provisioning import account_flow
 from twofold.provisioning.account_flow import Account
 from twofold.recovery import flow as recovery
 from twofold.recovery.tables import password_links
-
-URL = "https://login.globex.example/"
-GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_url": URL}
-
-
-def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
-    return accounts_flow.create_account(
-        context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE)
-    )
-
-
-def change(context: AppContext, account: Any, **said: Any) -> Any:
-    return account_flow.change_account(
-        context.db, account, AccountChange(**said), origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
-    )  # fmt: skip
 
 
 def test_two_factor_authentication_is_on_offer_from_the_first_day(context: AppContext) -> None:

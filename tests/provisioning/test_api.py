@@ -12,15 +12,12 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.provisioning import key_flow
-from twofold.provisioning.key_flow import MadeKey
 
 
 @pytest.fixture
-def operator(context: AppContext, http: httpx.Client) -> Api:
+def operator(people: People, http: httpx.Client) -> Api:
     """Be a program of the operator's."""
-    made = key_flow.create_key(context.db, "Tests", actor=acting.CONSOLE, at=NOON)
-    assert isinstance(made, MadeKey)
-    return Api(http, token=made.key)
+    return Api(http, people.operator_key())
 
 
 def support_agent(people: People, http: httpx.Client) -> Api:

@@ -11,9 +11,10 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import CLIENT_INFO, People
 from tests.harness.plans import plans_of
+from tests.harness.processes import LONGEST
+from tests.provisioning.accounts import GLOBEX, URL, change, create
 from twofold.admin import act_flow
 from twofold.directory import accounts_flow, add_user_flow
-from twofold.directory import flow as directory
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import Refused
@@ -23,29 +24,15 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
-from twofold.provisioning import account_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
+from twofold.provisioning import new_user_flow
 from twofold.provisioning.flow import UserChange
 from twofold.provisioning.new_user_flow import MadeUser
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.resets.tables import reset_cases
 
-URL = "https://login.globex.example/"
-GLOBEX: dict[str, Any] = {"sso": True, "sso_domains": ["globex.example"], "sso_url": URL}
-LONG = 20  # seconds; only a test that fails waits that long
-
-
-def create(context: AppContext, name: str = "Globex", **said: Any) -> Any:
-    return accounts_flow.create_account(
-        context.db, AccountChange(name, **said), origin=Origin(NOON, actor=acting.CONSOLE)
-    )
-
-
-def change(context: AppContext, account: UUID, **said: Any) -> Any:
-    return account_flow.change_account(
-        context.db, account, AccountChange(**said), origin=Origin(NOON, CLIENT_INFO, acting.CONSOLE),
-    )  # fmt: skip
+LONG = LONGEST  # only a test that fails waits that long
 
 
 def change_user(context: AppContext, user: User, **said: Any) -> Any:
@@ -250,7 +237,7 @@ def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
                 second.join(0.01)
             return claim(connection, user)
 
-        monkeypatch.setattr(directory, "claim_address", pause)
+        monkeypatch.setattr(add_user_flow, "claim_address", pause)
         first = Thread(
             target=lambda: outcome.append(act_flow.invite_again(here, boss, new.id, origin=Origin(NOON, CLIENT_INFO)))
         )

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from tests.harness.statements import listening
+
 SOURCE = Path(__file__).parents[2] / "src" / "twofold"
 
 LOCKS = re.compile(
@@ -85,14 +87,8 @@ def recorded() -> Iterator[list[Transaction]]:
         if transaction is not None:
             transaction.add(statement, parameters if isinstance(parameters, list) else [parameters])
 
-    listeners = (("begin", begin), ("commit", end), ("rollback", end), ("before_cursor_execute", execute))
-    for name, listener in listeners:
-        sa.event.listen(sa.Engine, name, listener)
-    try:
+    with listening(sa.Engine, begin=begin, commit=end, rollback=end, before_cursor_execute=execute):
         yield transactions
-    finally:
-        for name, listener in listeners:
-            sa.event.remove(sa.Engine, name, listener)
 
 
 def sites() -> set[str]:

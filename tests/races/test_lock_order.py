@@ -16,6 +16,7 @@ from tests.harness.contexts import context_on
 from tests.harness.databases import PostgresqlDatabases
 from tests.harness.parallel import at_once
 from tests.harness.people import People
+from tests.harness.statements import listening
 from tests.races.flows import FLOWS, ON_THE_SERVER, Act, Flow, World
 from tests.races.recorder import LOCKS, Transaction, recorded, sites
 from twofold.kit.context import AppContext
@@ -178,11 +179,8 @@ def pauses() -> Iterator[None]:
         if LOCKS.match(statement):
             time.sleep(PAUSE)
 
-    sa.event.listen(sa.Engine, "after_cursor_execute", rest)
-    try:
+    with listening(sa.Engine, after_cursor_execute=rest):
         yield
-    finally:
-        sa.event.remove(sa.Engine, "after_cursor_execute", rest)
 
 
 def deadlocks(context: AppContext) -> int:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
+from tests.harness.statements import noted
 from tests.recovery.conftest import PostOffice
 from twofold.directory import add_user_flow
 from twofold.directory.password import Weakness
@@ -394,16 +395,8 @@ def test_every_address_costs_the_same_statements(context: AppContext, people: Pe
 
 
 def statements_of(context: AppContext, email: str) -> list[str]:
-    seen: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    sa.event.listen(context.db.engine, "before_cursor_execute", note)
-    try:
+    with noted(context.db) as seen:
         assert isinstance(ask(context, email), Asked)
-    finally:
-        sa.event.remove(context.db.engine, "before_cursor_execute", note)
     return seen
 
 

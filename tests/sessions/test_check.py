@@ -8,6 +8,7 @@ from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.statements import counted
 from twofold.sessions.tables import sessions
 
 
@@ -19,20 +20,8 @@ def last_seen(people: People) -> Any:
 def test_a_check_is_one_statement_and_nothing_is_written(people: People, api: Api) -> None:
     people.user()
     api.sign_in(ADA, PASSWORD)
-    heard: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
-        heard.append(text.partition(" ")[0])
-
-    def hear_commit(_connection: Any) -> None:
-        heard.append("COMMIT")
-
-    engine = people.context.db.engine
-    for name, listener in (("before_cursor_execute", hear), ("commit", hear_commit)):
-        sa.event.listen(engine, name, listener)
-    assert api.get("/session").status == 200
-    for name, listener in (("before_cursor_execute", hear), ("commit", hear_commit)):
-        sa.event.remove(engine, name, listener)
+    with counted(people.context.db) as heard:
+        assert api.get("/session").status == 200
     assert heard == ["SELECT"]
 
 

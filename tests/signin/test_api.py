@@ -13,7 +13,6 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.lockouts.tables import known_clients
-from twofold.signin import set_up_flow
 
 NOBODY = "nobody@acme.example"
 
@@ -27,14 +26,6 @@ def sign_in(ada: Ada, api: Api) -> str:
 def utc(text: str) -> Any:
 
     return datetime.fromisoformat(text)
-
-
-def mailed(people: People) -> str:
-    with people.context.db.write() as connection:
-        letter = people.letters("sign_in_code")[-1]
-        code = set_up_flow.mint_mailed_code(people.context, connection, letter, NOON)
-    assert code is not None
-    return code.code
 
 
 # --- address and password
@@ -228,12 +219,12 @@ def test_the_forced_set_up_of_a_program(people: People, api: Api) -> None:
     sign_in = begun["sign_in"]
     early = api.post("/sign-ins/enrolments", sign_in=sign_in)
     assert (early.refusal, early["due"]) == ((409, "out_of_order"), "verify_email")
-    code = mailed(people)
+    code = people.mailed_code()
     wrong = api.post("/sign-ins/email-code", sign_in=sign_in, code=f"{(int(code) + 1) % 1_000_000:06}")
     assert (wrong.refusal, wrong["attempts_left"]) == ((401, "invalid_code"), 4)
     assert api.post("/sign-ins/email-code", sign_in=sign_in, code="12345").refusal == (400, "invalid_request")
     assert api.post("/sign-ins/email-code/delivery", sign_in=sign_in)["next"] == "verify_email"
-    assert api.post("/sign-ins/email-code", sign_in=sign_in, code=mailed(people))["next"] == "set_up"
+    assert api.post("/sign-ins/email-code", sign_in=sign_in, code=people.mailed_code())["next"] == "set_up"
     opened = api.post("/sign-ins/enrolments", sign_in=sign_in)
     assert opened.status == 201
     phone = Authenticator.open(opened["otpauth_uri"])
@@ -258,7 +249,7 @@ def test_five_wrong_mailed_codes_close_the_door(people: People, api: Api) -> Non
     user = people.user()
     people.set_account(user.account_id, policy="required")
     sign_in = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
-    code = mailed(people)
+    code = people.mailed_code()
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     for left in (4, 3, 2, 1, 0):
         assert api.post("/sign-ins/email-code", sign_in=sign_in, code=wrong)["attempts_left"] == left

@@ -1,52 +1,15 @@
 """What signing in asks of the database: few statements, few commits, and every table read along an index."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import sqlalchemy as sa
-
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.plans import Plan, plans_of
+from tests.harness.statements import counted
 from twofold.audit import seal_flow
-from twofold.kit.sql.database import Database
 from twofold.operations import jobs
 
 MOST_STATEMENTS, MOST_COMMITS = 14, 4
-
-
-@contextmanager
-def counted(db: Database) -> Iterator[list[str]]:
-    """Note the first word of every statement, and every commit, also of a write that is a transaction of its own."""
-    heard: list[str] = []
-    in_transaction = False
-
-    def statement(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
-        nonlocal in_transaction
-        verb = text.partition(" ")[0]
-        if verb == "BEGIN":
-            in_transaction = True
-        elif verb not in ("PRAGMA", "SET"):
-            heard.append(verb)
-            if verb != "SELECT" and not in_transaction:
-                heard.append("COMMIT")
-
-    def commit(_connection: Any) -> None:
-        nonlocal in_transaction
-        in_transaction = False
-        heard.append("COMMIT")
-
-    listeners = (("before_cursor_execute", statement), ("commit", commit))
-    for name, listener in listeners:
-        sa.event.listen(db.engine, name, listener)
-    try:
-        yield heard
-    finally:
-        for name, listener in listeners:
-            sa.event.remove(db.engine, name, listener)
 
 
 def read_through(plans: list[Plan]) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from tests.kit.test_requests import ELSEWHERE
-from twofold.signin import set_up_flow
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
 
@@ -316,12 +315,12 @@ def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, web_
     assert "a•••@acme.example" in page.text
     assert ADA not in page.html
     assert page.form("Continue").inputs["code"]["autocomplete"] == "one-time-code"
-    code = mailed(people)
+    code = people.mailed_code()
     wrong = web_client.submit(page, "Continue", code=f"{(int(code) + 1) % 1_000_000:06}")
     assert (wrong.status, wrong.errors["code"][:23]) == (401, "That code is not right,")
     again = web_client.submit(wrong, "Send a new code")
     assert again.path == "/sign-in/verify-email"
-    page = web_client.submit(again, "Continue", code=mailed(people))
+    page = web_client.submit(again, "Continue", code=people.mailed_code())
     assert (page.path, page.heading) == ("/sign-in/set-up", "Set up two-factor authentication")
     assert "Programs that ask only for an e-mail address and a password will stop working for you." in page.text
     secret = page.key.replace(" ", "")
@@ -347,14 +346,6 @@ def test_a_session_is_stepped_down_when_the_policy_comes(people: People, web_cli
     page = web_client.submit(page, "Continue")
     assert page.path == "/sign-in/verify-email"
     assert web_client.cookie(SESSION) is None
-
-
-def mailed(people: People) -> str:
-    with people.context.db.write() as connection:
-        letter = people.letters("sign_in_code")[-1]
-        code = set_up_flow.mint_mailed_code(people.context, connection, letter, NOON)
-    assert code is not None
-    return code.code
 
 
 # --- where to go on to

@@ -3,6 +3,7 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.clock import NOON, later
+from tests.harness.events import recorded
 from tests.harness.people import CLIENT_INFO
 from tests.support.room import REASON, Room
 from tests.support.test_audit_pages import record
@@ -12,7 +13,7 @@ from twofold.kit import acting
 
 
 def test_an_event_says_everything_about_it(room: Room) -> None:
-    record(room, kinds.Unlocked(case="x"), reason=REASON)
+    record(room, recorded("unlocked", {"case": "x"}), reason=REASON)
     seal_flow.seal_everything(room.context.db, NOON)
     (event,) = room.api(room.grace).get("/audit-events", kind="unlocked")["events"]
     (row,) = room.people.events("unlocked")

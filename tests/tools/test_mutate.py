@@ -81,6 +81,6 @@ def test_of_a_file_that_speaks_http_only_its_rules_are_broken() -> None:
 def test_a_file_whose_tests_hold_it_passes() -> None:
     done = subprocess.run(
         [sys.executable, "tools/mutate.py", "directory/authority"], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=300,
+        check=False, timeout=900,
     )  # fmt: skip
     assert (done.returncode, "| all | 11 | 100.0 % | 0 |" in done.stdout) == (0, True), done.stdout + done.stderr

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from tests.conftest import Serve
-from tests.deploy.test_metrics_endpoint import scrape
 from tests.harness import processes
+from tests.harness.metrics import scrape
 from tests.harness.people import ADA
 from tests.harness.ports import free_port
 from tests.harness.processes import wait_until

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tests.harness.contexts import context_on
 from tests.harness.processes import LONGEST, wait_until
+from tests.harness.statements import noted
 from twofold.kit import leases
 from twofold.kit.context import AppContext
 from twofold.operations.worker import Job, Worker
@@ -136,15 +137,10 @@ def test_a_node_that_died_is_followed_once_its_lease_is_over(context: AppContext
 
 
 def test_a_lease_that_still_runs_for_long_is_not_written_again(context: AppContext) -> None:
-    written: list[str] = []
-
-    @sa.event.listens_for(context.db.engine, "before_cursor_execute")
-    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        written.append(statement)
-
     counter = Counter()
     worker = Worker(context, [Job("clean-up", SOON, counter, alone=True)])
-    worker.start()
-    wait_until(lambda: counter.runs >= 5, what="five runs")
-    worker.stop()
+    with noted(context.db) as written:
+        worker.start()
+        wait_until(lambda: counter.runs >= 5, what="five runs")
+        worker.stop()
     assert sum("INSERT INTO leases" in statement for statement in written) == 1

@@ -1,14 +1,20 @@
 import ctypes
 import mmap
+import subprocess
 import sys
+import sysconfig
 import threading
 import time
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 
 import pytest
 from argon2_interleaved import _native, first_blocks, tag_of, units
 
 SALT = b"0123456789abcdef"
 MARK = b"\xa5" * 1024
+SOURCE = Path(__file__).parents[1] / "src" / "argon2_interleaved"
 
 
 def aligned(size: int, skew: int = 0) -> memoryview:
@@ -123,3 +129,23 @@ def test_neither_calls_nor_refusals_leak_references() -> None:
     assert after[0] == before[0]
     assert abs(after[1] - before[1]) < 500  # others of this process come and go
     memory.release()  # no buffer of it is left exported
+
+
+def test_on_another_architecture_it_is_compiled_without_a_unit_and_says_so(tmp_path: Path) -> None:
+    text = (SOURCE / "native.c").read_text(encoding="utf-8")
+    assert text.count("defined(__x86_64__)") == 2
+    (tmp_path / "native.c").write_text(text.replace("defined(__x86_64__)", "0"), encoding="utf-8")
+    built = tmp_path / "_native.abi3.so"
+    command = ["cc", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    include = f"-I{sysconfig.get_path('include')}"
+    subprocess.run([*command, include, "-o", built, tmp_path / "native.c"], check=True)
+    loader = ExtensionFileLoader("argon2_interleaved._native", str(built))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    native = module_from_spec(spec)
+    loader.exec_module(native)
+    assert native.units() == ()
+    with pytest.raises(NotImplementedError, match="neither AVX-512 nor AVX2"):
+        native.fill(aligned(8192), None, 1)
+    with pytest.raises(ValueError, match="no vector unit avx2"):
+        native.fill(aligned(8192), None, 1, "avx2")

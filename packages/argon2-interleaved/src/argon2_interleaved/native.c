@@ -173,10 +173,10 @@ static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "w*OO|z:fill", &one, &second, &number, &name)) return NULL;
     const int both = second != Py_None;
     if (both && PyObject_GetBuffer(second, &other, PyBUF_WRITABLE) < 0) goto release;
-    int beyond = 0;
+    int beyond; /* then it returns -1, which is refused as any other */
     const long long passes = PyLong_AsLongLongAndOverflow(number, &beyond);
     if (passes == -1 && PyErr_Occurred()) goto release;
-    if ((problem = wrong(&one, &other, both, beyond ? 0 : passes))) {
+    if ((problem = wrong(&one, &other, both, passes))) {
         PyErr_SetString(PyExc_ValueError, problem);
         goto release;
     }

@@ -152,21 +152,12 @@ class Outbox:
             return None
         letter, due_at = new_id(), max(at, not_before or at)
         turn = self._priorities.get(kind, Priority.OTHER) if recipient else Priority.DECOY
-        connection.execute(
-            outbox.insert(),
-            {
-                "id": letter,
-                "kind": kind,
-                "account_id": account_id,
-                "user_id": user_id,
-                "recipient": recipient,
-                "facts": msgspec.json.encode(facts or {}).decode(),
-                "created_at": due_at,
-                "due_at": due_at,
-                "tries": 0,
-                "turn": turn.value,
-            },
-        )
+        values = {
+            "id": letter, "kind": kind, "account_id": account_id, "user_id": user_id, "recipient": recipient,
+            "facts": msgspec.json.encode(facts or {}).decode(), "created_at": due_at, "due_at": due_at, "tries": 0,
+            "turn": turn.value,
+        }  # fmt: skip
+        connection.execute(outbox.insert(), values)
         return letter
 
 

@@ -183,16 +183,19 @@ class _Group:
     def end(self) -> None:
         """Commit what was kept, and let those go on who wait for that."""
         try:
+            if self._parts == 1 and not self._transaction.is_active:
+                return  # whoever had it alone has taken it back
             if self.error is None and not self._driver.in_transaction:
-                self.error = RuntimeError("SQLite has rolled the transaction back")
+                self.error = RuntimeError("the transaction was rolled back")
             if self._kept and self.error is None:
                 self._transaction.commit()
-            else:
+            elif self._transaction.is_active:
                 self._transaction.rollback()
         except BaseException as error:  # noqa: BLE001 - raised in each thread that waits for it
             self.error = self.error or error
-            with contextlib.suppress(sa.exc.DBAPIError):
-                self._transaction.rollback()
+            if self._transaction.is_active:
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    self._transaction.rollback()
             if self._driver.in_transaction:  # SQLAlchemy holds a commit that failed for the end
                 self._driver.execute("ROLLBACK")
         finally:

@@ -1,0 +1,24 @@
+"""The numbers for monitoring, as Prometheus reads them."""
+
+import re
+
+import httpx
+
+from tests.harness.processes import LONGEST, wait_until
+
+HOST = "127.0.0.1"
+
+Numbers = dict[str, float]
+
+
+def scrape(port: int) -> Numbers:
+    """Read them: `name{label="value"}` to number."""
+    answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=LONGEST)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", answer.text, re.MULTILINE)}
+
+
+def wait_for(port: int, name: str, value: float) -> None:
+    """Wait until a number has a value."""
+    wait_until(lambda: scrape(port).get(name) == value, what=f"{name} = {value}", every=0.2)
