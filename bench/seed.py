@@ -143,7 +143,7 @@ def _authenticator(n: int, vault: Vault, made: datetime) -> Row:
     sealed = vault.seal(crowd.secret(n), identity("authenticators", own))
     return {
         "id": own, "user_id": crowd.user_id(n), "account_id": _home(n), "name": "My phone", "key_id": sealed.key_id,
-        "box": sealed.box, "last_step": NEVER, "given_away": "", "created_at": made, "last_used_at": None,
+        "box": sealed.ciphertext, "last_step": NEVER, "given_away": "", "created_at": made, "last_used_at": None,
     }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def build_app(
 ) -> ASGIApp:
     """Build the ASGI application of an application.
 
-    One that `serves` strangers does what every node has to, such as obeying the block list. With a `transport` the work
+    One that `serves` requests does what every node has to, such as obeying the block list. With a `transport` the work
     behind the pages is done here as well, and letters go there: for a demo. A server has a process of its own for it.
     """
     registries.check()
@@ -192,13 +192,14 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     for each in workers:
         each.start()
     sampling = asyncio.create_task(metrics_endpoint.sample(context.db, app.state.pools))
-    counting = asyncio.create_task(limiting.keep_writing_down(app))
+    stopped = asyncio.Event()
+    counting = asyncio.create_task(limiting.keep_writing_down(app, stopped))
     try:
         yield
     finally:
         sampling.cancel()
-        counting.cancel()
-        await limiting.write_down(app)
+        stopped.set()
+        await counting
         for each in workers:
             await asyncio.to_thread(each.stop)
         app.state.pools.close()
@@ -208,15 +209,16 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
 
 async def _only_json(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Refuse bodies that are not declared as JSON: a form of another site can send text, but not this."""
-    if request.method in SAFE_METHODS:
-        return await _no_nul(request)
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    if has_body and kind != "application/json":
-        return problem(415, "unsupported_media_type")
-    if has_body and (wrong := _no_text(await request.body())):
-        return problem(400, "invalid_request", detail=wrong, fields=["body"])
-    return await _no_nul(request)
+    if request.method not in SAFE_METHODS:
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        if has_body and kind != "application/json":
+            return problem(415, "unsupported_media_type")
+        if has_body and (wrong := _no_text(await request.body())):
+            return problem(400, "invalid_request", detail=wrong, fields=["body"])
+    if _has_nul(request):
+        return problem(400, "invalid_request", detail="query: it holds the character NUL", fields=["query"])
+    return None
 
 
 def _no_text(body: bytes) -> str:
@@ -228,9 +230,14 @@ def _no_text(body: bytes) -> str:
     return "No text may hold the character NUL." if rb"\u0000" in body else ""
 
 
+def _has_nul(request: Request[Any, Any, Any]) -> bool:
+    """Tell whether an address holds the character NUL, which no text of PostgreSQL can hold."""
+    return b"%00" in request.scope["query_string"]
+
+
 async def _no_nul(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Refuse the character NUL in an address, as forms and bodies do: no text of PostgreSQL can hold it."""
-    return http_error(request, HTTPException(status_code=400)) if b"%00" in request.scope["query_string"] else None
+    """Refuse the character NUL in an address, as forms and bodies do."""
+    return http_error(request, HTTPException(status_code=400)) if _has_nul(request) else None
 
 
 async def _no_file(request: Request[Any, Any, Any]) -> Response[Any] | None:

@@ -106,7 +106,7 @@ class World:
             if step is Step.SAVE_BACKUP_CODE:
                 sealed = set_up_flow.seal_backup_code(self.context, attempt, "0000-0000-0000-0000-0000-0000")
                 own = sign_in_attempts.c.id == attempt.id
-                values = {"backup_key_id": sealed.key_id, "backup_box": sealed.box, "methods": "pwd backup_code"}
+                values = {"backup_key_id": sealed.key_id, "backup_box": sealed.ciphertext, "methods": "pwd backup_code"}
                 connection.execute(sign_in_attempts.update().where(own).values(values))
         return Carried(sign_in=token)
 

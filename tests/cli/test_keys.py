@@ -49,7 +49,7 @@ def key_ids(context: AppContext) -> list[set[str]]:
     """Return the ids of the keys in use, place by place."""
     with context.db.read() as connection:
         return [
-            set(connection.execute(sa.select(place.key_id).where(place.box.is_not(None))).scalars())
+            set(connection.execute(sa.select(place.key_id).where(place.ciphertext.is_not(None))).scalars())
             for place in rotation.PLACES
         ]
 
@@ -88,8 +88,8 @@ def test_a_new_key_is_one_that_the_settings_take(twofold: Program) -> None:
 
 
 def test_every_column_of_sealed_secrets_is_known() -> None:
-    boxes = {column for table in metadata.sorted_tables for column in table.c if column.name.endswith("box")}
-    assert boxes - {encryption_keys.c.check_box} == {place.box for place in rotation.PLACES}
+    ciphertexts = {column for table in metadata.sorted_tables for column in table.c if column.name.endswith("box")}
+    assert ciphertexts - {encryption_keys.c.check_box} == {place.ciphertext for place in rotation.PLACES}
 
 
 def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppContext, rotating: Program) -> None:
@@ -161,9 +161,9 @@ def test_a_secret_that_a_server_changed_meanwhile_is_left_alone(
         (stale,) = rotation._batch(started, place, None)
         fresh = context.vault.seal(b"x" * 20, place.identity_of(stale[0]))
         with started.db.write() as connection:
-            connection.execute(authenticators.update().values(box=fresh.box))
+            connection.execute(authenticators.update().values(box=fresh.ciphertext))
             assert not rotation._seal_row(started, connection, place, stale, set())
-            assert connection.execute(sa.select(authenticators.c.box)).scalar_one() == fresh.box
+            assert connection.execute(sa.select(authenticators.c.box)).scalar_one() == fresh.ciphertext
 
 
 def test_a_secret_that_was_tampered_with_is_named_and_left(

@@ -14,6 +14,7 @@ from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, NEW_PASSWORD, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
 from twofold.factors import flow as factors
+from twofold.sessions import records as session_records
 
 
 @pytest.fixture
@@ -96,6 +97,19 @@ def test_who_must_set_it_up_is_told_so_by_every_call_but_two(people: People, pla
         assert call.refusal == (403, "two_factor_required")
     assert api.get("/session").status == 200
     assert api.delete("/session").status == 204
+
+
+def test_a_nul_in_an_address_is_refused_as_what_it_is(plain: User, api: Api) -> None:
+    answer = api.get("/two-factor?x=%00")
+    assert (answer.refusal, answer["fields"]) == ((400, "invalid_request"), ["query"])
+
+
+def test_a_session_that_was_signed_out_in_the_midst_is_answered_as_none(
+    ada: Ada, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_records, "end", lambda *_: False)
+    answer = api.post("/two-factor/backup-code", password=PASSWORD, code=ada[1].phone.code(NOON))
+    assert answer.refusal == (401, "not_signed_in")
 
 
 # --- set up

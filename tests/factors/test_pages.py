@@ -11,6 +11,8 @@ from tests.harness.contexts import FrozenClock
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
+from twofold.factors import change_flow
+from twofold.factors.outcomes import NoSuchAuthenticator
 
 CONFIGURE = "/profile/two-factor/configure"
 REGENERATE = "/profile/two-factor/backup-code"
@@ -308,6 +310,18 @@ def test_a_backup_code_that_proves_a_removal_shows_its_successor(ada: Ada, web_c
     assert asked.backup_code != ada[1].backup_code
 
 
+def test_a_backup_code_that_opens_a_set_up_shows_its_successor_at_once(ada: Ada, web_client: WebClient) -> None:
+    """Stops: whoever lost their phone, used the backup code and did not finish would be left with nothing."""
+    opened = web_client.submit(web_client.get(CONFIGURE), "Continue", password=PASSWORD, code=ada[1].backup_code)
+    assert (opened.status, opened.heading) == (200, "Scan the QR code")
+    successor = opened.backup_code
+    assert successor != ada[1].backup_code
+    asked = web_client.submit(web_client.get(REMOVE), "Continue", password=PASSWORD, code=successor)
+    assert asked.backup_code != successor, "it was taken"
+    saved = web_client.submit(opened, "Verify", code=phone_on(opened).code(NOON))
+    assert saved.backup_code not in {successor, asked.backup_code}
+
+
 def test_what_is_required_is_replaced_and_not_removed(people: People, ada: Ada, web_client: WebClient) -> None:
     people.set_account(ada[0].account_id, policy="required")
     profile = web_client.get("/profile")
@@ -332,6 +346,14 @@ def test_a_phone_is_renamed(ada: Ada, web_client: WebClient) -> None:
     assert (done.path, done.notice) == (AUTHENTICATORS, "The name is changed.")
     assert "<script>alert" not in done.html
     assert '<script>alert("x")</script> & co' in done.text
+
+
+def test_a_phone_that_was_removed_meanwhile_cannot_be_renamed(
+    ada: Ada, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = web_client.click(web_client.get(AUTHENTICATORS), "Rename")
+    monkeypatch.setattr(change_flow, "rename", lambda *_, **__: NoSuchAuthenticator())
+    assert web_client.submit(page, "Save", name="Phone").status == 404
 
 
 def test_one_of_two_phones_is_removed(ada: Ada, web_client: WebClient, frozen_clock: FrozenClock) -> None:

@@ -149,10 +149,10 @@ def test_several_future_codes_are_remembered(people: People, ada: Ada) -> None:
         people.give_code(people.attempt(user), code)
     for at, code in sorted(zip(ahead, codes, strict=True)):
         assert people.give_code(people.attempt(user, at=at), code, at=at) == UsedCode(2)
-    assert len(given_away(people)) == 3
+    assert len(disclosed_steps(people)) == 3
 
 
-def given_away(people: People) -> list[int]:
+def disclosed_steps(people: People) -> list[int]:
     with people.context.db.read() as connection:
         return [int(step) for step in connection.execute(sa.select(authenticators.c.given_away)).scalar_one().split()]
 
@@ -166,7 +166,7 @@ def hint_at(people: People, ada: Ada, at: datetime, *, minutes: float) -> WrongC
 
 
 @pytest.mark.parametrize("ahead", [0.2, 1, 23])
-def test_what_was_given_away_is_refused_also_when_a_clock_that_was_wrong_is_set_back(
+def test_what_was_disclosed_is_refused_also_when_a_clock_that_was_wrong_is_set_back(
     people: People, ada: Ada, ahead: float
 ) -> None:
     """Stops: a code that was hinted at, kept until its time comes a second time."""
@@ -178,35 +178,35 @@ def test_what_was_given_away_is_refused_also_when_a_clock_that_was_wrong_is_set_
     assert people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at) == UsedCode(3)
 
 
-def test_what_was_given_away_is_forgotten_after_a_day(people: People, ada: Ada) -> None:
+def test_what_was_disclosed_is_forgotten_after_a_day(people: People, ada: Ada) -> None:
     first = totp.step_of(later(minutes=2))
     hint_at(people, ada, NOON, minutes=2)
     hint_at(people, ada, later(days=1, minutes=1, seconds=30), minutes=2)
-    assert given_away(people) == [first, first + 2880 + 3]
+    assert disclosed_steps(people) == [first, first + 2880 + 3]
     hint_at(people, ada, later(days=1, minutes=2), minutes=2)
-    assert given_away(people) == [first + 2880 + 3, first + 2880 + 4]
+    assert disclosed_steps(people) == [first + 2880 + 3, first + 2880 + 4]
 
 
-def test_what_was_given_away_is_forgotten_once_it_could_not_be_accepted_anyway(people: People, ada: Ada) -> None:
+def test_what_was_disclosed_is_forgotten_once_it_could_not_be_accepted_anyway(people: People, ada: Ada) -> None:
     user, factor = ada
     hint_at(people, ada, NOON, minutes=2)
     at = later(minutes=2, seconds=30)
     assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
     hint_at(people, ada, at, minutes=2)
-    assert given_away(people) == [totp.step_of(later(at=at, minutes=2))]
+    assert disclosed_steps(people) == [totp.step_of(later(at=at, minutes=2))]
     at = later(minutes=2)  # the clock is set back
     assert people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at) == UsedCode(4)
 
 
 def test_who_was_told_of_so_many_steps_is_told_of_no_more(people: People, ada: Ada) -> None:
-    """What cannot be remembered is not given away."""
+    """What cannot be remembered is not disclosed."""
     user, factor = ada
     now = totp.step_of(NOON)
     full = [*range(now - MOST_DISCLOSED + 3, now + 3)]
     with people.context.db.write() as connection:
         connection.execute(authenticators.update().values(given_away=" ".join(map(str, full))))
     assert hint_at(people, ada, NOON, minutes=2) == WrongCode(4, None)
-    assert given_away(people) == full
+    assert disclosed_steps(people) == full
     assert hint_at(people, ada, NOON, minutes=1) == WrongCode(3, 60)  # has been told before
     assert hint_at(people, ada, NOON, minutes=-2) == WrongCode(2, -120)  # nothing to remember
     at = later(minutes=2)

@@ -132,7 +132,7 @@ def test_an_older_step_of_the_window_is_used_once_a_newer_one_was_accepted() -> 
     assert totp.match(SECRET, totp.code_of(SECRET, NOW - 1), NOON, NOW) == Used()
 
 
-def test_a_step_that_was_given_away_is_used_when_its_time_comes() -> None:
+def test_a_step_that_was_disclosed_is_used_when_its_time_comes() -> None:
     code = totp.code_of(SECRET, NOW)
     assert totp.match(SECRET, code, NOON, NEVER, {NOW}) == Used()
     assert totp.match(SECRET, code, NOON, NEVER, {NOW + 1}) == Accepted(NOW)

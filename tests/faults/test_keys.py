@@ -207,7 +207,7 @@ def fill(database_url: str) -> None:
         sealed = vault.seal(b"s" * 20, totp_flow.identity("authenticators", id_))
         rows.append(
             {"id": id_, "user_id": uuid4(), "account_id": id_, "name": "app", "key_id": sealed.key_id,
-             "box": sealed.box, "last_step": -1, "given_away": "", "created_at": at, "last_used_at": None}
+             "box": sealed.ciphertext, "last_step": -1, "given_away": "", "created_at": at, "last_used_at": None}
         )  # fmt: skip
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:

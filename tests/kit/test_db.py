@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import threading
 import time
 from collections.abc import Iterator
@@ -121,7 +123,7 @@ def test_two_databases_on_one_file_write_one_after_the_other_as_two_processes_do
 
 @contextmanager
 def taken(queue: WriterQueue) -> Iterator[None]:
-    queue.take()
+    queue.take(queue.limit())
     try:
         yield
     finally:
@@ -195,6 +197,45 @@ def test_who_waits_for_nobody_stands_in_line_behind_one_who_gave_up(sqlite_url: 
         pass
     here.close()
     frozen.close()
+
+
+def test_a_thread_that_cannot_be_started_stops_no_later_writer(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = WriterQueue(sqlite_url, timeout=LONGEST), WriterQueue(sqlite_url, timeout=LONGEST)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with taken(other), monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError), taken(here):
+            pass
+    with taken(here):
+        pass
+    here.close()
+    other.close()
+
+
+def test_a_lock_that_cannot_be_had_is_refused_and_asked_for_again(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = WriterQueue(sqlite_url, timeout=LONGEST), WriterQueue(sqlite_url, timeout=LONGEST)
+    real = fcntl.flock
+
+    def broken(file: Any, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(file, how)
+
+    with taken(other), monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", broken)
+        with pytest.raises(sa.exc.TimeoutError), taken(here):
+            pass
+    with taken(here):
+        pass
+    here.close()
+    other.close()
 
 
 def test_an_upsert_writes_a_new_row_or_the_named_columns_of_an_old_one(db: Database) -> None:

@@ -1,5 +1,6 @@
 """Writers of one SQLite file that wait are committed together, and each is a transaction of its own."""
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
@@ -114,6 +115,20 @@ def test_nobody_goes_on_before_what_they_wrote_is_committed(db: Database) -> Non
     sa.event.listen(db.engine, "commit", lambda _connection: seen.append(names(db) | {str(len(told))}))
     at_once(db, [storing(db, "second")])
     assert seen == [{"0"}], "at the commit nothing could be seen, and nobody had been told"
+
+
+def test_where_everything_was_rolled_back_nobody_is_told_that_it_was_kept(db: Database) -> None:
+    """SQLite may roll a transaction back by itself; what a part hides of that must not become a commit of its own."""
+
+    def hide() -> None:
+        with db.write() as connection, contextlib.suppress(sa.exc.IntegrityError):
+            connection.execute(sa.text("INSERT OR ROLLBACK INTO things (name) VALUES ('first')"))
+
+    with pytest.raises(sa.exc.OperationalError):
+        at_once(db, [storing(db, "second"), hide, storing(db, "third"), storing(db, "fourth")])
+    told = at_once(db, [storing(db, "later")], first="anew")
+    assert told == [None]
+    assert not names(db) & {"first", "second"}
 
 
 def test_one_that_raises_is_undone_alone_and_runs_once(db: Database, commits: list[str]) -> None:

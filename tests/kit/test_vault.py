@@ -16,13 +16,13 @@ def test_what_is_sealed_for_a_row_opens_for_that_row(secret: bytes, identity: st
     assert vault.open(vault.seal(secret, identity), identity) == secret
 
 
-def test_nothing_of_the_secret_can_be_seen_and_no_two_boxes_are_alike() -> None:
-    boxes = {vault.seal(b"twenty secret bytes!", ROW).box for _ in range(100)}
-    assert len(boxes) == 100
-    assert not any(b"secret" in box for box in boxes)
+def test_nothing_of_the_secret_can_be_seen_and_no_two_ciphertexts_are_alike() -> None:
+    ciphertexts = {vault.seal(b"twenty secret bytes!", ROW).ciphertext for _ in range(100)}
+    assert len(ciphertexts) == 100
+    assert not any(b"secret" in one for one in ciphertexts)
 
 
-def test_a_box_moved_to_another_row_does_not_open() -> None:
+def test_a_ciphertext_moved_to_another_row_does_not_open() -> None:
     sealed = vault.seal(b"secret", ROW)
     for elsewhere in ("authenticators.secret:2", "enrolments.secret:1", ""):
         with pytest.raises(VaultError):
@@ -30,18 +30,18 @@ def test_a_box_moved_to_another_row_does_not_open() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 11, 12, -17, -1])
-def test_a_box_with_one_bit_changed_does_not_open(place: int) -> None:
-    box = bytearray(vault.seal(b"secret", ROW).box)
-    box[place] ^= 1
+def test_a_ciphertext_with_one_bit_changed_does_not_open(place: int) -> None:
+    ciphertext = bytearray(vault.seal(b"secret", ROW).ciphertext)
+    ciphertext[place] ^= 1
     with pytest.raises(VaultError):
-        vault.open(Sealed("old", bytes(box)), ROW)
+        vault.open(Sealed("old", bytes(ciphertext)), ROW)
 
 
 @pytest.mark.parametrize("length", [0, 5, 12, 27])
-def test_a_box_cut_short_does_not_open(length: int) -> None:
+def test_a_ciphertext_cut_short_does_not_open(length: int) -> None:
     sealed = vault.seal(b"secret", ROW)
     with pytest.raises(VaultError):
-        vault.open(Sealed("old", sealed.box[:length]), ROW)
+        vault.open(Sealed("old", sealed.ciphertext[:length]), ROW)
 
 
 def test_another_key_by_the_same_id_does_not_open() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.lockouts import budget
-from twofold.lockouts.budget import Counts, password_wait
+from twofold.lockouts.budget import Charged, Counts
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,29 @@ def test_somebody_is_locked_exactly_when_nothing_is_left(wrong: int, in_row: int
 
 
 def test_five_wrong_passwords_cost_no_wait_and_further_ones_longer_and_longer() -> None:
-    waits = [password_wait(wrong) for wrong in range(20)]
-    assert waits == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]
-    assert password_wait(1_000_000) == 900
+    assert budget.PASSWORD_WAITS == (0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "unknown", "left", "left_to_unknown"),
+    [(0, 0, 5, 5), (0, 4, 5, 5), (0, 5, 5, 4), (1, 5, 4, 4), (0, 8, 5, 1), (0, 9, 5, 0), (0, 40, 5, 0), (5, 0, 0, 0)],
+)
+def test_unknown_browsers_have_ten_tries_together(wrong: int, unknown: int, left: int, left_to_unknown: int) -> None:
+    tries = Charged(Counts(wrong, wrong), unknown)
+    assert (tries.left, tries.left_to_unknown) == (left, left_to_unknown)
+
+
+@pytest.mark.parametrize(
+    ("seats", "invitations"), [(None, 200), (0, 20), (19, 20), (21, 21), (999, 999), (1000, 1000), (50_000, 1000)]
+)
+def test_as_many_are_invited_a_day_as_there_are_licences_within_bounds(seats: int | None, invitations: int) -> None:
+    assert budget.invitations_a_day(seats) == invitations
+
+
+def test_the_budgets_of_addresses_and_unknown_browsers_have_the_numbers_of_the_design() -> None:
+    assert (10, timedelta(days=30)) == (budget.UNKNOWN_LOCK_AFTER, budget.UNKNOWN_COUNTED_FOR)
+    assert timedelta(days=1) == budget.WARN_EVERY
+    assert (50, timedelta(minutes=3)) == (budget.ADDRESS_BURST, budget.ADDRESS_REFILL)
 
 
 def test_the_other_budgets_have_the_numbers_of_the_design() -> None:

@@ -50,7 +50,7 @@ class Model:
         self.wrong = 0
         self.in_row = 0
         self.last_step = -1
-        self.given_away: set[int] = set()
+        self.disclosed_steps: set[int] = set()
         self.accepted: list[int] = []
 
     def expect(self, act: int | str, at: datetime) -> object:
@@ -62,7 +62,7 @@ class Model:
         now = totp.step_of(at)
         if isinstance(act, int):
             step = now + act
-            if abs(act) <= 1 and step > self.last_step and step not in self.given_away:
+            if abs(act) <= 1 and step > self.last_step and step not in self.disclosed_steps:
                 self.last_step, self.wrong, self.in_row = step, 0, 0
                 self.accepted.append(step)
                 return Passed("otp")
@@ -70,7 +70,7 @@ class Model:
                 return UsedCode(5 - self.wrong)
             self.wrong, self.in_row = self.wrong + 1, self.in_row + 1
             if act > 0:
-                self.given_away.add(step)
+                self.disclosed_steps.add(step)
             return WrongCode(5 - self.wrong, act * 30)
         self.wrong, self.in_row = self.wrong + 1, self.in_row + 1
         return WrongCode(5 - self.wrong, backup=act == "backup")
@@ -90,8 +90,8 @@ def somebody(context: AppContext) -> Iterator[User]:
             connection,
             {
                 "id": authenticator, "user_id": user.id, "account_id": user.account_id, "name": "App",
-                "key_id": sealed.key_id, "box": sealed.box, "last_step": -1, "given_away": "", "created_at": NOON,
-                "last_used_at": None,
+                "key_id": sealed.key_id, "box": sealed.ciphertext, "last_step": -1, "given_away": "",
+                "created_at": NOON, "last_used_at": None,
             },
         )  # fmt: skip
     people.set_user(user, second_factor_since=NOON)

@@ -1,4 +1,4 @@
-"""An administrator's desk: who asks, who is asked, and the post between them, delivered when a test says so."""
+"""A helpdesk: who asks, who is asked, and the mail between them, delivered when a test says so."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from tests.harness.clock import NOON
 from tests.harness.people import ANONYMOUS, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
 from twofold.directory import flow as directory
 from twofold.directory.user import User
+from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.hashing import Hasher
@@ -120,6 +121,12 @@ class Helpdesk:
         sign_in, wrong = self.people.attempt(self.ada, at=at), wrong_code(self.factor.phone.code, at)
         for _ in range(5):
             self.people.give_code(sign_in, wrong, at=at)
+
+    def unlock_ada(self) -> None:
+        """Let Grace lift Ada's lock at noon."""
+        origin = Origin(NOON, actor=acting.user(self.grace.id))
+        with self.context.db.write() as connection:
+            lockouts.unlock(self.context, connection, self.ada, origin=origin, reason="She is it")
 
     def set_password_by_mail(self, at: datetime, password: str = NEW_PASSWORD) -> None:
         """Give Ada a password as a mailed link does: it is not proved with her second factor."""

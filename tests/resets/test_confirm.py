@@ -14,7 +14,6 @@ from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.outcomes import Opened
 from twofold.factors.totp.tables import authenticators
-from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.tables import password_throttles
@@ -417,27 +416,13 @@ def test_whoever_guessed_at_the_old_password_slows_the_new_one_down_no_more(help
 
 def test_a_lock_that_was_lifted_still_demands_a_new_password(helpdesk: Helpdesk) -> None:
     helpdesk.lock_ada(NOON)
-    with helpdesk.context.db.write() as connection:
-        lockouts.unlock(
-            helpdesk.context,
-            connection,
-            helpdesk.ada,
-            origin=Origin(NOON, actor=acting.user(helpdesk.grace.id)),
-            reason="She is it",
-        )
+    helpdesk.unlock_ada()
     assert exactly(helpdesk.confirm(helpdesk.sent()), NewPasswordRequired())
 
 
 def test_a_lock_from_before_the_password_was_set_demands_none(helpdesk: Helpdesk) -> None:
     helpdesk.lock_ada(NOON)
-    with helpdesk.context.db.write() as connection:
-        lockouts.unlock(
-            helpdesk.context,
-            connection,
-            helpdesk.ada,
-            origin=Origin(NOON, actor=acting.user(helpdesk.grace.id)),
-            reason="She is it",
-        )
+    helpdesk.unlock_ada()
     helpdesk.people.set_user(helpdesk.ada, password_set_at=later(minutes=1))
     token = helpdesk.sent(at=later(minutes=2))
     assert isinstance(helpdesk.confirm(token, at=later(minutes=2)), ResetDone)

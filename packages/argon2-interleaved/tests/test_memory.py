@@ -140,7 +140,7 @@ def test_a_unit_that_there_is_not_is_refused() -> None:
 
 def test_a_processor_with_neither_unit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_native, "units", tuple)
-    with pytest.raises(NotImplementedError, match="neither AVX-512 nor AVX2"):
+    with pytest.raises(RuntimeError, match="neither AVX-512 nor AVX2"):
         Memory(8)
 
 

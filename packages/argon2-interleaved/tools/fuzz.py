@@ -3,7 +3,7 @@
     python tools/fuzz.py [--seconds 10] [--seed N]
 
 Whatever is refused must be refused with TypeError, ValueError or BufferError, and leave the memory as it was. Whatever
-is taken must come out the same by every vector unit, alone and in turns, and touch nothing beside the memory. With
+is taken must come out the same by every vector unit, alone and interleaved, and touch nothing beside the memory. With
 tools/sanitized the compiler watches as well. The seed is printed, to draw the same again.
 """
 
@@ -19,6 +19,7 @@ from argon2_interleaved import _native
 
 REFUSALS = (TypeError, ValueError, BufferError)
 ALIGNMENT, MARK = 64, b"\xa5" * 64
+ALL_ARGUMENTS, AREA_BYTES = 4, 8192
 NO_BUFFERS: list[object] = [None, 0, 1.5, "text", b"read only", [], object(), memoryview(bytes(8192))]
 NUMBERS: list[object] = [0, -1, 2**32 - 1 + 1, 2**63, -(2**63) - 1, 2**200, None, "1", 1.0, b"1", True]
 NAMES: list[object] = ["", "sse2", "avx2\0", "\ud800", 7, b"avx2", "x" * 5000, None]
@@ -53,7 +54,7 @@ def _address(kept: bytearray, offset: int) -> int:
 
 
 def taken(draw: random.Random) -> None:
-    """Arguments as they should be: each unit, alone and in turns, must compute the same and nothing beside it."""
+    """Arguments as they should be: each unit, alone and interleaved, must compute the same and nothing beside it."""
     # From 129 on, a quarter of the memory needs more than one block of drawn references, as real parameters do.
     fours = draw.choice([draw.randint(2, 40), draw.randint(129, 200)])
     size, passes, seed = 4096 * fours, draw.randint(1, 3), draw.random()
@@ -86,13 +87,13 @@ def refused(draw: random.Random) -> None:
                 lambda: arguments.__setitem__(draw.randint(0, 1), one.view[:: draw.choice([2, -1])]),
                 lambda: arguments.__setitem__(slice(0, 2), [one.view, one.view]),
                 lambda: arguments.__setitem__(slice(0, 2), _overlapping(draw)),
-                lambda: arguments.append(draw.choice(NUMBERS)) if len(arguments) == 4 else None,  # noqa: PLR2004
+                lambda: arguments.append(draw.choice(NUMBERS)) if len(arguments) == ALL_ARGUMENTS else None,
                 lambda: arguments.__delitem__(slice(2, None)),
             ]
         )
         spoil()
-        if len(arguments) < 4:  # noqa: PLR2004 - nothing is left to spoil
-            break
+        if len(arguments) < ALL_ARGUMENTS:
+            break  # nothing is left to spoil
     before = bytes(one.view), bytes(other.view)
     try:
         _native.fill(*arguments)
@@ -107,8 +108,9 @@ _WRONG_SIZES = (0, 1, 1023, 1024, 4096, 8191, 8193, 8192 + 1024)
 
 def _overlapping(draw: random.Random) -> list[memoryview]:
     whole = Area(draw, 4096 * 5).view
-    begin = ALIGNMENT * draw.randint(0, 8192 // ALIGNMENT)
-    return draw.sample([whole[:8192], whole[begin : begin + 8192]], 2) if begin < 8192 else [whole[:8192]] * 2  # noqa: PLR2004
+    begin = ALIGNMENT * draw.randint(0, AREA_BYTES // ALIGNMENT)
+    one = whole[:AREA_BYTES]
+    return draw.sample([one, whole[begin : begin + AREA_BYTES]], 2) if begin < AREA_BYTES else [one, one]
 
 
 def wiped(draw: random.Random) -> None:

@@ -57,13 +57,9 @@ def unlock(
     """Lift somebody's lock; their authenticator stays."""
     words = reason.strip()
     with context.db.write() as connection:
-        user = _overseen(connection, actor, user_id, hold=True)
-        if user is None:
-            return NoSuchUser()
-        if not may_act(actor, user):
-            return NotYourself()
-        if not resets.usable_reason(words):
-            return MissingReason()
+        user = _hold_for(connection, actor, user_id, words)
+        if not isinstance(user, User):
+            return user
         if (
             not lockouts.counts(connection, user.id).locked
             and mail_flow.mailbox_closed(connection, user, origin.at) is None
@@ -81,13 +77,9 @@ def unfreeze(
     """Let somebody in again who was frozen: their old password is void, and a link to choose another is mailed."""
     words = reason.strip()
     with context.db.write() as connection:
-        user = _overseen(connection, actor, user_id, hold=True)
-        if user is None:
-            return NoSuchUser()
-        if not may_act(actor, user):
-            return NotYourself()
-        if not resets.usable_reason(words):
-            return MissingReason()
+        user = _hold_for(connection, actor, user_id, words)
+        if not isinstance(user, User):
+            return user
         return recovery.unfreeze(context, connection, user, origin=origin.by(acting.user(actor.id)), reason=words)
 
 
@@ -158,6 +150,18 @@ def _overseen(connection: sa.Connection, actor: User, user_id: UUID, *, hold: bo
     user = find(connection, user_id)
     seen = user is not None and oversees(actor, user) and _still_holds(connection, actor)
     return user if seen else None
+
+
+def _hold_for(
+    connection: sa.Connection, actor: User, user_id: UUID, reason: str
+) -> User | NotYourself | NoSuchUser | MissingReason:
+    """Hold whom the actor may act on, for a reason that is one."""
+    user = _overseen(connection, actor, user_id, hold=True)
+    if user is None:
+        return NoSuchUser()
+    if not may_act(actor, user):
+        return NotYourself()
+    return user if resets.usable_reason(reason) else MissingReason()
 
 
 def _still_holds(connection: sa.Connection, actor: User) -> bool:

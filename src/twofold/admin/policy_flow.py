@@ -20,6 +20,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.sql.database import AnyRow
+from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 
 NOBODY = Stopped((), 0, 0, 0, 0)
@@ -86,7 +87,7 @@ def change_policy(
     with context.db.write() as connection:
         account = accounts_flow.lock_account(connection, session.user.account_id)
         actor = directory.find_user(connection, session.user.id)
-        if account is None or actor is None or actor.security_version != session.user.security_version:
+        if account is None or actor is None or not sessions.goes_on(connection, session, actor):
             return NoLongerAdmin()
         refused = _why_not(context, connection, account, policy, origin.at)
         if refused is not None:

@@ -87,7 +87,13 @@ def signer(db: Database, vault: Vault, at: datetime) -> Signer:
     if row is None:
         made = signer_of(random_bytes(32))
         sealed = vault.seal(made.private, identity(FIRST_KEY))
-        values = {"number": FIRST_KEY, "public_key": made.public, "created_at": at, **sealed._asdict()}
+        values = {
+            "number": FIRST_KEY,
+            "public_key": made.public,
+            "key_id": sealed.key_id,
+            "box": sealed.ciphertext,
+            "created_at": at,
+        }
         with db.write() as connection:
             # SQLite's trigger refuses a key that is there before ON CONFLICT is asked; nobody else writes meanwhile.
             row = records.newest_key(connection)

@@ -124,7 +124,7 @@ def with_proofs(
         return proved
     with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        user = (hold or hold_user)(connection, session)
+        user = (hold or sessions.hold_user)(connection, session)
         if user is None:
             return SessionOver()
         refused = why_not(connection, user)
@@ -135,12 +135,6 @@ def with_proofs(
         if not isinstance(passed, Passed):
             return passed
         return change(connection, user, passed)
-
-
-def hold_user(connection: sa.Connection, session: Session) -> User | None:
-    """Hold the user of a session; None when it has ended since it was read."""
-    user = directory.lock_user_row(connection, session.user.id)
-    return None if user is None or user.security_version != session.user.security_version else user
 
 
 def go_on(

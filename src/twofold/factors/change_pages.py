@@ -155,7 +155,9 @@ def submit_rename(request: AnyRequest, authenticator: str, body: bytes) -> AnyRe
     outcome = change_flow.rename(
         context_of(request), session, named.id, form["name"], origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
-    if outcome is True:
+    if isinstance(outcome, NoSuchAuthenticator):
+        return _no_such(request)
+    if outcome:
         return see_other(f"{AUTHENTICATORS}?done=renamed")
     errors = {"name": _("Give a name of 1 to 40 characters.")}
     return page(

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
@@ -86,8 +85,8 @@ def open_in_session(
         return proved
     with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        held = directory.lock_user_row(connection, user.id)
-        if held is None or held.security_version != session.user.security_version:
+        held = sessions.hold_user(connection, session)
+        if held is None:
             return SessionOver()
         user = held
         refused = _why_not(context, connection, user, asked.replaces, origin.at)
@@ -132,7 +131,7 @@ def open_for(
             "replaces": replaces,
             "new_backup_code": not user.has_second_factor or replaces is not None or spent is not None,
             "key_id": sealed.key_id,
-            "box": sealed.box,
+            "box": sealed.ciphertext,
             "wrong": 0,
             "expires_at": opened.expires_at,
         },
@@ -170,8 +169,8 @@ def confirm_in_session(
 
     """
     with context.db.write() as connection:
-        user = directory.lock_user_row(connection, session.user.id)
-        if user is None or user.security_version != session.user.security_version:
+        user = sessions.hold_user(connection, session)
+        if user is None:
             return EnrolmentExpired()
         counts = factors.hold(connection, user.id)
         if counts.locked:

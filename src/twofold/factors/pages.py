@@ -82,8 +82,10 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
     asked = SetUp(form["password"], form["code"], cookie(request, "browser"), form["name"], replaced)
     outcome = enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
-        case Opened():
+        case Opened(new_backup_code=None):
             return see_other(f"{CONFIGURE}?step=scan")
+        case Opened():
+            return _scan_page(request, session, outcome)  # the one answer that can show the new backup code
         case NotOffered(offer):
             return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
         case TooMany():
@@ -156,7 +158,7 @@ def _scan_page(
     view = enrolment_view(context_of(request).settings, opened, session.user.email)
     return page(
         request, "factors/scan.html", status, viewer=guard.viewer_of(session), enrolment=opened.id, name=opened.name,
-        errors={"code": error} if error else {}, **view,
+        new_backup_code=opened.new_backup_code, errors={"code": error} if error else {}, **view,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from twofold.directory.user import User
 from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow, records
-from twofold.factors.change_flow import Proofs, ProofsRefused, go_on, hold_user, with_proofs
+from twofold.factors.change_flow import Proofs, ProofsRefused, go_on, with_proofs
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
     Changed,
@@ -24,6 +24,7 @@ from twofold.factors.outcomes import (
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_token
+from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 
 LAST_QUESTION_LIFE = timedelta(minutes=10)
@@ -136,7 +137,7 @@ def remove_one(
 def _hold_with_policy(connection: sa.Connection, session: Session) -> User | None:
     """Hold the user of a session and their account's policy, which rests on who has a second factor."""
     accounts_flow.lock_account(connection, session.user.account_id)
-    return hold_user(connection, session)
+    return sessions.hold_user(connection, session)
 
 
 def _remove(

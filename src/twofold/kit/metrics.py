@@ -137,7 +137,7 @@ class _Added(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Add number to number by name and labels; when one was first counted is nobody's sum, and left out."""
-        others: Any = MultiProcessCollector(CollectorRegistry(), str(self._folder))  # type: ignore[no-untyped-call]
+        others: Any = MultiProcessCollector(CollectorRegistry(), str(self._folder))  # type: ignore[no-untyped-call]  # the same
         theirs = {metric.name: metric for metric in others.collect()}
         for metric in registry.collect():
             counted: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}

@@ -81,13 +81,6 @@ class Charged(NamedTuple):
         return max(0, min(self.left, UNKNOWN_LOCK_AFTER - self.unknown - 1))
 
 
-def password_wait(wrong: int) -> int:
-    """Return the seconds to wait after so many wrong passwords in a row."""
-    if wrong < 1:
-        return 0
-    return PASSWORD_WAITS[min(wrong, len(PASSWORD_WAITS)) - 1]
-
-
 def invitations_a_day(seats: int | None) -> int:
     """Return how many invitations an account may send within a day: as many as it has licences, within bounds.
 

@@ -67,7 +67,7 @@ class Unlocked(msgspec.Struct, frozen=True):
 def prove_password(
     context: AppContext, email: str, password: str, *, client: str | None, address: str, at: datetime
 ) -> Proved | WrongPassword | Wait:
-    """Check a password: the only place where one is.
+    """Check a password: the only place where one is, but for `verify_password_for_link`, which a reset case charges.
 
     The try is charged and committed before the hash is computed, and an address that no user has costs the same work.
     It takes transactions of its own and some 5 to 20 ms of hashing: never call it inside a transaction.
@@ -127,7 +127,7 @@ def charge(connection: sa.Connection, user: User) -> Callable[[], Charged | None
 
 
 def give_back(connection: sa.Connection, user: User) -> None:
-    """Take a charge back: the code was right but already used."""
+    """Take a charge back: nothing was guessed, as where a code was right but already used."""
     records.give_back(connection, user.id)
 
 
@@ -139,8 +139,8 @@ def clear(connection: sa.Connection, user: User) -> None:
 def charge_unknown_browser(connection: sa.Connection, user: User, browser: bytes, at: datetime) -> int:
     """Count a wrong try from a browser that is not known, beside the charge; return how many it leaves.
 
-    The tenth within 30 days locks. Only a sign-in by that browser takes its own ones back, so that nobody who knows the
-    password can guess a few times a day for ever, between two sign-ins of the owner.
+    The tenth within 30 days locks. Of sign-ins only one by that browser takes its own back, so that nobody who knows
+    the password can guess a few times a day for ever, between two sign-ins of the owner.
     """
     count = unknown_records.note_wrong(connection, user.id, user.account_id, browser, at)
     return max(0, UNKNOWN_LOCK_AFTER - count)

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import UtcTime
+from twofold.kit.sql.database import UtcTime, delete_idle
 from twofold.lockouts.budget import LOCK_AFTER, UNKNOWN_COUNTED_FOR, UNKNOWN_LOCK_AFTER, WARN_EVERY
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 
@@ -57,7 +57,7 @@ def warn(connection: sa.Connection, user_id: UUID, at: datetime) -> bool:
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
     """Delete wrong codes that do not count any more."""
-    return connection.execute(unknown_wrong_codes.delete().where(_wrong.at <= at - UNKNOWN_COUNTED_FOR)).rowcount
+    return delete_idle(connection, unknown_wrong_codes, _wrong.at <= at - UNKNOWN_COUNTED_FOR)
 
 
 def _count_anew(connection: sa.Connection, user_id: UUID, at: datetime) -> int:

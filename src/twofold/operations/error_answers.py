@@ -15,10 +15,11 @@ from twofold.kit.http.edge import Refusal, Refusals
 from twofold.kit.http.forms import BadForm
 from twofold.kit.http.pools import Overloaded
 from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
-from twofold.kit.http.render import problem_page
+from twofold.kit.http.render import problem_page, see_other
 from twofold.kit.http.requests import ShortCircuit
 from twofold.kit.words import gettext as _
 from twofold.operations import limiting
+from twofold.sessions.flow import SessionEnded
 
 CUT_OFF = "client disconnected prematurely"  # says Litestar of a body, as if it were our fault
 CODES = {
@@ -61,6 +62,11 @@ def _database_away(request: Request[Any, Any, Any], error: Exception) -> Respons
         _("We cannot answer right now."),
         _("Wait a few seconds, then try again. A code that you have just entered may be used up: take the next one."),
     )
+
+
+def _session_ended(request: Request[Any, Any, Any], _error: SessionEnded) -> Response[Any]:
+    """Answer as where nobody is signed in: the session was signed out while this request was under way."""
+    return problem(401, "not_signed_in") if _is_api(request) else see_other("/sign-in")
 
 
 def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Response[Any]:
@@ -185,6 +191,7 @@ EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any]
     ShortCircuit: _turned,
     BadForm: _bad_form,
     Overloaded: _overloaded,
+    SessionEnded: _session_ended,
     sa.exc.OperationalError: _database_away,
     sa.exc.InterfaceError: _database_away,
     sa.exc.TimeoutError: _database_away,

@@ -5,12 +5,12 @@ costs a row an hour and network, and one line of the log each time.
 """
 
 import asyncio
+import contextlib
 from functools import partial
 from importlib import resources
 from typing import cast
 
 import jinja2
-import sqlalchemy as sa
 import structlog
 from litestar import Litestar
 from litestar.routes import HTTPRoute
@@ -21,7 +21,6 @@ from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.http.anonymous import LIMITED, AnonymousLimits, Answers
 from twofold.kit.http.limits import Counts, Kind
-from twofold.kit.http.pools import Overloaded
 from twofold.kit.http.problems import problem_body
 from twofold.kit.words import gettext as _
 
@@ -49,10 +48,11 @@ def before(app: Litestar) -> ASGIApp:
     return anonymous
 
 
-async def keep_writing_down(app: Litestar) -> None:
-    """Store every five seconds what was refused; until cancelled."""
-    while True:
-        await asyncio.sleep(WRITTEN_DOWN_EVERY)
+async def keep_writing_down(app: Litestar, stopped: asyncio.Event) -> None:
+    """Store every five seconds what was refused, and once more when it is to stop: cancelled, it would lose counts."""
+    while not stopped.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), WRITTEN_DOWN_EVERY)
         await write_down(app)
 
 
@@ -67,7 +67,7 @@ async def write_down(app: Litestar) -> None:
     rows = [(network, kind.value, times) for (network, kind), times in taken.items()]
     try:
         await app.state.pools.quick.run(partial(abuse.count_limited, context.db, rows, clock.now()))
-    except (sa.exc.SQLAlchemyError, Overloaded) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the counts are kept and the next time comes
         counts.put_back(taken)
         log.warning("requests limited: not written down yet", error=type(error).__name__)
 

@@ -1,8 +1,8 @@
 """Sealing every secret anew with the active key of the ring, while servers run.
 
-A secret is opened, sealed and stored by one UPDATE that still finds the old box: whatever a server changed meanwhile is
-left alone and met again in the next round. What is done is told by the key id beside each box, so a rotation that was
-stopped goes on where it was.
+A secret is opened, sealed and stored by one UPDATE that still finds the old ciphertext: whatever a server changed
+meanwhile is left alone and met again in the next round. What is done is told by the key id beside each ciphertext, so a
+rotation that was stopped goes on where it was.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,20 +29,20 @@ MOST_ROUNDS = 10  # a server that still seals with an old key is met again and a
 
 
 class Place(NamedTuple):
-    """A column of sealed secrets: the id of the row, the id of the key, the box, and what the box is bound to."""
+    """A column of sealed secrets: the id of the row, the id of the key, the ciphertext, and what that is bound to."""
 
     id: sa.Column[Any]
     key_id: sa.Column[str]
-    box: sa.Column[bytes]
+    ciphertext: sa.Column[bytes]
     identity: str
 
     @property
     def name(self) -> str:
         """The name of the column, for people."""
-        return f"{self.box.table.name}.{self.box.name}"
+        return f"{self.ciphertext.table.name}.{self.ciphertext.name}"
 
     def identity_of(self, row_id: object) -> str:
-        """Name the row that a box belongs to, as the feature that sealed it does."""
+        """Name the row that a ciphertext belongs to, as the feature that sealed it does."""
         return f"{self.identity}:{row_id}"
 
 
@@ -97,7 +97,9 @@ def key_ids_in_use(connection: sa.Connection) -> set[str]:
     return {
         key_id
         for place in PLACES
-        for key_id in connection.execute(sa.select(place.key_id).where(place.box.is_not(None)).distinct()).scalars()
+        for key_id in connection.execute(
+            sa.select(place.key_id).where(place.ciphertext.is_not(None)).distinct()
+        ).scalars()
     }
 
 
@@ -113,7 +115,10 @@ def _seal_place(context: AppContext, place: Place, unreadable: set[str], progres
 
 def _batch(context: AppContext, place: Place, after: object) -> Sequence[AnyRow]:
     query = (
-        sa.select(place.id, place.key_id, place.box).where(_other_key(place, context)).order_by(place.id).limit(BATCH)
+        sa.select(place.id, place.key_id, place.ciphertext)
+        .where(_other_key(place, context))
+        .order_by(place.id)
+        .limit(BATCH)
     )
     if after is not None:
         query = query.where(place.id > after)
@@ -122,22 +127,22 @@ def _batch(context: AppContext, place: Place, after: object) -> Sequence[AnyRow]
 
 
 def _other_key(place: Place, context: AppContext) -> sa.ColumnElement[bool]:
-    return place.box.is_not(None) & (place.key_id != context.vault.active)
+    return place.ciphertext.is_not(None) & (place.key_id != context.vault.active)
 
 
 def _seal_row(context: AppContext, connection: sa.Connection, place: Place, row: AnyRow, unreadable: set[str]) -> bool:
-    row_id, key_id, box = row
+    row_id, key_id, ciphertext = row
     identity = place.identity_of(row_id)
     try:
-        secret = context.vault.open(Sealed(key_id, box), identity)
+        secret = context.vault.open(Sealed(key_id, ciphertext), identity)
     except VaultError:
         unreadable.add(f"{place.name} of {row_id}")
         return False
     sealed = context.vault.seal(secret, identity)
     changed = connection.execute(
-        sa.update(place.box.table)
-        .where(place.id == row_id, place.box == box)
-        .values({place.key_id: sealed.key_id, place.box: sealed.box}),
+        sa.update(place.ciphertext.table)
+        .where(place.id == row_id, place.ciphertext == ciphertext)
+        .values({place.key_id: sealed.key_id, place.ciphertext: sealed.ciphertext}),
     )
     return changed.rowcount == 1
 

@@ -64,7 +64,7 @@ def serve(
     host: str,
     port: int,
     workers: int = 1,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = Limits(),  # noqa: B008 - frozen, so that calls may share it
 ) -> None:
     """Serve an application, or the factory that a name leads to; return when told to stop (SIGTERM, SIGINT).
 

@@ -67,8 +67,8 @@ def change_password(
     hashed = context.hasher.hash(new)
     with context.db.write() as connection:
         lockouts.settle(connection, proved)
-        user = directory.lock_user_row(connection, session.user.id)
-        if user is None or user.security_version != session.user.security_version:
+        user = sessions.hold_user(connection, session)
+        if user is None:
             return SessionOver()
         if user.sso:
             return NoPassword(user.sso_url)

@@ -20,6 +20,10 @@ from twofold.sessions.session import Session, Started, due_to_be_seen, holds
 from twofold.settings import Settings
 
 
+class SessionEnded(Exception):
+    """A session was signed out while it made a change, which is rolled back."""
+
+
 def start(
     context: AppContext,
     connection: sa.Connection,
@@ -77,10 +81,12 @@ def renew(
     `proved` is a method (`otp`, `backup_code`) that was proved on the way. OWASP ASVS 7.2.4 asks for the new token.
 
     Raises:
+        SessionEnded: it was signed out since `hold_user`; the change is to be rolled back.
         RuntimeError: `security_version` is not the user's: a mistake of the caller.
 
     """
-    records.end(connection, session.token_hash)
+    if not records.end(connection, session.token_hash):
+        raise SessionEnded
     methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
     renewed = _store(
         context,
@@ -134,6 +140,12 @@ def end_others(db: Database, session: Session, *, origin: Origin) -> int:
 def goes_on(connection: sa.Connection, session: Session, user: User) -> bool:
     """Tell whether a session that was read before its user was held is still one: neither ended nor outdated."""
     return user.security_version == session.user.security_version and records.exists(connection, session.token_hash)
+
+
+def hold_user(connection: sa.Connection, session: Session) -> User | None:
+    """Hold the user of a session; None where the session has ended since it was read, or is outdated."""
+    user = directory.lock_user_row(connection, session.user.id)
+    return user if user is not None and goes_on(connection, session, user) else None
 
 
 def step_down(connection: sa.Connection, session: Session, *, origin: Origin) -> None:

@@ -5,7 +5,6 @@ Every step finds the attempt, passes the one guard, does its work and moves the 
 
 import sqlalchemy as sa
 
-from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.factors import flow as factors
@@ -80,7 +79,7 @@ def _second_factor_passed(
         sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")
         records.advance(
             connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, methods=" ".join(methods),
-            backup_key_id=sealed.key_id, backup_box=sealed.box,
+            backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
     finished = finish(
@@ -124,8 +123,8 @@ def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due |
         return NoMail()
     token = context.vault.new_token("signin")
     with context.db.write() as connection:
-        user = directory.lock_user_row(connection, session.user.id)
-        if user is None or not sessions.goes_on(connection, session, user):
+        user = sessions.hold_user(connection, session)
+        if user is None:
             return Expired()
         closed = mail_flow.mailbox_closed(connection, user, origin.at)
         if closed is not None:

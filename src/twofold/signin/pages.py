@@ -16,6 +16,7 @@ from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, local_path
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import guard
 from twofold.signin import flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.finish_flow import Credentials
@@ -47,6 +48,8 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     """Show the first step."""
     notice = None
     if request.query_params.get("expired"):
+        if guard.session_of_page(request, clock.now()) is not None:
+            return see_other("/profile")  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
         notice = _("Your password is saved. Sign in with it.")

@@ -107,7 +107,7 @@ def store_mailed_code(connection: sa.Connection, attempt: Attempt, sealed: Seale
     stored = connection.execute(
         sign_in_attempts.update()
         .where(sign_in_attempts.c.token_hash == attempt.token_hash, sign_in_attempts.c.step == attempt.step)
-        .values(mail_key_id=sealed.key_id, mail_box=sealed.box, mail_expires_at=expires_at),
+        .values(mail_key_id=sealed.key_id, mail_box=sealed.ciphertext, mail_expires_at=expires_at),
     )
     return stored.rowcount == 1
 

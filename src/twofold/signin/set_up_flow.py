@@ -185,7 +185,7 @@ def confirm_enrolment(
         sealed = seal_backup_code(context, attempt, outcome.backup_code or "")
         records.advance(
             connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, methods=" ".join(methods),
-            security_version=outcome.security_version, backup_key_id=sealed.key_id, backup_box=sealed.box,
+            security_version=outcome.security_version, backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
 

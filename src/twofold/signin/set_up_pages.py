@@ -1,5 +1,6 @@
 """The pages of the forced set-up: first the mailbox, then the authenticator; and how a session steps down to it."""
 
+from datetime import datetime
 from typing import assert_never
 
 from litestar import get, post
@@ -24,6 +25,7 @@ from twofold.kit.http.requests import (
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait
 from twofold.sessions import guard
+from twofold.sessions.session import Session
 from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
 from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
@@ -104,14 +106,8 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
 @quick
 def show_set_up(request: AnyRequest) -> AnyResponse:
     """Show the QR code of the forced set-up; to a session that was stepped down, say what is due."""
-    at = clock.now()
-    if (
-        cookie(request, "attempt") is None
-        or attempt_flow.look(context_of(request), cookie(request, "attempt"), at) is None
-    ):
-        session = guard.session_of_page(request, at)
-        if session is not None and guard.stepped_down(request, session, at):
-            return page(request, "signin/step_down.html")
+    if _stepped_down(request, clock.now()) is not None:
+        return page(request, "signin/step_down.html")
     return _set_up_page(request, attempt_of(request, Step.SET_UP))
 
 
@@ -121,8 +117,8 @@ def begin(request: AnyRequest, body: bytes) -> AnyResponse:
     """Step a session down to the set-up; within an attempt, start the set-up again."""
     form_of(request, body)
     at, context = clock.now(), context_of(request)
-    session = guard.session_of_page(request, at)
-    if session is None or not guard.stepped_down(request, session, at):
+    session = _stepped_down(request, at)
+    if session is None:
         attempt_of(request, Step.SET_UP)
         set_up_flow.open_enrolment(context, cookie(request, "attempt") or "", channel="page", at=at)
         return see_other("/sign-in/set-up")
@@ -170,6 +166,14 @@ def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
             return start_over(request, outcome)
         case _:
             assert_never(outcome)
+
+
+def _stepped_down(request: AnyRequest, at: datetime) -> Session | None:
+    """Return the session that has to set up a second factor, unless a sign-in of the same browser is under way."""
+    if attempt_flow.look(context_of(request), cookie(request, "attempt"), at) is not None:
+        return None
+    session = guard.session_of_page(request, at)
+    return session if session is not None and guard.stepped_down(request, session, at) else None
 
 
 def _set_up_page(request: AnyRequest, attempt: Attempt, status: int = 200, error: str | None = None) -> AnyResponse:

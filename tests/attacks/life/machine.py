@@ -30,7 +30,7 @@ of_some = st.integers(0, 7)  # one of those that there are
 MALFORMED = "12345"
 # What is typed as a second factor: mostly a code of a phone, so many steps from now.
 distances = st.sampled_from([0, 0, 0, 0, -1, 1, 1, -2, 2, 3, 5])
-others = ["wrong", "given away", "given away", "malformed", "backup", "backup", "backup", "spent", "older", "no backup"]
+others = ["wrong", "disclosed", "disclosed", "malformed", "backup", "backup", "backup", "spent", "older", "no backup"]
 proofs = st.one_of(st.tuples(st.integers(0, 4), distances), st.sampled_from(others))
 
 
@@ -112,8 +112,8 @@ class Machine(RuleBasedStateMachine):
         self.at -= timedelta(seconds=seconds)
 
     @act(3, when=lambda life: any(phone.given for phone in life.model.phones), which=of_some)
-    def the_time_comes_of_a_code_that_was_given_away(self, which: int) -> None:
-        """By waiting, or because the clock was wrong when the code was given away and is set right."""
+    def the_time_comes_of_a_code_that_was_disclosed(self, which: int) -> None:
+        """By waiting, or because the clock was wrong when the code was disclosed and is set right."""
         step = self._pick(sorted({step for phone in self.model.phones for step in phone.given}), which)
         self.at += timedelta(seconds=30 * (step - step_of(self.at)))
 
@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
                 phones = model.phones
                 step = step_of(self.at) + distance
                 return digits(phones[which % len(phones)].secret, step) if phones else "123456"
-            case "given away":
+            case "disclosed":
                 given = [(abs(step - step_of(self.at)), step, phone) for phone in model.phones for step in phone.given]
                 nearest = min(given, key=lambda one: one[:2], default=None)
                 return digits(nearest[2].secret, nearest[1]) if nearest else self._never(model.phones)

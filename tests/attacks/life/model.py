@@ -49,7 +49,7 @@ def seconds_until(then: datetime, at: datetime) -> int:
 
 @dataclass
 class Phone:
-    """An authenticator: the newest step that counted, and the steps that a hint has given away."""
+    """An authenticator: the newest step that counted, and the steps that a hint has disclosed."""
 
     secret: bytes
     id: UUID | None = None

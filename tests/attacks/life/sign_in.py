@@ -123,12 +123,12 @@ class SigningIn(Machine):
 
     @act(2, when=lambda life: life.model.protected, node=on_node, which=of_some)
     def the_clock_is_wrong_for_a_while(self, node: int, which: int) -> None:
-        """Codes of a phone whose own clock is ahead are given away; then the time of the first one comes."""
+        """Codes of a phone whose own clock is ahead are disclosed; then the time of the first one comes."""
         self.gives_a_code(node, which, (which, 3))
         self.at += timedelta(minutes=5)
         self.gives_a_code(node, which, (which, 3))
         self.at -= timedelta(minutes=5) - timedelta(seconds=90)
-        self.gives_a_code(node, which, "given away")
+        self.gives_a_code(node, which, "disclosed")
 
     @act(
         4,

@@ -70,7 +70,7 @@ class Stories(Changes, Helped, Reset):
         when=protected,
         node=on_node,
         channel=on_channel,
-        again=st.lists(st.sampled_from(["backup", "spent", "older", "given away"]), max_size=3),
+        again=st.lists(st.sampled_from(["backup", "spent", "older", "disclosed"]), max_size=3),
         saved=st.booleans(),
     )
     def she_has_lost_her_phone(self, node: int, channel: str, again: list[str], *, saved: bool) -> None:

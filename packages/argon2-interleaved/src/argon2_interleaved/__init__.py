@@ -1,4 +1,4 @@
-"""Argon2id (RFC 9106, version 0x13, one lane) for servers: two passwords in turns on one core.
+"""Argon2id (RFC 9106, version 0x13, one lane) for servers: two passwords interleaved on one core.
 
 A hash is a chain of blocks of 1 KiB, each of which waits for memory; two of them fill each other's waits. `units` says
 whether this processor has what is needed; where it is empty, use another library.

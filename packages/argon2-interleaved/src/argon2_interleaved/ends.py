@@ -4,6 +4,7 @@ import struct
 from hashlib import blake2b
 
 BLOCK_BYTES = 1024
+LEAST_KIB = 8  # RFC 9106 section 3.1, for one lane
 VERSION, ARGON2ID = 0x13, 2  # RFC 9106 section 3.2: the version and the type y
 LEAST_SALT_BYTES = 8  # RFC 9106 section 3.1 has 16 for passwords, and the reference implementation no less than this
 LEAST_TAG_BYTES, MOST_TAG_BYTES = 4, 64  # RFC 9106 section 3.1; beyond 64 the tag is another function's
@@ -53,8 +54,8 @@ def blocks_of(memory_kib: int) -> int:
         ValueError: it is less than 8 KiB, or beyond 32 bits.
 
     """
-    if not 8 <= memory_kib <= MOST:  # noqa: PLR2004 - RFC 9106 section 3.1, for one lane
-        raise ValueError(f"there are 8 to {MOST} KiB, not {memory_kib}")
+    if not LEAST_KIB <= memory_kib <= MOST:
+        raise ValueError(f"there are {LEAST_KIB} to {MOST} KiB, not {memory_kib}")
     return memory_kib // 4 * 4
 
 

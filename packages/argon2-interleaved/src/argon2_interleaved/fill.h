@@ -1,4 +1,4 @@
-/* The memory of argon2id (RFC 9106), filled for one password, or for two in turns.
+/* The memory of argon2id (RFC 9106), filled for one password, or for two interleaved.
 
    Each block of 1 KiB is made from the one before it and from an earlier one, which in most of the work only the one before
    names. A core that fills for one password therefore waits for memory again and again. Two passwords have nothing to do
@@ -206,7 +206,7 @@ INLINE void fill(chain *chains, const int count, uint32_t blocks, uint32_t passe
     for (int k = 0; k < count; k++) to_standard_order(&chains[k].memory[blocks - 1]);
 }
 
-/* Fill one memory, or two in turns (`other` may be NULL). native.c has checked them. */
+/* Fill one memory, or two interleaved (`other` may be NULL). native.c has checked them. */
 OUTLINE void fill_memory(void *one, void *other, uint32_t blocks, uint32_t passes) {
     chain chains[2] = {{.memory = one}, {.memory = other}};
     if (other) fill(chains, 2, blocks, passes);

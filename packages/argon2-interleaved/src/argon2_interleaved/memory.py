@@ -28,7 +28,7 @@ class Memory:
 
         Raises:
             ValueError: it is less than 8 KiB, or this processor has no such unit.
-            NotImplementedError: this processor has no unit that the package knows.
+            RuntimeError: this processor has no unit that the package knows.
             OSError: the system has no memory left.
 
         """
@@ -56,7 +56,7 @@ class Memory:
         return self._map.closed
 
     def last_blocks(self, starts: Sequence[bytes], passes: int) -> list[bytes]:
-        """Fill for one password or for two in turns, given the `first_blocks` of each; return the last block of each.
+        """Fill for one password or two interleaved, given the `first_blocks` of each; return the last block of each.
 
         It takes milliseconds, without the interpreter lock. What was computed with stays until `wipe` or `close`.
 
@@ -98,7 +98,7 @@ class Memory:
 def _known(unit: str | None) -> str:
     known = _native.units()
     if not known:
-        raise NotImplementedError("this processor has neither AVX-512 nor AVX2")
+        raise RuntimeError("this processor has neither AVX-512 nor AVX2")
     if unit is not None and unit not in known:
         raise ValueError(f"this processor has no vector unit {unit}, but {', '.join(known)}")
     return unit or known[0]

@@ -1,7 +1,7 @@
 /* argon2_interleaved._native: the memory of argon2id, filled by the widest vector unit that the processor has.
 
    One file holds a kernel for AVX-512 and one for AVX2 and asks the processor at run time. Where there is neither, and on
-   other architectures, `units()` is empty and `fill` raises NotImplementedError: whoever calls must have another library.
+   other architectures, `units()` is empty and `fill` raises RuntimeError: whoever calls must have another library.
 */
 
 #define PY_SSIZE_T_CLEAN
@@ -139,7 +139,7 @@ static const unit *unit_named(const char *name) {
     for (const unit *one = UNITS; one->name; one++)
         if ((!name || strcmp(name, one->name) == 0) && one->is_here()) return one;
     if (name) PyErr_Format(PyExc_ValueError, "this processor has no vector unit %.50s", name);
-    else PyErr_SetString(PyExc_NotImplementedError, "this processor has neither AVX-512 nor AVX2");
+    else PyErr_SetString(PyExc_RuntimeError, "this processor has neither AVX-512 nor AVX2");
     return NULL;
 }
 
@@ -163,7 +163,7 @@ static const char *wrong(const Py_buffer *one, const Py_buffer *other, int both,
 
 PyDoc_STRVAR(fill_doc,
     "fill(one, other, passes, unit=None, /)\n\n"
-    "Fill a writable buffer, or two in turns (`other` may be None), without the interpreter lock (RFC 9106 section 3.2).\n"
+    "Fill a writable buffer, or two interleaved (`other` may be None), without the interpreter lock (RFC 9106 section 3.2).\n"
     "The first two blocks of each are set; its last block is the result.");
 
 static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments) {

@@ -63,13 +63,13 @@ def match(
     code: str,
     at: datetime,
     last_step: int,
-    given_away: AbstractSet[int] = frozenset(),
+    disclosed_steps: AbstractSet[int] = frozenset(),
 ) -> Accepted | Used | Drift | Wrong:
     """Judge six digits typed at a moment against a secret.
 
-    `last_step` is the newest step accepted so far (`NEVER` for none); `given_away` are steps whose codes a hint about
-    the clock has disclosed before their time, so that they are worth nothing when they come. A step is accepted once
-    (RFC 6238 section 5.2): the caller stores it.
+    `last_step` is the newest step accepted so far (`NEVER` for none); `disclosed_steps` are those whose codes a hint
+    about the clock has disclosed before their time, so that they are worth nothing when they come. A step is accepted
+    once (RFC 6238 section 5.2): the caller stores it.
 
     Raises:
         TypeError: `code` has characters beyond ASCII.
@@ -78,7 +78,7 @@ def match(
     now = step_of(at)
     near = [step for step in range(now - WINDOW, now + WINDOW + 1) if _fits(secret, code, step)]
     for step in near:
-        if step > last_step and step not in given_away:
+        if step > last_step and step not in disclosed_steps:
             return Accepted(step)
     if near:
         return Used()

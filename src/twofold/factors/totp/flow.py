@@ -114,7 +114,7 @@ def store_authenticator(
             "account_id": user.account_id,
             "name": row.name,
             "key_id": sealed.key_id,
-            "box": sealed.box,
+            "box": sealed.ciphertext,
             "last_step": step,  # the code that confirmed counts as used
             "given_away": "",
             "created_at": at,
@@ -159,7 +159,7 @@ def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: dateti
     known = {given for given in _disclosed_steps(row) if given > oldest} | {step}
     if len(known) > MOST_DISCLOSED:
         return False
-    records.give_away(connection, row.id, sorted(known))
+    records.disclose(connection, row.id, sorted(known))
     return True
 
 

@@ -32,7 +32,7 @@ _accept_step = Statement(
     .where(authenticators.c.id == sa.bindparam("of_id"), authenticators.c.last_step < sa.bindparam("step"))
     .values(last_step=sa.bindparam("step"), last_used_at=_at)
 )
-_give_away = (
+_disclose = (
     authenticators.update().where(authenticators.c.id == sa.bindparam("of_id")).values(given_away=sa.bindparam("steps"))
 )
 _open_enrolment = upsert(
@@ -65,20 +65,14 @@ def hold(connection: sa.Connection, user_id: UUID) -> None:
     connection.execute(_hold_authenticators, {"of_user": user_id})
 
 
-def count(connection: sa.Connection, user_id: UUID) -> int:
-    """Count the authenticators of a user."""
-    own = sa.select(sa.func.count()).where(authenticators.c.user_id == user_id)
-    return int(connection.execute(own).scalar_one())
-
-
 def accept_step(connection: sa.Connection, authenticator: UUID, step: int, at: datetime) -> bool:
     """Accept a time step of an authenticator once; False when it or a later one was accepted before."""
     return _accept_step.count(connection, of_id=authenticator, step=step, at=at) == 1
 
 
-def give_away(connection: sa.Connection, authenticator: UUID, steps: Sequence[int]) -> None:
+def disclose(connection: sa.Connection, authenticator: UUID, steps: Sequence[int]) -> None:
     """Remember future steps that a hint about the clock confirmed."""
-    connection.execute(_give_away, {"of_id": authenticator, "steps": " ".join(map(str, steps))})
+    connection.execute(_disclose, {"of_id": authenticator, "steps": " ".join(map(str, steps))})
 
 
 def insert_authenticator(connection: sa.Connection, values: dict[str, Any]) -> None:

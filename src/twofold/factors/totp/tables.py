@@ -14,7 +14,7 @@ authenticators = sa.Table(
     sa.Column("key_id", sa.Text, nullable=False, index=True),
     sa.Column("box", sa.LargeBinary, nullable=False),
     sa.Column("last_step", sa.BigInteger, nullable=False),
-    sa.Column("given_away", sa.Text, nullable=False),  # steps that a hint gave away before their time, by blanks
+    sa.Column("given_away", sa.Text, nullable=False),  # steps that a hint disclosed before their time, by blanks
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("last_used_at", UtcTime, nullable=True),
 )

@@ -1,7 +1,7 @@
 """Two ways to compute argon2id with one lane, and which of them is the quicker one on this machine.
 
-libsodium is everywhere. Where argon2-interleaved is installed (`twofold[fast]`), passwords are verified two in turns on
-one core, for half of the CPU (docs/decisions/0029-two-in-turns.md). Both read the same standard strings.
+libsodium is everywhere. Where argon2-interleaved is installed (`twofold[fast]`), passwords are verified two at a time,
+interleaved on one core, for half of the CPU (docs/decisions/0029-two-in-turns.md). Both read the same standard strings.
 """
 
 import functools

@@ -31,7 +31,7 @@ def unit() -> str | Unfit:
 
 
 def is_right(unit: str) -> bool:
-    """Tell whether a vector unit computes what libsodium computes, for one password and for two in turns.
+    """Tell whether a vector unit computes what libsodium computes, for one password and for two interleaved.
 
     1 MiB is the least in which a segment needs more than one block of drawn references, as real parameters do.
     """

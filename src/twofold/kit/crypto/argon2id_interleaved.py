@@ -1,4 +1,4 @@
-"""Passwords verified two in turns on one core, by argon2-interleaved (docs/decisions/0029-two-in-turns.md).
+"""Passwords verified two at a time on one core, by argon2-interleaved (docs/decisions/0029-two-in-turns.md).
 
 A hash waits for memory a third of its time, and two on one core fill each other's waits. So hashing has threads of its
 own, one for every two cores, and whoever wants a password verified waits for one of them; it takes two at a time where
@@ -25,11 +25,11 @@ class Interleaved:
     New hashes, and old ones under other parameters, are rare: libsodium computes them, as many at once as keep it busy.
     """
 
-    name = "two in turns"
+    name = "two interleaved"
 
     def __init__(self, unit: str, memory_kib: int, passes: int, cores: int) -> None:
         """Compute with one of argon2-interleaved's vector units, on one thread for every two of so many cores."""
-        self.about = f"argon2-interleaved {argon2_interleaved.__version__} ({unit}), two in turns"
+        self.about = f"argon2-interleaved {argon2_interleaved.__version__} ({unit}), two interleaved"
         self._unit, self._memory_kib, self._passes = unit, memory_kib, passes
         self._most_threads = max(1, min(MOST_THREADS, cores // 2))
         # For each thread two that it computes and two that come next, and some who have not come that far.

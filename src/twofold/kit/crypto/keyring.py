@@ -60,19 +60,19 @@ def check(db: Database, vault: Vault) -> None:
     """
     with db.write() as connection:
         if vault.active not in _check_known(connection, vault):
-            box = vault.seal(CHECK, _identity(vault.active)).box
-            connection.execute(_note[connection.dialect.name], {"id": vault.active, "check_box": box})
+            ciphertext = vault.seal(CHECK, _identity(vault.active)).ciphertext
+            connection.execute(_note[connection.dialect.name], {"id": vault.active, "check_box": ciphertext})
             _check_known(connection, vault)  # a node that started at the same moment may have been the first
 
 
 def _check_known(connection: sa.Connection, vault: Vault) -> set[str]:
     known = {row.id: row.check_box for row in connection.execute(sa.select(encryption_keys))}
-    for key_id, box in known.items():
+    for key_id, ciphertext in known.items():
         if key_id not in vault.key_ids:
             msg = f"TWOFOLD_KEYS lacks the key with id {key_id!r}, which secrets in the database are sealed with."
             raise SettingsError(msg)
         try:
-            vault.open(Sealed(key_id, box), _identity(key_id))
+            vault.open(Sealed(key_id, ciphertext), _identity(key_id))
         except VaultError as error:
             msg = f"TWOFOLD_KEYS holds another key by the id {key_id!r} than the database was sealed with."
             raise SettingsError(msg) from error

@@ -1,6 +1,6 @@
-"""Encryption at rest: AES-256-GCM under a ring of keys, each box bound to the row it belongs to.
+"""Encryption at rest: AES-256-GCM under a ring of keys, each ciphertext bound to the row it belongs to.
 
-The identity of the row (table, column, id) is the associated data, so a box copied to another row does not open.
+The identity of the row (table, column, id) is the associated data, so a ciphertext copied to another row does not open.
 
 Tokens that people come back with carry a mark under a key derived from the same ring: see `Vault.issued`.
 """
@@ -25,15 +25,15 @@ class Sealed(NamedTuple):
     """A secret as it rests in the database: the id of its key, and nonce (12 bytes) + ciphertext + tag (16 bytes)."""
 
     key_id: str
-    box: bytes
+    ciphertext: bytes
 
 
 class VaultError(Exception):
-    """A box does not open: its key is missing or wrong, or somebody moved or changed it."""
+    """A ciphertext does not open: its key is missing or wrong, or somebody moved or changed it."""
 
 
 class Vault:
-    """Seals with the first key of the ring, opens with whichever key a box names.
+    """Seals with the first key of the ring, opens with whichever key a ciphertext names.
 
     Raises:
         VaultError: the ring is empty.
@@ -58,20 +58,20 @@ class Vault:
         return Sealed(self.active, nonce + self._ciphers[self.active].encrypt(nonce, secret, identity.encode()))
 
     def open(self, sealed: Sealed, identity: str) -> bytes:
-        """Decrypt a box that was sealed for `identity`.
+        """Decrypt a ciphertext that was sealed for `identity`.
 
         Raises:
-            VaultError: the key id is not in the ring, or the box was made with another key or for another row.
+            VaultError: the key id is not in the ring, or it was made with another key or for another row.
 
         """
         cipher = self._ciphers.get(sealed.key_id)
         if cipher is None:
             msg = f"the key with id {sealed.key_id!r} is not in TWOFOLD_KEYS"
             raise VaultError(msg)
-        nonce, ciphertext = sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:]
+        nonce, encrypted = sealed.ciphertext[:NONCE_BYTES], sealed.ciphertext[NONCE_BYTES:]
         try:
-            return cipher.decrypt(nonce, ciphertext, identity.encode())
-        except (InvalidTag, ValueError) as error:  # ValueError: the box is too short to be one
+            return cipher.decrypt(nonce, encrypted, identity.encode())
+        except (InvalidTag, ValueError) as error:  # ValueError: it is too short to be one
             msg = f"a secret does not open with the key {sealed.key_id!r}: wrong key, or the row was tampered with"
             raise VaultError(msg) from error
 

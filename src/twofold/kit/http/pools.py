@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 MOST_WAITING = 512  # requests
 MOST_ANONYMOUS_WAITING, MOST_PASSWORDS_WAITING = 192, 192  # some seconds of work, which browsers still wait for
-ANONYMOUS = "twofold_stranger"  # in the scope of a request: whoever sent it bears no token of ours
+ANONYMOUS = "twofold_anonymous"  # in the scope of a request: whoever sent it bears no token of ours
 KNOWN_CLIENT = "twofold_known_client"  # the same: it is anonymous, but its browser has signed somebody in before
 
 

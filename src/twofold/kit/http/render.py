@@ -13,23 +13,14 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from twofold.kit.clock import now
-from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
-from twofold.kit.words import translations
+from twofold.kit.http.requests import AnyRequest, AnyResponse
+from twofold.kit.templates import template_environment
 from twofold.settings import Settings
 
 
 def environment(settings: Settings | None = None) -> jinja2.Environment:
-    """Build the template environment: autoescaped, strict about names, every text through gettext."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("twofold", "templates"),
-        autoescape=jinja2.select_autoescape(("html",), default_for_string=True),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=False,
-    )
-    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
+    """Build the template environment of pages."""
+    made = template_environment()
     made.filters.update(moment=moment, groups=groups)
     made.globals.update(
         static=static_url,
@@ -75,11 +66,6 @@ def problem_page(
 ) -> AnyResponse:
     """Answer with a page that says what happened and what to do."""
     return page(request, "errors/problem.html", status, heading=heading, what=what, todo=todo, link=link)
-
-
-def absolute(request: AnyRequest, path: str) -> str:
-    """Build a link from the base URL of the settings, never from a header of the request."""
-    return f"{context_of(request).settings.base_url}{path}"
 
 
 def moment(at: datetime) -> str:

@@ -22,7 +22,8 @@ from twofold.kit.client_info import browser_in_words
 from twofold.kit.context import AppContext
 from twofold.kit.mail.outbox import Entry
 from twofold.kit.plain_text import unlinked
-from twofold.kit.words import gettext, translations
+from twofold.kit.templates import template_environment
+from twofold.kit.words import gettext
 from twofold.settings import Settings
 
 # Gives the content of a letter at delivery, in its own transaction; None when it is out of date and not to be sent.
@@ -109,16 +110,7 @@ def browser(name: str) -> str:
 
 
 def _environment(settings: Settings) -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("twofold", "templates"),
-        autoescape=jinja2.select_autoescape(("html",), default=False, default_for_string=False),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=False,
-    )
-    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
+    made = template_environment()
     made.filters.update(moment=moment, browser=browser)
     made.globals.update(product=settings.issuer, base_url=settings.base_url, support_email=settings.support_email)
     return made

@@ -84,12 +84,9 @@ class SmtpTransport:
 
     def deliver(self, message: EmailMessage) -> Outcome:
         """Deliver one letter; whatever went wrong is in the outcome."""
-        try:
-            client = self._connect()
-        except smtplib.SMTPResponseException as refused:
-            return Unreachable(_answer(refused.smtp_code, refused.smtp_error))
-        except (smtplib.SMTPException, OSError) as error:
-            return Unreachable(_failure(error))
+        client = self._connect()
+        if isinstance(client, Unreachable):
+            return client
         try:
             return self._hand_over(client, message)
         finally:
@@ -99,18 +96,23 @@ class SmtpTransport:
 
     def reach(self) -> Unreachable | None:
         """Connect, encrypt and log in as for a letter, and send nothing; None where that works."""
-        try:
-            client = self._connect()
-        except smtplib.SMTPResponseException as refused:
-            return Unreachable(_answer(refused.smtp_code, refused.smtp_error))
-        except (smtplib.SMTPException, OSError) as error:
-            return Unreachable(_failure(error))
+        client = self._connect()
+        if isinstance(client, Unreachable):
+            return client
         with contextlib.suppress(smtplib.SMTPException, OSError):
             client.quit()
         client.close()
         return None
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP | Unreachable:
+        try:
+            return self._logged_in()
+        except smtplib.SMTPResponseException as refused:
+            return Unreachable(_answer(refused.smtp_code, refused.smtp_error))
+        except (smtplib.SMTPException, OSError) as error:
+            return Unreachable(_failure(error))
+
+    def _logged_in(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
             client: smtplib.SMTP = smtplib.SMTP_SSL(
                 self._host, self._port, self._own_name, timeout=self._seconds, context=self._tls,

@@ -3,11 +3,12 @@
 `Database.read` gives a connection for single statements, each its own snapshot. `Database.write` is a transaction: it
 commits at the end of the block, also when the block returns a refusal, and rolls back when the block raises.
 
-What every statement and every commit may raise is said here, once, and `app.py` answers it with 503: SQLAlchemy's
-OperationalError or InterfaceError where the database is away, silent, read-only or has found a deadlock; its
-TimeoutError where no connection, or not the right to write, was to be had in time. Where a connection is lost during
-a COMMIT nobody knows whether it was carried out. An IntegrityError is named where a caller has to expect one: who goes
-on in the same transaction needs `connection.begin_nested()`, because PostgreSQL refuses whatever comes after it.
+What every statement and every commit may raise is said here, once, and `operations/error_answers.py` answers it with
+503: SQLAlchemy's OperationalError or InterfaceError where the database is away, silent, read-only or has found a
+deadlock; its TimeoutError where no connection, or not the right to write, was to be had in time. Where a connection is
+lost during a COMMIT nobody knows whether it was carried out. An IntegrityError is named where a caller has to expect
+one: who goes on in the same transaction needs `connection.begin_nested()`, because PostgreSQL refuses whatever comes
+after it.
 """
 
 import threading
@@ -225,7 +226,7 @@ class _Share:
     """How many threads that serve anonymous requests use the database at once; one that does may enter it again."""
 
     def __init__(self, most: int, timeout: float) -> None:
-        self._patience = timeout
+        self._timeout = timeout
         self._room = threading.BoundedSemaphore(most)
         self._depth = threading.local()
 
@@ -233,8 +234,8 @@ class _Share:
         depth = getattr(self._depth, "inside", 0)
         if depth == 0 and not self._room.acquire(blocking=False):
             with noted("share"):
-                if not self._room.acquire(timeout=self._patience):
-                    raise sa.exc.TimeoutError("strangers have as much of the database as they may")
+                if not self._room.acquire(timeout=self._timeout):
+                    raise sa.exc.TimeoutError("requests without a token have as much of the database as they may")
         self._depth.inside = depth + 1
 
     def __exit__(self, *_error: object) -> None:

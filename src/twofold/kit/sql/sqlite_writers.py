@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from twofold.kit import clock
 from twofold.kit.sql import timeouts
@@ -30,6 +31,8 @@ _begin = Statement({"sqlite": sa.text("BEGIN IMMEDIATE")})
 _savepoint = Statement({"sqlite": sa.text("SAVEPOINT part")})
 _release = Statement({"sqlite": sa.text("RELEASE part")})
 _roll_back = Statement({"sqlite": sa.text("ROLLBACK TO part")})
+
+log = structlog.get_logger()
 
 
 class Writers:
@@ -67,11 +70,12 @@ class Writers:
 
     def _enter(self, *, durable: bool) -> "_Group":
         """Wait for the right to write, first come, first served; return the group that is handed over, or a new one."""
-        group = self._wait(durable=durable)
+        until = self.queue.limit()
+        group = self._wait(until, durable=durable)
         if group is not None:
             return group
         try:
-            self.queue.take()
+            self.queue.take(until)
         except BaseException:
             self._pass_on()
             raise
@@ -82,14 +86,13 @@ class Writers:
             self._pass_on()
             raise
 
-    def _wait(self, *, durable: bool) -> "_Group | None":
+    def _wait(self, until: float | None, *, durable: bool) -> "_Group | None":
         with self._mutex:
             if not self._busy:
                 self._busy = True
                 return None
             ticket = _Ticket(durable=durable)
             self._waiting.append(ticket)
-        until = self.queue.limit()
         with noted("turn"):
             ticket.granted.wait(None if until is None else max(0.0, until - clock.stopwatch()))
         with self._mutex:
@@ -155,7 +158,7 @@ class _Group:
 
     @property
     def takes_more(self) -> bool:
-        return self._kept and self.error is None and self._parts < MOST_TOGETHER
+        return self._kept and self.error is None and self._parts < MOST_TOGETHER and self._driver.in_transaction
 
     @property
     def _driver(self) -> Any:
@@ -169,16 +172,24 @@ class _Group:
             _savepoint.enqueue(self.connection)
         try:
             yield
+            if self._parts > 1:
+                _release.enqueue(self.connection)
         except BaseException as error:
-            if not self._driver.in_transaction:
-                self.error = error
-            elif self._parts > 1:
+            self._take_back(error)
+            raise
+        self._kept = True
+
+    def _take_back(self, error: BaseException) -> None:
+        """Roll back the part that raised; where that cannot be done alone, nothing of the group may be committed."""
+        if not self._driver.in_transaction:
+            self.error = error
+        elif self._parts > 1:
+            try:
                 _roll_back.enqueue(self.connection)
                 _release.enqueue(self.connection)
-            raise
-        if self._parts > 1:
-            _release.enqueue(self.connection)
-        self._kept = True
+            except BaseException:
+                self.error = error
+                raise
 
     def end(self) -> None:
         """Commit what was kept, and let those go on who wait for that."""
@@ -199,8 +210,10 @@ class _Group:
             if self._driver.in_transaction:  # SQLAlchemy holds a commit that failed for the end
                 self._driver.execute("ROLLBACK")
         finally:
-            self.connection.close()
-            self.done.set()
+            try:
+                self.connection.close()
+            finally:
+                self.done.set()
 
 
 class WriterQueue:
@@ -215,7 +228,7 @@ class WriterQueue:
 
     def __init__(self, url: str, timeout: float) -> None:
         path = sa.make_url(url).database or ""
-        self._patience = timeout
+        self._timeout = timeout
         self._threads = threading.Lock()
         self._file = Path(f"{path}.lock").open("a")  # noqa: SIM115 - lives as long as the database
         self._line = threading.Condition()  # guards the three below
@@ -224,14 +237,15 @@ class WriterQueue:
         self._wanted = False
         self._taken = False
 
-    def take(self) -> None:
+    def take(self, until: float | None) -> None:
         """Take the write lock, in this process and on the file.
 
+        `until` is what `limit` said when the caller began to wait.
+
         Raises:
-            sqlalchemy.exc.TimeoutError: others held it for the whole time-out.
+            sqlalchemy.exc.TimeoutError: others held it until then.
 
         """
-        until = self.limit()
         if not self._threads.acquire(blocking=False):
             with noted("turn"):
                 if not self._threads.acquire(timeout=-1 if until is None else max(0.0, until - clock.stopwatch())):
@@ -258,7 +272,7 @@ class WriterQueue:
         if not timeouts.is_interactive():
             return None
         since, now = self._standing_since, clock.stopwatch()
-        return (now if since is None else since) + self._patience
+        return (now if since is None else since) + self._timeout
 
     def _lock_file(self, until: float | None) -> None:
         with self._line:
@@ -266,21 +280,29 @@ class WriterQueue:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return
-                self._standing_since = clock.stopwatch()
                 threading.Thread(target=self._stand_in_line, name="writers-queue", daemon=True).start()
+                self._standing_since = clock.stopwatch()  # only now: where no thread starts, the next tries again
             self._wanted = True
             with noted("turn"):
                 seconds = None if until is None else max(0.0, until - clock.stopwatch())
-                taken = self._line.wait_for(lambda: self._taken, seconds)
+                self._line.wait_for(lambda: self._standing_since is None, seconds)
+            taken = self._taken
             self._wanted = self._taken = False
         if not taken:
             raise sa.exc.TimeoutError("another process holds the database")
 
     def _stand_in_line(self) -> None:
-        with contextlib.suppress(ValueError):  # the database was closed meanwhile, and the lock with it
+        locked = False
+        try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
-            with self._line:
-                self._standing_since, self._taken = None, self._wanted
-                self._line.notify()
-                if not self._wanted:
+            locked = True
+        except ValueError:
+            pass  # the database was closed meanwhile, and the lock with it
+        except OSError as error:
+            log.warning("the lock of the database's file cannot be had", error=error.strerror)
+        with self._line:
+            self._standing_since, self._taken = None, locked and self._wanted
+            self._line.notify()
+            if locked and not self._wanted:
+                with contextlib.suppress(ValueError):  # closed
                     fcntl.flock(self._file, fcntl.LOCK_UN)

@@ -22,7 +22,7 @@ Converter = Callable[[Any], Any]
 
 # Their keys in what SQLAlchemy keeps beside a connection and forgets when that is lost.
 CURSOR = "twofold_cursor"
-QUERY_PIPELINE = "twofold_wire"
+QUERY_PIPELINE = "twofold_query_pipeline"
 
 # For PostgreSQL: parameters whose types SQLAlchemy does not write into the text, and those that are sent as they are.
 UNTOLD = {sa.LargeBinary: types["bytea"].oid, sa.Boolean: types["bool"].oid}

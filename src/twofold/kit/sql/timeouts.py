@@ -108,9 +108,9 @@ class Monitor:
         with self._lock:
             if self.away or self._closed.is_set():
                 return
-            self.away = True
+            threading.Thread(target=self._look, args=(arguments, options), name="database-watch", daemon=True).start()
+            self.away = True  # only now: where no thread starts, nobody would find out that it is back
         log.error("the database is away")
-        threading.Thread(target=self._look, args=(arguments, options), name="database-watch", daemon=True).start()
 
     def _look(self, arguments: Any, options: Any) -> None:
         mark_interactive()
@@ -119,7 +119,7 @@ class Monitor:
             wait = min(LOOK_AT_LEAST_EVERY, wait * 1.5)
             try:
                 self._connect(arguments, options).close()
-            except psycopg.Error:
+            except (psycopg.Error, OSError):  # OSError: no file may be opened any more
                 continue
             self.away = False
             log.warning("the database is back")

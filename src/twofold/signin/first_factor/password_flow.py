@@ -43,8 +43,11 @@ def submit_password(
             known = proved.known_client
             entered = enter(context, connection, user, given, ("pwd",), origin=origin, known_client=known)
             return entered or lockouts.WrongPassword()
-        if step is Step.VERIFY_EMAIL and not context.outbox.configured:
-            return NoMail()
+        if step is Step.VERIFY_EMAIL:
+            if not context.outbox.configured:
+                return NoMail()
+            if (closed := mail_flow.mailbox_closed(connection, user, origin.at)) is not None:
+                return MailedCodeClosed(closed.seconds)
         token = context.vault.new_token("signin")
         attempt = begin(
             connection, user, token, step, given.channel, known_client=_known_by_factor(proved),
@@ -53,9 +56,6 @@ def submit_password(
         if step is Step.CODE and proved.counts.locked:
             return LockedOut(user, proved.counts.final, token)
         if step is Step.VERIFY_EMAIL:
-            closed = mail_flow.mailbox_closed(connection, user, origin.at)
-            if closed is not None:
-                return MailedCodeClosed(closed.seconds)
             mail_a_code(context, connection, attempt, origin.at)
     return Due(token, step.value, attempt.expires_at)
 
