@@ -110,8 +110,8 @@ def _slowest_run(took: Times, length: int) -> float:
 def _fit(name: str, seen: Sequence[tuple[bool, float]]) -> tuple[Rule, int]:
     """Find the threshold that is right most often in these looks; return it with how often."""
     ranked = sorted(seen, key=lambda look: look[1])
-    nobodies = sum(not known for known, _ in ranked)
-    best, best_right = Rule(name, ranked[0][1] - 1, above=True), len(ranked) - nobodies
+    unknown = sum(not known for known, _ in ranked)
+    best, best_right = Rule(name, ranked[0][1] - 1, above=True), len(ranked) - unknown
     right_above = best_right  # all are taken for somebody; with each that falls below, one more or one less is right
     for place, (known, value) in enumerate(ranked):
         right_above += -1 if known else 1

@@ -16,8 +16,8 @@ from twofold.kit.mail.outbox import Outbox
 from twofold.sessions import flow as sessions
 from twofold.settings import load
 from twofold.signin import flow as signin
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, SignedIn
 
 NO_REQUEST = ClientInfo("127.0.0.1", "bench")

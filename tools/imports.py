@@ -29,7 +29,7 @@ ROLES = (
     ("records",),
     ("flow",),
     ("guard", "letters"),
-    ("views", "forms"),
+    ("views",),
     ("pages", "api"),
 )
 
@@ -37,7 +37,7 @@ ROLES = (
 PUBLIC_ROLES = {"flow", "guard", "tables", "views"}
 
 # HTTP ends here: no other role, and no pure module, may import these modules.
-HTTP_ROLES = {"guard", "views", "forms", "pages", "api"}
+HTTP_ROLES = {"guard", "views", "pages", "api"}
 HTTP_MODULES = ("litestar", "starlette", "uvicorn", "twofold.kit.http")
 
 # A pure module may import other pure modules, the standard library but for what reaches outside, and what is listed.

@@ -62,7 +62,7 @@ from twofold.resets import pages as resets_pages
 from twofold.settings import load
 from twofold.signin import api as signin_api
 from twofold.signin import pages as signin_pages
-from twofold.signin import set_up_pages
+from twofold.signin import set_up_pages, step_up_api, step_up_pages
 from twofold.support import act_pages as support_act_pages
 from twofold.support import audit_api, audit_pages
 from twofold.support import pages as support_pages
@@ -73,6 +73,7 @@ LONGEST_NAME = 200  # bytes; of our own files none comes near it
 PAGES = [
     *signin_pages.handlers,
     *set_up_pages.handlers,
+    *step_up_pages.handlers,
     *factors_pages.handlers,
     *factors_change_pages.handlers,
     *profile_pages.handlers,
@@ -93,6 +94,7 @@ PAGES = [
 ]
 API = [
     *signin_api.handlers,
+    *step_up_api.handlers,
     *factors_api.handlers,
     *profile_api.handlers,
     *provisioning_api.handlers,

@@ -18,8 +18,8 @@ from twofold.kit.acting import Origin
 from twofold.kit.network import UNKNOWN
 from twofold.operations import jobs
 from twofold.recovery import password_flow
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow as first_factor
+from twofold.signin.first_factor.password_flow import Credentials
 
 NOBODY = "nobody@acme.example"
 

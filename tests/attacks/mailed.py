@@ -13,7 +13,7 @@ from tests.attacks.forged import OWN, Headers
 from tests.attacks.mailbox import Mailbox
 from tests.harness.clock import NOON, later
 from tests.harness.pages import WebClient
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People, proved
 from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.events.notices import Notice
@@ -47,7 +47,7 @@ class Stage:
         with self.context.db.write() as connection:
             started = sessions.start(
                 self.context, connection, self.grace, security_version=self.grace.security_version,
-                methods=("pwd", "otp"), channel="page", origin=Origin(NOON, CLIENT_INFO),
+                methods=proved("pwd", "otp"), channel="page", origin=Origin(NOON, CLIENT_INFO),
             )  # fmt: skip
         assert started is not None
         return started.token

@@ -15,7 +15,7 @@ from tests.faults import volley
 from tests.faults.volley import Shot
 from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
 from tests.harness.nginx import Nginx
-from tests.harness.people import CLIENT_INFO, Factor, People
+from tests.harness.people import CLIENT_INFO, Factor, People, proved
 from tests.harness.server import Server, variables
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
@@ -68,7 +68,10 @@ class Target:
         tokens = [new_token("signin") for _ in range(count)]
         with self.context.db.write() as connection:
             for token in tokens:
-                attempt_flow.begin(connection, user, token, step, "api", known_client=None, return_to="", at=now())
+                attempt_flow.begin(
+                    connection, user, token, step, "api", methods=proved("pwd", at=now()), known_client=None,
+                    return_to="", at=now(),
+                )  # fmt: skip
         return tokens
 
     def reset_link(self, user: User) -> str:

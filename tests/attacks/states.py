@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.harness.clock import NOON
-from tests.harness.people import CLIENT_INFO, People
+from tests.harness.people import CLIENT_INFO, People, proved
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -16,7 +16,7 @@ from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
 from twofold.sessions.tables import sessions as sessions_table
-from twofold.signin import attempt_flow, set_up_flow
+from twofold.signin import attempt_flow, records, set_up_flow
 from twofold.signin.attempt import Step
 from twofold.signin.tables import sign_in_attempts
 
@@ -91,7 +91,8 @@ class World:
         with self.context.db.write() as connection:
             started = sessions.start(
                 self.context, connection, user, security_version=user.security_version,
-                methods=methods or ("pwd",), channel=channel, origin=Origin(NOON - ago, CLIENT_INFO),
+                methods=proved(*(methods or ("pwd",)), at=NOON - ago), channel=channel,
+                origin=Origin(NOON - ago, CLIENT_INFO),
             )  # fmt: skip
         assert started is not None
         return Carried(session=started.token)
@@ -101,12 +102,17 @@ class World:
         token = new_token("signin")
         with self.context.db.write() as connection:
             attempt = attempt_flow.begin(
-                connection, user, token, step, channel, known_client=None, return_to="", at=NOON - ago,
+                connection, user, token, step, channel, methods=proved("pwd", at=NOON - ago), known_client=None,
+                return_to="", at=NOON - ago,
             )  # fmt: skip
             if step is Step.SAVE_BACKUP_CODE:
                 sealed = set_up_flow.seal_backup_code(self.context, attempt, "0000-0000-0000-0000-0000-0000")
                 own = sign_in_attempts.c.id == attempt.id
-                values = {"backup_key_id": sealed.key_id, "backup_box": sealed.ciphertext, "methods": "pwd backup_code"}
+                values = {
+                    "backup_key_id": sealed.key_id,
+                    "backup_box": sealed.ciphertext,
+                    **records.of_methods(proved("pwd", "backup_code")),
+                }
                 connection.execute(sign_in_attempts.update().where(own).values(values))
         return Carried(sign_in=token)
 

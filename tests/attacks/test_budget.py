@@ -95,6 +95,8 @@ class Attacker:
             "remove, API": self._called("POST", "/two-factor/removal"),
             "remove one, API": self._called("DELETE", app),
             "password, API": self._called("PUT", "/password", **new),
+            "step up, API": self._called("POST", "/session/step-up"),
+            "step up, page": self._sent(self.browser, "/sign-in/step-up"),
             "add, page": self._sent(self.browser, configure),
             "replace, page": self._sent(self.browser, configure, replaces=self.app),
             "regenerate, page": self._sent(self.browser, "/profile/two-factor/backup-code"),
@@ -227,7 +229,7 @@ def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(
     app, confirmation = "/two-factor/authenticators/{authenticator}", "enrolments/{enrolment}/confirmation"
     in_profile = {
         "POST /two-factor/enrolments", "POST /two-factor/backup-code", "POST /two-factor/removal", f"DELETE {app}",
-        "PUT /password",
+        "PUT /password", "POST /session/step-up",
     }  # fmt: skip
     assert len(in_profile) + 1 == sum(name.endswith("API") for name in attacker.profile())  # one call adds and replaces
     begins = {"POST /sign-ins", "POST /legacy/sign-ins"}

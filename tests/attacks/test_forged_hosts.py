@@ -141,12 +141,13 @@ def test_no_header_of_a_request_gets_into_a_letter_or_a_redirect(
     assert taken >= (50 if backend == "sqlite" else 5)
 
 
+HANDLE = re.compile(r"[0-9a-f-]{36}$")  # of where somebody wanted to go: it is kept by us
 REDIRECTS = {
     "/": "/profile",
-    "/profile": "/sign-in?return_to=/profile",
-    "/people": "/sign-in?return_to=/people",
-    "/resets": "/sign-in?return_to=/resets",
-    "/support": "/sign-in?return_to=/support",
+    "/profile": "/sign-in",
+    "/people": "/sign-in?return_to=",
+    "/resets": "/sign-in?return_to=",
+    "/support": "/sign-in?return_to=",
     "/sign-in/code": "/sign-in",
     "/sign-in/verify-email": "/sign-in",
     "/forgot-password": None,
@@ -164,7 +165,8 @@ def test_every_redirect_is_a_path_of_our_own(public: Stage, backend: Backend) ->
             answer = public.http.get(f"{BASE}{path}", headers=forged)
             clean(answer, forged)
             if answer.status_code != 400:
-                assert answer.headers.get("location") == leads_to, (path, forged)
+                location = answer.headers.get("location")
+                assert location == leads_to or HANDLE.sub("", location or "") == leads_to, (path, forged)
 
 
 def some(variants: list[Headers], backend: Backend) -> list[Headers]:

@@ -215,7 +215,7 @@ NO_BODIES = [
 
 FIELDS = (
     "email", "password", "new_password", "code", "backup_code", "saved", "reason", "policy", "required_from", "name",
-    "role", "confirmation", "enrolment", "replaces", "answer", "exception_until", "licensed", "return_to",
+    "role", "confirmation", "enrolment", "replaces", "answer", "exception_until", "licensed", "return_to", "needs",
 )  # fmt: skip
 
 

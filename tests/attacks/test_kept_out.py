@@ -21,8 +21,8 @@ from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.budget import ADDRESS_BURST, ADDRESS_REFILL
 from twofold.lockouts.flow import Wait, WrongPassword
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import SignedIn
 
 WRONG = "not this one"

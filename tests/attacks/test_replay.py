@@ -144,6 +144,8 @@ OPERATIONS: dict[str, Callable[[Operations, str], Answer | Page]] = {
     "password": lambda operations, typed: operations.api().put(
         "/password", password=PASSWORD, new_password=NEW_PASSWORD, code=typed
     ),
+    "step up": lambda operations, typed: operations.api().post("/session/step-up", code=typed),
+    "page: step up": _form("/sign-in/step-up"),
     "page: sign in": lambda operations, typed: operations.sign_in_on_pages().post("/sign-in/code", code=typed),
     "page: sign in, at the backup code's door": lambda operations, typed: operations.sign_in_on_pages().post(
         "/sign-in/backup-code", backup_code=typed

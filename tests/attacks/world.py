@@ -13,7 +13,7 @@ from tests.harness.api import Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People, proved
 from twofold.abuse import block_flow
 from twofold.abuse.block_flow import Block
 from twofold.directory.user import User
@@ -126,6 +126,7 @@ class World:
             "POST /two-factor/removal": Seed("member", body={"password": PASSWORD, "backup_code": backup}),
             "GET /session": Seed("member"),
             "DELETE /session": Seed("member"),
+            "POST /session/step-up": Seed("member", body=proofs),
             "GET /sessions": Seed("member"),
             "DELETE /sessions/{session_id}": Seed("member", {"session_id": self._other_session()}),
             "PUT /password": Seed("member", body=proofs | {"new_password": NEW_PASSWORD}),
@@ -175,7 +176,7 @@ class World:
         with self.people.context.db.write() as connection:
             started = sessions.start(
                 self.people.context, connection, user, security_version=user.security_version,
-                methods=methods or ("pwd", "otp"), channel="api", origin=Origin(NOON, CLIENT_INFO),
+                methods=proved(*(methods or ("pwd", "otp"))), channel="api", origin=Origin(NOON, CLIENT_INFO),
             )  # fmt: skip
         assert started is not None
         return started.token

@@ -146,9 +146,12 @@ def standing_clock(at: datetime = NOON) -> Iterator[FrozenClock]:
 
 
 @contextmanager
-def client_of(context: AppContext) -> Iterator[httpx.Client]:
-    """Serve an application in this process; the client speaks HTTP to it and follows no redirect by itself."""
-    app = app_for(msgspec.structs.replace(context.settings, database_url="sqlite:///nowhere"))
+def client_of(context: AppContext, *handlers: Any) -> Iterator[httpx.Client]:
+    """Serve an application in this process; the client speaks HTTP to it and follows no redirect by itself.
+
+    `handlers` are pages that a test adds to it.
+    """
+    app = app_for(msgspec.structs.replace(context.settings, database_url="sqlite:///nowhere"), handlers)
     app.state.context = context
     with TestClient(app.edge, base_url=context.settings.base_url) as client:
         client.follow_redirects = False
@@ -168,14 +171,14 @@ class _App(NamedTuple):
 
 
 @cache
-def app_for(settings: Settings) -> _App:
+def app_for(settings: Settings, handlers: tuple[Any, ...] = ()) -> _App:
     """Put the application together, once for the same settings: that takes longer than most tests."""
     from twofold.app import build_app  # noqa: PLC0415 - tests of one feature run also while another does not
 
     nobody = AppContext(
         settings, cast("Database", None), Vault(parse_keys(KEYS)), _hasher(7168, 1), Outbox(configured=True)
     )
-    edge = build_app(nobody)
+    edge = build_app(nobody, demo=handlers)
     inner: Any = edge
     while not isinstance(inner, Litestar):  # below the layers around it
         inner = inner._app

@@ -30,11 +30,13 @@ from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 from twofold.provisioning import key_flow
 from twofold.sessions import flow as sessions
+from twofold.sessions import methods
+from twofold.sessions.methods import Methods
 from twofold.sessions.session import Session
 from twofold.signin import flow as signin
 from twofold.signin import set_up_flow
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, SignedIn
 
 # Whoever exists at noon has existed for a day: no code of today is used up yet.
@@ -58,6 +60,11 @@ class Factor:
 
 
 Ada = tuple[User, Factor]
+
+
+def proved(*names: str, at: datetime = NOON) -> Methods:
+    """Return methods that were all proved at one time."""
+    return methods.without_times(" ".join(names), at)
 
 
 class People:

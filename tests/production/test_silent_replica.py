@@ -15,8 +15,8 @@ from twofold.kit.context import AppContext
 from twofold.kit.sql.timeouts import ConnectionSilent, mark_interactive
 from twofold.operations import migrate
 from twofold.signin import flow as signin
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due
 
 TIMEOUT = timedelta(seconds=5)  # more than a slow machine needs for a statement

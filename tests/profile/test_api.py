@@ -23,11 +23,15 @@ def test_a_session_tells_whose_it_is(people: People, api: Api) -> None:
     api.sign_in(ADA, PASSWORD)
     answer = api.get("/session")
     assert answer.status == 200
+    sid = str(people.session(api.token or "").id)
     assert answer.body == {
+        "sid": sid,
         "user": {"id": str(user.id), "email": ADA, "name": "Ada Lovelace", "role": "member"},
         "account": {"id": str(user.account_id), "name": "Acme"},
         "methods": ["pwd"],
         "authenticated_at": "2026-03-03T12:00:00Z",
+        "second_factor_at": None,
+        "acr": "urn:twofold:1fa",
         "expires_at": "2026-03-04T12:00:00Z",
     }
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Factor, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Factor, People, proved
 from twofold.directory.password import Weakness
 from twofold.directory.user import User
 from twofold.factors.outcomes import MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
@@ -49,7 +49,8 @@ def test_all_other_sessions_and_sign_ins_end_and_this_one_goes_on(people: People
     assert isinstance(changed, PasswordChanged)
     assert people.find_session(other) is None
     renewed = people.session(changed.session_token)
-    assert (renewed.expires_at, renewed.methods) == (session.expires_at, session.methods)
+    assert (renewed.id, renewed.expires_at) == (session.id, session.expires_at)
+    assert renewed.methods == proved("pwd", "otp")
     at = later(minutes=1)
     assert people.give_code(attempt, factor.phone.code(at), at=at) == Expired()
     assert isinstance(people.begin(people.look_up(user), password=NEW_PASSWORD), Due)

@@ -50,12 +50,14 @@ from twofold.resets import confirm_flow
 from twofold.resets import flow as cases
 from twofold.resets.confirm_flow import Given
 from twofold.resets.outcomes import CaseOpened
+from twofold.sessions import destination_flow
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
-from twofold.signin import attempt_flow, set_up_flow
+from twofold.signin import attempt_flow, set_up_flow, step_up_flow
 from twofold.signin import flow as signin
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow as first_factor
+from twofold.signin.first_factor.password_flow import Credentials
+from twofold.signin.outcomes import Due
 from twofold.support import audit_flow
 from twofold.support.audit_search import Filters
 
@@ -109,6 +111,11 @@ class World:
     def session(self) -> Session:
         at = self.now()
         return self.people.sign_in(self.current(), self.factor.phone, at=at)
+
+    def fresh_backup_code(self) -> str:
+        """Return a backup code of Ada's that nothing else has spent."""
+        with self.context.db.write() as connection:
+            return backup_code_flow.issue(connection, self.current(), self.at)
 
     def newcomer(self) -> User:
         """Return somebody without a second factor in the same account."""
@@ -213,7 +220,7 @@ def wrong_code_that_locks(w: World) -> Act:
 
 def backup_code_is_saved(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
-    due = w.people.give_code(sign_in, w.factor.backup_code, at=w.at)
+    due = w.people.give_code(sign_in, w.fresh_backup_code(), at=w.at)
     attempt = attempt_flow.look(w.context, due.sign_in, w.at)
     assert attempt is not None
     w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.context, attempt) or "")
@@ -299,7 +306,47 @@ def forced_set_up_of_a_program(w: World) -> Act:
     return forced_set_up(w, "api")
 
 
+def _step_up(w: World, channel: str, session: Session, typed: str) -> Act:
+    given, at = step_up_flow.Proofs(PASSWORD, typed, None), w.at
+    return lambda context: step_up_flow.step_up(
+        context, session, given, channel=channel, origin=Origin(at, CLIENT_INFO)
+    )
+
+
+def session_is_stepped_up(w: World) -> Act:
+    session, at = w.session(), w.now()
+    return _step_up(w, "page", session, w.factor.phone.code(at))
+
+
+def session_is_stepped_up_by_backup_code(w: World) -> Act:
+    return _step_up(w, "page", w.session(), w.factor.backup_code)
+
+
+def program_is_stepped_up_by_backup_code(w: World) -> Act:
+    return _step_up(w, "api", w.session(), w.factor.backup_code)
+
+
+def backup_code_of_a_step_up_is_saved(w: World) -> Act:
+    due = _step_up(w, "page", w.session(), w.fresh_backup_code())(w.context)
+    assert isinstance(due, Due), due
+    at = w.at
+    return lambda context: signin.submit_saved(context, due.sign_in, client=None, origin=Origin(at, CLIENT_INFO))
+
+
+def destination_is_kept(w: World) -> Act:
+    at = w.now()
+    return lambda context: destination_flow.keep(
+        context.db, "/people", browser=w.name, address=CLIENT_INFO.address, at=at
+    )
+
+
 # --- factors
+
+
+def set_up_begins_after_a_code(w: World) -> Act:
+    session, at = w.session(), w.now()
+    asked = SetUp(PASSWORD, "", None)
+    return lambda context: enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, CLIENT_INFO))
 
 
 def set_up_begins(w: World) -> Act:
@@ -727,7 +774,13 @@ FLOWS: Mapping[Flow, str] = {
     forced_set_up_begins: "tuple",
     forced_set_up: "Due",
     forced_set_up_of_a_program: "SignedIn",
+    session_is_stepped_up: "SteppedUp",
+    session_is_stepped_up_by_backup_code: "Due",
+    program_is_stepped_up_by_backup_code: "SteppedUp",
+    backup_code_of_a_step_up_is_saved: "SignedIn",
+    destination_is_kept: "UUID",
     set_up_begins: "Opened",
+    set_up_begins_after_a_code: "Opened",
     phone_is_added: "Changed",
     phone_is_replaced: "Changed",
     first_set_up: "Changed",

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from tests.harness.clock import NOON, later
+from tests.harness.people import proved
 from twofold.sessions.session import Session, due_to_be_seen, holds
 
 IDLE = timedelta(hours=1)
@@ -15,7 +16,7 @@ BLINK = timedelta(microseconds=1)
 
 def session(*, seen: datetime = NOON, expires: datetime = NOON + timedelta(hours=24)) -> Session:
     somebody = cast("Any", None)  # whose it is does not matter here
-    return Session(UUID(int=1), b"hash", ("pwd",), "page", NOON, seen, expires, somebody)
+    return Session(UUID(int=1), b"hash", proved("pwd"), "page", NOON, seen, expires, somebody)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ANONYMOUS, CLIENT_INFO, People
+from tests.harness.people import ANONYMOUS, CLIENT_INFO, People, proved
 from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
@@ -28,7 +28,7 @@ def start(people: People, user: User, *, version: int | None = None) -> Started 
     with people.context.db.write() as connection:
         return sessions.start(
             people.context, connection, user,
-            security_version=user.security_version if version is None else version, methods=("pwd", "otp"),
+            security_version=user.security_version if version is None else version, methods=proved("pwd", "otp"),
             channel="page", origin=Origin(NOON, CLIENT_INFO),
         )  # fmt: skip
 
@@ -41,8 +41,8 @@ def test_a_session_tells_whose_it_is_and_how_it_was_proved(people: People, user:
     assert started is not None
     session = people.session(started.token)
     assert session.user == people.look_up(user)
-    assert (session.id, session.methods, session.channel) == (started.id, ("pwd", "otp"), "page")
-    assert (session.authenticated_at, session.last_seen_at) == (NOON, NOON)
+    assert (session.id, session.methods, session.channel) == (started.id, proved("pwd", "otp"), "page")
+    assert (session.began_at, session.last_seen_at) == (NOON, NOON)
     assert session.expires_at == started.expires_at == later(hours=24)
 
 
@@ -106,7 +106,7 @@ def test_both_lives_can_be_set(people: People, user: User) -> None:
     assert sessions.find(people.context.db, short, token, later(minutes=10)) is None
     with people.context.db.write() as connection:
         started = sessions.start(
-            replace(people.context, settings=short), connection, user, security_version=1, methods=("pwd",),
+            replace(people.context, settings=short), connection, user, security_version=1, methods=proved("pwd"),
             channel="page", origin=Origin(NOON, CLIENT_INFO),
         )  # fmt: skip
     assert started is not None
@@ -175,25 +175,26 @@ def test_somebody_elses_sessions_go_on(people: People, user: User) -> None:
     assert people.find_session(token) is not None
 
 
-# --- going on under a new id
+# --- going on under a new token
 
 
-def test_the_session_that_made_a_change_goes_on_under_a_new_id_to_the_same_end(people: People, user: User) -> None:
+def test_the_session_that_made_a_change_goes_on_under_a_new_token_to_the_same_end(people: People, user: User) -> None:
     token = people.token(user)
     session = people.session(token)
     at = later(hours=3)
     with people.context.db.write() as connection:
         version = directory.end_sessions(connection, user.id) or 0
         started = sessions.renew(
-            people.context, connection, session, security_version=version, origin=Origin(at, ANONYMOUS), proved="otp",
+            people.context, connection, session, security_version=version, origin=Origin(at, ANONYMOUS),
+            proved=proved("otp", at=at),
         )  # fmt: skip
     assert people.find_session(token, at=at) is None
     renewed = people.session(started.token, at=at)
     assert started.token != token
-    assert renewed.id != session.id
+    assert renewed.id == session.id
     assert renewed.expires_at == session.expires_at == later(hours=24)
-    assert renewed.authenticated_at == NOON
-    assert renewed.methods == ("pwd", "otp")
+    assert renewed.began_at == NOON
+    assert renewed.methods == (*proved("pwd"), *proved("otp", at=at))
     assert renewed.last_seen_at == at
 
 
@@ -207,9 +208,9 @@ def test_a_method_that_was_proved_before_is_named_once(people: People) -> None:
             session,
             security_version=user.security_version,
             origin=Origin(NOON, CLIENT_INFO),
-            proved="otp",
+            proved=proved("otp", at=later(minutes=1)),
         )
-    assert people.session(started.token).methods == ("pwd", "otp")
+    assert people.session(started.token).methods == (*proved("pwd"), *proved("otp", at=later(minutes=1)))
 
 
 def test_no_session_is_renewed_under_a_version_that_is_not_its_users(people: People, user: User) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.clock import NOON, later
+from tests.harness.people import proved
 from twofold.directory.eligibility import Eligibility, Offer, Reason
 from twofold.directory.user import User
 from twofold.signin.attempt import (
@@ -15,6 +16,7 @@ from twofold.signin.attempt import (
     Attempt,
     Expired,
     OutOfOrder,
+    Purpose,
     Step,
     after_second_factor,
     first_step,
@@ -48,8 +50,8 @@ USER = User(
     required_from=None,
 )
 ATTEMPT = Attempt(
-    uuid4(), b"hash", "page", Step.CODE, ("pwd",), 3, "", None, mailed=False, expires_at=later(minutes=10),
-    user=USER,
+    uuid4(), b"hash", "page", Step.CODE, Purpose.SESSION, None, proved("pwd"), 3, "", None, mailed=False,
+    expires_at=later(minutes=10), user=USER,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
-from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Ada, People
+from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, WRONG, Ada, People, proved
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.factors import flow as factors
@@ -16,11 +16,13 @@ from twofold.kit.crypto.tokens import digest, new_token
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Proved, Wait, WrongPassword
 from twofold.schema import metadata
+from twofold.sessions.methods import names
 from twofold.sessions.tables import sessions
 from twofold.signin import attempt_flow, flow, records, set_up_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
-from twofold.signin.finish_flow import Credentials, enter
+from twofold.signin.finish_flow import SignIn, enter
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn, SsoElsewhere, TwoFactorNeeded
 from twofold.signin.tables import sign_in_attempts
 
@@ -46,7 +48,7 @@ def test_without_a_factor_the_password_is_enough(people: People) -> None:
     user = people.user()
     outcome = people.begin(user)
     assert isinstance(outcome, SignedIn)
-    assert people.session(outcome.session.token).methods == ("pwd",)
+    assert people.session(outcome.session.token).methods == proved("pwd")
     (event,) = people.events("signed_in")
     assert (event.subject_id, event.actor_id, event.address) == (user.id, user.id, CLIENT_INFO.address)
     assert '"methods":["pwd"]' in event.details
@@ -133,7 +135,7 @@ def test_password_and_code_make_one_session_and_end_the_attempt(people: People, 
     sign_in = people.attempt(user)
     outcome = people.give_code(sign_in, factor.phone.code(NOON))
     assert isinstance(outcome, SignedIn)
-    assert people.session(outcome.session.token).methods == ("pwd", "otp")
+    assert names(people.session(outcome.session.token).methods) == ["pwd", "otp"]
     assert people.count(sign_in_attempts) == 0
     at = later(minutes=1)
     assert people.give_code(sign_in, factor.phone.code(at), at=at) == Expired()
@@ -213,12 +215,12 @@ def test_an_attempt_does_not_outlive_a_change_of_its_user(people: People, ada: A
 def test_a_password_that_changed_while_it_was_being_proved_makes_no_session(people: People) -> None:
     """Between the proof and the door: the door itself compares the version."""
     user = people.user()
-    proved = lockouts.prove_password(people.context, ADA, PASSWORD, client=None, address=CLIENT_INFO.address, at=NOON)
-    assert isinstance(proved, Proved)
+    right = lockouts.prove_password(people.context, ADA, PASSWORD, client=None, address=CLIENT_INFO.address, at=NOON)
+    assert isinstance(right, Proved)
     with people.context.db.write() as connection:
         directory.set_password(connection, user.id, people.context.hasher.hash(NEW_PASSWORD), NOON, by_mail=False)
-        given = Credentials(ADA, PASSWORD, None, "page")
-        entered = enter(people.context, connection, proved.user, given, ("pwd",), origin=Origin(NOON, CLIENT_INFO))
+        sign_in = SignIn(right.user, proved("pwd"), "page", None, "", None)
+        entered = enter(people.context, connection, sign_in, origin=Origin(NOON, CLIENT_INFO))
     assert entered is None
     assert people.count(sessions) == 0
 
@@ -253,7 +255,7 @@ def test_after_a_backup_code_the_new_one_is_shown_until_it_is_saved(people: Peop
     at = later(minutes=14)
     signed_in = save(people, sign_in, at)
     assert isinstance(signed_in, SignedIn)
-    assert people.session(signed_in.session.token, at=at).methods == ("pwd", "backup_code")
+    assert names(people.session(signed_in.session.token, at=at).methods) == ["pwd", "backup_code"]
     with people.context.db.read() as connection:
         assert not factors.show(connection, user.id).backup_code_unseen
     again = people.attempt(user, at=at, channel="api")
@@ -451,7 +453,7 @@ def test_a_legacy_program_signs_in_by_password_alone(people: People) -> None:
     outcome = legacy(people)
     assert isinstance(outcome, SignedIn)
     session = people.session(outcome.session.token)
-    assert (session.methods, session.channel) == (("pwd",), "legacy")
+    assert (session.methods, session.channel) == (proved("pwd"), "legacy")
 
 
 def test_a_legacy_program_is_refused_where_a_factor_exists(people: People, ada: Ada) -> None:

@@ -101,7 +101,7 @@ def invite(
         return prepared
     by = acting.user(actor.id)
     with context.db.write() as connection:
-        if not _still_holds(connection, actor):
+        if not directory.is_as_before(connection, actor):
             return NoSuchUser()
         place = add_user_flow.place_for(connection, actor.account_id, prepared, as_placeholder=True)
         if isinstance(place, Refused):
@@ -148,7 +148,7 @@ def _overseen(connection: sa.Connection, actor: User, user_id: UUID, *, hold: bo
     """Find whom the actor oversees, if the actor still is who they were when their request began."""
     find = directory.lock_user_row if hold else directory.find_user
     user = find(connection, user_id)
-    seen = user is not None and oversees(actor, user) and _still_holds(connection, actor)
+    seen = user is not None and oversees(actor, user) and directory.is_as_before(connection, actor)
     return user if seen else None
 
 
@@ -162,12 +162,6 @@ def _hold_for(
     if not may_act(actor, user):
         return NotYourself()
     return user if resets.usable_reason(reason) else MissingReason()
-
-
-def _still_holds(connection: sa.Connection, actor: User) -> bool:
-    """Tell whether an actor has lost nothing since their request began: role, active and frozen raise the version."""
-    acting = directory.find_user(connection, actor.id)
-    return acting is not None and acting.security_version == actor.security_version
 
 
 def _notify_of_support(

@@ -1,4 +1,4 @@
-"""What happens to accounts and users: made, changed, given a password."""
+"""Users: found, held and changed; add_user_flow.py makes them, accounts_flow.py has their accounts."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,10 @@ def find_user(connection: sa.Connection, user_id: UUID) -> User | None:
 
 
 def is_as_before(connection: sa.Connection, user: User) -> bool:
-    """Tell whether nothing has ended the sessions of a user since they were read."""
+    """Tell whether nothing has ended the sessions of a user since they were read: role, freezing and factors do.
+
+    Whoever acts asks it of themselves, once what they act on is held: their rights may be gone meanwhile.
+    """
     now = records.user_by_id(connection, user.id)
     return now is not None and now.security_version == user.security_version
 

@@ -40,6 +40,14 @@ class SteppedDown(Event, frozen=True):
     kind: ClassVar = "stepped_down"
 
 
+class SteppedUp(Event, frozen=True):
+    """Somebody proved factors again in the session they had, by these methods."""
+
+    kind: ClassVar = "stepped_up"
+
+    methods: list[str]
+
+
 class SecondFactorWrong(Event, frozen=True):
     """A wrong code, or backup code, was given for an operation."""
 

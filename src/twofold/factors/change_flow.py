@@ -34,6 +34,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import Methods, proved_now
 from twofold.sessions.session import Session
 
 T = TypeVar("T")
@@ -61,10 +62,13 @@ def regenerate(
 ) -> Changed | ProofsRefused:
     """Put a new backup code in the place of the old one; `seen` where the answer itself hands it to a program."""
 
-    def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
+    def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
         code = backup_code.issue(connection, user, origin.at, seen=seen)
         version = directory.end_sessions(connection, user.id)
-        token = go_on(context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin)
+        token = go_on(
+            context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin,
+            proved_now(True, passed.method, origin.at),
+        )  # fmt: skip
         return Changed(token, code, "regenerated")
 
     return with_proofs(context, session, given, change, operation="regenerate", origin=origin)
@@ -145,11 +149,14 @@ def go_on(
     version: int | None,
     event: Event,
     origin: Origin,
+    proved: Methods = (),
 ) -> str:
-    """Write a change down, tell its user, and let the session that made it go on under a new token."""
+    """Write a change down, tell its user, and let the session that made and `proved` it go on under a new token."""
     audit.record(
         connection, event, origin=origin.by(acting.user(user.id)), account_id=user.account_id, subject_id=user.id,
     )  # fmt: skip
     notice_flow.notify_of_event(context, connection, user, event, origin)
     raised = user.security_version if version is None else version
-    return sessions.renew(context, connection, session, security_version=raised, origin=origin).token
+    return sessions.renew(
+        context, connection, session, security_version=raised, origin=origin, proved=proved,
+    ).token  # fmt: skip

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from twofold.directory.user import User
 from twofold.factors import flow as factors
@@ -34,14 +35,21 @@ from twofold.factors.totp import records
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id, random_bytes
+from twofold.kit.crypto.vault import VaultError
+from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import Method, proved_now, second_factor_at
 from twofold.sessions.session import Session
 
 LIFE = timedelta(minutes=15)
+RECENT = timedelta(minutes=10)  # nobody should wait for the next code just after signing in
 MOST_AUTHENTICATORS = 5
 NAME_LENGTH = 40  # characters, at most
 DEFAULT_NAME = "Authenticator app"
+
+
+log = structlog.get_logger("twofold.factors")
 
 
 class SetUp(NamedTuple):
@@ -73,10 +81,15 @@ def open_in_session(
     *,
     origin: Origin,
 ) -> Opened | OpenRefused:
-    """Open an enrolment from the profile: the password first, then the code of a factor that exists."""
+    """Open an enrolment from the profile: the password first, then the code of a factor that exists.
+
+    Where the session has proved a second factor less than ten minutes ago, the password is enough; a code that is sent
+    all the same has to be right.
+    """
     user = session.user
+    with_code = user.has_second_factor and (asked.code.strip() != "" or code_needed(session, origin.at))
     proof = kinds_flow.parse(asked.code)
-    if user.has_second_factor and isinstance(proof, Malformed):
+    if with_code and isinstance(proof, Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
         context, user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
@@ -92,9 +105,14 @@ def open_in_session(
         refused = _why_not(context, connection, user, asked.replaces, origin.at)
         if refused is not None:
             return refused
-        passed = factors.prove_if_any(context, connection, user, proof, operation="set_up", origin=origin)
+        passed: Passed | ProofRefused | MalformedCode | SessionOver = Passed("")
+        if with_code:
+            passed = factors.prove_if_any(context, connection, user, proof, operation="set_up", origin=origin)
+        elif (counts := factors.hold(connection, user.id)).locked:
+            passed = Locked(counts.final)
         if not isinstance(passed, Passed):
             return passed
+        sessions.note_proved(connection, session, proved_now(True, passed.method, origin.at))
         return open_for(
             context, connection, user, opener_of(session), at=origin.at, name=asked.name, replaces=asked.replaces,
             spent=passed.new_backup_code,
@@ -140,16 +158,12 @@ def open_for(
 
 
 def find(context: AppContext, connection: sa.Connection, user: User, opener: str, at: datetime) -> Opened | None:
-    """Show an open enrolment again, on reload, to the one who opened it.
-
-    Raises:
-        VaultError: its secret does not decrypt: its key is not in the ring, or the row was tampered with.
-
-    """
+    """Show an open enrolment again, on reload, to the one who opened it."""
     row = records.find_enrolment(connection, user.id, opener, at)
     if row is None or row.security_version != user.security_version:
         return None
-    return Opened(row.id, totp_flow.secret_of(context, row, "enrolments"), row.name, row.replaces, row.expires_at)
+    secret = _secret_of(context, row)
+    return None if secret is None else Opened(row.id, secret, row.name, row.replaces, row.expires_at)
 
 
 def confirm_in_session(
@@ -163,10 +177,6 @@ def confirm_in_session(
     """Confirm an enrolment from the profile; the session goes on under a new token, all others end.
 
     A lock that fell since it was opened holds here as well: while locked, no factor changes.
-
-    Raises:
-        VaultError: as for `find`.
-
     """
     with context.db.write() as connection:
         user = sessions.hold_user(connection, session)
@@ -184,7 +194,7 @@ def confirm_in_session(
             session,
             security_version=outcome.security_version,
             origin=origin,
-            proved="otp",
+            proved=(Method(kinds_flow.TOTP.method, origin.at, second=True),),
         )
         return Changed(renewed.token, outcome.backup_code, outcome.change)
 
@@ -202,10 +212,6 @@ def confirm(
     """Confirm an enrolment with a code of the new app: from here on it protects its user.
 
     Ten wrong ones void the enrolment; they never charge the lock, because nothing of the user's can be guessed here.
-
-    Raises:
-        VaultError: as for `find`.
-
     """
     digits = kinds_flow.TOTP.read(clean(code) or "")
     if digits is None:
@@ -214,7 +220,10 @@ def confirm(
     row = records.charge_enrolment(connection, user.id, opener, enrolment, origin.at)
     if row is None or row.security_version != user.security_version:
         return EnrolmentExpired()
-    verdict = totp.match(totp_flow.secret_of(context, row, "enrolments"), digits, origin.at, totp.NEVER)
+    secret = _secret_of(context, row)
+    if secret is None:
+        return EnrolmentExpired()
+    verdict = totp.match(secret, digits, origin.at, totp.NEVER)
     if not isinstance(verdict, totp.Accepted):
         drift = verdict.seconds if isinstance(verdict, totp.Drift) else None
         return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - row.wrong, drift)
@@ -227,9 +236,24 @@ def confirm(
     )  # fmt: skip
 
 
+def code_needed(session: Session, at: datetime) -> bool:
+    """Tell whether adding or replacing an authenticator takes a code: not where one was proved a moment ago."""
+    proved_at = second_factor_at(session.methods)
+    return session.user.has_second_factor and (proved_at is None or at - proved_at >= RECENT)
+
+
 def opener_of(session: Session) -> str:
     """Name a session as the opener of an enrolment."""
     return f"session:{session.id}"
+
+
+def _secret_of(context: AppContext, row: AnyRow) -> bytes | None:
+    """Open the secret of an enrolment; None where it does not open: then it has ended, and its user begins anew."""
+    try:
+        return totp_flow.secret_of(context, row, "enrolments")
+    except VaultError as error:
+        log.error("enrolment ended: its secret does not open", enrolment=str(row.id), why=str(error))  # noqa: TRY400 - no trace helps
+        return None
 
 
 def _readable(name: str) -> str:

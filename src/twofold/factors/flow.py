@@ -225,9 +225,9 @@ def _settle(
     known: bool,
 ) -> None:
     match outcome:
-        case Passed(method):
+        case Passed(new_backup_code=successor):
             lockouts.clear(connection, user)
-            if method == "backup_code":
+            if successor is not None:
                 _record(context, connection, user, BackupCodeUsed(operation), origin)
         case UsedCode() | SpentBackupCode() | WrongCode(unreadable=True):
             lockouts.give_back(connection, user)

@@ -73,7 +73,7 @@ def _why_not(session: Session, offer: Eligibility) -> str:
 
 def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
     at, context, replaces = clock.now(), context_of(request), form["replaces"]
-    errors = missing_proofs(form, needs_code=session.user.has_second_factor)
+    errors = missing_proofs(form, needs_code=enrolment_flow.code_needed(session, at))
     if errors:
         return _confirm_page(request, session, replaces, 400, form, errors)
     replaced = row_id(replaces) if replaces else None
@@ -143,7 +143,8 @@ def _confirm_page(
     has_factor = session.user.has_second_factor
     return page(
         request, "factors/confirm.html", status, viewer=guard.viewer_of(session),
-        purpose="replace" if replaces else "add" if has_factor else "set up", needs_code=has_factor,
+        purpose="replace" if replaces else "add" if has_factor else "set up",
+        needs_code="code" in (errors or {}) or enrolment_flow.code_needed(session, clock.now()),
         name_value=form["name"] if form else "", replaces=replaces, errors=errors or {},
     )  # fmt: skip
 

@@ -39,10 +39,10 @@ def changed_page(request: AnyRequest, session: Session, changed: Changed, templa
     )  # fmt: skip
 
 
-def missing_proofs(form: Form, *, needs_code: bool) -> dict[str, str]:
+def missing_proofs(form: Form, *, needs_code: bool, needs_password: bool = True) -> dict[str, str]:
     """Say which of password and code were left empty."""
     errors = {}
-    if not form["password"]:
+    if needs_password and not form["password"]:
         errors["password"] = _("Enter your password.")
     if needs_code and not form["code"].strip():
         errors["code"] = _("Enter the code that your app shows now, or your backup code.")

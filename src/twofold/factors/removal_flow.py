@@ -25,6 +25,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_token
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import Methods, proved_now
 from twofold.sessions.session import Session
 
 LAST_QUESTION_LIFE = timedelta(minutes=10)
@@ -42,6 +43,7 @@ def ask_removal(
         return RequiredByPolicy()
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> AwaitsLastQuestion:
+        sessions.note_proved(connection, session, proved_now(True, passed.method, origin.at))
         token = new_token("remove")
         records.ask_removal(
             connection,
@@ -49,7 +51,7 @@ def ask_removal(
                 "session_id": session.id,
                 "user_id": user.id,
                 "account_id": user.account_id,
-                "token_hash": digest(token),
+                "token_hash": _confirmation_hash(token, user),
                 "expires_at": origin.at + LAST_QUESTION_LIFE,
             },
         )
@@ -74,7 +76,7 @@ def answer_removal(
             return RequiredByPolicy()
         if factors.hold(connection, user.id).locked:
             return SessionOver()
-        if not records.is_removal_asked(connection, session.id, digest(confirmation), origin.at):
+        if not records.is_removal_asked(connection, session.id, _confirmation_hash(confirmation, user), origin.at):
             return SessionOver()
         return _remove(context, connection, session, user, origin)
 
@@ -90,8 +92,8 @@ def remove(
     if _required(context, session.user, origin.at):
         return RequiredByPolicy()
 
-    def change(connection: sa.Connection, user: User, _passed: Passed) -> Changed:
-        return _remove(context, connection, session, user, origin)
+    def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
+        return _remove(context, connection, session, user, origin, proved_now(True, passed.method, origin.at))
 
     def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
         return RequiredByPolicy() if _required(context, user, origin.at) else None
@@ -125,7 +127,10 @@ def remove_one(
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
         _remove_factor(connection, user, authenticator)
         version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
-        token = go_on(context, connection, session, user, version, kinds.AuthenticatorRemoved(), origin)
+        token = go_on(
+            context, connection, session, user, version, kinds.AuthenticatorRemoved(), origin,
+            proved_now(True, passed.method, origin.at),
+        )  # fmt: skip
         return Changed(token, passed.new_backup_code, "removed_one")
 
     def why_not(connection: sa.Connection, user: User) -> NoSuchAuthenticator | LastAuthenticator | None:
@@ -146,15 +151,21 @@ def _remove(
     session: Session,
     user: User,
     origin: Origin,
+    proved: Methods = (),
 ) -> Changed:
     version = factors.switch_off(connection, user, origin.at)
-    token = go_on(context, connection, session, user, version, kinds.TwoFactorRemoved(), origin)
+    token = go_on(context, connection, session, user, version, kinds.TwoFactorRemoved(), origin, proved)
     return Changed(token, None, "removed")
 
 
 def _remove_factor(connection: sa.Connection, user: User, factor: UUID) -> None:
     if not any(kind.remove(connection, user.id, factor) for kind in kinds_flow.KINDS):
         raise LookupError("a factor that is held is gone")
+
+
+def _confirmation_hash(token: str, user: User) -> bytes:
+    """Bind a confirmation to the user as they are: after any change that ends sessions it confirms nothing."""
+    return digest(f"{token} {user.security_version}")
 
 
 def _required(context: AppContext, user: User, at: datetime) -> bool:

@@ -160,10 +160,9 @@ def warn(context: AppContext, connection: sa.Connection, user: User, origin: Ori
 def lock_fell(context: AppContext, connection: sa.Connection, user: User, origin: Origin) -> None:
     """Write down that the last wrong one came, and tell the user and their administrators."""
     records.note_lock(connection, user.id, origin.at)
-    audit.record(
-        connection, kinds.Locked(), origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id
-    )
-    notice_flow.notify_of_own_act(context, connection, user, Notice.LOCKED, origin)
+    event = kinds.Locked()
+    audit.record(connection, event, origin=origin.by(acting.NOBODY), account_id=user.account_id, subject_id=user.id)
+    notice_flow.notify_of_event(context, connection, user, event, origin)
     notice_flow.notify_admins(
         context, connection, user.account_id, Notice.MEMBER_LOCKED, origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id),

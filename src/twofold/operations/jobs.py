@@ -28,6 +28,7 @@ from twofold.recovery import flow as recovery
 from twofold.recovery import letters as recovery_letters
 from twofold.resets import flow as resets
 from twofold.resets import letters as resets_letters
+from twofold.sessions import destination_flow as destinations
 from twofold.sessions import flow as sessions
 from twofold.settings import Settings
 from twofold.signin import attempt_flow
@@ -57,6 +58,7 @@ LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only 
 
 FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     sessions.forget_over,
+    destinations.forget_over,
     attempt_flow.forget_over,
     factors.forget_over,
     lockouts.forget_old,
@@ -117,9 +119,9 @@ def _drop_surplus(context: AppContext, _at: datetime) -> bool:
         if not outbox.has_surplus(connection):
             return False
     with context.db.write() as connection:
-        nobodies = outbox.drop_surplus(connection)
-        recovery.forget_nobodies(connection, nobodies)
-    return bool(nobodies)
+        decoys = outbox.drop_surplus(connection)
+        recovery.forget_decoys(connection, decoys)
+    return bool(decoys)
 
 
 def _clean_up(context: AppContext, at: datetime) -> None:

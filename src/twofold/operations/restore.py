@@ -23,14 +23,14 @@ from twofold.kit.sql.database import Database
 from twofold.recovery.tables import browser_links, not_me_links, password_links
 from twofold.resets.case import OPEN_STATES, State
 from twofold.resets.tables import reset_cases, reset_events
-from twofold.sessions.tables import sessions
+from twofold.sessions.tables import destinations, sessions
 from twofold.signin.tables import sign_in_attempts
 
 # The SHA-256 of nothing that anybody could type.
 NOBODYS_HASH = bytes(32)
 
 # What is only good while something goes on: whoever is in the middle of it begins again.
-BEGUN = (sessions, sign_in_attempts, enrolments, removals)
+BEGUN = (sessions, destinations, sign_in_attempts, enrolments, removals)
 
 # What stays as the backup has it, and why that is safe.
 KEPT: Mapping[str, str] = {

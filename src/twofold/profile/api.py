@@ -21,7 +21,7 @@ from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
-from twofold.sessions import guard
+from twofold.sessions import guard, methods
 
 TAGS = ["Session and password"]
 
@@ -49,12 +49,18 @@ class AccountAnswer(msgspec.Struct):
 
 @schema_name("Session")
 class SessionAnswer(msgspec.Struct):
-    """A session: whose, by which methods (`pwd`, `otp`, `backup_code`), since when and until when."""
+    """A session: whose, by which methods (`pwd`, `otp`, `backup_code`), proved when, and until when.
 
+    `sid` stays the same from the sign-in to the end; `acr` is `urn:twofold:1fa` or `urn:twofold:2fa`.
+    """
+
+    sid: UUID
     user: UserAnswer
     account: AccountAnswer
     methods: list[str]
     authenticated_at: datetime
+    second_factor_at: datetime | None
+    acr: str
     expires_at: datetime
 
 
@@ -103,10 +109,13 @@ def show_session(request: AnyRequest) -> SessionAnswer:
     session = guard.caller(request, clock.now(), even_stepped_down=True)
     user = session.user
     return SessionAnswer(
+        session.id,
         UserAnswer(user.id, user.email, user.name, user.role),
         AccountAnswer(user.account_id, user.account_name),
-        list(session.methods),
-        session.authenticated_at,
+        methods.names(session.methods),
+        methods.authenticated_at(session.methods),
+        methods.second_factor_at(session.methods),
+        methods.acr(session.methods),
         session.expires_at,
     )
 
@@ -133,7 +142,7 @@ def list_sessions(request: AnyRequest) -> Sessions:
                 row.id,
                 row.browser,
                 row.address,
-                row.authenticated_at,
+                row.began_at,
                 row.last_seen_at,
                 row.expires_at,
                 row.id == session.id,

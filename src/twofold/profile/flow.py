@@ -9,7 +9,6 @@ from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.events import kinds
-from twofold.events.notices import Notice
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.outcomes import MalformedCode, Passed, ProofRefused, SessionOver
@@ -19,6 +18,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import proved_now
 from twofold.sessions.session import Session
 
 
@@ -76,11 +76,13 @@ def change_password(
         if not isinstance(passed, Passed):
             return passed
         version = directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)
+        event = kinds.PasswordChanged()
         audit.record(
-            connection, kinds.PasswordChanged(), origin=origin.by(acting.user(user.id)), account_id=user.account_id,
+            connection, event, origin=origin.by(acting.user(user.id)), account_id=user.account_id,
             subject_id=user.id,
         )  # fmt: skip
-        notice_flow.notify_of_own_act(context, connection, user, Notice.PASSWORD_CHANGED, origin)
+        notice_flow.notify_of_event(context, connection, user, event, origin)
         raised = user.security_version if version is None else version
-        renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin)
+        now = proved_now(True, passed.method, origin.at)
+        renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin, proved=now)
         return PasswordChanged(renewed.token, passed.new_backup_code)

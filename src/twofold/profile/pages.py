@@ -34,7 +34,7 @@ from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
 from twofold.sessions import guard
-from twofold.sessions.session import Session
+from twofold.sessions.session import OwnSession, Session
 
 
 class TwoFactorView(NamedTuple):
@@ -195,12 +195,12 @@ def _elsewhere(request: AnyRequest, url: str | None) -> AnyResponse:
     return problem_page(request, 403, _("No password here"), what, todo, link)
 
 
-def _session_view(row: Any, session: Session) -> dict[str, Any]:
+def _session_view(row: OwnSession, session: Session) -> dict[str, Any]:
     return {
         "id": row.id,
         "browser": browser_in_words(row.browser) or _("Unknown program"),
         "address": row.address,
-        "started": row.authenticated_at,
+        "started": row.began_at,
         "last_seen": row.last_seen_at,
         "current": row.id == session.id,
     }

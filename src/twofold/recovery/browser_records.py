@@ -23,7 +23,7 @@ _mint = (
     .where(_link.user_id == sa.bindparam("of_user"), _link.letter == sa.bindparam("of_letter"))
     .values(token_hash=sa.bindparam("token"), expires_at=sa.bindparam("until", type_=UtcTime))
 )
-_of_nobodies = browser_links.delete().where(_link.user_id.in_(sa.bindparam("nobodies", expanding=True)))
+_of_decoys = browser_links.delete().where(_link.user_id.in_(sa.bindparam("decoys", expanding=True)))
 _take = (
     browser_links.delete()
     .where(_link.token_hash == sa.bindparam("token_hash"), _link.expires_at > sa.bindparam("at", type_=UtcTime))
@@ -70,9 +70,9 @@ def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
     return connection.execute(browser_links.delete().where(_link.account_id == account_id)).rowcount
 
 
-def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+def forget_decoys(connection: sa.Connection, decoys: Sequence[UUID]) -> int:
     """Delete the links of decoy letters, by the made-up user ids that they are under; return how many."""
-    return connection.execute(_of_nobodies, {"nobodies": nobodies}).rowcount
+    return connection.execute(_of_decoys, {"decoys": decoys}).rowcount
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

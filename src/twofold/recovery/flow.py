@@ -124,9 +124,9 @@ def void_links_of_account(connection: sa.Connection, account_id: UUID) -> None:
     browser_records.void_of_account(connection, account_id)
 
 
-def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+def forget_decoys(connection: sa.Connection, decoys: Sequence[UUID]) -> int:
     """Delete the links of decoy letters, by the made-up user ids that they were stored under; return how many."""
-    return records.forget_nobodies(connection, nobodies) + browser_records.forget_nobodies(connection, nobodies)
+    return records.forget_decoys(connection, decoys) + browser_records.forget_decoys(connection, decoys)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

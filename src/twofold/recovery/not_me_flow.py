@@ -97,14 +97,15 @@ def _notify(
     *,
     origin: Origin,
 ) -> None:
+    event = kinds.Frozen(about=found.about, happened_at=found.happened_at.isoformat())
     audit.record(
         connection,
-        kinds.Frozen(about=found.about, happened_at=found.happened_at.isoformat()),
+        event,
         origin=origin.by(acting.user(user.id)),
         account_id=user.account_id,
         subject_id=user.id,
     )
-    notice_flow.notify_of_own_act(context, connection, user, Notice.FROZEN, origin)
+    notice_flow.notify_of_event(context, connection, user, event, origin)
     notice_flow.notify_admins(
         context, connection, user.account_id, Notice.MEMBER_FROZE, origin.at, except_id=user.id, name=user.name,
         email=user.email, user_id=str(user.id), about=found.about, happened_at=found.happened_at.isoformat(),

@@ -66,7 +66,7 @@ _take = (
     .returning(*_link_columns)
 )
 
-_of_nobodies = password_links.delete().where(_link.user_id.in_(sa.bindparam("nobodies", expanding=True)))
+_of_decoys = password_links.delete().where(_link.user_id.in_(sa.bindparam("decoys", expanding=True)))
 
 _not_me = not_me_links.c
 _mint_not_me = upsert(not_me_links, ["letter"], ["token_hash", "expires_at"])
@@ -132,9 +132,9 @@ def void_of_account(connection: sa.Connection, account_id: UUID) -> int:
     return connection.execute(password_links.delete().where(_link.account_id == account_id)).rowcount
 
 
-def forget_nobodies(connection: sa.Connection, nobodies: Sequence[UUID]) -> int:
+def forget_decoys(connection: sa.Connection, decoys: Sequence[UUID]) -> int:
     """Delete the links of decoy letters, by the made-up user ids that they are under; return how many."""
-    return connection.execute(_of_nobodies, {"nobodies": nobodies}).rowcount
+    return connection.execute(_of_decoys, {"decoys": decoys}).rowcount
 
 
 def mint_not_me(connection: sa.Connection, values: dict[str, Any]) -> None:

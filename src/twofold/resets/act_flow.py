@@ -17,7 +17,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.resets import records
 from twofold.resets.case import Act, Case, State, allows, may_approve, sees, standing
-from twofold.resets.flow import close_if_dead, holds_still, post_link
+from twofold.resets.flow import close_if_dead, post_link
 from twofold.resets.history_flow import actor_of, note, notify_of_support
 from twofold.resets.outcomes import Acted, ActRefused, NoSuchCase, WrongState
 
@@ -91,7 +91,7 @@ def _held(
 ) -> Case | ActRefused:
     """Find a case to act on and hold its user, or say why this person cannot."""
     seen = records.find(connection, case_id)
-    if seen is None or not sees(actor, seen) or not holds_still(connection, actor):
+    if seen is None or not sees(actor, seen) or not directory.is_as_before(connection, actor):
         return NoSuchCase()
     directory.lock_user_row(connection, seen.subject.id)
     case = records.find(connection, case_id) or seen

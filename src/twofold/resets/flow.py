@@ -68,7 +68,7 @@ def open_case(
         return refused
     with context.db.write() as connection:
         held = directory.lock_user_row(connection, subject.id)
-        if held is None or not holds_still(connection, actor):
+        if held is None or not (actor is None or directory.is_as_before(connection, actor)):
             return NoSuchUser()
         refused = _why_not(context, actor, held, words)
         if refused is not None:
@@ -185,14 +185,6 @@ def post_link(context: AppContext, connection: sa.Connection, key: Key, email: s
         connection, Notice.RESET_CONFIRM, user_id=key.user_id, account_id=key.account_id, recipient=email, at=at,
         facts={"case": str(key.id)},
     )  # fmt: skip
-
-
-def holds_still(connection: sa.Connection, actor: User | None) -> bool:
-    """Tell whether whoever acts is who they were when their request began: not demoted, frozen or signed out since."""
-    if actor is None:
-        return True
-    now = directory.find_user(connection, actor.id)
-    return now is not None and now.security_version == actor.security_version
 
 
 def _why_not(context: AppContext, actor: User | None, subject: User, words: str) -> OpenRefused | None:

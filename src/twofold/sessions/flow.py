@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,9 +15,10 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 from twofold.sessions import records
-from twofold.sessions.session import Session, Started, due_to_be_seen, holds
+from twofold.sessions.methods import Method, Methods, authenticated_at, names, stored, with_proved
+from twofold.sessions.session import OwnSession, Session, Started, due_to_be_seen, holds
 from twofold.settings import Settings
 
 
@@ -30,29 +32,39 @@ def start(
     user: User,
     *,
     security_version: int,
-    methods: Sequence[str],
+    methods: Methods,
     channel: str,
     origin: Origin,
 ) -> Started | None:
     """Make a session; no other function begins one. None when the user may not have one under that version any more.
 
-    `methods` are `pwd`, `otp`, `backup_code`; `channel` is page, api or legacy. It ends after `session_life` of the
-    settings, 24 hours by default (NIST SP 800-63B-4 section 2.2.3), or when it was idle for `session_idle`.
+    `channel` is page, api or legacy. It ends after `session_life` of the settings, 24 hours by default (NIST SP
+    800-63B-4 section 2.2.3), or when it was idle for `session_idle`.
+
+    Raises:
+        ValueError: no first factor is among the `methods`: a mistake of the caller.
+
     """
-    started = _store(
-        context,
+    authenticated_at(methods)
+    token, session_id, expires_at = (
+        context.vault.new_token("session"), new_id(), origin.at + context.settings.session_life,
+    )  # fmt: skip
+    stored = records.start(
         connection,
-        user,
-        security_version=security_version,
-        methods=methods,
-        channel=channel,
-        origin=origin,
-        authenticated_at=origin.at,
-        expires_at=origin.at + context.settings.session_life,
+        {
+            "id": session_id,
+            "user_id": user.id,
+            "account_id": user.account_id,
+            "channel": channel,
+            "authenticated_at": origin.at,
+            "expires_at": expires_at,
+            **_under_token(token, security_version, methods, origin),
+        },
     )
-    if started is not None:
-        directory.note_first_sign_in(connection, user, origin.at)
-    return started
+    if not stored:
+        return None
+    directory.note_first_sign_in(connection, user, origin.at)
+    return Started(token, session_id, expires_at)
 
 
 def find(db: Database, settings: Settings, token: str, at: datetime) -> Session | None:
@@ -74,47 +86,64 @@ def renew(
     *,
     security_version: int,
     origin: Origin,
-    proved: str | None = None,
+    proved: Sequence[Method] = (),
 ) -> Started:
-    """Let the session that made a change go on: a new id and token under the raised version, the same end.
+    """Let a session go on under a new token and this version of its user: the same `sid`, the same end.
 
-    `proved` is a method (`otp`, `backup_code`) that was proved on the way. OWASP ASVS 7.2.4 asks for the new token.
+    `proved` are the methods that were proved on the way. OWASP ASVS 7.2.4 asks for the new token.
 
     Raises:
         SessionEnded: it was signed out since `hold_user`; the change is to be rolled back.
         RuntimeError: `security_version` is not the user's: a mistake of the caller.
 
     """
-    if not records.end(connection, session.token_hash):
+    renewed = _renew(context, connection, session, security_version, proved, origin)
+    if renewed is not None:
+        return renewed
+    if not records.exists(connection, session.token_hash):
         raise SessionEnded
-    methods = session.methods if proved is None or proved in session.methods else (*session.methods, proved)
-    renewed = _store(
-        context,
+    msg = "a session was renewed under a security version that is not its user's"
+    raise RuntimeError(msg)
+
+
+def step_up(
+    context: AppContext, connection: sa.Connection, session: Session, proved: Sequence[Method], *, origin: Origin
+) -> Started | None:
+    """Let a session go on, under a new token, in which somebody proved a factor again; None where it has ended."""
+    started = _renew(context, connection, session, session.user.security_version, proved, origin)
+    if started is None:
+        return None
+    audit.record(
         connection,
-        session.user,
-        security_version=security_version,
-        methods=methods,
-        channel=session.channel,
-        origin=origin,
-        authenticated_at=session.authenticated_at,
-        expires_at=session.expires_at,
+        kinds.SteppedUp(methods=[method.name for method in proved]),
+        origin=origin.by(acting.user(session.user.id)),
+        account_id=session.user.account_id,
+        subject_id=session.user.id,
     )
-    if renewed is None:
-        msg = "a session was renewed under a security version that is not its user's"
-        raise RuntimeError(msg)
-    return renewed
+    return started
 
 
-def list_own(context: AppContext, session: Session, at: datetime) -> Sequence[AnyRow]:
-    """List the sessions of a user that still hold: at most 100 rows of `sessions`, the latest used first."""
+def note_proved(connection: sa.Connection, session: Session, proved: Sequence[Method]) -> None:
+    """Keep what was proved again in a session that goes on under the token it has."""
+    records.note_proved(connection, session.token_hash, with_proved(session.methods, proved))
+
+
+def find_by_id(context: AppContext, connection: sa.Connection, session_id: UUID, at: datetime) -> Session | None:
+    """Find a session by its `sid`, if it holds."""
+    session = records.by_id(connection, session_id)
+    return session if session is not None and holds(session, context.settings.session_idle, at) else None
+
+
+def list_own(context: AppContext, session: Session, at: datetime) -> list[OwnSession]:
+    """List the sessions of a user that still hold: at most 100, the latest used first."""
     with context.db.read() as connection:
         return records.of_user(connection, session.user.id, at - context.settings.session_idle, at)
 
 
 def sign_out(db: Database, session: Session, *, origin: Origin) -> None:
-    """End this session."""
+    """End this session, under whatever token it goes on meanwhile."""
     with db.write() as connection:
-        if records.end(connection, session.token_hash):
+        if records.end(connection, session.id):
             _record_end(connection, session, origin, 1)
 
 
@@ -150,7 +179,7 @@ def hold_user(connection: sa.Connection, session: Session) -> User | None:
 
 def step_down(connection: sa.Connection, session: Session, *, origin: Origin) -> None:
     """End a session whose user must set up a second factor before going on."""
-    records.end(connection, session.token_hash)
+    records.end(connection, session.id)
     audit.record(
         connection,
         kinds.SteppedDown(),
@@ -175,37 +204,33 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_over(connection, at)
 
 
-def _store(
+def _renew(
     context: AppContext,
     connection: sa.Connection,
-    user: User,
-    *,
+    session: Session,
     security_version: int,
-    methods: Sequence[str],
-    channel: str,
+    proved: Sequence[Method],
     origin: Origin,
-    authenticated_at: datetime,
-    expires_at: datetime,
 ) -> Started | None:
-    token, session_id = context.vault.new_token("session"), new_id()
-    stored = records.start(
-        connection,
-        {
-            "token_hash": digest(token),
-            "id": session_id,
-            "user_id": user.id,
-            "account_id": user.account_id,
-            "security_version": security_version,
-            "methods": " ".join(methods),
-            "channel": channel,
-            "browser": origin.client.browser,
-            "address": origin.client.address,
-            "authenticated_at": authenticated_at,
-            "last_seen_at": origin.at,
-            "expires_at": expires_at,
-        },
-    )
-    return Started(token, session_id, expires_at) if stored else None
+    """Give a session another token; None where it has ended, or its user is of another version."""
+    token, methods = context.vault.new_token("session"), with_proved(session.methods, proved)
+    changed = _under_token(token, security_version, methods, origin)
+    if not records.renew(connection, session.token_hash, changed):
+        return None
+    return Started(token, session.id, session.expires_at)
+
+
+def _under_token(token: str, security_version: int, methods: Methods, origin: Origin) -> dict[str, Any]:
+    """Return what of a row changes whenever its session goes on under another token."""
+    return {
+        "token_hash": digest(token),
+        "security_version": security_version,
+        "methods": " ".join(names(methods)),
+        "proved": stored(methods),
+        "browser": origin.client.browser,
+        "address": origin.client.address,
+        "last_seen_at": origin.at,
+    }
 
 
 def _record_end(connection: sa.Connection, session: Session, origin: Origin, count: int) -> None:

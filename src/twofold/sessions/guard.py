@@ -1,23 +1,35 @@
 """Who may pass: the session of a request, or the answer that refuses it."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote
+
+from litestar.datastructures import Cookie
 
 from twofold.kit.http.problems import problem
 from twofold.kit.http.render import see_other
 from twofold.kit.http.requests import (
+    BROWSER_LIFE,
     AnyRequest,
+    AnyResponse,
     ShortCircuit,
     bearer,
+    client_info_of,
     context_of,
     cookie,
     forget_cookie,
     local_path,
     note_held,
+    row_id,
+    set_cookie,
+    whole_path,
 )
-from twofold.sessions import flow
+from twofold.sessions import destination_flow, flow
+from twofold.sessions.methods import authenticated_at, second_factor_at
 from twofold.sessions.session import Session
+
+HOME = "/profile"  # where a sign-in leads that nobody asked for
+STEP_UP = "/sign-in/step-up"
 
 
 class Viewer(NamedTuple):
@@ -46,12 +58,50 @@ def signed_in(request: AnyRequest, at: datetime) -> Session:
     """
     session = session_of_page(request, at)
     if session is None:
-        back = local_path(request.scope["path"]) if request.method == "GET" else ""
         gone = [forget_cookie(context_of(request).settings, "session")] if cookie(request, "session") else []
-        raise ShortCircuit(see_other(f"/sign-in?return_to={quote(back)}" if back else "/sign-in", gone))
+        raise ShortCircuit(led_back("/sign-in", request, at, gone))
     if stepped_down(request, session, at):
         raise ShortCircuit(see_other("/sign-in/set-up"))
     return session
+
+
+def led_back(first: str, request: AnyRequest, at: datetime, cookies: Sequence[Cookie] = ()) -> AnyResponse:
+    """Lead to a page where something is to be proved `first`, and then on to what this request asked for.
+
+    Where that was is kept for this browser alone (destination_flow.py); the address names it by a handle.
+    """
+    path = local_path(whole_path(request)) if request.method == "GET" else ""
+    if path in ("", HOME):
+        return see_other(first, list(cookies))
+    context = context_of(request)
+    browser = cookie(request, "browser") or context.vault.new_token("client")
+    address = client_info_of(request).address
+    handle = destination_flow.keep(context.db, path, browser=browser, address=address, at=at)
+    if handle is None:
+        return see_other(first, list(cookies))
+    known = set_cookie(context.settings, "browser", browser, max_age=BROWSER_LIFE)
+    return see_other(f"{first}{'&' if '?' in first else '?'}return_to={handle}", [*cookies, known])
+
+
+def proved_within(request: AnyRequest, session: Session, life: timedelta, at: datetime, *, second: bool) -> Session:
+    """Return the session of a page request in which the password, or the second factor, was proved in a time of late.
+
+    Raises:
+        ShortCircuit: it was not: on to the page where it is, which leads back.
+
+    """
+    proved = second_factor_at(session.methods) if second else authenticated_at(session.methods)
+    if proved is not None and at - proved < life:
+        return session
+    raise ShortCircuit(led_back(f"{STEP_UP}?needs={'code' if second else 'password'}", request, at))
+
+
+def destination(request: AnyRequest, handle: str, at: datetime) -> str:
+    """Return the path of a handle, if this browser began there; else an empty string."""
+    wanted, browser = row_id(handle), cookie(request, "browser")
+    if wanted is None or browser is None:
+        return ""
+    return destination_flow.find(context_of(request).db, wanted, browser=browser, at=at)
 
 
 def session_of_page(request: AnyRequest, at: datetime) -> Session | None:

@@ -1,10 +1,102 @@
-"""What the methods that a session proved add up to."""
+"""What was proved in a session, and when; and what it adds up to, as OpenID Connect names it. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
-FIRST_FACTORS = frozenset({"pwd", "sso"})
+ONE_FACTOR = "urn:twofold:1fa"
+TWO_FACTORS = "urn:twofold:2fa"
+
+# RFC 8176 section 2. It has no value for a backup code; `mfa` still says that there were two factors.
+AMR = {"pwd": "pwd", "otp": "otp"}
 
 
-def has_second_factor(methods: Iterable[str]) -> bool:
+class Method(NamedTuple):
+    """An authentication method that was proved: `pwd`, `sso`, `otp`, `backup_code` or that of another kind of factor.
+
+    `second` tells a second factor from a first one: whoever proved it knows, so no name has to.
+    """
+
+    name: str
+    at: datetime
+    second: bool = False
+
+
+Methods = tuple[Method, ...]
+
+
+def proved_now(password: bool, second_factor: str, at: datetime) -> Methods:  # noqa: FBT001 - one factor beside the other
+    """Return what was proved at one moment: the password, a second factor by this method (empty: none), or both."""
+    first = (Method("pwd", at),) if password else ()
+    return (*first, Method(second_factor, at, second=True)) if second_factor else first
+
+
+def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
+    """Add what was proved now; a method that was there keeps its place, under the later time."""
+    by_name = {method.name: method for method in methods}
+    for method in proved:
+        known = by_name.get(method.name)
+        by_name[method.name] = method if known is None or known.at <= method.at else known
+    return tuple(by_name.values())
+
+
+def names(methods: Methods) -> list[str]:
+    """Name what was proved, in the order in which it was first."""
+    return [method.name for method in methods]
+
+
+def authenticated_at(methods: Methods) -> datetime:
+    """Return when the first factor was proved last: `auth_time` (OpenID Connect Core section 2).
+
+    A second factor alone does not move it: who is asked to sign in again proves who they are again.
+
+    Raises:
+        ValueError: no first factor was proved, so there can be no session.
+
+    """
+    return max(method.at for method in methods if not method.second)
+
+
+def second_factor_at(methods: Methods) -> datetime | None:
+    """Return when a second factor was proved last, of whatever kind; None where none was."""
+    return max((method.at for method in methods if method.second), default=None)
+
+
+def has_second_factor(methods: Methods) -> bool:
     """Tell whether a second factor is among the methods, of whatever kind."""
-    return not FIRST_FACTORS.issuperset(methods)
+    return any(method.second for method in methods)
+
+
+def acr(methods: Methods) -> str:
+    """Return the assurance that the methods add up to (`acr`, OpenID Connect Core section 2)."""
+    return TWO_FACTORS if has_second_factor(methods) else ONE_FACTOR
+
+
+def amr(methods: Methods) -> list[str]:
+    """Return the methods by their names in RFC 8176, and `mfa` where there were two factors."""
+    named = [AMR[method.name] for method in methods if method.name in AMR]
+    return [*named, "mfa"] if has_second_factor(methods) else named
+
+
+def stored(methods: Methods) -> str:
+    """Return the methods as one text, which `read` reads: name, moment, and which factor it is, a line each."""
+    return "\n".join(f"{method.name} {method.at.isoformat()} {2 if method.second else 1}" for method in methods)
+
+
+def read(text: str) -> Methods:
+    """Read what `stored` returned.
+
+    Raises:
+        ValueError: it is no such text.
+
+    """
+    methods = []
+    for line in text.splitlines():
+        name, at, factor = line.split(" ")
+        methods.append(Method(name, datetime.fromisoformat(at), second=factor == "2"))
+    return tuple(methods)
+
+
+def without_times(text: str, at: datetime) -> Methods:
+    """Read `pwd otp`: the methods as the first release stores them, all proved at one time."""
+    return tuple(Method(name, at, second=name in ("otp", "backup_code")) for name in text.split())

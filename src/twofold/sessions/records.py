@@ -1,6 +1,5 @@
 """The statements of sessions."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,35 +8,40 @@ import sqlalchemy as sa
 
 from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
-from twofold.kit.sql.database import AnyRow, delete_idle
+from twofold.kit.sql.database import delete_idle
 from twofold.kit.sql.statement import Statement
-from twofold.sessions.session import Session
+from twofold.sessions import methods
+from twofold.sessions.methods import Methods
+from twofold.sessions.session import OwnSession, Session
 from twofold.sessions.tables import sessions
 
 _columns = (
     sessions.c.id,
     sessions.c.token_hash,
     sessions.c.methods,
+    sessions.c.proved,
     sessions.c.channel,
     sessions.c.authenticated_at,
     sessions.c.last_seen_at,
     sessions.c.expires_at,
 )
 # A session counts only under the security version it was made under: raising that ends it, on every node at once.
-_session_by_token = Statement(
+_session = (
     sa.select(*_columns, *(column.label(f"person_{column.key}") for column in USER))
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
     )
     .where(
-        sessions.c.token_hash == sa.bindparam("token_hash"),
         sessions.c.security_version == users.c.security_version,
         users.c.active,
         users.c.frozen_at.is_(None),
     )
 )
+_session_by_token = Statement(_session.where(sessions.c.token_hash == sa.bindparam("token_hash")))
+_session_by_id = Statement(_session.where(sessions.c.id == sa.bindparam("session_id")))
 _sessions_of_user = (
-    sa.select(sessions)
+    sa.select(*(sessions.c[name] for name in ("id", "browser", "address", "authenticated_at")))
+    .add_columns(sessions.c.last_seen_at, sessions.c.expires_at)
     .join(users, users.c.id == sessions.c.user_id)
     .where(
         sessions.c.user_id == sa.bindparam("user_id"),
@@ -65,6 +69,25 @@ _start = Statement(
         include_defaults=False,
     )
 )
+# The session that made a change goes on under another token, if its user is still of the version it is to have.
+_renew = Statement(
+    sessions.update()
+    .where(
+        sessions.c.token_hash == sa.bindparam("of"),
+        sa.exists()
+        .where(users.c.id == sessions.c.user_id, users.c.security_version == sa.bindparam("new_security_version"))
+        .correlate(sessions),
+    )
+    .values(
+        token_hash=sa.bindparam("new_token_hash"),
+        security_version=sa.bindparam("new_security_version"),
+        methods=sa.bindparam("new_methods"),
+        proved=sa.bindparam("new_proved"),
+        browser=sa.bindparam("new_browser"),
+        address=sa.bindparam("new_address"),
+        last_seen_at=sa.bindparam("new_last_seen_at"),
+    )
+)
 _seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
 
 
@@ -75,18 +98,29 @@ def start(connection: sa.Connection, values: dict[str, Any]) -> bool:
 
 def by_token(connection: sa.Connection, token_hash: bytes) -> Session | None:
     """Find a session, its user and account, by the hash of its token: one statement."""
-    row = _session_by_token.row(connection, token_hash=token_hash)
-    if row is None:
-        return None
-    own = len(_columns)
-    id_, hash_, methods, channel, authenticated_at, last_seen_at, expires_at = row[:own]
-    user = User(*row[own:])
-    return Session(id_, hash_, tuple(methods.split()), channel, authenticated_at, last_seen_at, expires_at, user)
+    return _read(_session_by_token.row(connection, token_hash=token_hash))
 
 
-def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> Sequence[AnyRow]:
+def by_id(connection: sa.Connection, session_id: UUID) -> Session | None:
+    """Find a session, its user and account, by its own id."""
+    return _read(_session_by_id.row(connection, session_id=session_id))
+
+
+def renew(connection: sa.Connection, token_hash: bytes, values: dict[str, Any]) -> bool:
+    """Give a session another token; False where there is none, or its user is of another version than the new one."""
+    return _renew.count(connection, of=token_hash, **{f"new_{name}": value for name, value in values.items()}) == 1
+
+
+def note_proved(connection: sa.Connection, token_hash: bytes, proved: Methods) -> None:
+    """Write down what was proved in a session by now."""
+    values = {"methods": " ".join(methods.names(proved)), "proved": methods.stored(proved)}
+    connection.execute(sessions.update().where(sessions.c.token_hash == token_hash).values(values))
+
+
+def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> list[OwnSession]:
     """List the sessions of a user that still hold, the latest used first."""
-    return connection.execute(_sessions_of_user, {"user_id": user_id, "idle_since": idle_since, "at": at}).all()
+    rows = connection.execute(_sessions_of_user, {"user_id": user_id, "idle_since": idle_since, "at": at})
+    return [OwnSession(*row) for row in rows]
 
 
 def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
@@ -99,9 +133,9 @@ def exists(connection: sa.Connection, token_hash: bytes) -> bool:
     return connection.execute(sa.select(sessions.c.id).where(sessions.c.token_hash == token_hash)).first() is not None
 
 
-def end(connection: sa.Connection, token_hash: bytes) -> bool:
-    """Delete a session by the hash of its token; tell whether there was one."""
-    return connection.execute(sessions.delete().where(sessions.c.token_hash == token_hash)).rowcount == 1
+def end(connection: sa.Connection, session_id: UUID) -> bool:
+    """Delete a session; tell whether there was one."""
+    return connection.execute(sessions.delete().where(sessions.c.id == session_id)).rowcount == 1
 
 
 def end_one_of(connection: sa.Connection, user_id: UUID, session_id: UUID) -> bool:
@@ -127,3 +161,12 @@ def end_all_of_account(connection: sa.Connection, account_id: UUID) -> int:
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete sessions that are over."""
     return delete_idle(connection, sessions, sessions.c.expires_at <= at)
+
+
+def _read(row: Any) -> Session | None:
+    if row is None:
+        return None
+    own = len(_columns)
+    id_, hash_, names, proved, channel, began_at, last_seen_at, expires_at = row[:own]
+    known = methods.without_times(names, began_at) if proved is None else methods.read(proved)
+    return Session(id_, hash_, known, channel, began_at, last_seen_at, expires_at, User(*row[own:]))

@@ -5,19 +5,22 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.directory.user import User
-from twofold.sessions.methods import has_second_factor
+from twofold.sessions.methods import Methods, has_second_factor
 
 SEEN_EVERY = timedelta(minutes=1)
 
 
 class Session(NamedTuple):
-    """A session found by its token, with the user and account it belongs to."""
+    """A session found by its token, with the user and account it belongs to.
+
+    `id` stays from the sign-in to the end, whatever token the session goes on under: OpenID Connect's `sid`.
+    """
 
     id: UUID
     token_hash: bytes
-    methods: tuple[str, ...]
+    methods: Methods
     channel: str
-    authenticated_at: datetime
+    began_at: datetime
     last_seen_at: datetime
     expires_at: datetime
     user: User
@@ -33,8 +36,19 @@ class Session(NamedTuple):
         return self.user.role == "admin" or self.of_agent
 
 
+class OwnSession(NamedTuple):
+    """A session as its user sees it in the list of theirs."""
+
+    id: UUID
+    browser: str
+    address: str
+    began_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
 class Started(NamedTuple):
-    """A session that was made: its token is known to the client alone and is never stored."""
+    """A session that was made, or goes on: its token is known to the client alone and is never stored."""
 
     token: str
     id: UUID

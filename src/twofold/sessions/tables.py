@@ -8,17 +8,29 @@ sessions = sa.Table(
     "sessions",
     metadata,
     sa.Column("token_hash", sa.LargeBinary(32), primary_key=True),
-    sa.Column("id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("id", sa.Uuid, nullable=False, unique=True),  # its `sid`: from the sign-in to the end
     sa.Column("user_id", sa.Uuid, nullable=False),
     sa.Column("account_id", sa.Uuid, nullable=False),
     sa.Column("security_version", sa.Integer, nullable=False),
-    sa.Column("methods", sa.Text, nullable=False),  # "pwd", "pwd otp", "pwd backup_code"
+    sa.Column("methods", sa.Text, nullable=False),  # "pwd otp": for nodes of the version before, which read no times
+    sa.Column("proved", sa.Text, nullable=True),  # the methods with their times (methods.stored); those nodes leave it
     sa.Column("channel", sa.Text, nullable=False),  # page | api | legacy
     sa.Column("browser", sa.Text, nullable=False),
     sa.Column("address", sa.Text, nullable=False),
-    sa.Column("authenticated_at", UtcTime, nullable=False),
+    sa.Column("authenticated_at", UtcTime, nullable=False),  # when it began
     sa.Column("last_seen_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False),
     sa.Index("ix_sessions_user_id", "user_id"),
     sa.Index("ix_sessions_expires_at", "expires_at"),
+)
+
+# Where whoever has to sign in first wanted to go, for the browser that began it alone.
+destinations = sa.Table(
+    "destinations",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),  # stands in the address of the sign-in page
+    sa.Column("browser", sa.LargeBinary(32), nullable=False),  # the hash of its token
+    sa.Column("network", sa.Text, nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),  # of this site, with its query
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )

@@ -36,8 +36,8 @@ from twofold.signin.bodies import (
     SignInAnswer,
     SignInBody,
 )
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import (
     Due,
     Frozen,

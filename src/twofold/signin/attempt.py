@@ -1,6 +1,6 @@
 """A sign-in in progress: which step is due, and what leads on to the next. docs/architecture.md draws it.
 
-Pure: values in, values out. Nothing here knows the password as the only first factor: `methods` says what was proved.
+Pure: values in, values out. Nothing here knows which kinds of factors there are: `methods` says what was proved.
 """
 
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ import msgspec
 from twofold.directory.eligibility import Eligibility
 from twofold.directory.user import User
 from twofold.lockouts.known_client import KnownClient
+from twofold.sessions.methods import Methods
 
 LIFE = timedelta(minutes=10)  # from the last completed step
 MAILED_CODE_LIFE = timedelta(minutes=10)
@@ -28,14 +29,23 @@ class Step(StrEnum):
     DONE = "done"
 
 
+class Purpose(StrEnum):
+    """What a sign-in leads to."""
+
+    SESSION = "session"
+    STEP_UP = "step_up"  # a session that there is goes on, with what was proved again
+
+
 class Attempt(NamedTuple):
-    """A sign-in attempt and whose it is."""
+    """A sign-in attempt and whose it is. `session_id` is that of the session which is stepped up."""
 
     id: UUID
     token_hash: bytes
     channel: str
     step: Step
-    methods: tuple[str, ...]
+    purpose: Purpose
+    session_id: UUID | None
+    methods: Methods
     security_version: int
     return_to: str
     known_client: KnownClient | None

@@ -8,8 +8,10 @@ from twofold.directory.user import User
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.lockouts.known_client import KnownClient
+from twofold.sessions.methods import Methods
+from twofold.sessions.session import Session
 from twofold.signin import records
-from twofold.signin.attempt import LIFE, Attempt, Step, guard
+from twofold.signin.attempt import LIFE, Attempt, Purpose, Step, guard
 
 
 def look(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
@@ -29,15 +31,17 @@ def begin(
     step: Step,
     channel: str,
     *,
-    methods: tuple[str, ...] = ("pwd",),
+    methods: Methods,
     known_client: KnownClient | None,
     return_to: str,
     at: datetime,
+    steps_up: Session | None = None,
 ) -> Attempt:
-    """Store an attempt whose first factor was just proved."""
+    """Store an attempt, in which something was just proved; `steps_up` is the session that it is to lead back to."""
+    purpose, session_id = (Purpose.SESSION, None) if steps_up is None else (Purpose.STEP_UP, steps_up.id)
     attempt = Attempt(
-        new_id(), digest(token), channel, step, methods, user.security_version, return_to, known_client,
-        mailed=False, expires_at=at + LIFE, user=user,
+        new_id(), digest(token), channel, step, purpose, session_id, methods, user.security_version, return_to,
+        known_client, mailed=False, expires_at=at + LIFE, user=user,
     )  # fmt: skip
     records.insert(
         connection,
@@ -48,7 +52,9 @@ def begin(
             "account_id": user.account_id,
             "channel": channel,
             "step": step.value,
-            "methods": " ".join(methods),
+            "purpose": purpose.value,
+            "session_id": session_id,
+            **records.of_methods(methods),
             "security_version": user.security_version,
             "return_to": return_to,
             "known_client": None if known_client is None else known_client.token_hash,

@@ -19,6 +19,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import Method, with_proved
 from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Step, after_second_factor
@@ -74,11 +75,12 @@ def _second_factor_passed(
     origin: Origin,
 ) -> SignedIn | Due | Expired | OutOfOrder:
     """Finish a sign-in, or show the new backup code first."""
-    methods, is_new = (*attempt.methods, passed.method), passed.new_backup_code is not None
+    methods = with_proved(attempt.methods, [Method(passed.method, origin.at, second=True)])
+    is_new = passed.new_backup_code is not None
     if after_second_factor(attempt.channel, new_backup_code=is_new) is Step.SAVE_BACKUP_CODE:
         sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")
         records.advance(
-            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, methods=" ".join(methods),
+            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **records.of_methods(methods),
             backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
@@ -130,8 +132,9 @@ def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due |
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
         attempt = begin(
-            connection, user, token, Step.VERIFY_EMAIL, "page", known_client=None, return_to="", at=origin.at
-        )
+            connection, user, token, Step.VERIFY_EMAIL, "page", methods=session.methods, known_client=None,
+            return_to="", at=origin.at,
+        )  # fmt: skip
         mail_a_code(context, connection, attempt, origin.at)
         sessions.step_down(connection, session, origin=origin)
     return Due(token, Step.VERIFY_EMAIL.value, attempt.expires_at)

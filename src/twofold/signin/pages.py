@@ -13,14 +13,14 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, local_path
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.signin import flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere
 from twofold.signin.views import (
     PATHS,
@@ -39,7 +39,7 @@ from twofold.signin.views import (
 @get("/", sync_to_thread=False)
 def home() -> AnyResponse:
     """Lead on to the profile, which leads on to the sign-in where it has to."""
-    return see_other("/profile")
+    return see_other(guard.HOME)
 
 
 @get("/sign-in")
@@ -49,7 +49,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     notice = None
     if request.query_params.get("expired"):
         if guard.session_of_page(request, clock.now()) is not None:
-            return see_other("/profile")  # a form that was sent twice: the first one has signed in
+            return see_other(guard.HOME)  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
         notice = _("Your password is saved. Sign in with it.")
@@ -62,7 +62,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
         )
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
-    return sign_in_page(request, return_to=local_path(request.query_params.get("return_to", "")), notice=notice)
+    return sign_in_page(request, return_to=request.query_params.get("return_to", ""), notice=notice)
 
 
 @post("/sign-in", opt=TAKES_PASSWORD)
@@ -78,7 +78,8 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return sign_in_page(request, 400, form=form, errors=errors)
     given = Credentials(
-        form["email"], form["password"], cookie(request, "browser"), "page", local_path(form["return_to"]),
+        form["email"], form["password"], cookie(request, "browser"), "page",
+        guard.destination(request, form["return_to"], at),
     )  # fmt: skip
     outcome = password_flow.submit_password(context_of(request), given, origin=Origin(at, client_info_of(request)))
     match outcome:

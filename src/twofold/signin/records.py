@@ -12,7 +12,9 @@ from twofold.kit.crypto.vault import Sealed
 from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
 from twofold.kit.sql.statement import Statement
 from twofold.lockouts.known_client import KnownClient
-from twofold.signin.attempt import Attempt, Step
+from twofold.sessions import methods
+from twofold.sessions.methods import Methods
+from twofold.signin.attempt import Attempt, Purpose, Step
 from twofold.signin.tables import sign_in_attempts
 
 _columns = (
@@ -20,7 +22,11 @@ _columns = (
     sign_in_attempts.c.token_hash,
     sign_in_attempts.c.channel,
     sign_in_attempts.c.step,
+    sign_in_attempts.c.purpose,
+    sign_in_attempts.c.session_id,
     sign_in_attempts.c.methods,
+    sign_in_attempts.c.proved,
+    sign_in_attempts.c.created_at,
     sign_in_attempts.c.security_version,
     sign_in_attempts.c.return_to,
     sign_in_attempts.c.known_client,
@@ -69,6 +75,11 @@ _boxes = sa.select(
 def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new attempt."""
     _insert.enqueue(connection, **values)
+
+
+def of_methods(proved: Methods) -> dict[str, str]:
+    """Return the columns that say what was proved in an attempt."""
+    return {"methods": " ".join(methods.names(proved)), "proved": methods.stored(proved)}
 
 
 def by_token(connection: sa.Connection, token_hash: bytes, *, hold: bool = False) -> Attempt | None:
@@ -138,13 +149,18 @@ def _read(row: AnyRow | None) -> Attempt | None:
     if row is None:
         return None
     own = len(_columns)
-    id_, token_hash, channel, step, methods, version, return_to, client, known_until, mailed, expires_at = row[:own]
+    (
+        id_, token_hash, channel, step, purpose, session_id, method_names, proved, created_at, version, return_to,
+        client, known_until, mailed, expires_at,
+    ) = row[:own]  # fmt: skip
     return Attempt(
         id_,
         token_hash,
         channel,
         Step(step),
-        tuple(methods.split()),
+        Purpose(purpose or Purpose.SESSION),
+        session_id,
+        methods.without_times(method_names, created_at) if proved is None else methods.read(proved),
         version,
         return_to,
         None if client is None else KnownClient(client, known_until),

@@ -9,22 +9,25 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import notice_flow
 from twofold.events import kinds
 from twofold.events.notices import Notice
 from twofold.factors import enrolment_flow as enrolments
+from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import random_digits
-from twofold.kit.crypto.vault import Sealed
+from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
+from twofold.sessions.methods import Method, with_proved
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, MAILED_CODE_LIFE, Attempt, Expired, OutOfOrder, Step, guard
 from twofold.signin.finish_flow import finish
@@ -32,6 +35,8 @@ from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, Wro
 from twofold.signin.take_flow import take, take_with_user
 
 CODE_DIGITS = 6
+
+log = structlog.get_logger("twofold.signin")
 
 
 class MailedCode(NamedTuple):
@@ -88,12 +93,7 @@ def submit_mailed_code(
     channel: str,
     origin: Origin,
 ) -> GoesOn | WrongMailedCode | MailedCodeClosed | MalformedCode | Expired | OutOfOrder:
-    """Take the code from the mailbox, charged before it is compared; the set-up is next.
-
-    Raises:
-        VaultError: the mailed code does not decrypt: its key is not in the ring, or the row was tampered with.
-
-    """
+    """Take the code from the mailbox, charged before it is compared; the set-up is next."""
     code = "".join(letter for letter in typed[:40] if not letter.isspace())
     if len(code) != CODE_DIGITS or not code.isascii() or not code.isdigit():
         return MalformedCode()
@@ -138,12 +138,7 @@ def open_enrolment(
 
 
 def find_enrolment(context: AppContext, attempt: Attempt, at: datetime) -> Opened | None:
-    """Show the open enrolment of an attempt again, as a reloaded page does; changes nothing.
-
-    Raises:
-        VaultError: as for `factors.enrolment_flow.find`.
-
-    """
+    """Show the open enrolment of an attempt again, as a reloaded page does; changes nothing."""
     with context.db.read() as connection:
         return enrolments.find(context, connection, attempt.user, _opener_of(attempt), at)
 
@@ -161,10 +156,6 @@ def confirm_enrolment(
     """Confirm a forced set-up with a code of the new app.
 
     On pages the backup code then rests in the attempt until it is saved; a program gets it with its session.
-
-    Raises:
-        VaultError: as for `factors.enrolment_flow.find`.
-
     """
     with context.db.write() as connection:
         attempt = take_with_user(connection, sign_in, channel, Step.SET_UP, origin.at)
@@ -175,7 +166,7 @@ def confirm_enrolment(
         if not isinstance(outcome, Confirmed):
             return outcome
         attempt = attempt._replace(security_version=outcome.security_version)
-        methods = (*attempt.methods, "otp")
+        methods = with_proved(attempt.methods, [Method(kinds_flow.TOTP.method, origin.at, second=True)])
         if channel == "api":
             backup_code.note_saved(connection, user.id, outcome.backup_code or "")
             return finish(
@@ -184,7 +175,7 @@ def confirm_enrolment(
             )  # fmt: skip
         sealed = seal_backup_code(context, attempt, outcome.backup_code or "")
         records.advance(
-            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, methods=" ".join(methods),
+            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **records.of_methods(methods),
             security_version=outcome.security_version, backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
@@ -221,7 +212,12 @@ def _is_mailed_code(context: AppContext, connection: sa.Connection, attempt: Att
     mailed = records.mailed_code(connection, attempt)
     if mailed is None or at >= mailed[1]:
         return False
-    return hmac.compare_digest(context.vault.open(mailed[0], _mail_identity(attempt)), code.encode())
+    try:
+        mailed_code = context.vault.open(mailed[0], _mail_identity(attempt))
+    except VaultError as error:
+        log.error("a mailed code does not open", attempt=str(attempt.id), why=str(error))  # noqa: TRY400 - no trace helps
+        return False
+    return hmac.compare_digest(mailed_code, code.encode())
 
 
 def _opener_of(attempt: Attempt) -> str:

@@ -13,7 +13,11 @@ sign_in_attempts = sa.Table(
     sa.Column("account_id", sa.Uuid, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),  # page | api: an attempt of one does not go on in the other
     sa.Column("step", sa.Text, nullable=False),  # what is due next
-    sa.Column("methods", sa.Text, nullable=False),  # what has been proved: "pwd", "pwd otp", …
+    # What it leads to (attempt.Purpose); NULL, a session, in rows of nodes of the version before.
+    sa.Column("purpose", sa.Text, nullable=True),
+    sa.Column("session_id", sa.Uuid, nullable=True),  # of which session, where one is stepped up
+    sa.Column("methods", sa.Text, nullable=False),  # "pwd otp": for nodes of the version before, which read no times
+    sa.Column("proved", sa.Text, nullable=True),  # the methods with their times (sessions.methods.stored)
     sa.Column("security_version", sa.Integer, nullable=False),
     sa.Column("return_to", sa.Text, nullable=False),
     # Who began, if they have signed in with this second factor before, and until when that was known.

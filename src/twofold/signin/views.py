@@ -14,13 +14,15 @@ from twofold.kit.http.requests import (
     context_of,
     cookie,
     forget_cookie,
-    local_path,
     note_held,
+    row_id,
     set_cookie,
 )
 from twofold.kit.words import gettext as _
+from twofold.sessions import guard
+from twofold.sessions.methods import names
 from twofold.signin import attempt_flow, set_up_flow
-from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
+from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Purpose, Step
 from twofold.signin.outcomes import SignedIn
 
 PATHS = {
@@ -75,7 +77,7 @@ def enter_page(request: AnyRequest, signed_in: SignedIn) -> AnyResponse:
         set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
         forget_cookie(settings, "attempt"),
     ]
-    return see_other(signed_in.return_to or "/profile", cookies)
+    return see_other(signed_in.return_to or guard.HOME, cookies)
 
 
 def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:
@@ -93,6 +95,12 @@ def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:
     return see_other(path, cookies)
 
 
+def handle_of(text: str) -> str:
+    """Return the handle of where somebody wants to go (`guard.destination`) as forms carry it; empty for no handle."""
+    handle = row_id(text)
+    return "" if handle is None else str(handle)
+
+
 def sign_in_page(
     request: AnyRequest,
     status: int = 200,
@@ -106,7 +114,7 @@ def sign_in_page(
     """Show the first step, with what was typed; who has to wait may have a link mailed instead."""
     return page(
         request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
-        return_to=local_path(form["return_to"]) if form else return_to, notice=notice, errors=errors or {},
+        return_to=handle_of(form["return_to"] if form else return_to), notice=notice, errors=errors or {},
         demo=request.app.state.demo_people, offer_link=waits and context_of(request).outbox.configured,
     )  # fmt: skip
 
@@ -121,7 +129,8 @@ def new_backup_code_page(
     code = set_up_flow.show_backup_code(context_of(request), attempt)
     return page(
         request, "signin/new_backup_code.html", status, backup_code=code or "", valid_until=attempt.expires_at,
-        owner=attempt.user.email, errors=errors or {}, forced="backup_code" not in attempt.methods,
+        owner=attempt.user.email, errors=errors or {}, forced="backup_code" not in names(attempt.methods),
+        steps_up=attempt.purpose is Purpose.STEP_UP,
     )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def _of_sign_ins() -> dict[str, Description]:
         "stepped_down": Description(
             _("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")
         ),
+        "stepped_up": Description(_("Proved again"), _("%(who)s proved who they are again")),
         "browser_link_asked": Description(
             _("Browser link asked for"), _("Somebody asked for a link that lets %(whom)s sign in without waiting")
         ),

@@ -23,7 +23,9 @@ from twofold.factors.outcomes import (
     SessionOver,
 )
 from twofold.kit.acting import Origin
+from twofold.sessions.methods import names
 from twofold.sessions.session import Session
+from twofold.signin import step_up_flow
 
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -69,13 +71,41 @@ class Changes(Forced):
             assert isinstance(outcome, AwaitsLastQuestion), outcome
             if proved.method == "backup_code":
                 model.backup_spent(plain(outcome.new_backup_code))
+            held.proves(proved.method)
             for older in held.questions:
                 older.waits = False
             held.questions.append(Question(outcome.confirmation, at + TEN_MINUTES))
             return
         assert isinstance(outcome, Changed), outcome
         self._changed(what, proved, phone, outcome)
-        self._goes_on(node, held, outcome.session_token, at)
+        self._goes_on(node, held, outcome.session_token, at, proved=proved.method)
+
+    @act(3, node=on_node, which=of_some, proof=proofs, knows_it=knowing_it)
+    def steps_up(self, node: int, which: int, proof: Any, *, knows_it: bool = True) -> None:
+        if not self.held:
+            return
+        at, model = self._tick(), self.model
+        held, session = self._page(node, which, at)
+        if session is None:
+            return
+        given = Proofs(model.password if knows_it else "not the password", self._typed(proof), self._client(which))
+        outcome = step_up_flow.step_up(
+            self.nodes[node].context, session, step_up_flow.Proofs(*given), channel="api",
+            origin=Origin(at, CLIENT_INFO),
+        )  # fmt: skip
+        proved = self._proved(held, session, given, at)
+        if not isinstance(proved, Passed):
+            assert outcome == proved, (outcome, proved)
+            return
+        assert isinstance(outcome, step_up_flow.SteppedUp), outcome
+        self._count_once(proved.method)
+        if proved.method == "backup_code":
+            model.backup_spent(plain(outcome.new_backup_code))
+        model.events.append("stepped_up")
+        held.proves(proved.method)
+        held.token, held.seen = outcome.session.token, at  # the same session: what was asked in it still waits
+        held.page = self.nodes[node].session(held.token, at=at)
+        assert (held.page.id, tuple(names(held.page.methods))) == (session.id, held.methods)
 
     def _ask_for(
         self, what: str, node: int, session: Session, phone: Phone | None, given: Proofs, at: datetime

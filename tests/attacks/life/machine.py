@@ -20,6 +20,7 @@ from twofold.factors.totp import records
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts import flow as lockouts
+from twofold.sessions.methods import names
 from twofold.signin import attempt_flow
 from twofold.signin import set_up_flow as forced
 from twofold.signin.attempt import Step
@@ -153,7 +154,7 @@ class Machine(RuleBasedStateMachine):
             assert (found is not None) is held.holds(self.model.version, self.at), held
             if found is not None:
                 self._seen(held, self.at)
-                assert found.methods == held.methods
+                assert tuple(names(found.methods)) == held.methods
 
     # --- helpers
 
@@ -238,7 +239,7 @@ class Machine(RuleBasedStateMachine):
     def _hold(self, node: int, token: str, methods: tuple[str, ...], at: datetime, expires: datetime) -> None:
         held = Held(token, self.model.version, methods, at, expires)
         held.page = self.nodes[node].session(token, at=at)
-        assert held.page.methods == methods
+        assert tuple(names(held.page.methods)) == methods
         self.held.append(held)
 
     def _goes_on(self, node: int, held: Held, token: str, at: datetime, proved: str | None = None) -> None:

@@ -98,6 +98,10 @@ class Held:
         alive = not self.ended and self.version == version
         return alive and at < self.expires and at - self.seen < HOUR
 
+    def proves(self, method: str) -> None:
+        """Note what was proved again in it."""
+        self.methods = self.methods if method in ("", *self.methods) else (*self.methods, method)
+
 
 @dataclass
 class Begun:

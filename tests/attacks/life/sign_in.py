@@ -14,8 +14,8 @@ from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.signin import flow as signin
 from twofold.signin.attempt import Step
-from twofold.signin.finish_flow import Credentials
 from twofold.signin.first_factor import password_flow
+from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, LockedOut, MailedCodeClosed, TwoFactorNeeded
 
 TEN_MINUTES = timedelta(minutes=10)

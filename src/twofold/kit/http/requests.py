@@ -17,6 +17,7 @@ AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
+LONGEST_PATH = 8 * 1024  # bytes, with its query
 TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
@@ -114,7 +115,13 @@ def forget_cookie(settings: Settings, name: str) -> Cookie:
 
 def local_path(text: str) -> str:
     """Return a path of this site to go on to, or an empty string: never another host, never a control character."""
-    return text if len(text) <= 500 and _LOCAL_PATH.fullmatch(text) else ""  # noqa: PLR2004 - a path, not a text
+    return text if len(text) <= LONGEST_PATH and _LOCAL_PATH.fullmatch(text) else ""
+
+
+def whole_path(request: AnyRequest) -> str:
+    """Return the path that a request asks for, with its query, as it was sent."""
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def row_id(text: str) -> UUID | None:

@@ -24,8 +24,10 @@ def upgrade() -> None:
     _know_browsers()
     _give_letters_turns()
     _keep_promises()
+    _keep_authentication_facts()
     _note_first_sign_ins()
     _index_browsers()
+    _index_destinations()
     _find_users_by_domain()
     _index_letters_by_turn()
 
@@ -34,6 +36,8 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
+    op.drop_table("destinations", if_exists=True)
+    _forget_authentication_facts()
     steps.drop_index("ix_users_domain", "users")
     steps.drop_column("users", "first_signed_in_at")
     _forget_browsers()
@@ -115,6 +119,36 @@ def _forget_browsers() -> None:
     steps.drop_column("second_factor_budgets", "unknown_wrong")
     op.drop_table("browser_links", if_exists=True)
     op.drop_table("unknown_wrong_codes", if_exists=True)
+
+
+def _keep_authentication_facts() -> None:
+    """Keep each method with its time, what a sign-in is for, and where whoever has to sign in wanted to go."""
+    steps.add_column("sessions", sa.Column("proved", sa.Text(), nullable=True))
+    steps.add_column("sign_in_attempts", sa.Column("proved", sa.Text(), nullable=True))
+    steps.add_column("sign_in_attempts", sa.Column("purpose", sa.Text(), nullable=True))
+    steps.add_column("sign_in_attempts", sa.Column("session_id", sa.Uuid(), nullable=True))
+    op.create_table(
+        "destinations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("browser", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_destinations")),
+        if_not_exists=True,
+    )
+
+
+def _index_destinations() -> None:
+    steps.create_index(op.f("ix_destinations_network"), "destinations", ["network"])
+    steps.create_index(op.f("ix_destinations_expires_at"), "destinations", ["expires_at"])
+
+
+def _forget_authentication_facts() -> None:
+    steps.drop_column("sign_in_attempts", "session_id")
+    steps.drop_column("sign_in_attempts", "purpose")
+    steps.drop_column("sign_in_attempts", "proved")
+    steps.drop_column("sessions", "proved")
 
 
 def _note_first_sign_ins() -> None:

@@ -1,5 +1,6 @@
 """The first factor that is a password: proved, throttled, and the same work where nobody has the address."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -7,19 +8,27 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_flow as unknown
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
-from twofold.directory.refusals import NoMail
 from twofold.events import kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
-from twofold.lockouts.known_client import KnownClient
-from twofold.signin.attempt import Step, first_step
-from twofold.signin.attempt_flow import begin
-from twofold.signin.finish_flow import Credentials, enter
-from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere, TwoFactorNeeded
-from twofold.signin.set_up_flow import mail_a_code
+from twofold.sessions.methods import Method
+from twofold.signin.attempt import Expired, Step, first_step
+from twofold.signin.begin_flow import FirstFactorOutcome, first_factor_proved
+from twofold.signin.finish_flow import SignIn, enter
+from twofold.signin.outcomes import Frozen, SignedIn, SsoElsewhere, TwoFactorNeeded
+
+
+class Credentials(NamedTuple):
+    """What somebody sends to begin: address, password, the client's token if it has one, and where to go afterwards."""
+
+    email: str
+    password: str
+    client: str | None
+    channel: str
+    return_to: str = ""
+
 
 BeginRefused = lockouts.WrongPassword | lockouts.Wait | SsoElsewhere | Frozen
 
@@ -29,35 +38,16 @@ def submit_password(
     given: Credentials,
     *,
     origin: Origin,
-) -> Due | SignedIn | LockedOut | NoMail | MailedCodeClosed | BeginRefused:
+) -> FirstFactorOutcome | BeginRefused:
     """Begin a sign-in with address and password; an unknown address takes the same steps as a known one."""
     proved = _prove_password(context, given, origin=origin)
     if not isinstance(proved, lockouts.Proved):
         return proved
-    user = proved.user
-    step = first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at))
-    # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
-    with context.db.write(durable=step is not Step.CODE) as connection:
-        lockouts.settle(connection, proved)
-        if step is Step.DONE:
-            known = proved.known_client
-            entered = enter(context, connection, user, given, ("pwd",), origin=origin, known_client=known)
-            return entered or lockouts.WrongPassword()
-        if step is Step.VERIFY_EMAIL:
-            if not context.outbox.configured:
-                return NoMail()
-            if (closed := mail_flow.mailbox_closed(connection, user, origin.at)) is not None:
-                return MailedCodeClosed(closed.seconds)
-        token = context.vault.new_token("signin")
-        attempt = begin(
-            connection, user, token, step, given.channel, known_client=_known_by_factor(proved),
-            return_to=given.return_to, at=origin.at,
-        )  # fmt: skip
-        if step is Step.CODE and proved.counts.locked:
-            return LockedOut(user, proved.counts.final, token)
-        if step is Step.VERIFY_EMAIL:
-            mail_a_code(context, connection, attempt, origin.at)
-    return Due(token, step.value, attempt.expires_at)
+    outcome = first_factor_proved(
+        context, _sign_in(proved, given, origin), proved.counts, lambda connection: lockouts.settle(connection, proved),
+        origin=origin,
+    )  # fmt: skip
+    return lockouts.WrongPassword() if isinstance(outcome, Expired) else outcome
 
 
 def submit_legacy(
@@ -76,18 +66,8 @@ def submit_legacy(
         if first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at)) is not Step.DONE:
             _refused(connection, (user.id, user.account_id), "two_factor_needed", origin)
             return TwoFactorNeeded()
-        return (
-            enter(
-                context,
-                connection,
-                user,
-                given,
-                ("pwd",),
-                origin=origin,
-                known_client=proved.known_client,
-            )
-            or lockouts.WrongPassword()
-        )
+        entered = enter(context, connection, _sign_in(proved, given, origin), origin=origin)
+        return entered or lockouts.WrongPassword()
 
 
 def _prove_password(
@@ -124,9 +104,9 @@ def _prove_password(
     return proved
 
 
-def _known_by_factor(proved: lockouts.Proved) -> KnownClient | None:
-    known = proved.known_client
-    return known if known is not None and known.knows_factor_of(proved.user) else None
+def _sign_in(proved: lockouts.Proved, given: Credentials, origin: Origin) -> SignIn:
+    methods = (Method("pwd", origin.at),)
+    return SignIn(proved.user, methods, given.channel, given.client, given.return_to, proved.known_client)
 
 
 def _refused(connection: sa.Connection, whose: tuple[UUID, UUID], why: str, origin: Origin) -> None:

@@ -1,0 +1,39 @@
+"""Where somebody wanted to go who has to prove something first: kept, and given back to the same browser alone."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.kit.crypto.tokens import digest, new_id
+from twofold.kit.network import network_of
+from twofold.kit.sql.database import Database
+from twofold.sessions import destination_records as records
+
+LIFE = timedelta(hours=1)
+MOST_OF_A_NETWORK = 1024 * 1024  # bytes that wait at the same time: some thousands of people who come to work
+
+
+def keep(db: Database, path: str, *, browser: str, address: str, at: datetime) -> UUID | None:
+    """Keep a path of this site, and return its handle; None where the network of `address` has as many as it may."""
+    handle = new_id()
+    values = {
+        "id": handle,
+        "browser": digest(browser),
+        "network": network_of(address),
+        "path": path,
+        "expires_at": at + LIFE,
+    }
+    with db.write(durable=False) as connection:
+        return handle if records.keep(connection, values, MOST_OF_A_NETWORK) else None
+
+
+def find(db: Database, handle: UUID, *, browser: str, at: datetime) -> str:
+    """Return the path of a handle; empty where it was kept for another browser, or for longer than an hour."""
+    with db.read() as connection:
+        return records.find(connection, handle, digest(browser), at) or ""
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete destinations whose time is over; for the clean-up."""
+    return records.forget_over(connection, at)

@@ -1,0 +1,56 @@
+"""What follows a first factor, of whatever kind: the second one, its forced set-up, or the session at once."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from twofold.directory.refusals import NoMail
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.lockouts import mail_flow
+from twofold.lockouts.budget import Counts
+from twofold.signin.attempt import Expired, Step, first_step
+from twofold.signin.attempt_flow import begin
+from twofold.signin.finish_flow import SignIn, enter
+from twofold.signin.outcomes import Due, LockedOut, MailedCodeClosed, SignedIn
+from twofold.signin.set_up_flow import mail_a_code
+
+FirstFactorOutcome = Due | SignedIn | LockedOut | NoMail | MailedCodeClosed
+
+
+def first_factor_proved(
+    context: AppContext,
+    sign_in: SignIn,
+    counts: Counts,
+    settle: Callable[[sa.Connection], None],
+    *,
+    origin: Origin,
+) -> FirstFactorOutcome | Expired:
+    """Go on from a first factor that was just proved. Expired: its user changed meanwhile.
+
+    `counts` is what the user's second factor has left; `settle` writes, in the same transaction, what the kind of
+    first factor has to write about a right proof.
+    """
+    user = sign_in.user
+    step = first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at))
+    # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
+    with context.db.write(durable=step is not Step.CODE) as connection:
+        settle(connection)
+        if step is Step.DONE:
+            return enter(context, connection, sign_in, origin=origin) or Expired()
+        if step is Step.VERIFY_EMAIL:
+            if not context.outbox.configured:
+                return NoMail()
+            if (closed := mail_flow.mailbox_closed(connection, user, origin.at)) is not None:
+                return MailedCodeClosed(closed.seconds)
+        token, known = context.vault.new_token("signin"), sign_in.known_client
+        attempt = begin(
+            connection, user, token, step, sign_in.channel, methods=sign_in.methods,
+            known_client=known if known is not None and known.knows_factor_of(user) else None,
+            return_to=sign_in.return_to, at=origin.at,
+        )  # fmt: skip
+        if step is Step.CODE and counts.locked:
+            return LockedOut(user, counts.final, token)
+        if step is Step.VERIFY_EMAIL:
+            mail_a_code(context, connection, attempt, origin.at)
+    return Due(token, step.value, attempt.expires_at)

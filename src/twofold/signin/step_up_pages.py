@@ -1,0 +1,88 @@
+"""The page on which somebody who is signed in proves password or second factor again, and is led back."""
+
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.factors.outcomes import (
+    Locked,
+    MalformedCode,
+    NotEnabled,
+    SessionOver,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+)
+from twofold.factors.proof_views import missing_proofs, refused_proofs
+from twofold.factors.views import label_of
+from twofold.kit import clock
+from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form
+from twofold.kit.http.pools import quick, takes_password
+from twofold.kit.http.render import page, see_other
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, set_cookie
+from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.sessions import guard
+from twofold.sessions.session import Session
+from twofold.signin.attempt import Step
+from twofold.signin.outcomes import Due
+from twofold.signin.step_up_flow import Proofs, SteppedUp, step_up
+from twofold.signin.views import PATHS, form_of, handle_of
+
+
+@get(guard.STEP_UP)
+@quick
+def show_step_up(request: AnyRequest) -> AnyResponse:
+    """Ask for the password, the code, or both, as whoever led here needs it."""
+    session = guard.signed_in(request, clock.now())
+    asked = Form({name: request.query_params.get(name, "") for name in ("needs", "return_to")})
+    return _step_up_page(request, session, asked)
+
+
+@post(guard.STEP_UP)
+@takes_password
+def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Take what was asked for, and lead back."""
+    at, context, form = clock.now(), context_of(request), form_of(request, body)
+    session = guard.signed_in(request, at)
+    password, code = _asked_for(session, form)
+    errors = missing_proofs(form, needs_password=password, needs_code=code)
+    if errors:
+        return _step_up_page(request, session, form, 400, errors)
+    return_to = guard.destination(request, form["return_to"], at)
+    proofs = Proofs(form["password"] if password else None, form["code"] if code else None, cookie(request, "browser"))
+    outcome = step_up(
+        context, session, proofs, channel="page", origin=Origin(at, client_info_of(request)), return_to=return_to,
+    )  # fmt: skip
+    match outcome:
+        case SteppedUp(started):
+            cookies = [set_cookie(context.settings, "session", started.token)]
+            return see_other(return_to or guard.HOME, cookies)
+        case Due(sign_in, due):
+            return see_other(PATHS[Step(due)], [set_cookie(context.settings, "attempt", sign_in)])
+        case SessionOver() | NotEnabled():
+            return see_other("/sign-in")
+        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            status, errors = refused_proofs(outcome, label_of(context.settings, session.user.email))
+            return _step_up_page(request, session, form, status, errors)
+        case _:
+            assert_never(outcome)
+
+
+def _asked_for(session: Session, form: Form) -> tuple[bool, bool]:
+    """Tell whether password and code are asked for; who has no second factor proves the password."""
+    has_factor = session.user.has_second_factor
+    return form["needs"] != "code" or not has_factor, form["needs"] != "password" and has_factor
+
+
+def _step_up_page(
+    request: AnyRequest, session: Session, form: Form, status: int = 200, errors: dict[str, str] | None = None
+) -> AnyResponse:
+    password, code = _asked_for(session, form)
+    return page(
+        request, "signin/step_up.html", status, viewer=guard.viewer_of(session), needs=form["needs"][:8],
+        return_to=handle_of(form["return_to"]), needs_password=password, needs_code=code, errors=errors or {},
+    )  # fmt: skip
+
+
+handlers = [show_step_up, submit_step_up]
