@@ -1,6 +1,8 @@
 """What happens at addresses that nobody has is counted by the hour; the log does not grow by it."""
 
+from collections import Counter
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,11 +10,12 @@ import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, ANONYMOUS, CLIENT_INFO, PASSWORD, People
+from tests.harness.statements import noted
 from twofold.abuse import flow as abuse
 from twofold.abuse import unknown_flow as unknown
 from twofold.abuse.report_flow import report
 from twofold.abuse.tables import discarded_events, refusal_counts
-from twofold.audit.tables import audit_events
+from twofold.audit.tables import audit_chains, audit_events
 from twofold.events import kinds
 from twofold.kit.acting import Origin
 from twofold.kit.network import UNKNOWN
@@ -88,6 +91,28 @@ def test_it_is_discarded_when_the_log_is_sealed(people: People) -> None:
     (seal,) = [job for job in jobs.jobs_of(people.context, None) if job.name == "seal"]
     seal.run(people.context, NOON)
     assert people.count(discarded_events) == 0
+
+
+def test_discarding_takes_the_statements_of_sealing_and_changes_nothing(people: People) -> None:
+    """Stops: a look at how quickly others are answered, a moment after a request, that tells whose log it went into."""
+    people.user()
+    (seal,) = [job for job in jobs.jobs_of(people.context, None) if job.name == "seal"]
+    seal.run(people.context, NOON)
+    took: list[Counter[str]] = []
+    for email in (ADA, NOBODY):
+        sign_in(people, email)
+        before = chains(people)
+        with noted(people.context.db) as heard:
+            seal.run(people.context, later(minutes=1))
+        took.append(Counter(text.split("WHERE")[0] for text in heard if text.startswith("UPDATE")))
+        assert (chains(people) == before) is (email == NOBODY)
+    assert took[0] == took[1] != Counter()
+    assert people.count(audit_events, audit_events.c.hash.is_(None)) == 0
+
+
+def chains(people: People) -> list[sa.Row[Any]]:
+    with people.context.db.read() as connection:
+        return list(connection.execute(sa.select(audit_chains).order_by(audit_chains.c.chain)).all())
 
 
 def test_who_exists_does_not_show_in_the_row_that_others_wait_for(people: People) -> None:

@@ -4,6 +4,7 @@ Whoever types addresses must not learn which of them somebody has. So both are r
 the hour that grows by one, or by nothing; an event of the log, or none; a row that is discarded soon, or none.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from twofold.abuse import unknown_records
 from twofold.abuse.flow import count_refusal
 from twofold.audit import flow as audit
+from twofold.audit import seal_flow
 from twofold.events.event import Event
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -43,10 +45,14 @@ def record(
     count_refusal(connection, counted_as, origin.client.address, origin.at, times=0 if known else 1)
 
 
-def discard(db: Database) -> None:
-    """Delete the events of addresses that no user has; the worker calls this when it seals the log."""
+def discard(db: Database, at: datetime) -> None:
+    """Delete the events of addresses that no user has, after as much work as sealing those of a user takes.
+
+    The worker calls this when it seals the log.
+    """
     with db.read() as connection:
         newest = unknown_records.newest(connection)
     if newest is not None:
         with db.write() as connection:
+            seal_flow.rehearse(connection, unknown_records.first(), at)
             unknown_records.discard_until(connection, newest)

@@ -10,6 +10,8 @@ from twofold.kit.sql.database import insert_where
 from twofold.kit.sql.statement import Statement
 
 _append_where = Statement(insert_where(discarded_events, WRITTEN, "unknown"))
+REHEARSED = 10  # events at a time: whoever looks for one hides it among no more
+_FIRST = sa.select(*(discarded_events.c[name] for name in WRITTEN)).order_by(discarded_events.c.number).limit(REHEARSED)
 _newest = sa.select(discarded_events.c.number).order_by(discarded_events.c.number.desc()).limit(1)
 
 
@@ -21,6 +23,11 @@ def discard_later(connection: sa.Connection, values: dict[str, Any], *, unknown:
 def newest(connection: sa.Connection) -> int | None:
     """Return the number of the newest event that is to be discarded."""
     return connection.execute(_newest).scalar()
+
+
+def first() -> sa.Select[Any]:
+    """Return the statement that selects the first of them, as the log stores its events."""
+    return _FIRST
 
 
 def discard_until(connection: sa.Connection, number: int) -> None:

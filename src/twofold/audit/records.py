@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit.chain import INSTALLATION, Event, Head, account_of, empty
-from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
+from twofold.audit.tables import WRITTEN, audit_chains, audit_events, audit_signing_keys
 from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime
 
 _event = tuple(audit_events.c[name] for name in Event._fields)
@@ -78,6 +78,13 @@ def chains_waiting(connection: sa.Connection, most: int) -> set[UUID | None]:
 def waiting(connection: sa.Connection, most: int) -> Sequence[AnyRow]:
     """List the first events that wait to be sealed: number, account, and the fields of an `Event`."""
     return connection.execute(_waiting, {"most": most}).all()
+
+
+def append_all(connection: sa.Connection, events: sa.Select[Any]) -> Sequence[AnyRow]:
+    """Store the events that a statement selects, and return them as `waiting` does."""
+    stored = audit_events.insert().from_select(WRITTEN, events, include_defaults=False)
+    returned = stored.returning(audit_events.c.number, audit_events.c.account_id, *_event)
+    return sorted(connection.execute(returned).all())
 
 
 def hold_heads(connection: sa.Connection, chains: Collection[str], at: datetime) -> dict[str, Head]:

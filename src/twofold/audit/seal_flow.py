@@ -5,11 +5,15 @@ whoever holds the chain's head, so it does not matter that a transaction may tak
 event is simply linked later.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
 
 from twofold.audit import records
 from twofold.audit.chain import Event, Head, append, chain_of
-from twofold.kit.sql.database import Database
+from twofold.kit.sql.database import AnyRow, Database
 
 BATCH = 200  # events a transaction
 
@@ -48,13 +52,7 @@ def seal(db: Database, at: datetime, most: int = BATCH) -> int:
         if not chains:
             return 0
         heads = records.hold_heads(connection, chains, at)
-        sealed: list[tuple[int, Head]] = []
-        for row in records.waiting(connection, most):
-            number, account_id, *fields = row
-            head = heads.get(chain_of(account_id))
-            if head is not None:  # else it came in meanwhile, in a chain whose head is not held: the next batch has it
-                heads[head.chain] = append(head, Event(*fields))
-                sealed.append((number, heads[head.chain]))
+        sealed = _linked(records.waiting(connection, most), heads)
         if not sealed:
             return 0
         if records.seal(connection, sealed) != len(sealed):
@@ -62,3 +60,29 @@ def seal(db: Database, at: datetime, most: int = BATCH) -> int:
             raise RuntimeError(msg)
         records.move_heads(connection, {heads[head.chain] for _number, head in sealed}, at)
     return len(sealed)
+
+
+def rehearse(connection: sa.Connection, events: sa.Select[Any], at: datetime) -> None:
+    """Do the work of recording and sealing `events` (the columns of `tables.WRITTEN`), and undo it.
+
+    For events of nobody: else whoever is watched by how quickly others are answered would be seen by what is sealed a
+    moment later.
+    """
+    with connection.begin_nested() as sealing:
+        waiting = records.append_all(connection, events)
+        heads = records.hold_heads(connection, {chain_of(event.account_id) for event in waiting}, at)
+        linked = _linked(waiting, heads)
+        records.seal(connection, linked)
+        records.move_heads(connection, {heads[head.chain] for _number, head in linked}, at)
+        sealing.rollback()
+
+
+def _linked(events: Sequence[AnyRow], heads: dict[str, Head]) -> list[tuple[int, Head]]:
+    """Link events into the chains whose heads are held, which move on; return each event's number and place."""
+    linked: list[tuple[int, Head]] = []
+    for number, account_id, *fields in events:
+        head = heads.get(chain_of(account_id))
+        if head is not None:  # else it came in meanwhile, in a chain whose head is not held: the next batch has it
+            heads[head.chain] = append(head, Event(*fields))
+            linked.append((number, heads[head.chain]))
+    return linked

@@ -110,7 +110,7 @@ def _mail_server(settings: Settings) -> Transport | None:
 
 def _seal(context: AppContext, at: datetime) -> None:
     seal_flow.seal_everything(context.db, at)
-    unknown.discard(context.db)
+    unknown.discard(context.db, at)
 
 
 def _drop_surplus(context: AppContext, _at: datetime) -> bool:

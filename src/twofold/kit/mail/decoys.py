@@ -1,8 +1,9 @@
 """Decoy letters, to addresses that no user has: processed like letters to users, and never in their way.
 
 Somebody asks for a letter and then watches how quickly others are answered: what happens for an address that a user
-has must happen for any other. So a decoy is claimed by the same polls, composed by the same statements, and its thread
-sleeps for as long as the mail server took for the letter before. But anybody can ask for a hundred a second.
+has must happen for any other. So a decoy is claimed by the same polls, composed by the same statements, and handed over
+to nobody (rehearsal.py), which takes as long as the mail server took for the letter before. But anybody can ask for a
+hundred a second.
 """
 
 import threading
@@ -59,9 +60,12 @@ class Allowance:
         yield
         self._took = min(LONGEST, clock.stopwatch() - began)
 
-    def rest(self) -> None:
-        """Sleep for as long as the mail server took last."""
-        time.sleep(self._took)
+    @contextmanager
+    def as_long(self) -> Iterator[None]:
+        """Let a block take as long as the mail server took last."""
+        began = clock.stopwatch()
+        yield
+        time.sleep(max(0.0, self._took - (clock.stopwatch() - began)))
 
     def _refill(self, at: datetime) -> None:
         gone = 0.0 if self._at is None else max(0.0, (at - self._at).total_seconds())  # a clock may be set back

@@ -6,8 +6,8 @@ minted anew, and the one before it is void.
 While the mail server is away no letter is claimed: nothing is minted that nobody gets, and once the server is back
 every letter is due, not only those whose own wait happens to be over.
 
-A decoy letter goes through the same steps, but what its composer did is rolled back, and nothing is handed over
-(kit.mail.decoys).
+A decoy letter goes through the same steps, but what its composer did is rolled back, and it is handed over to nobody
+(kit.mail.decoys, kit.mail.rehearsal).
 """
 
 import threading
@@ -22,7 +22,7 @@ import structlog
 
 from twofold.kit import clock, metrics
 from twofold.kit.context import AppContext
-from twofold.kit.mail import outbox
+from twofold.kit.mail import outbox, rehearsal
 from twofold.kit.mail.decoys import Allowance
 from twofold.kit.mail.letters import Composer, Letters
 from twofold.kit.mail.outbox import Due, Entry, Priority
@@ -128,7 +128,8 @@ class Delivery:
 
     def _hand_over(self, context: AppContext, entry: Entry, message: EmailMessage) -> None:
         if entry.is_decoy:
-            self._allowance.rest()
+            with self._allowance.as_long():
+                rehearsal.hand_over(message)
             with context.db.write() as connection:
                 _drop(connection, entry, clock.now())
             return
