@@ -7,6 +7,7 @@ python -m bench scale      among 10 thousand and 1 million people, with 10 milli
 python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
 python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
 python -m bench neighbours    can the answers to others tell who got a letter? 2,000 looks in all (--looks N)
+python -m bench distance  PostgreSQL 0.5 and 2 ms away: what do pipelines save a second factor?
 python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
 python -m bench servers    the HTTP server that we use beside others; `make bench-servers` installs those first
 python -m bench report     write docs/performance.md and the plots anew from the results that were kept
@@ -20,7 +21,8 @@ from typing import TypeVar
 
 import msgspec
 
-from bench import enumeration, floods, neighbours, plan, report, scale, servers, storm
+from bench import distance, enumeration, floods, neighbours, plan, report, scale, servers, storm
+from bench.distance import Distance
 from bench.enumeration import Watched
 from bench.floods import Flooded
 from bench.neighbours import Neighbours
@@ -40,7 +42,7 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "peers", "servers", "report")
+    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "distance", "peers", "servers", "report")
     parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
@@ -67,6 +69,10 @@ def main() -> None:
             found = neighbours.run(arguments.looks or (100 if arguments.quick else 2_000))
             print(report.neighbours_table(found))
             keep("neighbours", found, kept=not arguments.quick)
+        case "distance":
+            away = distance.run()
+            print(report.distance_table(away))
+            keep("distance", away, kept=True)
         case "peers":
             beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
             print(table.block(beside))
@@ -115,6 +121,8 @@ def write_report() -> None:
         blocks["floods"] = report.floods_table(flooded)
     if found := kept_results("neighbours", list[Neighbours]):
         blocks["neighbours"] = report.neighbours_table(found)
+    if away := kept_results("distance", list[Distance]):
+        blocks["distance"] = report.distance_table(away)
     if beside := kept_results("peers", PeerResults):
         table.write_plot(beside, RESULTS)
         blocks["peers"] = table.block(beside)

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bench.distance import Distance
 from bench.enumeration import Watched
 from bench.floods import SIGN_INS, Flooded
 from bench.floor import LIBSODIUM
@@ -265,6 +266,17 @@ def neighbours_table(found: Sequence[Neighbours]) -> str:
         for guess in (one.best, *one.by_statistic[:3])
     ]  # fmt: skip
     return _table(("database", "watched", "looks", "requests", "decided by", "right", "95 %"), rows)
+
+
+def distance_table(found: Sequence[Distance]) -> str:
+    """Show a second factor at each distance of the database."""
+    rows = [
+        (
+            f"{one.round_trip:g} ms", f"{one.one_by_one:.2f} ms", f"{one.pipelined:.2f} ms", f"{one.saved:.0%}",
+        )
+        for one in found
+    ]  # fmt: skip
+    return _table(("round trip added", "one by one", "pipelined", "saved"), rows)
 
 
 def write_growth_plot(grown: Sequence[Grown], folder: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -79,8 +79,15 @@ class Store:
         self, *, workers: int, counted: bool = False, settings: dict[str, str] | None = None
     ) -> Iterator[Server]:
         """Serve it; `counted` serves the same application with its statements counted."""
+        with self.served_by(COUNTED if counted else SERVE, workers=workers, settings=settings) as server:
+            yield server
+
+    @contextmanager
+    def served_by(
+        self, command: Sequence[str], *, workers: int = 1, settings: dict[str, str] | None = None
+    ) -> Iterator[Server]:
+        """Serve it by a program that takes --host, --port and --workers."""
         settings = {"TWOFOLD_DATABASE_URL": self.url, "TWOFOLD_KEYS": KEYS} | (settings or {})
-        command = COUNTED if counted else SERVE
         server = Server(self.folder / "server", settings=settings, workers=workers, command=command)
         try:
             server.start(seconds=120)  # a machine may have other things to do
