@@ -81,9 +81,7 @@ def prove(
     waited for the budget, the code was not compared with those of now: that is no wrong code, and locks nobody
     (SessionOver).
     """
-    charge = lockouts.charge(connection, user)
-    loaded = proof.kind.load(connection, user)
-    charged = charge()
+    charged, loaded = lockouts.charge(connection, user, lambda: proof.kind.load(connection, user))
     if charged is None:
         return Locked(lockouts.counts(connection, user.id).final)
     verdict = proof.kind.verify(context, connection, user, proof.text, loaded, origin.at)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,8 @@ from twofold.lockouts import password_records, records, unknown_records
 from twofold.lockouts.budget import UNKNOWN_LOCK_AFTER, Charged, Counts
 from twofold.lockouts.known_client import BY_LINK, REMEMBERED, KnownClient
 from twofold.lockouts.password_records import Throttle
+
+T = TypeVar("T")
 
 
 class Proved(msgspec.Struct, frozen=True):
@@ -116,14 +118,14 @@ def remember_client_for_now(connection: sa.Connection, user: User, client: str, 
     records.remember_client_for_now(connection, KnownClient(digest(client), at + BY_LINK), user.id, user.account_id)
 
 
-def charge(connection: sa.Connection, user: User) -> Callable[[], Charged | None]:
-    """Charge one try to the one budget of a user, and return how to see what it leaves: None when it is locked.
+def charge(connection: sa.Connection, user: User, read: Callable[[], T]) -> tuple[Charged | None, T]:
+    """Charge one try to the one budget of a user, then `read` what it is to be compared with; return both.
 
-    Every operation that asks for a second factor shares it, across sessions (RFC 4226 section 7.3). It is charged
-    before whatever the connection is asked next. The row stays held to the end of the transaction, so that the tries
-    of one user come one after another.
+    The charge is what is left, None when it is locked. Every operation that asks for a second factor shares it, across
+    sessions (RFC 4226 section 7.3). The row stays held to the end of the transaction, so that the tries of one user
+    come one after another. What is read shares the charge's way to the database.
     """
-    return records.charge(connection, user.id)
+    return records.charge(connection, user.id, read)
 
 
 def give_back(connection: sa.Connection, user: User) -> None:

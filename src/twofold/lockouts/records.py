@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from twofold.lockouts.budget import (
 )
 from twofold.lockouts.known_client import KnownClient
 from twofold.lockouts.tables import CAN_ACT, known_clients, mailbox_budgets, second_factor_budgets
+
+T = TypeVar("T")
 
 _at = sa.bindparam("at", type_=UtcTime)
 _budget = second_factor_budgets.c
@@ -151,10 +154,11 @@ _charge_mail = {
 _mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindparam("of_user"))
 
 
-def charge(connection: sa.Connection, user_id: UUID) -> Callable[[], Charged | None]:
-    """Charge one try to a user's second factor, ahead; what comes of it is None when it is locked (or never opened)."""
+def charge(connection: sa.Connection, user_id: UUID, read: Callable[[], T]) -> tuple[Charged | None, T]:
+    """Charge one try to a user's second factor, then read something; the charge is None when it is locked."""
     rows = _charge.prefetch(connection, of_user=user_id)
-    return lambda: next((Charged(Counts(*row[:2]), row[2]) for row in rows()), None)
+    found = read()
+    return next((Charged(Counts(*row[:2]), row[2]) for row in rows()), None), found
 
 
 def give_back(connection: sa.Connection, user_id: UUID) -> None:

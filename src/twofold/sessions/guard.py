@@ -84,7 +84,9 @@ def led_back(first: str, request: AnyRequest, at: datetime, cookies: Sequence[Co
 
 
 def proved_within(request: AnyRequest, session: Session, life: timedelta, at: datetime, *, second: bool) -> Session:
-    """Return the session of a page request in which the password, or the second factor, was proved in a time of late.
+    """Return the session of a page request in which the password was proved within `life`; or a `second` factor.
+
+    Whoever asks for a second factor sees to it that the user has one: else the page that asks for it has none to ask.
 
     Raises:
         ShortCircuit: it was not: on to the page where it is, which leads back.
