@@ -46,6 +46,7 @@ RULES = {
     "admin/policy": ("admin/test_policy",),
     "audit/chain": ("audit/test_chain",),
     "sessions/session": ("sessions/test_session",),
+    "sessions/methods": ("sessions/test_methods",),
     "kit/client_info": ("kit/test_client_info",),
     "kit/http/forms": ("kit/test_forms",),
     "kit/http/requests": ("kit/test_requests",),

@@ -23,7 +23,7 @@ WITHOUT_ACCOUNT = {
     "audit_chains": "one row an account, and its key is the account",
     "audit_signing_keys": "one row, of the installation",
     "blocked_networks": "a handful, of the installation",
-    "destinations": "kept before anybody is known; of one network no more than 1 MiB, for an hour",
+    "destinations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "encryption_keys": "one row a key of the ring",
     "leases": "one row a job",
     "operator_keys": "one row a program of the operator",

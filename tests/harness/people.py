@@ -64,7 +64,7 @@ Ada = tuple[User, Factor]
 
 def proved(*names: str, at: datetime = NOON) -> Methods:
     """Return methods that were all proved at one time."""
-    return methods.without_times(" ".join(names), at)
+    return methods.read(" ".join(names), None, at)
 
 
 class People:

@@ -115,7 +115,12 @@ def test_a_malformed_id_is_a_missing_one(text: str) -> None:
 
 def test_cookies_belong_to_the_whole_host_behind_https() -> None:
     settings = load({"TWOFOLD_BASE_URL": NO_REQUEST})
-    assert cookies_of(settings) == ("__Host-twofold_session", "__Host-twofold_sign_in", "__Host-twofold_browser")
+    assert cookies_of(settings) == (
+        "__Host-twofold_session",
+        "__Host-twofold_sign_in",
+        "__Host-twofold_browser",
+        "__Host-twofold_destinations",
+    )
     cookie = set_cookie(settings, "session", "tf_session_x")
     assert (cookie.key, cookie.secure, cookie.httponly, cookie.samesite) == (
         "__Host-twofold_session", True, True, "lax",
@@ -125,5 +130,10 @@ def test_cookies_belong_to_the_whole_host_behind_https() -> None:
 
 def test_cookies_have_plain_names_on_a_loopback_address() -> None:
     settings = load({})
-    assert cookies_of(settings) == ("twofold_session", "twofold_sign_in", "twofold_browser")
+    assert cookies_of(settings) == (
+        "twofold_session",
+        "twofold_sign_in",
+        "twofold_browser",
+        "twofold_destinations",
+    )
     assert not set_cookie(settings, "session", "tf_session_x").secure

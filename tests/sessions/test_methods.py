@@ -35,7 +35,7 @@ def test_what_was_proved_adds_up(proved: Methods, acr: str, amr: list[str], seco
 def test_a_name_that_nobody_knows_is_no_second_factor() -> None:
     """Stops: a guard that takes whatever it does not know for two-factor authentication."""
     assert not methods.has_second_factor((PWD, Method("magic", NOON)))
-    assert not methods.has_second_factor(methods.without_times("pwd magic", NOON))
+    assert not methods.has_second_factor(methods.read("pwd magic", None, NOON))
 
 
 def test_a_second_factor_alone_does_not_sign_anybody_in_again() -> None:
@@ -56,14 +56,22 @@ def test_a_method_is_named_once_under_its_latest_time() -> None:
     assert later_first[1].at == later(hours=1)
 
 
-def test_the_methods_of_the_first_release_have_the_time_of_their_session() -> None:
-    assert methods.without_times("pwd otp", NOON) == (PWD, Method("otp", NOON, second=True))
+def test_what_a_node_of_the_version_before_names_counts_as_proved_at_the_beginning() -> None:
+    otp = Method("otp", NOON, second=True)
+    assert methods.read("pwd otp", None, NOON) == (PWD, otp)
+    kept = methods.stored((PWD, BACKUP))
+    assert methods.read("pwd otp", kept, NOON) == (PWD, otp), "it went on with what a node of this version began"
+    assert methods.read("pwd backup_code", kept, NOON) == (PWD, BACKUP)
+
+
+def test_the_first_factors_are_those_that_are_no_second_ones() -> None:
+    assert methods.first_factors((PWD, OTP, BACKUP)) == (PWD,)
 
 
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 METHODS = st.builds(Method, st.from_regex(r"[a-z_]{1,20}", fullmatch=True), MOMENTS, st.booleans())
 
 
-@given(st.lists(METHODS).map(tuple))
+@given(st.lists(METHODS, unique_by=lambda method: method.name).map(tuple))
 def test_what_is_stored_is_read_as_it_was(proved: Methods) -> None:
-    assert methods.read(methods.stored(proved)) == proved
+    assert methods.read(" ".join(methods.names(proved)), methods.stored(proved), NOON) == proved

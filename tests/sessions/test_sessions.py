@@ -281,3 +281,14 @@ def test_the_clean_up_deletes_what_is_over(people: People, user: User) -> None:
     with people.context.db.write() as connection:
         assert sessions.forget_over(connection, later(hours=24)) == 1
     assert people.count(sessions_table) == 1
+
+
+def test_the_session_that_ends_all_others_is_spared_under_whatever_token(people: People, user: User) -> None:
+    """It steps up in another tab while the page that ends the others was open."""
+    before, other = people.sign_in(user), people.token(user)
+    with people.context.db.write() as connection:
+        started = sessions.step_up(people.context, connection, before, proved("pwd"), origin=Origin(NOON, CLIENT_INFO))
+    assert started is not None
+    assert sessions.end_others(people.context.db, before, origin=Origin(NOON, CLIENT_INFO)) == 1
+    assert people.find_session(other) is None
+    assert people.session(started.token).id == before.id

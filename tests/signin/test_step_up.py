@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from litestar import Response, get
 
 from tests.harness.api import Api
@@ -23,7 +24,8 @@ from twofold.sessions import flow as sessions
 from twofold.sessions import guard
 from twofold.sessions.methods import Method
 from twofold.sessions.session import Session
-from twofold.signin.step_up_flow import Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
+from twofold.signin.tables import sign_in_attempts
 
 SESSION, ATTEMPT = "twofold_session", "twofold_sign_in"
 LATER = later(minutes=30)
@@ -92,7 +94,7 @@ def test_each_refusal_is_that_of_every_door(people: People, ada: Ada, session: S
     assert prove(people, session, WRONG, code) == WrongPassword()
     assert prove(people, session, PASSWORD, "12") == MalformedCode()
     assert prove(people, session, PASSWORD, ada[1].phone.wrong_code(LATER)) == WrongCode(4)
-    assert isinstance(prove(people, session, code=code), SteppedUp), "a wrong password left the code untouched"
+    assert isinstance(prove(people, session, PASSWORD, code), SteppedUp), "a wrong password left the code untouched"
 
 
 def test_a_code_counts_once_here_as_well(people: People, ada: Ada, session: Session) -> None:
@@ -105,9 +107,20 @@ def test_a_code_counts_once_here_as_well(people: People, ada: Ada, session: Sess
 
 def test_wrong_codes_lock_as_everywhere_and_end_nothing(people: People, ada: Ada, session: Session) -> None:
     wrong = ada[1].phone.wrong_code(LATER)
-    assert [prove(people, session, code=wrong) for _ in range(5)] == [WrongCode(left) for left in (4, 3, 2, 1, 0)]
-    assert prove(people, session, code=ada[1].phone.code(LATER)) == Locked(final=False)
+    assert [prove(people, session, PASSWORD, wrong) for _ in range(5)] == [WrongCode(left) for left in (4, 3, 2, 1, 0)]
+    assert prove(people, session, PASSWORD, ada[1].phone.code(LATER)) == Locked(final=False)
     assert isinstance(prove(people, session, PASSWORD), SteppedUp), "the password alone is still worth what it is"
+
+
+def test_after_a_wrong_code_none_counts_without_the_password(people: People, ada: Ada, session: Session) -> None:
+    """Stops: whoever has a session and nothing else, and tries codes until its owner is locked out."""
+    wrong, right = ada[1].phone.wrong_code(LATER), ada[1].phone.code(LATER)
+    assert prove(people, session, code=wrong) == WrongCode(4)
+    assert [prove(people, session, code=typed) for typed in (wrong, right, ada[1].backup_code)] == [PasswordToo()] * 3
+    outcome = prove(people, session, PASSWORD, right)
+    assert isinstance(outcome, SteppedUp)
+    again = people.session(outcome.session.token, at=LATER)
+    assert isinstance(prove(people, again, code=ada[1].backup_code), SteppedUp), "a right one clears the count"
 
 
 def test_wrong_passwords_wait_as_everywhere(people: People, session: Session) -> None:
@@ -199,6 +212,9 @@ def test_a_new_backup_code_is_shown_before_it_leads_back(people: People, ada: Ad
     assert browser.get("/sign-in/new-backup-code").backup_code == shown, "reload shows it again"
     before = people.session(browser.cookie(SESSION) or "", at=LATER)
     assert before.methods == proved("pwd", "otp"), "nothing is proved until it is saved"
+    with people.context.db.read() as connection:
+        channels = connection.execute(sa.select(sign_in_attempts.c.channel)).scalars().all()
+    assert not {"page", "api"} & set(channels), "a node of the version before would make a session of it"
     page = browser.submit(page, "Continue", saved="yes")
     assert page.url.endswith("/payments?needs=code")
     renewed = people.session(browser.cookie(SESSION) or "", at=LATER)
@@ -230,6 +246,32 @@ def test_a_refusal_stands_at_its_field_and_the_way_back_is_kept(
     page = browser.submit(browser.get(f"/sign-in/step-up?return_to={handle(browser)}"), "Continue", **fields)
     assert (page.status, set(page.errors)) == (status, errors)
     page = browser.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(LATER))
+    assert page.url.endswith("/payments?needs=code")
+
+
+def test_after_a_wrong_code_the_page_asks_for_the_password_as_well(ada: Ada, browser: WebClient) -> None:
+    page = browser.get("/payments?needs=code")
+    page = browser.submit(page, "Continue", code=ada[1].phone.wrong_code(LATER))
+    assert page.errors.keys() == {"code"}
+    page = browser.submit(page, "Continue", code=ada[1].phone.code(LATER))
+    assert (page.status, page.errors) == (401, {"password": "A code was wrong. Enter your password as well."})
+    page = browser.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(LATER))
+    assert page.url.endswith("/payments?needs=code")
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["opened", "sent"])
+def test_who_signs_in_on_the_way_is_not_asked_twice(
+    people: People, ada: Ada, browser: WebClient, *, sent: bool
+) -> None:
+    """The session ended meanwhile: signing in proves all there is, and leads to where the proof was for."""
+    page = browser.get("/payments?needs=code")
+    address = page.url.removeprefix("http://127.0.0.1:8000")
+    session = people.session(browser.cookie(SESSION) or "", at=LATER)
+    sessions.sign_out(people.context.db, session, origin=Origin(LATER, CLIENT_INFO))
+    page = browser.submit(page, "Continue", code=ada[1].phone.code(LATER)) if sent else browser.get(address)
+    assert page.path == "/sign-in"
+    page = browser.submit(page, "Sign in", email=ADA, password=PASSWORD)
+    page = browser.submit(page, "Verify", code=ada[1].phone.code(LATER))
     assert page.url.endswith("/payments?needs=code")
 
 

@@ -39,7 +39,7 @@ from twofold.kit.crypto.vault import VaultError
 from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
-from twofold.sessions.methods import Method, proved_now, second_factor_at
+from twofold.sessions.methods import Method, second_factor_at
 from twofold.sessions.session import Session
 
 LIFE = timedelta(minutes=15)
@@ -112,7 +112,6 @@ def open_in_session(
             passed = Locked(counts.final)
         if not isinstance(passed, Passed):
             return passed
-        sessions.note_proved(connection, session, proved_now(True, passed.method, origin.at))
         return open_for(
             context, connection, user, opener_of(session), at=origin.at, name=asked.name, replaces=asked.replaces,
             spent=passed.new_backup_code,

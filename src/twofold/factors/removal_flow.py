@@ -43,7 +43,6 @@ def ask_removal(
         return RequiredByPolicy()
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> AwaitsLastQuestion:
-        sessions.note_proved(connection, session, proved_now(True, passed.method, origin.at))
         token = new_token("remove")
         records.ask_removal(
             connection,

@@ -142,7 +142,7 @@ def list_sessions(request: AnyRequest) -> Sessions:
                 row.id,
                 row.browser,
                 row.address,
-                row.began_at,
+                row.authenticated_at,
                 row.last_seen_at,
                 row.expires_at,
                 row.id == session.id,

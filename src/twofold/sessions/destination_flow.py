@@ -11,11 +11,11 @@ from twofold.kit.sql.database import Database
 from twofold.sessions import destination_records as records
 
 LIFE = timedelta(hours=1)
-MOST_OF_A_NETWORK = 1024 * 1024  # bytes that wait at the same time: some thousands of people who come to work
+MOST_OF_A_NETWORK, MOST = 1_000, 20_000  # that wait at the same time, each of 8 KiB at most
 
 
 def keep(db: Database, path: str, *, browser: str, address: str, at: datetime) -> UUID | None:
-    """Keep a path of this site, and return its handle; None where the network of `address` has as many as it may."""
+    """Keep a path of this site, and return its handle; None where there is no room, of its network or at all."""
     handle = new_id()
     values = {
         "id": handle,
@@ -25,7 +25,8 @@ def keep(db: Database, path: str, *, browser: str, address: str, at: datetime) -
         "expires_at": at + LIFE,
     }
     with db.write(durable=False) as connection:
-        return handle if records.keep(connection, values, MOST_OF_A_NETWORK) else None
+        kept = records.keep(connection, values, of_network=MOST_OF_A_NETWORK, in_all=MOST)
+    return handle if kept else None
 
 
 def find(db: Database, handle: UUID, *, browser: str, at: datetime) -> str:

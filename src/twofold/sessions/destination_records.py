@@ -10,17 +10,19 @@ from twofold.kit.sql.database import UtcTime, delete_idle
 from twofold.kit.sql.statement import Statement
 from twofold.sessions.tables import destinations
 
-OVERHEAD = 200  # bytes of a row beside its path
 
-# A stranger can ask for as many as a network may: what one keeps is bounded.
-_kept = sa.select(sa.func.coalesce(sa.func.sum(sa.func.length(destinations.c.path) + OVERHEAD), 0)).where(
-    destinations.c.network == sa.bindparam("new_network", type_=sa.Text)
-)
+# A stranger can ask for as many as there is room for: of one network, and in all.
+def _fewer(than: str, *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    counted = sa.select(destinations.c.id).where(*where).limit(sa.bindparam(than, type_=sa.Integer)).subquery()
+    return sa.select(sa.func.count()).select_from(counted).scalar_subquery() < sa.bindparam(than, type_=sa.Integer)
+
+
 _keep = Statement(
     destinations.insert().from_select(
         [column.name for column in destinations.c],
         sa.select(*(sa.bindparam(f"new_{column.name}", type_=column.type) for column in destinations.c)).where(
-            _kept.scalar_subquery() < sa.bindparam("most", type_=sa.Integer)
+            _fewer("of_network", destinations.c.network == sa.bindparam("new_network", type_=sa.Text)),
+            _fewer("in_all"),
         ),
         include_defaults=False,
     )
@@ -34,9 +36,14 @@ _find = Statement(
 )
 
 
-def keep(connection: sa.Connection, values: dict[str, Any], most: int) -> bool:
-    """Store a destination; False where those of its network take `most` bytes already."""
-    return _keep.count(connection, most=most, **{f"new_{name}": value for name, value in values.items()}) == 1
+def keep(connection: sa.Connection, values: dict[str, Any], *, of_network: int, in_all: int) -> bool:
+    """Store a destination; False where its network has so many already, or all networks together have."""
+    return (
+        _keep.count(
+            connection, of_network=of_network, in_all=in_all, **{f"new_{name}": value for name, value in values.items()}
+        )
+        == 1
+    )
 
 
 def find(connection: sa.Connection, destination: UUID, browser: bytes, at: datetime) -> str | None:

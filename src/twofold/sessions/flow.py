@@ -123,11 +123,6 @@ def step_up(
     return started
 
 
-def note_proved(connection: sa.Connection, session: Session, proved: Sequence[Method]) -> None:
-    """Keep what was proved again in a session that goes on under the token it has."""
-    records.note_proved(connection, session.token_hash, with_proved(session.methods, proved))
-
-
 def find_by_id(context: AppContext, connection: sa.Connection, session_id: UUID, at: datetime) -> Session | None:
     """Find a session by its `sid`, if it holds."""
     session = records.by_id(connection, session_id)
@@ -160,7 +155,7 @@ def end_others(db: Database, session: Session, *, origin: Origin) -> int:
     """End every session of the same user but this one."""
     with db.write() as connection:
         directory.lock_user_row(connection, session.user.id)  # several rows: one after another with whoever ends all
-        ended = records.end_all_of(connection, session.user.id, except_hash=session.token_hash)
+        ended = records.end_all_of(connection, session.user.id, except_id=session.id)
         if ended:
             _record_end(connection, session, origin, ended)
     return ended

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from litestar.datastructures import Cookie
 
+from twofold.kit.crypto.tokens import new_token
 from twofold.kit.http.problems import problem
 from twofold.kit.http.render import see_other
 from twofold.kit.http.requests import (
-    BROWSER_LIFE,
     AnyRequest,
     AnyResponse,
     ShortCircuit,
@@ -74,13 +74,18 @@ def led_back(first: str, request: AnyRequest, at: datetime, cookies: Sequence[Co
     if path in ("", HOME):
         return see_other(first, list(cookies))
     context = context_of(request)
-    browser = cookie(request, "browser") or context.vault.new_token("client")
+    browser = cookie(request, "destinations") or new_token("destinations")
     address = client_info_of(request).address
     handle = destination_flow.keep(context.db, path, browser=browser, address=address, at=at)
     if handle is None:
         return see_other(first, list(cookies))
-    known = set_cookie(context.settings, "browser", browser, max_age=BROWSER_LIFE)
-    return see_other(f"{first}{'&' if '?' in first else '?'}return_to={handle}", [*cookies, known])
+    own = set_cookie(context.settings, "destinations", browser)
+    return see_other(with_handle(first, str(handle)), [*cookies, own])
+
+
+def with_handle(first: str, handle: str) -> str:
+    """Return the address of a page that leads on to where a handle stands for; an empty handle for nowhere."""
+    return f"{first}{'&' if '?' in first else '?'}return_to={handle}" if handle else first
 
 
 def proved_within(request: AnyRequest, session: Session, life: timedelta, at: datetime, *, second: bool) -> Session:
@@ -100,7 +105,7 @@ def proved_within(request: AnyRequest, session: Session, life: timedelta, at: da
 
 def destination(request: AnyRequest, handle: str, at: datetime) -> str:
     """Return the path of a handle, if this browser began there; else an empty string."""
-    wanted, browser = row_id(handle), cookie(request, "browser")
+    wanted, browser = row_id(handle), cookie(request, "destinations")
     if wanted is None or browser is None:
         return ""
     return destination_flow.find(context_of(request).db, wanted, browser=browser, at=at)

@@ -40,6 +40,11 @@ def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
     return tuple(by_name.values())
 
 
+def first_factors(methods: Methods) -> Methods:
+    """Return the first factors among the methods."""
+    return tuple(method for method in methods if not method.second)
+
+
 def names(methods: Methods) -> list[str]:
     """Name what was proved, in the order in which it was first."""
     return [method.name for method in methods]
@@ -83,20 +88,17 @@ def stored(methods: Methods) -> str:
     return "\n".join(f"{method.name} {method.at.isoformat()} {2 if method.second else 1}" for method in methods)
 
 
-def read(text: str) -> Methods:
-    """Read what `stored` returned.
+def read(named: str, proved: str | None, at: datetime) -> Methods:
+    """Read the methods that are `named` (`pwd otp`), with what `stored` kept of them.
+
+    A node of the version before names methods alone: those of which nothing is kept count as proved `at`.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: `proved` is nothing that `stored` returned.
 
     """
-    methods = []
-    for line in text.splitlines():
-        name, at, factor = line.split(" ")
-        methods.append(Method(name, datetime.fromisoformat(at), second=factor == "2"))
-    return tuple(methods)
-
-
-def without_times(text: str, at: datetime) -> Methods:
-    """Read `pwd otp`: the methods as the first release stores them, all proved at one time."""
-    return tuple(Method(name, at, second=name in ("otp", "backup_code")) for name in text.split())
+    kept = {}
+    for line in (proved or "").splitlines():
+        name, moment, factor = line.split(" ")
+        kept[name] = Method(name, datetime.fromisoformat(moment), second=factor == "2")
+    return tuple(kept.get(name) or Method(name, at, second=name in ("otp", "backup_code")) for name in named.split())

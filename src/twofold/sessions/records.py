@@ -11,7 +11,6 @@ from twofold.directory.user import User
 from twofold.kit.sql.database import delete_idle
 from twofold.kit.sql.statement import Statement
 from twofold.sessions import methods
-from twofold.sessions.methods import Methods
 from twofold.sessions.session import OwnSession, Session
 from twofold.sessions.tables import sessions
 
@@ -39,9 +38,9 @@ _session = (
 )
 _session_by_token = Statement(_session.where(sessions.c.token_hash == sa.bindparam("token_hash")))
 _session_by_id = Statement(_session.where(sessions.c.id == sa.bindparam("session_id")))
+_OWN = ("id", "browser", "address", "authenticated_at", "last_seen_at", "expires_at", "methods", "proved")
 _sessions_of_user = (
-    sa.select(*(sessions.c[name] for name in ("id", "browser", "address", "authenticated_at")))
-    .add_columns(sessions.c.last_seen_at, sessions.c.expires_at)
+    sa.select(*(sessions.c[name] for name in _OWN))
     .join(users, users.c.id == sessions.c.user_id)
     .where(
         sessions.c.user_id == sa.bindparam("user_id"),
@@ -111,16 +110,10 @@ def renew(connection: sa.Connection, token_hash: bytes, values: dict[str, Any]) 
     return _renew.count(connection, of=token_hash, **{f"new_{name}": value for name, value in values.items()}) == 1
 
 
-def note_proved(connection: sa.Connection, token_hash: bytes, proved: Methods) -> None:
-    """Write down what was proved in a session by now."""
-    values = {"methods": " ".join(methods.names(proved)), "proved": methods.stored(proved)}
-    connection.execute(sessions.update().where(sessions.c.token_hash == token_hash).values(values))
-
-
 def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> list[OwnSession]:
     """List the sessions of a user that still hold, the latest used first."""
     rows = connection.execute(_sessions_of_user, {"user_id": user_id, "idle_since": idle_since, "at": at})
-    return [OwnSession(*row) for row in rows]
+    return [_own(*row) for row in rows]
 
 
 def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
@@ -144,11 +137,11 @@ def end_one_of(connection: sa.Connection, user_id: UUID, session_id: UUID) -> bo
     return connection.execute(sessions.delete().where(mine)).rowcount == 1
 
 
-def end_all_of(connection: sa.Connection, user_id: UUID, except_hash: bytes | None = None) -> int:
+def end_all_of(connection: sa.Connection, user_id: UUID, except_id: UUID | None = None) -> int:
     """Delete the sessions of a user, but for one; return how many there were."""
     theirs = sessions.c.user_id == user_id
-    if except_hash is not None:
-        theirs &= sessions.c.token_hash != except_hash
+    if except_id is not None:
+        theirs &= sessions.c.id != except_id
     return connection.execute(sessions.delete().where(theirs)).rowcount
 
 
@@ -168,5 +161,19 @@ def _read(row: Any) -> Session | None:
         return None
     own = len(_columns)
     id_, hash_, names, proved, channel, began_at, last_seen_at, expires_at = row[:own]
-    known = methods.without_times(names, began_at) if proved is None else methods.read(proved)
+    known = methods.read(names, proved, began_at)
     return Session(id_, hash_, known, channel, began_at, last_seen_at, expires_at, User(*row[own:]))
+
+
+def _own(
+    id_: UUID,
+    browser: str,
+    address: str,
+    began_at: datetime,
+    seen: datetime,
+    ends: datetime,
+    named: str,
+    proved: str | None,
+) -> OwnSession:
+    known = methods.read(named, proved, began_at)
+    return OwnSession(id_, browser, address, began_at, seen, ends, methods.authenticated_at(known))

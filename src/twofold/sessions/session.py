@@ -45,6 +45,7 @@ class OwnSession(NamedTuple):
     began_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    authenticated_at: datetime
 
 
 class Started(NamedTuple):

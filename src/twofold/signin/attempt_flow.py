@@ -50,7 +50,7 @@ def begin(
             "token_hash": attempt.token_hash,
             "user_id": user.id,
             "account_id": user.account_id,
-            "channel": channel,
+            "channel": channel if steps_up is None else channel + records.STEPS_UP,
             "step": step.value,
             "purpose": purpose.value,
             "session_id": session_id,

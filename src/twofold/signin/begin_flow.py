@@ -26,12 +26,16 @@ def first_factor_proved(
     *,
     origin: Origin,
 ) -> FirstFactorOutcome | Expired:
-    """Go on from a first factor that was just proved. Expired: its user changed meanwhile.
+    """Go on from a first factor that was just proved. Expired: its user may not sign in here, or changed meanwhile.
+
+    A kind of first factor says why itself, where its user is to know: single sign-on, frozen.
 
     `counts` is what the user's second factor has left; `settle` writes, in the same transaction, what the kind of
     first factor has to write about a right proof.
     """
     user = sign_in.user
+    if user.sso or user.frozen_at is not None:
+        return Expired()
     step = first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at))
     # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
     with context.db.write(durable=step is not Step.CODE) as connection:

@@ -19,7 +19,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
 from twofold.sessions import flow as sessions
-from twofold.sessions.methods import Method, with_proved
+from twofold.sessions.methods import Method, first_factors, with_proved
 from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Step, after_second_factor
@@ -132,8 +132,8 @@ def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due |
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
         attempt = begin(
-            connection, user, token, Step.VERIFY_EMAIL, "page", methods=session.methods, known_client=None,
-            return_to="", at=origin.at,
+            connection, user, token, Step.VERIFY_EMAIL, "page", methods=first_factors(session.methods),
+            known_client=None, return_to="", at=origin.at,
         )  # fmt: skip
         mail_a_code(context, connection, attempt, origin.at)
         sessions.step_down(connection, session, origin=origin)

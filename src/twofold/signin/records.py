@@ -43,6 +43,8 @@ _attempt = sa.select(
         accounts.c.id == users.c.account_id,
     ),
 )
+# What steps up a session goes on in no channel that a node of the version before knows: there it would make a new one.
+STEPS_UP = ", step-up"
 # A new attempt holds no sealed code yet.
 _sealed = {"mail_key_id", "mail_box", "mail_expires_at", "backup_key_id", "backup_box"}
 _insert = Statement(
@@ -156,11 +158,11 @@ def _read(row: AnyRow | None) -> Attempt | None:
     return Attempt(
         id_,
         token_hash,
-        channel,
+        channel.removesuffix(STEPS_UP),
         Step(step),
         Purpose(purpose or Purpose.SESSION),
         session_id,
-        methods.without_times(method_names, created_at) if proved is None else methods.read(proved),
+        methods.read(method_names, proved, created_at),
         version,
         return_to,
         None if client is None else KnownClient(client, known_until),

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import notice_flow
@@ -23,7 +22,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import random_digits
-from twofold.kit.crypto.vault import Sealed, VaultError
+from twofold.kit.crypto.vault import Sealed
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
@@ -35,8 +34,6 @@ from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, Wro
 from twofold.signin.take_flow import take, take_with_user
 
 CODE_DIGITS = 6
-
-log = structlog.get_logger("twofold.signin")
 
 
 class MailedCode(NamedTuple):
@@ -93,7 +90,12 @@ def submit_mailed_code(
     channel: str,
     origin: Origin,
 ) -> GoesOn | WrongMailedCode | MailedCodeClosed | MalformedCode | Expired | OutOfOrder:
-    """Take the code from the mailbox, charged before it is compared; the set-up is next."""
+    """Take the code from the mailbox, charged before it is compared; the set-up is next.
+
+    Raises:
+        VaultError: the mailed code does not decrypt: its key is not in the ring, or the row was tampered with.
+
+    """
     code = "".join(letter for letter in typed[:40] if not letter.isspace())
     if len(code) != CODE_DIGITS or not code.isascii() or not code.isdigit():
         return MalformedCode()
@@ -212,12 +214,7 @@ def _is_mailed_code(context: AppContext, connection: sa.Connection, attempt: Att
     mailed = records.mailed_code(connection, attempt)
     if mailed is None or at >= mailed[1]:
         return False
-    try:
-        mailed_code = context.vault.open(mailed[0], _mail_identity(attempt))
-    except VaultError as error:
-        log.error("a mailed code does not open", attempt=str(attempt.id), why=str(error))  # noqa: TRY400 - no trace helps
-        return False
-    return hmac.compare_digest(mailed_code, code.encode())
+    return hmac.compare_digest(context.vault.open(mailed[0], _mail_identity(attempt)), code.encode())
 
 
 def _opener_of(attempt: Attempt) -> str:

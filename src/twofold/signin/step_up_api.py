@@ -26,7 +26,7 @@ from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard, methods
 from twofold.signin.bodies import Code, Password
 from twofold.signin.outcomes import Due
-from twofold.signin.step_up_flow import Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
 
 
 @schema_name("StepUp")
@@ -81,6 +81,8 @@ def submit_step_up(request: AnyRequest, data: StepUpBody) -> Response[SteppedUpA
             return problem(401, "invalid_password")
         case Wait(seconds):
             return problem(429, "too_many_attempts", retry_after=seconds)
+        case PasswordToo():
+            return problem(401, "invalid_password", detail="A code was wrong: send the password as well.")
         case MalformedCode():
             return malformed("code")
         case NotEnabled():

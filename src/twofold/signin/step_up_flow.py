@@ -41,7 +41,16 @@ class SteppedUp(msgspec.Struct, frozen=True):
     new_backup_code: str | None = None
 
 
-StepUpRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | NotEnabled | SessionOver
+class PasswordToo(msgspec.Struct, frozen=True):
+    """A wrong code was given since the last right one: a code counts only beside the password now.
+
+    Else whoever has no more than a session could try codes until they lock its owner out.
+    """
+
+
+StepUpRefused = (
+    lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | NotEnabled | SessionOver | PasswordToo
+)
 
 
 def step_up(
@@ -70,6 +79,8 @@ def step_up(
         if user is None:
             return SessionOver()
         passed: Passed | ProofRefused | SessionOver = Passed("")
+        if password is None and factors.hold(connection, user.id).wrong:
+            return PasswordToo()
         if proof is not None:
             passed = factors.prove(context, connection, user, proof, operation="step_up", origin=origin)
         if not isinstance(passed, Passed):

@@ -1,5 +1,6 @@
 """The page on which somebody who is signed in proves password or second factor again, and is led back."""
 
+from datetime import datetime
 from typing import assert_never
 
 from litestar import get, post
@@ -20,13 +21,22 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, set_cookie
+from twofold.kit.http.requests import (
+    AnyRequest,
+    AnyResponse,
+    ShortCircuit,
+    client_info_of,
+    context_of,
+    cookie,
+    set_cookie,
+)
+from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 from twofold.signin.attempt import Step
 from twofold.signin.outcomes import Due
-from twofold.signin.step_up_flow import Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
 from twofold.signin.views import PATHS, form_of, handle_of
 
 
@@ -34,8 +44,8 @@ from twofold.signin.views import PATHS, form_of, handle_of
 @quick
 def show_step_up(request: AnyRequest) -> AnyResponse:
     """Ask for the password, the code, or both, as whoever led here needs it."""
-    session = guard.signed_in(request, clock.now())
     asked = Form({name: request.query_params.get(name, "") for name in ("needs", "return_to")})
+    session = _session(request, asked, clock.now())
     return _step_up_page(request, session, asked)
 
 
@@ -44,7 +54,7 @@ def show_step_up(request: AnyRequest) -> AnyResponse:
 def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take what was asked for, and lead back."""
     at, context, form = clock.now(), context_of(request), form_of(request, body)
-    session = guard.signed_in(request, at)
+    session = _session(request, form, at)
     password, code = _asked_for(session, form)
     errors = missing_proofs(form, needs_password=password, needs_code=code)
     if errors:
@@ -61,12 +71,27 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
         case Due(sign_in, due):
             return see_other(PATHS[Step(due)], [set_cookie(context.settings, "attempt", sign_in)])
         case SessionOver() | NotEnabled():
-            return see_other("/sign-in")
+            return see_other(guard.with_handle("/sign-in", handle_of(form["return_to"])))
+        case PasswordToo():
+            too = {"password": _("A code was wrong. Enter your password as well.")}
+            return _step_up_page(request, session, Form({**form, "needs": ""}), 401, too)
         case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
             status, errors = refused_proofs(outcome, label_of(context.settings, session.user.email))
             return _step_up_page(request, session, form, status, errors)
         case _:
             assert_never(outcome)
+
+
+def _session(request: AnyRequest, asked: Form, at: datetime) -> Session:
+    """Return the session; who has none any more signs in, which proves all that there is, and is led on from there.
+
+    Raises:
+        ShortCircuit: nobody is signed in, or a policy asks for a second factor first.
+
+    """
+    if guard.session_of_page(request, at) is None:
+        raise ShortCircuit(see_other(guard.with_handle("/sign-in", handle_of(asked["return_to"]))))
+    return guard.signed_in(request, at)
 
 
 def _asked_for(session: Session, form: Form) -> tuple[bool, bool]:

@@ -71,7 +71,6 @@ class Changes(Forced):
             assert isinstance(outcome, AwaitsLastQuestion), outcome
             if proved.method == "backup_code":
                 model.backup_spent(plain(outcome.new_backup_code))
-            held.proves(proved.method)
             for older in held.questions:
                 older.waits = False
             held.questions.append(Question(outcome.confirmation, at + TEN_MINUTES))

@@ -73,7 +73,6 @@ class Profile(SigningIn):
         if passed.method == "backup_code":
             model.backup_spent(plain(outcome.new_backup_code))
         self._count_once(passed.method)
-        held.proves(passed.method)
         self.enrolling = Enrolling(
             outcome.id, Phone(outcome.secret), held, model.version, at + QUARTER, replaces,
             new_backup=not model.protected or replaces is not None or passed.method == "backup_code",

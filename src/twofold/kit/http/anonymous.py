@@ -214,8 +214,11 @@ class _Routes:
 
 
 def _tokens(headers: list[tuple[bytes, bytes]], cookies: Cookies) -> Iterator[tuple[str, str]]:
-    """Yield what looks like a token of ours, with the name of what it is: session, attempt or browser."""
-    names = {name: meaning for meaning, name in cookies._asdict().items()}
+    """Yield what looks like a token of ours, with the name of what it is: session, attempt or browser.
+
+    That of a browser's destinations, which anybody gets who asks, makes nobody less anonymous.
+    """
+    names = {name: meaning for meaning, name in cookies._asdict().items() if meaning != "destinations"}
     for header, value in headers:
         if header == b"cookie":
             for pair in value.decode("latin-1").split(";"):

@@ -36,11 +36,12 @@ class Cookies(NamedTuple):
     session: str
     attempt: str
     browser: str
+    destinations: str
 
 
 def cookies_of(settings: Settings) -> Cookies:
     """Return the names of the cookies under these settings."""
-    return Cookies(*(cookie_name(settings, name) for name in ("session", "sign_in", "browser")))
+    return Cookies(*(cookie_name(settings, name) for name in ("session", "sign_in", "browser", "destinations")))
 
 
 def cookie_name(settings: Settings, name: str) -> str:
@@ -60,7 +61,7 @@ def client_info_of(request: AnyRequest) -> ClientInfo:
 
 
 def cookie(request: AnyRequest, name: str) -> str | None:
-    """Return a token from one of our cookies (`session`, `attempt`, `browser`), if it looks like one."""
+    """Return a token from one of our cookies (by a name of `Cookies`), if it looks like one."""
     value = request.cookies.get(getattr(cookies_of(context_of(request).settings), name))
     return value if value is not None and TOKEN.fullmatch(value) else None
 
