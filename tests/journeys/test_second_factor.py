@@ -97,7 +97,7 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world
 
     # replace my phone: the old one counts until the new one is confirmed
     follow(page, "Replace my phone")
-    prove(page, factor.phone.code(now() + NEXT))
+    prove(page)
     press(page, "Continue")
     new_phone = scan(page)
     page.locator("#code").fill(new_phone.code(now()))
@@ -108,7 +108,7 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world
 
     # add another one, with a name
     follow(page, "Add")
-    prove(page, new_phone.code(now() + NEXT))
+    prove(page)
     page.get_by_label("Name of the new authenticator").fill("Tablet")
     press(page, "Continue")
     tablet = scan(page)

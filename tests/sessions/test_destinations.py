@@ -4,6 +4,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from tests.harness.clock import NOON, later
 from tests.harness.pages import Page, WebClient
@@ -66,6 +67,20 @@ def test_a_longer_path_leads_to_the_sign_in_and_is_not_kept(people: People, web_
     page = web_client.get(LONGEST + "a")
     assert (page.status, page.path) == (200, "/sign-in")
     assert people.count(destinations) == 0
+
+
+def test_only_the_browser_can_read_it(people: People) -> None:
+    """Stops: whoever has a copy of the database and looks for what people searched, or what applications asked."""
+    one, other = keep(people, "/people?search=secret"), keep(people, "/people?search=secret")
+    with people.context.db.read() as connection:
+        rows = {row.id: row.sealed for row in connection.execute(sa.select(destinations))}
+    assert one is not None
+    assert other is not None
+    assert b"search" not in rows[one] + rows[other]
+    assert rows[one] != rows[other]
+    with people.context.db.write() as connection:
+        connection.execute(destinations.update().where(destinations.c.id == one).values(sealed=rows[other]))
+    assert find(people, one) == "", "nor does it open in another row"
 
 
 def test_a_network_keeps_no_more_than_its_share(people: People, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,14 @@
-"""Where somebody wanted to go who has to prove something first: kept, and given back to the same browser alone."""
+"""Where somebody wanted to go who has to prove something first: kept, and given back to the same browser alone.
+
+Only that browser can read it: it is sealed under the token that its cookie holds, and which is stored as a hash.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.kit.crypto import bearer_sealed
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.network import network_of
 from twofold.kit.sql.database import Database
@@ -21,7 +25,7 @@ def keep(db: Database, path: str, *, browser: str, address: str, at: datetime) -
         "id": handle,
         "browser": digest(browser),
         "network": network_of(address),
-        "path": path,
+        "sealed": bearer_sealed.seal(path, browser, _identity(handle)),
         "expires_at": at + LIFE,
     }
     with db.write(durable=False) as connection:
@@ -32,9 +36,14 @@ def keep(db: Database, path: str, *, browser: str, address: str, at: datetime) -
 def find(db: Database, handle: UUID, *, browser: str, at: datetime) -> str:
     """Return the path of a handle; empty where it was kept for another browser, or for longer than an hour."""
     with db.read() as connection:
-        return records.find(connection, handle, digest(browser), at) or ""
+        sealed = records.find(connection, handle, digest(browser), at)
+    return "" if sealed is None else bearer_sealed.read(sealed, browser, _identity(handle)) or ""
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete destinations whose time is over; for the clean-up."""
     return records.forget_over(connection, at)
+
+
+def _identity(handle: UUID) -> str:
+    return f"destinations.sealed:{handle}"

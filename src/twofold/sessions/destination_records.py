@@ -28,7 +28,7 @@ _keep = Statement(
     )
 )
 _find = Statement(
-    sa.select(destinations.c.path).where(
+    sa.select(destinations.c.sealed).where(
         destinations.c.id == sa.bindparam("destination"),
         destinations.c.browser == sa.bindparam("of_browser"),
         destinations.c.expires_at > sa.bindparam("at", type_=UtcTime),
@@ -46,10 +46,10 @@ def keep(connection: sa.Connection, values: dict[str, Any], *, of_network: int, 
     )
 
 
-def find(connection: sa.Connection, destination: UUID, browser: bytes, at: datetime) -> str | None:
-    """Return the path of a destination, to the browser that it was kept for."""
+def find(connection: sa.Connection, destination: UUID, browser: bytes, at: datetime) -> bytes | None:
+    """Return the sealed path of a destination that was kept for a browser."""
     row = _find.row(connection, destination=destination, of_browser=browser, at=at)
-    return None if row is None else row.path
+    return None if row is None else row.sealed
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

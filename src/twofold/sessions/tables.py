@@ -31,6 +31,7 @@ destinations = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),  # stands in the address of the sign-in page
     sa.Column("browser", sa.LargeBinary(32), nullable=False),  # the hash of its token
     sa.Column("network", sa.Text, nullable=False, index=True),
-    sa.Column("path", sa.Text, nullable=False),  # of this site, with its query
+    # The path of this site, with its query, sealed under that token: with it what an application or a person put there.
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )

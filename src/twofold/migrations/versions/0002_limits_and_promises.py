@@ -132,7 +132,7 @@ def _keep_authentication_facts() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("browser", sa.LargeBinary(length=32), nullable=False),
         sa.Column("network", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_destinations")),
         if_not_exists=True,
