@@ -78,3 +78,8 @@ def test_the_other_budgets_have_the_numbers_of_the_design() -> None:
     assert passwords == timedelta(days=1)
     assert mailbox == (5, timedelta(days=1))
     assert letters == (3, timedelta(hours=1))
+
+
+def test_letters_and_invitations_are_mailed_as_often_as_documented() -> None:
+    assert timedelta(minutes=20) == budget.BROWSER_LINK_EVERY
+    assert timedelta(days=1) == budget.INVITATION_WINDOW

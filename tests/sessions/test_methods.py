@@ -75,3 +75,20 @@ METHODS = st.builds(Method, st.from_regex(r"[a-z_]{1,20}", fullmatch=True), MOME
 @given(st.lists(METHODS, unique_by=lambda method: method.name).map(tuple))
 def test_what_is_stored_is_read_as_it_was(proved: Methods) -> None:
     assert methods.read(" ".join(methods.names(proved)), methods.stored(proved), NOON) == proved
+
+
+def test_what_is_proved_at_one_moment_is_the_password_a_second_factor_or_both() -> None:
+    otp = Method("otp", NOON, second=True)
+    assert methods.proved_now(True, "otp", NOON) == (PWD, otp)
+    assert methods.proved_now(True, "", NOON) == (PWD,)
+    assert methods.proved_now(False, "otp", NOON) == (otp,)
+    assert methods.proved_now(False, "", NOON) == ()
+
+
+def test_of_two_first_factors_the_later_one_counts() -> None:
+    assert methods.authenticated_at((PWD, Method("sso", later(hours=2)))) == later(hours=2)
+    assert methods.authenticated_at((PWD, Method("sso", later(hours=-2)))) == NOON
+
+
+def test_it_is_stored_as_people_can_read_it() -> None:
+    assert methods.stored((PWD, OTP)) == "pwd 2026-03-03T12:00:00+00:00 1\notp 2026-03-03T12:00:09+00:00 2"

@@ -35,8 +35,7 @@ def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
     """Add what was proved now; a method that was there keeps its place, under the later time."""
     by_name = {method.name: method for method in methods}
     for method in proved:
-        known = by_name.get(method.name)
-        by_name[method.name] = method if known is None or known.at <= method.at else known
+        by_name[method.name] = max(by_name.get(method.name, method), method, key=lambda each: each.at)
     return tuple(by_name.values())
 
 
