@@ -15,8 +15,9 @@ from twofold.kit.crypto.tokens import digest, new_id, new_token
 from twofold.resets import flow as resets
 from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import flow as sessions
+from twofold.sessions.methods import columns
 from twofold.sessions.tables import sessions as sessions_table
-from twofold.signin import attempt_flow, records, set_up_flow
+from twofold.signin import attempt_flow, set_up_flow
 from twofold.signin.attempt import Step
 from twofold.signin.tables import sign_in_attempts
 
@@ -111,7 +112,7 @@ class World:
                 values = {
                     "backup_key_id": sealed.key_id,
                     "backup_box": sealed.ciphertext,
-                    **records.of_methods(proved("pwd", "backup_code")),
+                    **columns(proved("pwd", "backup_code")),
                 }
                 connection.execute(sign_in_attempts.update().where(own).values(values))
         return Carried(sign_in=token)

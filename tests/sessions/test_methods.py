@@ -74,15 +74,16 @@ METHODS = st.builds(Method, st.from_regex(r"[a-z_]{1,20}", fullmatch=True), MOME
 
 @given(st.lists(METHODS, unique_by=lambda method: method.name).map(tuple))
 def test_what_is_stored_is_read_as_it_was(proved: Methods) -> None:
-    assert methods.read(" ".join(methods.names(proved)), methods.stored(proved), NOON) == proved
+    kept = methods.columns(proved)
+    assert methods.read(kept["methods"], kept["proved"], NOON) == proved
 
 
 def test_what_is_proved_at_one_moment_is_the_password_a_second_factor_or_both() -> None:
     otp = Method("otp", NOON, second=True)
-    assert methods.proved_now(True, "otp", NOON) == (PWD, otp)
-    assert methods.proved_now(True, "", NOON) == (PWD,)
-    assert methods.proved_now(False, "otp", NOON) == (otp,)
-    assert methods.proved_now(False, "", NOON) == ()
+    assert methods.proved_now(NOON, second_factor="otp") == (PWD, otp)
+    assert methods.proved_now(NOON, second_factor="") == (PWD,)
+    assert methods.proved_now(NOON, second_factor="otp", password=False) == (otp,)
+    assert methods.proved_now(NOON, second_factor="", password=False) == ()
 
 
 def test_of_two_first_factors_the_later_one_counts() -> None:

@@ -67,7 +67,7 @@ def regenerate(
         version = directory.end_sessions(connection, user.id)
         token = go_on(
             context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin,
-            proved_now(True, passed.method, origin.at),
+            proved_now(origin.at, second_factor=passed.method),
         )  # fmt: skip
         return Changed(token, code, "regenerated")
 

@@ -92,7 +92,7 @@ def remove(
         return RequiredByPolicy()
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
-        return _remove(context, connection, session, user, origin, proved_now(True, passed.method, origin.at))
+        return _remove(context, connection, session, user, origin, proved_now(origin.at, second_factor=passed.method))
 
     def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
         return RequiredByPolicy() if _required(context, user, origin.at) else None
@@ -128,7 +128,7 @@ def remove_one(
         version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
         token = go_on(
             context, connection, session, user, version, kinds.AuthenticatorRemoved(), origin,
-            proved_now(True, passed.method, origin.at),
+            proved_now(origin.at, second_factor=passed.method),
         )  # fmt: skip
         return Changed(token, passed.new_backup_code, "removed_one")
 

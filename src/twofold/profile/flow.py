@@ -83,6 +83,6 @@ def change_password(
         )  # fmt: skip
         notice_flow.notify_of_event(context, connection, user, event, origin)
         raised = user.security_version if version is None else version
-        now = proved_now(True, passed.method, origin.at)
+        now = proved_now(origin.at, second_factor=passed.method)
         renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin, proved=now)
         return PasswordChanged(renewed.token, passed.new_backup_code)

@@ -17,7 +17,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.sql.database import Database
 from twofold.sessions import records
-from twofold.sessions.methods import Method, Methods, authenticated_at, names, stored, with_proved
+from twofold.sessions.methods import Method, Methods, authenticated_at, columns, with_proved
 from twofold.sessions.session import OwnSession, Session, Started, due_to_be_seen, holds
 from twofold.settings import Settings
 
@@ -220,8 +220,7 @@ def _under_token(token: str, security_version: int, methods: Methods, origin: Or
     return {
         "token_hash": digest(token),
         "security_version": security_version,
-        "methods": " ".join(names(methods)),
-        "proved": stored(methods),
+        **columns(methods),
         "browser": origin.client.browser,
         "address": origin.client.address,
         "last_seen_at": origin.at,

@@ -49,14 +49,16 @@ def viewer_of(session: Session) -> Viewer:
     return Viewer(user.name, user.email, user.role, user.account_name, user.role == "admin", user.role == "support")
 
 
-def signed_in(request: AnyRequest, at: datetime) -> Session:
-    """Return the session of a page request.
+def signed_in(request: AnyRequest, at: datetime, otherwise: AnyResponse | None = None) -> Session:
+    """Return the session of a page request; `otherwise` is the answer to nobody where they are not to come back here.
 
     Raises:
         ShortCircuit: nobody is signed in (on to the sign-in page), or a policy asks for a second factor first.
 
     """
     session = session_of_page(request, at)
+    if session is None and otherwise is not None:
+        raise ShortCircuit(otherwise)
     if session is None:
         gone = [forget_cookie(context_of(request).settings, "session")] if cookie(request, "session") else []
         raise ShortCircuit(led_back("/sign-in", request, at, gone))

@@ -25,7 +25,7 @@ class Method(NamedTuple):
 Methods = tuple[Method, ...]
 
 
-def proved_now(password: bool, second_factor: str, at: datetime) -> Methods:  # noqa: FBT001 - one factor beside the other
+def proved_now(at: datetime, *, second_factor: str, password: bool = True) -> Methods:
     """Return what was proved at one moment: the password, a second factor by this method (empty: none), or both."""
     first = (Method("pwd", at),) if password else ()
     return (*first, Method(second_factor, at, second=True)) if second_factor else first
@@ -85,6 +85,11 @@ def amr(methods: Methods) -> list[str]:
 def stored(methods: Methods) -> str:
     """Return the methods as one text, which `read` reads: name, moment, and which factor it is, a line each."""
     return "\n".join(f"{method.name} {method.at.isoformat()} {2 if method.second else 1}" for method in methods)
+
+
+def columns(methods: Methods) -> dict[str, str]:
+    """Return the two columns of a row that keep the methods, which `read` reads."""
+    return {"methods": " ".join(names(methods)), "proved": stored(methods)}
 
 
 def read(named: str, proved: str | None, at: datetime) -> Methods:

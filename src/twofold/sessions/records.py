@@ -113,7 +113,13 @@ def renew(connection: sa.Connection, token_hash: bytes, values: dict[str, Any]) 
 def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: datetime) -> list[OwnSession]:
     """List the sessions of a user that still hold, the latest used first."""
     rows = connection.execute(_sessions_of_user, {"user_id": user_id, "idle_since": idle_since, "at": at})
-    return [_own(*row) for row in rows]
+    return [
+        OwnSession(
+            row.id, row.browser, row.address, row.authenticated_at, row.last_seen_at, row.expires_at,
+            methods.authenticated_at(methods.read(row.methods, row.proved, row.authenticated_at)),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
@@ -163,17 +169,3 @@ def _read(row: Any) -> Session | None:
     id_, hash_, names, proved, channel, began_at, last_seen_at, expires_at = row[:own]
     known = methods.read(names, proved, began_at)
     return Session(id_, hash_, known, channel, began_at, last_seen_at, expires_at, User(*row[own:]))
-
-
-def _own(
-    id_: UUID,
-    browser: str,
-    address: str,
-    began_at: datetime,
-    seen: datetime,
-    ends: datetime,
-    named: str,
-    proved: str | None,
-) -> OwnSession:
-    known = methods.read(named, proved, began_at)
-    return OwnSession(id_, browser, address, began_at, seen, ends, methods.authenticated_at(known))

@@ -8,7 +8,7 @@ from twofold.directory.user import User
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.lockouts.known_client import KnownClient
-from twofold.sessions.methods import Methods
+from twofold.sessions.methods import Methods, columns
 from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Purpose, Step, guard
@@ -54,7 +54,7 @@ def begin(
             "step": step.value,
             "purpose": purpose.value,
             "session_id": session_id,
-            **records.of_methods(methods),
+            **columns(methods),
             "security_version": user.security_version,
             "return_to": return_to,
             "known_client": None if known_client is None else known_client.token_hash,

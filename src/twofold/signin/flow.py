@@ -19,7 +19,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
 from twofold.sessions import flow as sessions
-from twofold.sessions.methods import Method, first_factors, with_proved
+from twofold.sessions.methods import Method, columns, first_factors, with_proved
 from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Step, after_second_factor
@@ -80,7 +80,7 @@ def _second_factor_passed(
     if after_second_factor(attempt.channel, new_backup_code=is_new) is Step.SAVE_BACKUP_CODE:
         sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")
         records.advance(
-            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **records.of_methods(methods),
+            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **columns(methods),
             backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)

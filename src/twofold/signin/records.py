@@ -13,7 +13,6 @@ from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
 from twofold.kit.sql.statement import Statement
 from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import methods
-from twofold.sessions.methods import Methods
 from twofold.signin.attempt import Attempt, Purpose, Step
 from twofold.signin.tables import sign_in_attempts
 
@@ -77,11 +76,6 @@ _boxes = sa.select(
 def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
     """Store a new attempt."""
     _insert.enqueue(connection, **values)
-
-
-def of_methods(proved: Methods) -> dict[str, str]:
-    """Return the columns that say what was proved in an attempt."""
-    return {"methods": " ".join(methods.names(proved)), "proved": methods.stored(proved)}
 
 
 def by_token(connection: sa.Connection, token_hash: bytes, *, hold: bool = False) -> Attempt | None:

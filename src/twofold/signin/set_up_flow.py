@@ -26,7 +26,7 @@ from twofold.kit.crypto.vault import Sealed
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
-from twofold.sessions.methods import Method, with_proved
+from twofold.sessions.methods import Method, columns, with_proved
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, MAILED_CODE_LIFE, Attempt, Expired, OutOfOrder, Step, guard
 from twofold.signin.finish_flow import finish
@@ -177,7 +177,7 @@ def confirm_enrolment(
             )  # fmt: skip
         sealed = seal_backup_code(context, attempt, outcome.backup_code or "")
         records.advance(
-            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **records.of_methods(methods),
+            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **columns(methods),
             security_version=outcome.security_version, backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
         )  # fmt: skip
         return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)

@@ -79,13 +79,13 @@ def step_up(
         if user is None:
             return SessionOver()
         passed: Passed | ProofRefused | SessionOver = Passed("")
-        if password is None and factors.hold(connection, user.id).wrong:
+        if password is None and lockouts.hold_counts(connection, user.id).wrong:
             return PasswordToo()
         if proof is not None:
             passed = factors.prove(context, connection, user, proof, operation="step_up", origin=origin)
         if not isinstance(passed, Passed):
             return passed
-        now = methods.proved_now(password is not None, passed.method, at)
+        now = methods.proved_now(at, second_factor=passed.method, password=password is not None)
         if passed.new_backup_code is not None and channel == "page":
             return _show_first(context, connection, session, now, passed.new_backup_code, return_to, origin)
         started = sessions.step_up(context, connection, session, now, origin=origin)

@@ -24,7 +24,6 @@ from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
-    ShortCircuit,
     client_info_of,
     context_of,
     cookie,
@@ -89,9 +88,7 @@ def _session(request: AnyRequest, asked: Form, at: datetime) -> Session:
         ShortCircuit: nobody is signed in, or a policy asks for a second factor first.
 
     """
-    if guard.session_of_page(request, at) is None:
-        raise ShortCircuit(see_other(guard.with_handle("/sign-in", handle_of(asked["return_to"]))))
-    return guard.signed_in(request, at)
+    return guard.signed_in(request, at, see_other(guard.with_handle("/sign-in", handle_of(asked["return_to"]))))
 
 
 def _asked_for(session: Session, form: Form) -> tuple[bool, bool]:
