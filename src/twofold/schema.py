@@ -46,6 +46,7 @@ LOCK_ORDER = (
     "browser_links",
     "not_me_links",
     "sessions",
+    "ended_sessions",
     "destinations",
     "known_clients",
     "policy_reminders",

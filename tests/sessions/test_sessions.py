@@ -15,6 +15,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import digest
 from twofold.lockouts.tables import second_factor_budgets
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 from twofold.sessions.session import Session, Started
 from twofold.sessions.tables import sessions as sessions_table
 
@@ -185,8 +186,8 @@ def test_the_session_that_made_a_change_goes_on_under_a_new_token_to_the_same_en
     with people.context.db.write() as connection:
         version = directory.end_sessions(connection, user.id) or 0
         started = sessions.renew(
-            people.context, connection, session, security_version=version, origin=Origin(at, ANONYMOUS),
-            proved=proved("otp", at=at),
+            people.context, connection, session, security_version=version, ends_others=EndReason.FACTORS_CHANGED,
+            origin=Origin(at, ANONYMOUS), proved=proved("otp", at=at),
         )  # fmt: skip
     assert people.find_session(token, at=at) is None
     renewed = people.session(started.token, at=at)
@@ -207,6 +208,7 @@ def test_a_method_that_was_proved_before_is_named_once(people: People) -> None:
             connection,
             session,
             security_version=user.security_version,
+            ends_others=EndReason.FACTORS_CHANGED,
             origin=Origin(NOON, CLIENT_INFO),
             proved=proved("otp", at=later(minutes=1)),
         )
@@ -218,7 +220,10 @@ def test_no_session_is_renewed_under_a_version_that_is_not_its_users(people: Peo
 
     def renew() -> None:
         with people.context.db.write() as connection:
-            sessions.renew(people.context, connection, session, security_version=99, origin=Origin(NOON, CLIENT_INFO))
+            sessions.renew(
+                people.context, connection, session, security_version=99, ends_others=EndReason.FACTORS_CHANGED,
+                origin=Origin(NOON, CLIENT_INFO),
+            )  # fmt: skip
 
     with pytest.raises(RuntimeError):
         renew()

@@ -34,6 +34,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import Methods, proved_now
 from twofold.sessions.session import Session
 
@@ -158,5 +159,6 @@ def go_on(
     notice_flow.notify_of_event(context, connection, user, event, origin)
     raised = user.security_version if version is None else version
     return sessions.renew(
-        context, connection, session, security_version=raised, origin=origin, proved=proved,
+        context, connection, session, security_version=raised, ends_others=EndReason.FACTORS_CHANGED, origin=origin,
+        proved=proved,
     ).token  # fmt: skip

@@ -39,6 +39,7 @@ from twofold.kit.crypto.vault import VaultError
 from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import Method, second_factor_at
 from twofold.sessions.session import Session
 
@@ -192,6 +193,7 @@ def confirm_in_session(
             connection,
             session,
             security_version=outcome.security_version,
+            ends_others=EndReason.FACTORS_CHANGED,
             origin=origin,
             proved=(Method(kinds_flow.TOTP.method, origin.at, second=True),),
         )

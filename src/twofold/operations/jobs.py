@@ -1,6 +1,6 @@
 """What works behind the pages, collected from the features: who composes which letter, what is done again and again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ from twofold.recovery import letters as recovery_letters
 from twofold.resets import flow as resets
 from twofold.resets import letters as resets_letters
 from twofold.sessions import destination_flow as destinations
+from twofold.sessions import ending_flow as endings
 from twofold.sessions import flow as sessions
 from twofold.settings import Settings
 from twofold.signin import attempt_flow
@@ -54,10 +55,14 @@ PRIORITIES: Mapping[str, Priority] = {
     Notice.PASSWORD_LINK: Priority.ASKED_FOR,
     Notice.BROWSER_LINK: Priority.ASKED_FOR,
 }
+# Who is told of sessions that ended before their time, in the transaction that notes it.
+SUBSCRIBERS: Sequence[endings.Subscriber] = ()
+
 LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only what somebody waits for
 
 FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     sessions.forget_over,
+    endings.forget_over,
     destinations.forget_over,
     attempt_flow.forget_over,
     factors.forget_over,
@@ -83,8 +88,11 @@ def jobs_of(context: AppContext, transport: Transport | None) -> list[Job]:
         Job("remind", timedelta(minutes=10), reminders.remind, alone=True),
         Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
     ]
+    second = timedelta(seconds=1)
+    if SUBSCRIBERS:
+        jobs.append(Job("announce-endings", second, _announce_endings, alone=True))
     if transport is not None:
-        delivery, second = Delivery(context, transport, COMPOSERS), timedelta(seconds=1)
+        delivery = Delivery(context, transport, COMPOSERS)
         jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE)]
         jobs.append(Job("letters-oldest", second, delivery.run_oldest))
         jobs.append(Job("letters-urgent", second, delivery.run_urgent))
@@ -111,6 +119,10 @@ def _mail_server(settings: Settings) -> Transport | None:
 def _seal(context: AppContext, at: datetime) -> None:
     seal_flow.seal_everything(context.db, at)
     unknown.discard(context.db, at)
+
+
+def _announce_endings(context: AppContext, at: datetime) -> bool:
+    return endings.announce(context, SUBSCRIBERS, at)
 
 
 def _drop_surplus(context: AppContext, _at: datetime) -> bool:

@@ -23,14 +23,16 @@ from twofold.kit.sql.database import Database
 from twofold.recovery.tables import browser_links, not_me_links, password_links
 from twofold.resets.case import OPEN_STATES, State
 from twofold.resets.tables import reset_cases, reset_events
-from twofold.sessions.tables import destinations, sessions
+from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
+from twofold.sessions.tables import destinations
 from twofold.signin.tables import sign_in_attempts
 
 # The SHA-256 of nothing that anybody could type.
 NOBODYS_HASH = bytes(32)
 
 # What is only good while something goes on: whoever is in the middle of it begins again.
-BEGUN = (sessions, destinations, sign_in_attempts, enrolments, removals)
+BEGUN = (destinations, sign_in_attempts, enrolments, removals)
 
 # What stays as the backup has it, and why that is safe.
 KEPT: Mapping[str, str] = {
@@ -40,6 +42,7 @@ KEPT: Mapping[str, str] = {
     "audit_events": "append-only; the restore is an event of its own",
     "audit_signing_keys": "the same key goes on signing",
     "blocked_networks": "as the backup has it: the command says to look through the list",
+    "ended_sessions": "whoever was told of an ending since may be told again",
     "discarded_events": "nobody's, and gone within seconds",
     "encryption_keys": "a key that is missing from the ring is named at the start",
     "known_clients": "opens nothing: a count of its own for passwords",
@@ -78,6 +81,7 @@ def after_restore(db: Database, *, reason: str, origin: Origin) -> Restored:
             backup_codes=_spend_backup_codes(connection),
             links=_cancel_reset_cases(connection, origin.at) + _void_links(connection, origin.at),
         )
+        sessions.end_all(connection, EndReason.RESTORED, origin.at)
         for table in BEGUN:
             connection.execute(table.delete())
         for account_id in (None, *connection.execute(sa.select(accounts.c.id)).scalars()):

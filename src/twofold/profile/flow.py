@@ -18,6 +18,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import proved_now
 from twofold.sessions.session import Session
 
@@ -84,5 +85,8 @@ def change_password(
         notice_flow.notify_of_event(context, connection, user, event, origin)
         raised = user.security_version if version is None else version
         now = proved_now(origin.at, second_factor=passed.method)
-        renewed = sessions.renew(context, connection, session, security_version=raised, origin=origin, proved=now)
+        renewed = sessions.renew(
+            context, connection, session, security_version=raised, ends_others=EndReason.PASSWORD_CHANGED,
+            origin=origin, proved=now,
+        )  # fmt: skip
         return PasswordChanged(renewed.token, passed.new_backup_code)

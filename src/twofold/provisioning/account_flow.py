@@ -16,6 +16,7 @@ from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
 from twofold.resets.case import CloseReason
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 
 class Account(NamedTuple):
@@ -52,7 +53,7 @@ def change_account(
     def end_what_is_open(connection: sa.Connection) -> None:
         resets.close_cases_of_account(connection, account_id, origin.at, why=CloseReason.SSO)
         recovery.void_links_of_account(connection, account_id)
-        sessions.forget_ended_of_account(connection, account_id)
+        sessions.end_outdated_of_account(connection, account_id, EndReason.SINGLE_SIGN_ON, origin.at)
 
     outcome = accounts_flow.change_account(db, account_id, change, origin=origin, when_sso_begins=end_what_is_open)
     return find_account(db, outcome) if isinstance(outcome, UUID) else outcome

@@ -27,11 +27,19 @@ from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
 from twofold.resets.case import CloseReason
+from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 # What an administrator may change of somebody in their account. Address and password are not theirs: whoever sets them
 # could sign in as that person.
 BY_ADMINS = frozenset({"role", "licensed", "active", "exception_until", "name"})
-ENDS_SESSIONS = frozenset({"role", "active", "email", "password"})
+# What ends somebody's sessions; the first that is changed is the reason.
+ENDS_SESSIONS = {
+    "active": EndReason.DEACTIVATED,
+    "password": EndReason.PASSWORD_CHANGED,
+    "email": EndReason.EMAIL_CHANGED,
+    "role": EndReason.ROLE_CHANGED,
+}
 
 
 class Keep(Enum):
@@ -135,10 +143,13 @@ def _apply(
     refused = _why_not_now(connection, account, user, after, hashed)
     if refused:
         return refused
+    ends = next((reason for what, reason in ENDS_SESSIONS.items() if what in changed), None)
     directory.change_user(
-        connection, user.id, _columns(after, changed, hashed, origin.at), ends_sessions=bool(changed & ENDS_SESSIONS)
+        connection, user.id, _columns(after, changed, hashed, origin.at), ends_sessions=ends is not None
     )
     _void_what_was_mailed(connection, after, changed, origin.at)
+    if ends is not None:
+        sessions.end_outdated(connection, user.id, ends, origin.at)
     audit.record(
         connection,
         directory_kinds.UserChanged(_details(user, after, changed)),

@@ -23,6 +23,8 @@ from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Invited, NotFrozen, NotInvited, Unfrozen
 from twofold.recovery.password_flow import ask_link
 from twofold.recovery.password_link import Purpose, quiet_until
+from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 
 def invite(
@@ -101,6 +103,7 @@ def unfreeze(
         return NoMail()
     directory.change_user(connection, held.id, {"frozen_at": None}, ends_sessions=False)
     directory.void_password(connection, held.id)
+    sessions.end_outdated(connection, held.id, EndReason.PASSWORD_CHANGED, origin.at)
     back = held._replace(frozen_at=None, password_hash=None, password_set_at=None)
     not_before = quiet_until(back, origin.at)
     records.void(connection, held.id)

@@ -24,6 +24,7 @@ from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Froze, Gone, NotMe
 from twofold.resets import flow as resets
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 LIFE = timedelta(days=7)
 
@@ -68,7 +69,7 @@ def freeze(context: AppContext, token: str, *, origin: Origin) -> Froze | Gone:
         records.void(connection, user.id)
         browser_records.void(connection, user.id)
         records.use_up_not_me(connection, user.id, origin.at)
-        sessions.forget_ended(connection, user.id)
+        sessions.end_outdated(connection, user.id, EndReason.FROZEN, origin.at)
         _notify(context, connection, user, found, origin=origin)
     return Froze(user)
 

@@ -41,6 +41,7 @@ from twofold.recovery.password_link import (
     refused,
 )
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 LETTERS = {
     Purpose.FORGOT: Notice.PASSWORD_LINK,
@@ -186,7 +187,7 @@ def _set(
     origin: Origin,
 ) -> None:
     directory.set_password(connection, user.id, hashed, origin.at, by_mail=True)
-    sessions.forget_ended(connection, user.id)
+    sessions.end_outdated(connection, user.id, EndReason.PASSWORD_CHANGED, origin.at)
     audit.record(
         connection,
         kinds.PasswordSetByMail(purpose=link.purpose.value),

@@ -18,6 +18,7 @@ from twofold.recovery.password_link import QUIET_AFTER_RESET, Purpose
 from twofold.resets import confirm_flow as resets
 from twofold.resets.outcomes import MissingReason, NotEnabled, ResetDone
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 
 class ResetOnServer(msgspec.Struct, frozen=True):
@@ -57,5 +58,5 @@ def reset_on_server(
             records.void(connection, held.id)  # what was asked for before the reset would not work
             void = held._replace(password_hash=None, password_set_at=None)
             ask_link(context, connection, void, Purpose.RESET, at, not_before=link_at)
-        sessions.forget_ended(connection, held.id)
+        sessions.end_outdated(connection, held.id, EndReason.RESET, at)
     return ResetOnServer(known, has_password, link_at if context.outbox.configured else None)

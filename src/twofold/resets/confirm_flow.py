@@ -46,6 +46,7 @@ from twofold.resets.outcomes import (
     WrongPassword,
 )
 from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 
 
 class Given(NamedTuple):
@@ -105,7 +106,7 @@ def _carry_out(
         note(connection, case.key, reset_kinds.ResetConfirmed, origin=origin.by(acting.user(now.id)), words=case.reason)
         notify_overseers(context, connection, case, Notice.RESET_DONE_BY_USER, origin.at)
         done = _switch_off(context, connection, now, hashed, origin)
-        sessions.forget_ended(connection, now.id)
+        sessions.end_outdated(connection, now.id, EndReason.RESET, origin.at)
         return done
 
 

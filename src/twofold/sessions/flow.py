@@ -16,7 +16,8 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.sql.database import Database
-from twofold.sessions import records
+from twofold.sessions import ending_records, records
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import Method, Methods, authenticated_at, columns, with_proved
 from twofold.sessions.session import OwnSession, Session, Started, due_to_be_seen, holds
 from twofold.settings import Settings
@@ -85,12 +86,14 @@ def renew(
     session: Session,
     *,
     security_version: int,
+    ends_others: EndReason,
     origin: Origin,
     proved: Sequence[Method] = (),
 ) -> Started:
-    """Let a session go on under a new token and this version of its user: the same `sid`, the same end.
+    """Let the session that made a change go on under a new token and the version that this raised: the same `sid`.
 
-    `proved` are the methods that were proved on the way. OWASP ASVS 7.2.4 asks for the new token.
+    `ends_others` says why all others of its user have ended. `proved` are the methods that were proved on the way.
+    OWASP ASVS 7.2.4 asks for the new token.
 
     Raises:
         SessionEnded: it was signed out since `hold_user`; the change is to be rolled back.
@@ -99,6 +102,7 @@ def renew(
     """
     renewed = _renew(context, connection, session, security_version, proved, origin)
     if renewed is not None:
+        end_outdated(connection, session.user.id, ends_others, origin.at)
         return renewed
     if not records.exists(connection, session.token_hash):
         raise SessionEnded
@@ -138,14 +142,15 @@ def list_own(context: AppContext, session: Session, at: datetime) -> list[OwnSes
 def sign_out(db: Database, session: Session, *, origin: Origin) -> None:
     """End this session, under whatever token it goes on meanwhile."""
     with db.write() as connection:
-        if records.end(connection, session.id):
+        if ending_records.end(connection, session.id, EndReason.SIGNED_OUT, origin.at):
             _record_end(connection, session, origin, 1)
 
 
 def end_one(db: Database, session: Session, session_id: UUID, *, origin: Origin) -> bool:
     """End one session of the same user; tell whether there was one."""
     with db.write() as connection:
-        ended = records.end_one_of(connection, session.user.id, session_id)
+        reason = EndReason.SIGNED_OUT if session_id == session.id else EndReason.SIGNED_OUT_ELSEWHERE
+        ended = ending_records.end_one_of(connection, session.user.id, session_id, reason, origin.at)
         if ended:
             _record_end(connection, session, origin, 1)
     return ended
@@ -155,7 +160,9 @@ def end_others(db: Database, session: Session, *, origin: Origin) -> int:
     """End every session of the same user but this one."""
     with db.write() as connection:
         directory.lock_user_row(connection, session.user.id)  # several rows: one after another with whoever ends all
-        ended = records.end_all_of(connection, session.user.id, except_id=session.id)
+        ended = ending_records.end_others_of(
+            connection, session.user.id, session.id, EndReason.SIGNED_OUT_ELSEWHERE, origin.at
+        )
         if ended:
             _record_end(connection, session, origin, ended)
     return ended
@@ -174,7 +181,7 @@ def hold_user(connection: sa.Connection, session: Session) -> User | None:
 
 def step_down(connection: sa.Connection, session: Session, *, origin: Origin) -> None:
     """End a session whose user must set up a second factor before going on."""
-    records.end(connection, session.id)
+    ending_records.end(connection, session.id, EndReason.STEPPED_DOWN, origin.at)
     audit.record(
         connection,
         kinds.SteppedDown(),
@@ -184,14 +191,22 @@ def step_down(connection: sa.Connection, session: Session, *, origin: Origin) ->
     )
 
 
-def forget_ended(connection: sa.Connection, user_id: UUID) -> None:
-    """Delete the rows of sessions whose user's version was raised; they are ended already."""
-    records.end_all_of(connection, user_id)
+def end_outdated(connection: sa.Connection, user_id: UUID, reason: EndReason, at: datetime) -> None:
+    """End what stayed behind when a user's security version was raised; whatever raises it calls this, or `renew`.
+
+    Those sessions hold no more from the moment of that. Here their rows go, and whoever is to be told of it is told.
+    """
+    ending_records.end_outdated_of(connection, user_id, reason, at)
 
 
-def forget_ended_of_account(connection: sa.Connection, account_id: UUID) -> None:
-    """Delete the rows of sessions of an account, the versions of whose users were raised; they are ended already."""
-    records.end_all_of_account(connection, account_id)
+def end_outdated_of_account(connection: sa.Connection, account_id: UUID, reason: EndReason, at: datetime) -> None:
+    """End what stayed behind when the versions of all users of an account were raised."""
+    ending_records.end_all_of_account(connection, account_id, reason, at)
+
+
+def end_all(connection: sa.Connection, reason: EndReason, at: datetime) -> None:
+    """End every session of the installation."""
+    ending_records.end_all(connection, reason, at)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:

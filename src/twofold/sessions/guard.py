@@ -1,10 +1,7 @@
 """Who may pass: the session of a request, or the answer that refuses it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
-
-from litestar.datastructures import Cookie
 
 from twofold.kit.crypto.tokens import new_token
 from twofold.kit.http.problems import problem
@@ -17,14 +14,14 @@ from twofold.kit.http.requests import (
     client_info_of,
     context_of,
     cookie,
-    forget_cookie,
     local_path,
     note_held,
     row_id,
     set_cookie,
     whole_path,
 )
-from twofold.sessions import destination_flow, flow
+from twofold.sessions import destination_flow, ending_flow, flow
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import authenticated_at, second_factor_at
 from twofold.sessions.session import Session
 
@@ -60,29 +57,28 @@ def signed_in(request: AnyRequest, at: datetime, otherwise: AnyResponse | None =
     if session is None and otherwise is not None:
         raise ShortCircuit(otherwise)
     if session is None:
-        gone = [forget_cookie(context_of(request).settings, "session")] if cookie(request, "session") else []
-        raise ShortCircuit(led_back("/sign-in", request, at, gone))
+        raise ShortCircuit(led_back("/sign-in", request, at))
     if stepped_down(request, session, at):
         raise ShortCircuit(see_other("/sign-in/set-up"))
     return session
 
 
-def led_back(first: str, request: AnyRequest, at: datetime, cookies: Sequence[Cookie] = ()) -> AnyResponse:
+def led_back(first: str, request: AnyRequest, at: datetime) -> AnyResponse:
     """Lead to a page where something is to be proved `first`, and then on to what this request asked for.
 
     Where that was is kept for this browser alone (destination_flow.py); the address names it by a handle.
     """
     path = local_path(whole_path(request)) if request.method == "GET" else ""
     if path in ("", HOME):
-        return see_other(first, list(cookies))
+        return see_other(first)
     context = context_of(request)
     browser = cookie(request, "destinations") or new_token("destinations")
     address = client_info_of(request).address
     handle = destination_flow.keep(context.db, path, browser=browser, address=address, at=at)
     if handle is None:
-        return see_other(first, list(cookies))
+        return see_other(first)
     own = set_cookie(context.settings, "destinations", browser)
-    return see_other(with_handle(first, str(handle)), [*cookies, own])
+    return see_other(with_handle(first, str(handle)), [own])
 
 
 def with_handle(first: str, handle: str) -> str:
@@ -116,6 +112,12 @@ def destination(request: AnyRequest, handle: str, at: datetime) -> str:
 def session_of_page(request: AnyRequest, at: datetime) -> Session | None:
     """Return the session of the browser's cookie, stepped down or not, if there is one."""
     return _find(request, cookie(request, "session"), at)
+
+
+def why_ended(request: AnyRequest, at: datetime) -> EndReason | None:
+    """Say why the session ended whose token this browser still has; None where it ended by time, or where none did."""
+    token = cookie(request, "session")
+    return None if token is None else ending_flow.reason_of(context_of(request).db, token, at)
 
 
 def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False) -> Session:

@@ -132,31 +132,6 @@ def exists(connection: sa.Connection, token_hash: bytes) -> bool:
     return connection.execute(sa.select(sessions.c.id).where(sessions.c.token_hash == token_hash)).first() is not None
 
 
-def end(connection: sa.Connection, session_id: UUID) -> bool:
-    """Delete a session; tell whether there was one."""
-    return connection.execute(sessions.delete().where(sessions.c.id == session_id)).rowcount == 1
-
-
-def end_one_of(connection: sa.Connection, user_id: UUID, session_id: UUID) -> bool:
-    """Delete one session of a user; tell whether there was one."""
-    mine = (sessions.c.id == session_id) & (sessions.c.user_id == user_id)
-    return connection.execute(sessions.delete().where(mine)).rowcount == 1
-
-
-def end_all_of(connection: sa.Connection, user_id: UUID, except_id: UUID | None = None) -> int:
-    """Delete the sessions of a user, but for one; return how many there were."""
-    theirs = sessions.c.user_id == user_id
-    if except_id is not None:
-        theirs &= sessions.c.id != except_id
-    return connection.execute(sessions.delete().where(theirs)).rowcount
-
-
-def end_all_of_account(connection: sa.Connection, account_id: UUID) -> int:
-    """Delete the sessions of all users of an account; return how many there were."""
-    theirs = sa.select(users.c.id).where(users.c.account_id == account_id)  # by an index, which the account has not
-    return connection.execute(sessions.delete().where(sessions.c.user_id.in_(theirs))).rowcount
-
-
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete sessions that are over."""
     return delete_idle(connection, sessions, sessions.c.expires_at <= at)

@@ -24,6 +24,26 @@ sessions = sa.Table(
     sa.Index("ix_sessions_expires_at", "expires_at"),
 )
 
+# Sessions that ended before their time, until that: applications are to be told, and whoever still has the token.
+ended_sessions = sa.Table(
+    "ended_sessions",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),  # the session's
+    sa.Column("token_hash", sa.LargeBinary(32), nullable=False, index=True),  # of its last token
+    sa.Column("user_id", sa.Uuid, nullable=False),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),  # ending.EndReason
+    sa.Column("ended_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),  # when the session would have ended by itself
+    sa.Column("announced", sa.Boolean, nullable=False),  # whether subscribers were told
+    sa.Index(
+        "ix_ended_sessions_ended_at",
+        "ended_at",
+        sqlite_where=sa.text("NOT announced"),
+        postgresql_where=sa.text("NOT announced"),
+    ),
+)
+
 # Where whoever has to sign in first wanted to go, for the browser that began it alone.
 destinations = sa.Table(
     "destinations",

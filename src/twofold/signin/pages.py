@@ -17,6 +17,7 @@ from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, c
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
+from twofold.sessions import words as session_words
 from twofold.signin import flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.first_factor import password_flow
@@ -46,9 +47,11 @@ def home() -> AnyResponse:
 @quick
 def show_sign_in(request: AnyRequest) -> AnyResponse:
     """Show the first step."""
-    notice = None
+    at = clock.now()
+    session, ended = guard.session_of_page(request, at), guard.why_ended(request, at)
+    notice = None if ended is None else session_words.ended(ended)
     if request.query_params.get("expired"):
-        if guard.session_of_page(request, clock.now()) is not None:
+        if session is not None:
             return see_other(guard.HOME)  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
@@ -62,7 +65,8 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
         )
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
-    return sign_in_page(request, return_to=request.query_params.get("return_to", ""), notice=notice)
+    return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
+    return sign_in_page(request, return_to=return_to, notice=notice, forget_session=over)
 
 
 @post("/sign-in", opt=TAKES_PASSWORD)

@@ -26,6 +26,8 @@ from twofold.kit.crypto.vault import Sealed
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
+from twofold.sessions import flow as sessions
+from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import Method, columns, with_proved
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, MAILED_CODE_LIFE, Attempt, Expired, OutOfOrder, Step, guard
@@ -167,6 +169,7 @@ def confirm_enrolment(
         outcome = enrolments.confirm(context, connection, user, _opener_of(attempt), enrolment, typed, origin=origin)
         if not isinstance(outcome, Confirmed):
             return outcome
+        sessions.end_outdated(connection, user.id, EndReason.FACTORS_CHANGED, origin.at)
         attempt = attempt._replace(security_version=outcome.security_version)
         methods = with_proved(attempt.methods, [Method(kinds_flow.TOTP.method, origin.at, second=True)])
         if channel == "api":

@@ -110,12 +110,15 @@ def sign_in_page(
     notice: str | None = None,
     errors: dict[str, str] | None = None,
     waits: bool = False,
+    forget_session: bool = False,
 ) -> AnyResponse:
     """Show the first step, with what was typed; who has to wait may have a link mailed instead."""
+    gone = [forget_cookie(context_of(request).settings, "session")] if forget_session else []
     return page(
         request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
         return_to=handle_of(form["return_to"] if form else return_to), notice=notice, errors=errors or {},
         demo=request.app.state.demo_people, offer_link=waits and context_of(request).outbox.configured,
+        cookies=gone,
     )  # fmt: skip
 
 

@@ -15,12 +15,14 @@ from tests.attacks.life.model import DAY, Asked, Begun, Enrolling, Held, Model, 
 from tests.harness.clock import NOON
 from tests.harness.people import EARLIER, People
 from twofold.audit.tables import audit_events
+from twofold.directory.tables import users
 from twofold.factors.totp import flow as totp_flow
 from twofold.factors.totp import records
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts import flow as lockouts
 from twofold.sessions.methods import names
+from twofold.sessions.tables import sessions
 from twofold.signin import attempt_flow
 from twofold.signin import set_up_flow as forced
 from twofold.signin.attempt import Step
@@ -155,6 +157,14 @@ class Machine(RuleBasedStateMachine):
             if found is not None:
                 self._seen(held, self.at)
                 assert tuple(names(found.methods)) == held.methods
+
+    @invariant()
+    def nothing_ends_her_sessions_without_telling(self) -> None:
+        outdated = sa.select(sessions.c.id).join(users, users.c.id == sessions.c.user_id).where(
+            users.c.id == self.ada.id, sessions.c.security_version != users.c.security_version,
+        )  # fmt: skip
+        with self._next_node().context.db.read() as connection:
+            assert connection.execute(outdated).all() == []
 
     # --- helpers
 

@@ -28,6 +28,7 @@ def upgrade() -> None:
     _note_first_sign_ins()
     _index_browsers()
     _index_destinations()
+    _index_endings()
     _find_users_by_domain()
     _index_letters_by_turn()
 
@@ -36,6 +37,7 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
+    op.drop_table("ended_sessions", if_exists=True)
     op.drop_table("destinations", if_exists=True)
     _forget_authentication_facts()
     steps.drop_index("ix_users_domain", "users")
@@ -122,7 +124,7 @@ def _forget_browsers() -> None:
 
 
 def _keep_authentication_facts() -> None:
-    """Keep each method with its time, what a sign-in is for, and where whoever has to sign in wanted to go."""
+    """Keep each method with its time, what a sign-in is for, where somebody wanted to go, and what sessions ended."""
     steps.add_column("sessions", sa.Column("proved", sa.Text(), nullable=True))
     steps.add_column("sign_in_attempts", sa.Column("proved", sa.Text(), nullable=True))
     steps.add_column("sign_in_attempts", sa.Column("purpose", sa.Text(), nullable=True))
@@ -138,10 +140,34 @@ def _keep_authentication_facts() -> None:
         if_not_exists=True,
     )
 
+    op.create_table(
+        "ended_sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("ended_at", UtcTime(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.Column("announced", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ended_sessions")),
+        if_not_exists=True,
+    )
+
 
 def _index_destinations() -> None:
     steps.create_index(op.f("ix_destinations_network"), "destinations", ["network"])
     steps.create_index(op.f("ix_destinations_expires_at"), "destinations", ["expires_at"])
+
+
+def _index_endings() -> None:
+    steps.create_index(op.f("ix_ended_sessions_token_hash"), "ended_sessions", ["token_hash"])
+    steps.create_index(op.f("ix_ended_sessions_expires_at"), "ended_sessions", ["expires_at"])
+    to_announce = sa.text("NOT announced")
+    steps.create_index(
+        "ix_ended_sessions_ended_at", "ended_sessions", ["ended_at"],
+        sqlite_where=to_announce, postgresql_where=to_announce,
+    )  # fmt: skip
 
 
 def _forget_authentication_facts() -> None:
