@@ -18,10 +18,12 @@ from tests.harness.statements import listening
 SOURCE = Path(__file__).parents[2] / "src" / "twofold"
 
 LOCKS = re.compile(
-    r"^(?:UPDATE (?P<update>\w+) |DELETE FROM (?P<delete>\w+) |INSERT INTO (?P<insert>\w+) "
+    r"\s*(?:WITH (?:\w+ AS\s*,?\s*)+)?"
+    r"(?:UPDATE (?P<update>\w+) |DELETE FROM (?P<delete>\w+)|INSERT INTO (?P<insert>\w+)"
     r"|SELECT .*?\sFROM (?P<select>\w+).*\sFOR (?:NO KEY )?UPDATE(?: OF (?P<of>\w+))?)",
     re.DOTALL,
 )
+PARENTHESES = re.compile(r"\(([^()]*)\)")
 
 # To store a row here waits for nobody: its keys are random, so no other transaction stores the same.
 FRESH = frozenset({
@@ -55,19 +57,30 @@ class Transaction:
 
     def add(self, statement: str, parameters: Sequence[Mapping[str, Any]]) -> None:
         """Note what a statement locks, if anything that somebody else may hold."""
-        match = LOCKS.match(statement)
-        if match is None or "SKIP LOCKED" in statement:  # what skips never waits
-            return
         named = [(name, getattr(value, "obj", value)) for one in parameters for name, value in one.items()]
         given = [(name, value) for name, value in named if isinstance(value, UUID | bytes)]
         keys = frozenset(value for _name, value in given)
-        table = match["update"] or match["delete"] or match["insert"] or match["of"] or match["select"]
-        if match["insert"]:
-            self.own |= {value for name, value in given if re.fullmatch(r"(new_)?(id|token_hash)(_m\d+)?", name)}
-            if table in FRESH:
-                return
-        if not keys & self.own:
-            self.locks.append(Lock(table, keys, statement))
+        for match in locking(statement):
+            table = match["update"] or match["delete"] or match["insert"] or match["of"] or match["select"]
+            if match["insert"]:
+                self.own |= {value for name, value in given if re.fullmatch(r"(new_)?(id|token_hash)(_m\d+)?", name)}
+            if not keys & self.own and not (match["insert"] and table in FRESH):
+                self.locks.append(Lock(table, keys, statement))
+
+
+def locking(statement: str) -> list[re.Match[str]]:
+    """Find what a statement locks that somebody else may hold: by itself, in its WITH, in what it selects from."""
+    if "SKIP LOCKED" in statement:  # what skips never waits
+        return []
+    return [match for query in _queries(statement) if (match := LOCKS.match(query))]
+
+
+def _queries(statement: str) -> Iterator[str]:
+    """Take a statement apart: what stands in parentheses, in the order in which it is needed, and what is left."""
+    while found := PARENTHESES.search(statement):
+        yield found[1]
+        statement = statement[: found.start()] + statement[found.end() :]
+    yield statement
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tests.harness.parallel import at_once
 from tests.harness.people import People
 from tests.harness.statements import listening
 from tests.races.flows import FLOWS, ON_THE_SERVER, Act, Flow, World
-from tests.races.recorder import LOCKS, Transaction, recorded, sites
+from tests.races.recorder import Transaction, locking, recorded, sites
 from twofold.kit.context import AppContext
 from twofold.schema import LOCK_ORDER, metadata
 
@@ -73,6 +73,18 @@ def out_of_order(transaction: Transaction) -> bool:
     if not set(transaction.tables) <= set(LOCK_ORDER):
         return True
     return any(LOCK_ORDER.index(after) < LOCK_ORDER.index(before) for before, after in pairwise(transaction.tables))
+
+
+def test_the_recorder_reads_what_a_statement_locks_inside_of_it() -> None:
+    written = """
+        WITH one AS (DELETE FROM users WHERE id IN (1) RETURNING id),
+            two AS (INSERT INTO known_clients (a) SELECT 1 FROM one ON CONFLICT DO UPDATE SET a = (1) RETURNING a)
+        UPDATE accounts SET a=(SELECT a FROM sessions WHERE b = (1) FOR NO KEY UPDATE), b=(SELECT a FROM enrolments)
+    """
+    transaction = Transaction("here")
+    transaction.add(written, [])
+    transaction.add("WITH one AS (SELECT id FROM users FOR UPDATE SKIP LOCKED) DELETE FROM users USING one", [])
+    assert transaction.tables == ["users", "known_clients", "sessions", "accounts"]
 
 
 def test_every_flow_locks_in_the_one_order(done: dict[Flow, Done]) -> None:
@@ -176,7 +188,7 @@ def pauses() -> Iterator[None]:
     """Rest after each lock, so that whoever takes two in another order is met."""
 
     def rest(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if LOCKS.match(statement):
+        if locking(statement):
             time.sleep(PAUSE)
 
     with listening(sa.Engine, after_cursor_execute=rest):

@@ -102,6 +102,14 @@ def test_a_right_password_forgets_the_wrong_ones(people: People, ada: Ada) -> No
         assert isinstance(begin_as(people, ADA), Due)
 
 
+def test_a_right_password_forgets_the_wrong_ones_also_where_nothing_more_is_asked(people: People) -> None:
+    people.user()
+    for begin in (begin_as, legacy, begin_as):
+        for _ in range(4):
+            begin(people, ADA, WRONG)
+        assert isinstance(begin(people, ADA), SignedIn)
+
+
 def test_a_factor_is_asked_for_whatever_edition_licence_and_policy_say_now(people: People, ada: Ada) -> None:
     user, _ = ada
     people.set_account(user.account_id, edition="standard", policy="off")

@@ -128,8 +128,8 @@ def with_proofs(
     if not isinstance(proved, lockouts.Proved):
         return proved
     with context.db.write() as connection:
-        lockouts.settle(connection, proved)
         user = (hold or sessions.hold_user)(connection, session)
+        lockouts.settle(connection, proved)
         if user is None:
             return SessionOver()
         refused = why_not(connection, user)

@@ -98,8 +98,8 @@ def open_in_session(
     if not isinstance(proved, lockouts.Proved):
         return proved
     with context.db.write() as connection:
-        lockouts.settle(connection, proved)
         held = sessions.hold_user(connection, session)
+        lockouts.settle(connection, proved)
         if held is None:
             return SessionOver()
         user = held

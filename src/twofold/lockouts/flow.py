@@ -32,7 +32,10 @@ T = TypeVar("T")
 
 
 class Proved(msgspec.Struct, frozen=True):
-    """The password is right. `settle` it in the next transaction, which forgets the wrong ones before it."""
+    """The password is right. `settle` it in the next transaction, which forgets the wrong ones before it.
+
+    A transaction that holds its user, or writes about them, settles after that: the throttle is locked later.
+    """
 
     user: User
     throttle: Throttle
@@ -99,10 +102,10 @@ def verify_password_for_link(context: AppContext, user: User, password: str) -> 
 
 def settle(connection: sa.Connection, proved: Proved) -> None:
     """Forget the wrong passwords before a right one, and keep a stronger hash of it where parameters rose."""
-    password_records.clear(connection, proved.throttle)
     user = proved.user
     if proved.stronger_hash is not None and user.password_hash is not None:
         directory.strengthen_password(connection, user.id, user.password_hash, proved.stronger_hash)
+    password_records.clear(connection, proved.throttle)
 
 
 def remember_client(

@@ -67,8 +67,8 @@ def change_password(
         return proved
     hashed = context.hasher.hash(new)
     with context.db.write() as connection:
-        lockouts.settle(connection, proved)
         user = sessions.hold_user(connection, session)
+        lockouts.settle(connection, proved)
         if user is None:
             return SessionOver()
         if user.sso:

@@ -39,9 +39,9 @@ def first_factor_proved(
     step = first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at))
     # Where the code is due, nothing happened yet that a power cut may not undo: the person would just begin again.
     with context.db.write(durable=step is not Step.CODE) as connection:
-        settle(connection)
         if step is Step.DONE:
-            return enter(context, connection, sign_in, origin=origin) or Expired()
+            return enter(context, connection, sign_in, origin=origin, settle=settle) or Expired()
+        settle(connection)
         if step is Step.VERIFY_EMAIL:
             if not context.outbox.configured:
                 return NoMail()

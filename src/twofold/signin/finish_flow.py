@@ -1,5 +1,6 @@
 """The end of a sign-in: a complete attempt becomes a session, once."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -82,13 +83,18 @@ def enter(
     *,
     origin: Origin,
     security_version: int | None = None,
+    settle: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> SignedIn | None:
-    """Start a session, and record it; None when the user changed meanwhile and must begin again."""
+    """Start a session, and record it; None when the user changed meanwhile and must begin again.
+
+    `settle` writes what a first factor, proved just now, has to write: after the user, as rows are locked in one order.
+    """
     user, methods = sign_in.user, sign_in.methods
     version = user.security_version if security_version is None else security_version
     started = sessions.start(
         context, connection, user, security_version=version, methods=methods, channel=sign_in.channel, origin=origin,
     )  # fmt: skip
+    settle(connection)
     if started is None:
         return None
     client, known = sign_in.client or context.vault.new_token("client"), sign_in.known_client

@@ -73,9 +73,9 @@ def step_up(
     if isinstance(password, lockouts.WrongPassword | lockouts.Wait):
         return password
     with context.db.write() as connection:
+        user = sessions.hold_user(connection, session)
         if password is not None:
             lockouts.settle(connection, password)
-        user = sessions.hold_user(connection, session)
         if user is None:
             return SessionOver()
         passed: Passed | ProofRefused | SessionOver = Passed("")

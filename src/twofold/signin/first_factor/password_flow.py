@@ -62,11 +62,14 @@ def submit_legacy(
         return proved
     user = proved.user
     with context.db.write() as connection:
-        lockouts.settle(connection, proved)
         if first_step(user, user.eligibility(context.settings.two_factor_editions, origin.at)) is not Step.DONE:
+            lockouts.settle(connection, proved)
             _refused(connection, (user.id, user.account_id), "two_factor_needed", origin)
             return TwoFactorNeeded()
-        entered = enter(context, connection, _sign_in(proved, given, origin), origin=origin)
+        entered = enter(
+            context, connection, _sign_in(proved, given, origin), origin=origin,
+            settle=lambda connection: lockouts.settle(connection, proved),
+        )  # fmt: skip
         return entered or lockouts.WrongPassword()
 
 
