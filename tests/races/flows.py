@@ -641,6 +641,7 @@ def network_is_blocked_and_let_in_again(w: World) -> Act:
 def log_is_exported(w: World) -> Act:
     def act(context: AppContext) -> str:
         copy = audit_flow.take_copy(context, w.boss, w.account, Filters(), "json", origin=Origin(w.at, CLIENT_INFO))
+        assert not isinstance(copy, audit_flow.CannotSign)
         export_flow.public_key(context.db, context.vault, w.at)
         return "exported" if "".join(copy) else "nothing"
 

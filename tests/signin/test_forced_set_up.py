@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from tests.harness import processes
 from tests.harness.clock import NOON, later
@@ -188,6 +189,19 @@ def test_a_code_holds_ten_minutes_from_its_delivery(people: People, user: User) 
     code = mailed(people, later(minutes=-1))
     assert give(people, sign_in, code, later(minutes=9)) == WrongMailedCode(4)
     assert give(people, sign_in, mailed(people), later(minutes=9)) == GoesOn("set_up", later(minutes=19))
+
+
+def test_a_code_that_nobody_can_read_ends_the_sign_in_and_is_not_charged(people: People, user: User) -> None:
+    """Stops: an error, or mailed codes blocked for a day, where a key is missing from the ring."""
+    sign_in = people.attempt(user)
+    code = mailed(people)
+    with people.context.db.write() as connection:
+        connection.execute(sign_in_attempts.update().values(mail_key_id="lost"))
+    with structlog.testing.capture_logs() as logged:
+        assert [give(people, sign_in, code) for _ in range(6)] == [Expired()] * 6
+    assert {line["why"] for line in logged} == {"the key with id 'lost' is not in TWOFOLD_KEYS"}
+    again = people.attempt(user)
+    assert give(people, again, mailed(people)) == GoesOn("set_up", later(minutes=10))
 
 
 def test_a_letter_whose_sign_in_is_over_goes_out_to_nobody(people: People, user: User) -> None:

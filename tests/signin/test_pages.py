@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import structlog
 
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
@@ -9,6 +10,7 @@ from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from tests.kit.test_requests import ELSEWHERE
+from twofold.signin.tables import sign_in_attempts
 
 SESSION, ATTEMPT, BROWSER = "twofold_session", "twofold_sign_in", "twofold_browser"
 
@@ -286,6 +288,32 @@ def test_a_wrong_and_a_spent_backup_code_say_so(ada: Ada, web_client: WebClient,
 def test_a_backup_code_typed_where_the_code_goes_is_taken_there(ada: Ada, at_code: Page, web_client: WebClient) -> None:
     page = web_client.submit(at_code, "Verify", code=ada[1].backup_code)
     assert page.heading == "Your new backup code"
+
+
+def test_a_new_backup_code_that_nobody_can_read_ends_the_sign_in(
+    people: People, ada: Ada, at_code: Page, web_client: WebClient, http: httpx.Client
+) -> None:
+    """Stops: an error page, where a key is missing from the ring."""
+    page = web_client.submit(at_code, "Verify", code=ada[1].backup_code)
+    assert page.backup_code
+    with people.context.db.write() as connection:
+        connection.execute(sign_in_attempts.update().values(backup_key_id="lost"))
+    with structlog.testing.capture_logs() as logged:
+        assert web_client.get("/sign-in/new-backup-code").path == "/sign-in"
+    assert [line["why"] for line in logged if "why" in line] == ["the key with id 'lost' is not in TWOFOLD_KEYS"]
+    again = WebClient(http).sign_in(ADA, PASSWORD, ada[1].phone.code(NOON))
+    assert "You may not have your backup code" in again.text
+
+
+def test_who_has_saved_a_new_backup_code_goes_on_though_nobody_can_read_it(
+    people: People, ada: Ada, at_code: Page, web_client: WebClient
+) -> None:
+    page = web_client.submit(at_code, "Verify", code=ada[1].backup_code)
+    with people.context.db.write() as connection:
+        connection.execute(sign_in_attempts.update().values(backup_key_id="lost"))
+    page = web_client.submit(page, "Continue", saved="yes")
+    assert page.heading == "Profile"
+    assert "You may not have your backup code" in page.text
 
 
 def test_who_closed_the_browser_there_is_warned_in_the_profile(

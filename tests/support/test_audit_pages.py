@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 
 from tests.harness.clock import NOON, later
 from tests.harness.pages import WebClient
@@ -16,6 +17,7 @@ from tests.harness.people import CLIENT_INFO
 from tests.support.room import Room
 from twofold.audit import export_flow, seal_flow
 from twofold.audit import flow as audit
+from twofold.audit.tables import audit_signing_keys
 from twofold.audit.verify import Broken, Verified, verify_lines
 from twofold.events import directory_kinds, kinds
 from twofold.events.event import Event
@@ -247,6 +249,22 @@ def test_a_part_says_that_it_cannot_be_verified(room: Room) -> None:
     assert isinstance(verify_lines(answer.text.splitlines(), key_of(room)), Broken)
 
 
+def test_a_copy_that_cannot_be_signed_is_refused_and_others_are_not(room: Room) -> None:
+    """Stops: a copy that breaks off in the middle, where the key that signs it does not open."""
+    key_of(room)
+    with room.context.db.write() as connection:
+        connection.execute(audit_signing_keys.update().values(key_id="lost"))
+    grace = room.grace_enters()
+    with structlog.testing.capture_logs() as logged:
+        answer = download(grace, "/account/audit.jsonl")
+    assert answer.status_code == 503
+    assert "the key for it cannot be read" in answer.text
+    assert [line["why"] for line in logged if "why" in line] == ["the key with id 'lost' is not in TWOFOLD_KEYS"]
+    assert room.people.events("audit_exported") == []
+    for path in ("/account/audit.jsonl?kind=unlocked", "/account/audit.csv"):
+        assert download(grace, path).status_code == 200
+
+
 def test_a_copy_as_csv_holds_what_the_page_says(room: Room) -> None:
     record(room, kinds.Unlocked(), later(seconds=1), reason='He said "hello", and\nwent.')
     rows = table(download(room.grace_enters(), "/account/audit.csv").text)
@@ -282,6 +300,7 @@ def test_a_long_copy_holds_every_event_once(room: Room, monkeypatch: pytest.Monk
         lines = audit_flow.take_copy(
             room.context, room.grace, room.people.acme, Filters(kind="invited"), form, origin=Origin(NOON, CLIENT_INFO),
         )  # fmt: skip
+        assert not isinstance(lines, audit_flow.CannotSign)
         text = "".join(lines)
         found = [row["reason"] for row in table(text)] if form == "csv" else [
             json.loads(line)["event"]["reason"] for line in text.splitlines()[1:]

@@ -102,9 +102,7 @@ def submit_saved(
 ) -> SignedIn | Expired | OutOfOrder:
     """Go on after a new backup code was shown: its owner says that it is saved.
 
-    Raises:
-        VaultError: as for `set_up_flow.shown_backup_code`.
-
+    Where the code cannot be read any more, the sign-in goes on, and the profile warns that nobody has seen it.
     """
     with context.db.write() as connection:
         attempt = take_with_user(connection, sign_in, "page", Step.SAVE_BACKUP_CODE, origin.at)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 
 from twofold.audit import flow as audit
 from twofold.directory import notice_flow
@@ -22,7 +23,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import random_digits
-from twofold.kit.crypto.vault import Sealed
+from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
@@ -36,6 +37,8 @@ from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, Wro
 from twofold.signin.take_flow import take, take_with_user
 
 CODE_DIGITS = 6
+
+log = structlog.get_logger("twofold.signin")
 
 
 class MailedCode(NamedTuple):
@@ -92,12 +95,7 @@ def submit_mailed_code(
     channel: str,
     origin: Origin,
 ) -> GoesOn | WrongMailedCode | MailedCodeClosed | MalformedCode | Expired | OutOfOrder:
-    """Take the code from the mailbox, charged before it is compared; the set-up is next.
-
-    Raises:
-        VaultError: the mailed code does not decrypt: its key is not in the ring, or the row was tampered with.
-
-    """
+    """Take the code from the mailbox, charged before it is compared; the set-up is next."""
     code = "".join(letter for letter in typed[:40] if not letter.isspace())
     if len(code) != CODE_DIGITS or not code.isascii() or not code.isdigit():
         return MalformedCode()
@@ -105,10 +103,13 @@ def submit_mailed_code(
         attempt = take_with_user(connection, sign_in, channel, Step.VERIFY_EMAIL, origin.at)
         if not isinstance(attempt, Attempt):
             return attempt
+        mailed = _mailed_code(context, connection, attempt, origin.at)
+        if isinstance(mailed, Expired):
+            return mailed
         left = mail_flow.charge_mailed_code(connection, attempt.user, origin.at)
         if isinstance(left, lockouts.Wait):
             return MailedCodeClosed(left.seconds)
-        right = _is_mailed_code(context, connection, attempt, code, origin.at)
+        right = hmac.compare_digest(mailed, code.encode())
         audit.record(
             connection,
             kinds.MailboxProved() if right else kinds.MailedCodeWrong(),
@@ -187,25 +188,16 @@ def confirm_enrolment(
 
 
 def show_backup_code(context: AppContext, attempt: Attempt) -> str | None:
-    """Show the new backup code of an attempt again, until its owner says that it is saved.
-
-    Raises:
-        VaultError: as for `shown_backup_code`.
-
-    """
+    """Show the new backup code of an attempt again, until its owner says that it is saved."""
     with context.db.read() as connection:
         return shown_backup_code(context, connection, attempt)
 
 
 def shown_backup_code(context: AppContext, connection: sa.Connection, attempt: Attempt) -> str | None:
-    """Return the new backup code that an attempt keeps, as people read it; None when it keeps none.
-
-    Raises:
-        VaultError: it does not decrypt: its key is not in the ring, or the row was tampered with.
-
-    """
+    """Return the new backup code that an attempt keeps, as people read it; None when there is none to be read."""
     sealed = records.backup_code(connection, attempt)
-    return None if sealed is None else context.vault.open(sealed, _backup_identity(attempt)).decode()
+    code = None if sealed is None else _open(context, attempt, sealed, _backup_identity(attempt))
+    return None if code is None else code.decode()
 
 
 def seal_backup_code(context: AppContext, attempt: Attempt, code: str) -> Sealed:
@@ -213,11 +205,22 @@ def seal_backup_code(context: AppContext, attempt: Attempt, code: str) -> Sealed
     return context.vault.seal(code.encode(), _backup_identity(attempt))
 
 
-def _is_mailed_code(context: AppContext, connection: sa.Connection, attempt: Attempt, code: str, at: datetime) -> bool:
+def _mailed_code(context: AppContext, connection: sa.Connection, attempt: Attempt, at: datetime) -> bytes | Expired:
+    """Return the code that was mailed, empty where none holds; Expired where nobody can read it: nothing is charged."""
     mailed = records.mailed_code(connection, attempt)
     if mailed is None or at >= mailed[1]:
-        return False
-    return hmac.compare_digest(context.vault.open(mailed[0], _mail_identity(attempt)), code.encode())
+        return b""
+    code = _open(context, attempt, mailed[0], _mail_identity(attempt))
+    return Expired() if code is None else code
+
+
+def _open(context: AppContext, attempt: Attempt, sealed: Sealed, identity: str) -> bytes | None:
+    """Open what an attempt keeps; None where it does not open: then the sign-in has ended, and its user begins anew."""
+    try:
+        return context.vault.open(sealed, identity)
+    except VaultError as error:
+        log.error("sign-in ended: a code of it does not open", attempt=str(attempt.id), why=str(error))  # noqa: TRY400 - no trace helps
+        return None
 
 
 def _opener_of(attempt: Attempt) -> str:

@@ -128,10 +128,12 @@ def new_backup_code_page(
     status: int = 200,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
-    """Show the new backup code of an attempt."""
+    """Show the new backup code of an attempt; where it cannot be read, the sign-in is over."""
     code = set_up_flow.show_backup_code(context_of(request), attempt)
+    if code is None:
+        return start_over(request, Expired())
     return page(
-        request, "signin/new_backup_code.html", status, backup_code=code or "", valid_until=attempt.expires_at,
+        request, "signin/new_backup_code.html", status, backup_code=code, valid_until=attempt.expires_at,
         owner=attempt.user.email, errors=errors or {}, forced="backup_code" not in names(attempt.methods),
         steps_up=attempt.purpose is Purpose.STEP_UP,
     )  # fmt: skip

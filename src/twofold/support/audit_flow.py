@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+import structlog
+
 from twofold.admin import spreadsheet
 from twofold.audit import export_flow, seal_flow
 from twofold.audit import flow as audit
@@ -18,7 +21,7 @@ from twofold.events import directory_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.kit.crypto.vault import Vault
+from twofold.kit.crypto.vault import Vault, VaultError
 from twofold.kit.sql.database import EPOCH, Database
 from twofold.support import audit_records as records
 from twofold.support.audit_search import EventCursor, Filters, Found, Page, Who
@@ -29,10 +32,16 @@ EXPORT_PAGE = 500
 # Behind it comes the first event there is.
 BEGINNING = EventCursor(EPOCH - timedelta(days=1), 0, forwards=True)
 
+log = structlog.get_logger("twofold.support")
+
 COLUMNS = (
     "time", "what", "kind", "result", "actor", "subject", "reason", "address", "browser", "request_id", "details", "id",
     "position", "hash",
 )  # fmt: skip
+
+
+class CannotSign(msgspec.Struct, frozen=True):
+    """The key that signs complete copies does not open: it is not in the key ring, or its row was tampered with."""
 
 
 def read_page(db: Database, account_id: UUID, filters: Filters, cursor: EventCursor | None, most: int = PAGE) -> Page:
@@ -82,13 +91,10 @@ def take_copy(
     form: str,
     *,
     origin: Origin,
-) -> Iterator[str]:
-    """Export an account's log as lines of CSV (`form` is "csv") or else of JSON, and record that it was.
-
-    Raises:
-        VaultError: while it is read, as JSON without filters: the key that signs exports does not open.
-
-    """
+) -> Iterator[str] | CannotSign:
+    """Export an account's log as lines of CSV (`form` is "csv") or else of JSON, and record that it was."""
+    if form != "csv" and not filters.any and not _can_sign(context, origin.at):
+        return CannotSign()
     with context.db.write() as connection:
         audit.record(
             connection,
@@ -142,6 +148,15 @@ def csv_lines(db: Database, chain: str, at: datetime, filters: Filters) -> Itera
                 event.details, str(event.id), str(found.position), (found.hash or b"").hex(),
             )
         )  # fmt: skip
+
+
+def _can_sign(context: AppContext, at: datetime) -> bool:
+    try:
+        export_flow.signer(context.db, context.vault, at)
+    except VaultError as error:
+        log.error("no complete copy of the log: the key that signs it does not open", why=str(error))  # noqa: TRY400 - no trace helps
+        return False
+    return True
 
 
 def _filtered_lines(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator[str]:

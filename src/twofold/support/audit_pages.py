@@ -14,7 +14,7 @@ from twofold.directory import accounts_flow
 from twofold.kit import clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
-from twofold.kit.http.render import page
+from twofold.kit.http.render import page, problem_page
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
@@ -131,6 +131,10 @@ def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse
     lines = audit_flow.take_copy(
         context, log.session.user, log.account_id, wanted.filters, form, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
+    if isinstance(lines, audit_flow.CannotSign):
+        why = _("A complete copy is signed, and the key for it cannot be read. Tell the people who run this.")
+        todo = _("Copies that are narrowed down, and those for spreadsheets, are not signed.")
+        return problem_page(request, 503, _("This cannot be done right now"), why, todo)
     name = _file_name(wanted.filters, form, at)
     return Stream(
         _in_chunks(lines),
