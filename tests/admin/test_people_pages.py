@@ -187,6 +187,13 @@ def test_an_administrator_among_others_may_step_down(people: People, boss: Boss)
     assert people.look_up(boss.user).role == "member"
 
 
+def test_an_administrator_among_others_may_deactivate_themselves(people: People, boss: Boss) -> None:
+    people.user("second@acme.example", role="admin")
+    page = boss.browser.submit(boss.open(f"/people/{boss.user.id}/deactivate"), "Deactivate")
+    assert page.path == "/sign-in"
+    assert not people.look_up(boss.user).active
+
+
 def test_nobody_becomes_a_support_agent_here(people: People, boss: Boss) -> None:
     ada = people.user("ada@acme.example")
     page = boss.browser.post(f"/people/{ada.id}", role="support", licensed="yes")

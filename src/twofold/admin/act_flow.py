@@ -40,6 +40,11 @@ class Made(msgspec.Struct, frozen=True):
     user: User
 
 
+# What can come of resetting, unlocking and unfreezing somebody.
+Done = CaseOpened | Unlocked | NotLocked | Unfrozen | NotFrozen
+NotDone = OpenRefused | LockIsFinal
+
+
 def reset(
     context: AppContext, actor: User, user_id: UUID, reason: str, *, origin: Origin
 ) -> CaseOpened | OpenRefused | NoSuchUser:

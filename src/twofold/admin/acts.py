@@ -51,10 +51,8 @@ def act_of(path: str, summary: UserSummary) -> Act:
             return Act(path, _("Activate"), happens, _("Activate"))
 
 
-def why_not(path: str, summary: UserSummary, *, oneself: bool) -> str:
+def why_not(path: str, summary: UserSummary) -> str:
     """Say why something cannot be done for somebody at the moment; empty where it can."""
-    if path in {"reset", "unlock", "unfreeze"} and oneself:
-        return _("Nobody can do this for themselves. Ask another administrator.")
     match path:
         case "reset" if summary.user.has_second_factor and summary.user.frozen_at is not None:
             return _("They are frozen. Unfreeze them first.")

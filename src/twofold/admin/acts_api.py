@@ -1,11 +1,12 @@
 """Helping a user over the API, with a reason: administrators in their own account, support agents in any."""
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeVar, assert_never
 
 from litestar import Response, post
 
 from twofold.admin import act_flow, guard
-from twofold.admin.act_flow import NotLocked
+from twofold.admin.act_flow import NotDone, NotLocked
 from twofold.admin.bodies import CaseAnswer, ReasonBody
 from twofold.directory.refusals import NoMail, NoSuchUser, NotYourself
 from twofold.kit import clock
@@ -17,6 +18,8 @@ from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.recovery.outcomes import NotFrozen, Unfrozen
 from twofold.resets.outcomes import CaseOpened, Frozen, MissingReason, NotEnabled
 
+T = TypeVar("T")
+
 TAGS = ["Users"]
 
 
@@ -27,30 +30,10 @@ TAGS = ["Users"]
 @quick
 def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[CaseAnswer]:
     """Mail a user a link from which they confirm that their two-factor authentication is switched off."""
-    at = clock.now()
-    actor, user_filter = guard.overseer(request, at), row_id(user_id)
-    if user_filter is None:
-        return problem(404, "not_found")
-    outcome = act_flow.reset(
-        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
-    )
-    match outcome:
-        case CaseOpened(case_id, state):
-            return Response(CaseAnswer(case_id, state.value), status_code=201)
-        case NotEnabled():
-            return problem(409, "not_enabled")
-        case NotYourself():
-            return problem(409, "not_yourself")
-        case Frozen():
-            return problem(409, "frozen")
-        case MissingReason():
-            return _no_reason()
-        case NoMail():
-            return problem(503, "no_mail")
-        case NoSuchUser():
-            return problem(404, "not_found")
-        case _:
-            assert_never(outcome)
+    outcome = _act(request, user_id, data, act_flow.reset)
+    if isinstance(outcome, CaseOpened):
+        return Response(CaseAnswer(outcome.id, outcome.state.value), status_code=201)
+    return _refused(outcome)
 
 
 @post(
@@ -60,26 +43,10 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
 @quick
 def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
     """Lift a user's lock; their authenticators stay. Harmless where there is none."""
-    at = clock.now()
-    actor, user_filter = guard.overseer(request, at), row_id(user_id)
-    if user_filter is None:
-        return problem(404, "not_found")
-    outcome = act_flow.unlock(
-        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
-    )
-    match outcome:
-        case Unlocked() | NotLocked():
-            return Response(None, status_code=204)
-        case LockIsFinal():
-            return problem(409, "lock_is_final")
-        case NotYourself():
-            return problem(409, "not_yourself")
-        case MissingReason():
-            return _no_reason()
-        case NoSuchUser():
-            return problem(404, "not_found")
-        case _:
-            assert_never(outcome)
+    outcome = _act(request, user_id, data, act_flow.unlock)
+    if isinstance(outcome, Unlocked | NotLocked):
+        return Response(None, status_code=204)
+    return _refused(outcome)
 
 
 @post(
@@ -89,32 +56,39 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
 @quick
 def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
     """Let a frozen user come back: their password is void, and a link to choose a new one is mailed."""
+    outcome = _act(request, user_id, data, act_flow.unfreeze)
+    if isinstance(outcome, Unfrozen | NotFrozen):
+        return Response(None, status_code=204)
+    return _refused(outcome)
+
+
+def _act(request: AnyRequest, user_id: str, data: ReasonBody, do: Callable[..., T]) -> T | NoSuchUser:
     at = clock.now()
-    actor, user_filter = guard.overseer(request, at), row_id(user_id)
-    if user_filter is None:
-        return problem(404, "not_found")
-    outcome = act_flow.unfreeze(
-        context_of(request), actor, user_filter, data.reason, origin=Origin(at, client_info_of(request))
-    )
+    actor, wanted = guard.overseer(request, at), row_id(user_id)
+    if wanted is None:
+        return NoSuchUser()
+    return do(context_of(request), actor, wanted, data.reason, origin=Origin(at, client_info_of(request)))
+
+
+def _refused(outcome: NotDone) -> AnyResponse:
     match outcome:
-        case Unfrozen() | NotFrozen():
-            return Response(None, status_code=204)
+        case NotEnabled():
+            return problem(409, "not_enabled")
         case NotYourself():
             return problem(409, "not_yourself")
+        case Frozen():
+            return problem(409, "frozen")
+        case LockIsFinal():
+            return problem(409, "lock_is_final")
         case MissingReason():
-            return _no_reason()
+            detail = "reason: 3 to 500 characters, none of them invisible"
+            return problem(400, "invalid_request", detail=detail, fields=["reason"])
         case NoMail():
             return problem(503, "no_mail")
         case NoSuchUser():
             return problem(404, "not_found")
         case _:
             assert_never(outcome)
-
-
-def _no_reason() -> AnyResponse:
-    return problem(
-        400, "invalid_request", detail="reason: 3 to 500 characters, none of them invisible", fields=["reason"]
-    )
 
 
 handlers = [reset_user, unlock_user, unfreeze_user]

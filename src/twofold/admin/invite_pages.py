@@ -7,7 +7,8 @@ from litestar.exceptions import NotFoundException
 
 from twofold.admin import act_flow, guard, words
 from twofold.admin.act_flow import Made
-from twofold.admin.people_pages import find_summary, user_page
+from twofold.admin.people_pages import user_page
+from twofold.admin.views import find_summary
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import NoMail, NoSuchUser, Refused
 from twofold.kit import clock
@@ -69,7 +70,7 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
     """Send another invitation to somebody who has no password yet."""
     at = clock.now()
     session = guard.administrator(request, at)
-    summary = find_summary(request, session, user_id, at)
+    summary = find_summary(request, session.user, user_id, at)
     outcome = act_flow.invite_again(
         context_of(request), session.user, summary.user.id, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.admin.user_summary import UserSummary
-from twofold.admin.views import user_view
+from twofold.admin.views import find_summary, user_view
 from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import acting, clock, cursors
@@ -20,7 +20,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, see_other
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.kit.words import gettext as _
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import Keep, UserChange
@@ -63,7 +63,7 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     """Show one person, and what can be done for them."""
     at = clock.now()
     session = guard.administrator(request, at)
-    return user_page(request, session, find_summary(request, session, user_id, at), at)
+    return user_page(request, session, find_summary(request, session.user, user_id, at), at)
 
 
 @post("/people/{user_id:str}")
@@ -72,7 +72,7 @@ def change_user(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     """Change somebody's role, licence and exception."""
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
-    summary = find_summary(request, session, user_id, at)
+    summary = find_summary(request, session.user, user_id, at)
     change = _asked_change(summary.user, form, at)
     if change is None:
         errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
@@ -109,20 +109,6 @@ def save_change(
             raise NotFoundException
         case _:
             assert_never(outcome)
-
-
-def find_summary(request: AnyRequest, session: Session, user_id: str, at: datetime) -> UserSummary:
-    """Find somebody of the administrator's account.
-
-    Raises:
-        NotFoundException: there is nobody by that id in it.
-
-    """
-    user_filter = row_id(user_id)
-    found = None if user_filter is None else people_flow.find_user(context_of(request), session.user, user_filter, at)
-    if found is None:
-        raise NotFoundException
-    return found
 
 
 def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:

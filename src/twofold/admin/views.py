@@ -1,10 +1,14 @@
-"""A person as the administrator's pages show them."""
+"""A person as the pages of administrators and support agents find and show them."""
 
+from datetime import datetime
 from typing import Any
 
-from twofold.admin import words
+from litestar.exceptions import NotFoundException
+
+from twofold.admin import people_flow, words
 from twofold.admin.user_summary import UserSummary
 from twofold.directory.user import User
+from twofold.kit.http.requests import AnyRequest, context_of, row_id
 
 
 def user_view(summary: UserSummary, viewer: User) -> dict[str, Any]:
@@ -34,3 +38,17 @@ def user_view(summary: UserSummary, viewer: User) -> dict[str, Any]:
         "can_be_unfrozen": somebody_else and summary.can_be_unfrozen,
         "can_be_invited": summary.can_be_invited,
     }
+
+
+def find_summary(request: AnyRequest, viewer: User, user_id: str, at: datetime) -> UserSummary:
+    """Find somebody whom the viewer oversees.
+
+    Raises:
+        NotFoundException: there is nobody by that id whom they oversee.
+
+    """
+    wanted = row_id(user_id)
+    found = None if wanted is None else people_flow.find_user(context_of(request), viewer, wanted, at)
+    if found is None:
+        raise NotFoundException
+    return found

@@ -135,6 +135,11 @@ def refused(code: str, why: str) -> str:
     return said.get(code, _(why))
 
 
+def not_yourself() -> str:
+    """Say that an administrator cannot do something for themselves."""
+    return _("Nobody can do this for themselves. Ask another administrator.")
+
+
 def no_reason() -> str:
     """Ask for a reason."""
     return _("Say why, in 3 to 500 characters. It is kept in the audit log.")

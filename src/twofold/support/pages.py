@@ -10,7 +10,7 @@ from litestar.exceptions import NotFoundException
 from twofold.admin import people_flow, words
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import STATES, UserFilter
-from twofold.admin.user_summary import UserSummary
+from twofold.admin.views import find_summary
 from twofold.directory.user import User
 from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
@@ -91,20 +91,6 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
         all_events=address(f"/support/accounts/{user.account_id}/audit", [("person", str(user.id))]),
         **_cases(request, session.user, at, user_id=user.id),
     )  # fmt: skip
-
-
-def find_summary(request: AnyRequest, agent: User, user_id: str, at: datetime) -> UserSummary:
-    """Find somebody by id, in whatever account.
-
-    Raises:
-        NotFoundException: there is nobody by that id.
-
-    """
-    wanted = row_id(user_id)
-    found = None if wanted is None else people_flow.find_user(context_of(request), agent, wanted, at)
-    if found is None:
-        raise NotFoundException
-    return found
 
 
 def _cases(
