@@ -292,6 +292,16 @@ def test_every_change_refuses_alike(ada: Ada, api: Api, change: str) -> None:
     assert api.get("/two-factor")["enabled"] is True
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_waits_after_too_many_wrong_passwords(ada: Ada, api: Api, change: str) -> None:
+    do, code = CHANGES[change], ada[1].phone.code(NOON)
+    for _ in range(5):
+        do(api, {"password": WRONG, "code": code})
+    waiting = do(api, {"password": PASSWORD, "code": code})
+    assert waiting.refusal == (429, "too_many_attempts")
+    assert int(waiting.headers["retry-after"]) > 0
+
+
 def test_a_program_that_gets_a_new_backup_code_has_it(
     people: People, ada: Ada, api: Api, frozen_clock: FrozenClock
 ) -> None:

@@ -19,7 +19,7 @@ from twofold.factors.bodies import (
     RenameBody,
     TwoFactorAnswer,
 )
-from twofold.factors.change_flow import Proofs, ProofsRefused
+from twofold.factors.change_flow import Proofs
 from twofold.factors.enrolment_flow import OpenRefused, SetUp
 from twofold.factors.outcomes import (
     Changed,
@@ -28,17 +28,13 @@ from twofold.factors.outcomes import (
     Locked,
     MalformedCode,
     NoSuchAuthenticator,
-    NotEnabled,
     NotOffered,
     Opened,
     RequiredByPolicy,
-    SessionOver,
-    SpentBackupCode,
     TooMany,
-    UsedCode,
-    WrongCode,
     WrongConfirmation,
 )
+from twofold.factors.proof_views import refused_proofs_problem
 from twofold.factors.verdicts import Factor
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
@@ -46,7 +42,6 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import malformed, problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
@@ -174,7 +169,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
         case LastAuthenticator():
             return problem(409, "last_authenticator")
         case _:
-            return _refused(outcome)
+            return refused_proofs_problem(outcome)
 
 
 @post(
@@ -194,7 +189,7 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
     )  # fmt: skip
     if isinstance(outcome, Changed):
         return Response(ChangedAnswer(outcome.session_token, outcome.backup_code), status_code=200)
-    return _refused(outcome)
+    return refused_proofs_problem(outcome)
 
 
 @post(
@@ -218,7 +213,7 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
         case RequiredByPolicy():
             return problem(409, "required_by_policy")
         case _:
-            return _refused(outcome)
+            return refused_proofs_problem(outcome)
 
 
 def _authenticator(factor: Factor) -> AuthenticatorAnswer:
@@ -243,25 +238,7 @@ def _not_opened(outcome: OpenRefused) -> AnyResponse:
         case NoSuchAuthenticator():
             return problem(404, "not_found")
         case _:
-            return _refused(outcome)
-
-
-def _refused(outcome: ProofsRefused) -> AnyResponse:
-    match outcome:
-        case WrongPassword():
-            return problem(401, "invalid_password")
-        case Wait(seconds):
-            return problem(429, "too_many_attempts", retry_after=seconds)
-        case MalformedCode():
-            return malformed("code")
-        case NotEnabled():
-            return problem(409, "not_enabled")
-        case SessionOver():
-            return problem(401, "not_signed_in")
-        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            return refused_code_problem(outcome)
-        case _:
-            assert_never(outcome)
+            return refused_proofs_problem(outcome)
 
 
 handlers = [show, open_enrolment, confirm_enrolment, rename, remove_one, regenerate, remove]

@@ -19,15 +19,7 @@ from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.enrolment_flow import NAME_LENGTH
-from twofold.factors.outcomes import (
-    Changed,
-    MalformedCode,
-    NoSuchAuthenticator,
-    NotEnabled,
-    Passed,
-    ProofRefused,
-    SessionOver,
-)
+from twofold.factors.outcomes import Changed, MalformedCode, NoSuchAuthenticator, NotEnabled, Passed, SessionOver
 from twofold.factors.proof import Malformed
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -50,7 +42,7 @@ class Proofs(NamedTuple):
     client: str | None
 
 
-ProofsRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | NotEnabled | SessionOver
+ChangeRefused = factors.ProofsRefused | NotEnabled
 
 
 def regenerate(
@@ -60,7 +52,7 @@ def regenerate(
     *,
     origin: Origin,
     seen: bool,
-) -> Changed | ProofsRefused:
+) -> Changed | ChangeRefused:
     """Put a new backup code in the place of the old one; `seen` where the answer itself hands it to a program."""
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
@@ -111,7 +103,7 @@ def with_proofs(
     operation: str,
     origin: Origin,
     hold: Callable[[sa.Connection, Session], User | None] | None = None,
-) -> T | R | ProofsRefused:
+) -> T | R | ChangeRefused:
     """Carry a change out for somebody who proves password and second factor.
 
     `hold` may hold more than the user. `why_not` looks once more at what is held, before a backup code is spent on a

@@ -1,30 +1,23 @@
 """The pages on which a person changes factors that exist: regenerate, remove, rename, one authenticator less."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 from uuid import UUID
 
 from litestar import get, post
 
 from twofold.factors import change_flow, flow, removal_flow
-from twofold.factors.change_flow import Proofs, ProofsRefused
+from twofold.factors.change_flow import Proofs
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
     Changed,
     LastAuthenticator,
-    Locked,
-    MalformedCode,
     NoSuchAuthenticator,
-    NotEnabled,
     RequiredByPolicy,
     SessionOver,
-    SpentBackupCode,
-    UsedCode,
-    WrongCode,
 )
 from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.verdicts import Factor
-from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
@@ -41,15 +34,12 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
 REGENERATE = "/profile/two-factor/backup-code"
 REMOVE = "/profile/two-factor/remove"
 AUTHENTICATORS = "/profile/two-factor/authenticators"
-
-Show = Callable[[int, dict[str, str]], AnyResponse]
 
 
 @get(REGENERATE)
@@ -68,12 +58,10 @@ def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
     if "backup_code" in form:
         return submit_saved(request, session, form, "factors/new_backup_code.html")
 
-    def show(status: int, errors: dict[str, str]) -> AnyResponse:
-        return page(request, "factors/regenerate.html", status, viewer=guard.viewer_of(session), errors=errors)
-
+    show = partial(page, request, "factors/regenerate.html", viewer=guard.viewer_of(session))
     errors = missing_proofs(form, needs_code=True)
     if errors:
-        return show(400, errors)
+        return show(400, errors=errors)
     outcome = change_flow.regenerate(
         context_of(request),
         session,
@@ -83,7 +71,7 @@ def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
     )
     if isinstance(outcome, Changed):
         return changed_page(request, session, outcome, "factors/new_backup_code.html")
-    return _refused(request, session, outcome, show)
+    return refused_proofs(request, session, outcome, show)
 
 
 @get(REMOVE)
@@ -104,12 +92,10 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
     if "confirmation" in form:
         return _answer_removal(request, session, form)
 
-    def show(status: int, errors: dict[str, str]) -> AnyResponse:
-        return page(request, "factors/remove.html", status, viewer=guard.viewer_of(session), errors=errors)
-
+    show = partial(page, request, "factors/remove.html", viewer=guard.viewer_of(session))
     errors = missing_proofs(form, needs_code=True)
     if errors:
-        return show(400, errors)
+        return show(400, errors=errors)
     outcome = removal_flow.ask_removal(
         context_of(request), session, _proofs(request, form), origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
@@ -122,7 +108,7 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
         case RequiredByPolicy():
             return _required(request)
         case _:
-            return _refused(request, session, outcome, show)
+            return refused_proofs(request, session, outcome, show)
 
 
 @get(AUTHENTICATORS)
@@ -183,14 +169,10 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
         return submit_saved(request, session, form, "factors/new_backup_code.html")
     named = _own(request, session, authenticator)
 
-    def show(status: int, errors: dict[str, str]) -> AnyResponse:
-        return page(
-            request, "factors/remove_one.html", status, viewer=guard.viewer_of(session), name=named.name, errors=errors,
-        )  # fmt: skip
-
+    show = partial(page, request, "factors/remove_one.html", viewer=guard.viewer_of(session), name=named.name)
     errors = missing_proofs(form, needs_code=True)
     if errors:
-        return show(400, errors)
+        return show(400, errors=errors)
     outcome = removal_flow.remove_one(
         context_of(request),
         session,
@@ -210,7 +192,7 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
             todo = _("Replace it, or remove two-factor authentication as a whole.")
             return problem_page(request, 409, _("Not removed"), what, todo, back_to_profile())
         case _:
-            return _refused(request, session, outcome, show)
+            return refused_proofs(request, session, outcome, show)
 
 
 def _answer_removal(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
@@ -225,18 +207,6 @@ def _answer_removal(request: AnyRequest, session: Session, form: Form) -> AnyRes
         case SessionOver():
             what = _("More than ten minutes have passed, or something changed meanwhile. Nothing was removed.")
             return problem_page(request, 410, _("Not removed"), what, "", (REMOVE, _("Start again")))
-        case _:
-            assert_never(outcome)
-
-
-def _refused(request: AnyRequest, session: Session, outcome: ProofsRefused, show: Show) -> AnyResponse:
-    match outcome:
-        case NotEnabled():
-            return see_other("/profile")
-        case SessionOver():
-            return see_other("/sign-in")
-        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            return show(*refused_proofs(outcome, label_of(context_of(request).settings, session.user.email)))
         case _:
             assert_never(outcome)
 

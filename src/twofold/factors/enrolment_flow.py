@@ -63,16 +63,7 @@ class SetUp(NamedTuple):
     replaces: UUID | None = None
 
 
-OpenRefused = (
-    lockouts.WrongPassword
-    | lockouts.Wait
-    | ProofRefused
-    | MalformedCode
-    | NotOffered
-    | TooMany
-    | NoSuchAuthenticator
-    | SessionOver
-)
+OpenRefused = factors.ProofsRefused | NotOffered | TooMany | NoSuchAuthenticator
 
 
 def open_in_session(

@@ -47,6 +47,9 @@ EVENTS = {
 
 Outcome = Passed | WrongCode | UsedCode | SpentBackupCode
 
+# What refuses the password and the code that are asked for in a session, whatever it is that they allow.
+ProofsRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | SessionOver
+
 
 class Factors(NamedTuple):
     """The second factors of a user, as they are shown."""

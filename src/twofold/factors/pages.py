@@ -1,5 +1,6 @@
 """The pages on which a person sets an authenticator up: confirm it's you, scan, save the backup code."""
 
+from functools import partial
 from typing import assert_never
 
 from litestar import get, post
@@ -15,11 +16,7 @@ from twofold.factors.outcomes import (
     NoSuchAuthenticator,
     NotOffered,
     Opened,
-    SessionOver,
-    SpentBackupCode,
     TooMany,
-    UsedCode,
-    WrongCode,
     WrongConfirmation,
 )
 from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
@@ -31,7 +28,6 @@ from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, row_id
 from twofold.kit.words import gettext as _
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
@@ -75,7 +71,7 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
     at, context, replaces = clock.now(), context_of(request), form["replaces"]
     errors = missing_proofs(form, needs_code=enrolment_flow.code_needed(session, at))
     if errors:
-        return _confirm_page(request, session, replaces, 400, form, errors)
+        return _confirm_page(request, session, replaces, form, 400, errors)
     replaced = row_id(replaces) if replaces else None
     if replaces and replaced is None:
         return _no_such(request)
@@ -96,13 +92,8 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
             )
         case NoSuchAuthenticator():
             return _no_such(request)
-        case SessionOver():
-            return see_other("/sign-in")
-        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            status, errors = refused_proofs(outcome, label_of(context.settings, session.user.email))
-            return _confirm_page(request, session, replaces, status, form, errors)
         case _:
-            assert_never(outcome)
+            return refused_proofs(request, session, outcome, partial(_confirm_page, request, session, replaces, form))
 
 
 def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
@@ -136,8 +127,8 @@ def _confirm_page(
     request: AnyRequest,
     session: Session,
     replaces: str,
-    status: int = 200,
     form: Form | None = None,
+    status: int = 200,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
     has_factor = session.user.has_second_factor

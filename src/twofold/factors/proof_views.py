@@ -1,17 +1,32 @@
-"""What every page that takes password and code shares: what is missing, what was refused, what a change brought."""
+"""What every page and call that takes password and code shares: what is missing or refused, what a change brought."""
 
+from collections.abc import Callable
 from typing import Any, assert_never
 
 from twofold.factors import words
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.outcomes import Changed, Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.change_flow import ChangeRefused
+from twofold.factors.outcomes import (
+    Changed,
+    Locked,
+    MalformedCode,
+    NotEnabled,
+    SessionOver,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+)
+from twofold.factors.views import label_of, refused_code_problem
 from twofold.kit.http.forms import Form
+from twofold.kit.http.problems import malformed, problem
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, set_cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
+
+Show = Callable[..., AnyResponse]  # given a status, and `errors` by the name of a field
 
 
 def back_to_profile() -> tuple[str, str]:
@@ -49,21 +64,45 @@ def missing_proofs(form: Form, *, needs_code: bool, needs_password: bool = True)
     return errors
 
 
-def refused_proofs(
-    outcome: WrongPassword | Wait | MalformedCode | WrongCode | UsedCode | SpentBackupCode | Locked,
-    label: str,
-) -> tuple[int, dict[str, str]]:
-    """Say what was wrong with password or code, at the field that it is about."""
+def refused_proofs(request: AnyRequest, session: Session, outcome: ChangeRefused, show: Show) -> AnyResponse:
+    """Say what was wrong with password or code, at the field that it is about, on the form that `show` shows.
+
+    Where there is no session or no second factor any more, lead to where that is seen.
+    """
+    label = label_of(context_of(request).settings, session.user.email)
     match outcome:
         case WrongPassword():
-            return 401, {"password": words.wrong_password()}
+            return show(401, errors={"password": words.wrong_password()})
         case Wait(seconds):
-            return 429, {"password": words.wait(seconds)}
+            return show(429, errors={"password": words.wait(seconds)})
         case MalformedCode():
-            return 400, {"code": words.malformed_code()}
+            return show(400, errors={"code": words.malformed_code()})
         case Locked():
-            return 423, {"code": words.refused_code(outcome, label)}
+            return show(423, errors={"code": words.refused_code(outcome, label)})
         case WrongCode() | UsedCode() | SpentBackupCode():
-            return 401, {"code": words.refused_code(outcome, label)}
+            return show(401, errors={"code": words.refused_code(outcome, label)})
+        case NotEnabled():
+            return see_other("/profile")
+        case SessionOver():
+            return see_other("/sign-in")
+        case _:
+            assert_never(outcome)
+
+
+def refused_proofs_problem(outcome: ChangeRefused) -> AnyResponse:
+    """Answer an API call whose password or code was refused."""
+    match outcome:
+        case WrongPassword():
+            return problem(401, "invalid_password")
+        case Wait(seconds):
+            return problem(429, "too_many_attempts", retry_after=seconds)
+        case MalformedCode():
+            return malformed("code")
+        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
+            return refused_code_problem(outcome)
+        case NotEnabled():
+            return problem(409, "not_enabled")
+        case SessionOver():
+            return problem(401, "not_signed_in")
         case _:
             assert_never(outcome)

@@ -11,7 +11,7 @@ from twofold.directory.user import User
 from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow, records
-from twofold.factors.change_flow import Proofs, ProofsRefused, go_on, with_proofs
+from twofold.factors.change_flow import ChangeRefused, Proofs, go_on, with_proofs
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
     Changed,
@@ -37,7 +37,7 @@ def ask_removal(
     given: Proofs,
     *,
     origin: Origin,
-) -> AwaitsLastQuestion | RequiredByPolicy | ProofsRefused:
+) -> AwaitsLastQuestion | RequiredByPolicy | ChangeRefused:
     """Prove a removal; what is left is to confirm it, within ten minutes."""
     if _required(context, session.user, origin.at):
         return RequiredByPolicy()
@@ -86,7 +86,7 @@ def remove(
     given: Proofs,
     *,
     origin: Origin,
-) -> Changed | RequiredByPolicy | ProofsRefused:
+) -> Changed | RequiredByPolicy | ChangeRefused:
     """Switch two-factor authentication off at once, for clients that ask for a confirmation themselves."""
     if _required(context, session.user, origin.at):
         return RequiredByPolicy()
@@ -116,7 +116,7 @@ def remove_one(
     given: Proofs,
     *,
     origin: Origin,
-) -> Changed | NoSuchAuthenticator | LastAuthenticator | ProofsRefused:
+) -> Changed | NoSuchAuthenticator | LastAuthenticator | ChangeRefused:
     """Remove one authenticator; the last one goes only with two-factor authentication itself."""
     with context.db.read() as connection:
         refused = _why_not_one(connection, session.user, authenticator)

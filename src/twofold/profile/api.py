@@ -1,7 +1,7 @@
 """The API of a user's own session and password."""
 
 from datetime import datetime
-from typing import Annotated, assert_never
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -9,15 +9,13 @@ from litestar import Response, delete, get, put
 
 from twofold.directory.password import Weakness
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.outcomes import Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
-from twofold.factors.views import refused_code_problem
+from twofold.factors.proof_views import refused_proofs_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
-from twofold.kit.http.problems import NOTHING, malformed, problem, refusals, write_refusals
+from twofold.kit.http.problems import NOTHING, problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of, row_id
 from twofold.kit.schema_names import schema_name
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
@@ -186,18 +184,8 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
             return problem(403, "sso_required", url=url)
         case Weakness():
             return problem(422, "weak_password", why=outcome.value, fields=["new_password"])
-        case WrongPassword():
-            return problem(401, "invalid_password")
-        case Wait(seconds):
-            return problem(429, "too_many_attempts", retry_after=seconds)
-        case MalformedCode():
-            return malformed("code")
-        case SessionOver():
-            return problem(401, "not_signed_in")
-        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            return refused_code_problem(outcome)
         case _:
-            assert_never(outcome)
+            return refused_proofs_problem(outcome)
 
 
 handlers = [show_session, sign_out, list_sessions, end_session, change_password]

@@ -11,7 +11,7 @@ from twofold.directory.password import Weakness, normalise
 from twofold.events import kinds
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
-from twofold.factors.outcomes import MalformedCode, Passed, ProofRefused, SessionOver
+from twofold.factors.outcomes import MalformedCode, Passed, SessionOver
 from twofold.factors.proof import Malformed
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -45,12 +45,9 @@ class NoPassword(msgspec.Struct, frozen=True):
     url: str | None
 
 
-PasswordRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | SessionOver
-
-
 def change_password(
     context: AppContext, session: Session, asked: NewPassword, *, origin: Origin
-) -> PasswordChanged | NoPassword | Weakness | PasswordRefused:
+) -> PasswordChanged | NoPassword | Weakness | factors.ProofsRefused:
     """Change the password: the old one first, then the code where a factor exists."""
     if session.user.sso:
         return NoPassword(session.user.sso_url)

@@ -1,17 +1,17 @@
 """The user's own pages: profile, password, sessions, signing out."""
 
 from datetime import datetime
-from typing import Any, NamedTuple, assert_never
+from functools import partial
+from typing import Any, NamedTuple
 
 from litestar import get, post
 
 from twofold.directory.password import Weakness
 from twofold.factors import flow as factors
 from twofold.factors import words
-from twofold.factors.outcomes import Changed, Locked, MalformedCode, SessionOver, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.outcomes import Changed
 from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
 from twofold.factors.verdicts import Factor
-from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import browser_in_words
@@ -29,7 +29,6 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.sessions import flow as sessions
@@ -95,13 +94,8 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
             return _password_page(request, session, 422, {"new_password": words.weak_password(outcome)})
         case NoPassword(url):
             return _elsewhere(request, url)
-        case SessionOver():
-            return see_other("/sign-in")
-        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            label = label_of(context_of(request).settings, session.user.email)
-            return _password_page(request, session, *refused_proofs(outcome, label))
         case _:
-            assert_never(outcome)
+            return refused_proofs(request, session, outcome, partial(_password_page, request, session))
 
 
 @get("/profile/sessions")

@@ -1,28 +1,17 @@
 """The API's step-up: the same flow as the page."""
 
 from datetime import datetime
-from typing import assert_never
 
 import msgspec
 from litestar import Response, post
 
-from twofold.factors.outcomes import (
-    Locked,
-    MalformedCode,
-    NotEnabled,
-    SessionOver,
-    SpentBackupCode,
-    UsedCode,
-    WrongCode,
-)
-from twofold.factors.views import refused_code_problem
+from twofold.factors.proof_views import refused_proofs_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import takes_password
-from twofold.kit.http.problems import malformed, problem, write_refusals
+from twofold.kit.http.problems import problem, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of
 from twofold.kit.schema_names import schema_name
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard, methods
 from twofold.signin.bodies import Code, Password
 from twofold.signin.outcomes import Due
@@ -77,22 +66,12 @@ def submit_step_up(request: AnyRequest, data: StepUpBody) -> Response[SteppedUpA
                 methods.second_factor_at(proved), new_backup_code,
             )  # fmt: skip
             return Response(answer, status_code=200)
-        case WrongPassword():
-            return problem(401, "invalid_password")
-        case Wait(seconds):
-            return problem(429, "too_many_attempts", retry_after=seconds)
         case PasswordToo():
             return problem(401, "invalid_password", detail="A code was wrong: send the password as well.")
-        case MalformedCode():
-            return malformed("code")
-        case NotEnabled():
-            return problem(409, "not_enabled")
-        case SessionOver() | Due():
+        case Due():
             return problem(401, "not_signed_in")
-        case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            return refused_code_problem(outcome)
         case _:
-            assert_never(outcome)
+            return refused_proofs_problem(outcome)
 
 
 handlers = [submit_step_up]

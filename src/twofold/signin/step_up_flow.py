@@ -48,9 +48,7 @@ class PasswordToo(msgspec.Struct, frozen=True):
     """
 
 
-StepUpRefused = (
-    lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | NotEnabled | SessionOver | PasswordToo
-)
+StepUpRefused = factors.ProofsRefused | NotEnabled | PasswordToo
 
 
 def step_up(

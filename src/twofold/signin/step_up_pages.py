@@ -1,36 +1,19 @@
 """The page on which somebody who is signed in proves password or second factor again, and is led back."""
 
 from datetime import datetime
-from typing import assert_never
+from functools import partial
 
 from litestar import get, post
 
-from twofold.factors.outcomes import (
-    Locked,
-    MalformedCode,
-    NotEnabled,
-    SessionOver,
-    SpentBackupCode,
-    UsedCode,
-    WrongCode,
-)
+from twofold.factors.outcomes import NotEnabled, SessionOver
 from twofold.factors.proof_views import missing_proofs, refused_proofs
-from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
-from twofold.kit.http.requests import (
-    AnyRequest,
-    AnyResponse,
-    client_info_of,
-    context_of,
-    cookie,
-    set_cookie,
-)
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, set_cookie
 from twofold.kit.words import gettext as _
-from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 from twofold.signin.attempt import Step
@@ -74,11 +57,8 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
         case PasswordToo():
             too = {"password": _("A code was wrong. Enter your password as well.")}
             return _step_up_page(request, session, Form({**form, "needs": ""}), 401, too)
-        case WrongPassword() | Wait() | MalformedCode() | WrongCode() | UsedCode() | SpentBackupCode() | Locked():
-            status, errors = refused_proofs(outcome, label_of(context.settings, session.user.email))
-            return _step_up_page(request, session, form, status, errors)
         case _:
-            assert_never(outcome)
+            return refused_proofs(request, session, outcome, partial(_step_up_page, request, session, form))
 
 
 def _session(request: AnyRequest, asked: Form, at: datetime) -> Session:
