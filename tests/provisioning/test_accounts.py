@@ -14,7 +14,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.provisioning import account_flow
-from twofold.provisioning.account_flow import Account
+from twofold.provisioning.account_flow import CustomerAccount
 from twofold.recovery import flow as recovery
 from twofold.recovery.tables import password_links
 
@@ -121,7 +121,7 @@ def test_the_log_says_what_was_before_and_is_after(people: People, context: AppC
 
 def test_pages_lead_through_every_account_once(context: AppContext) -> None:
     made = [create(context, f"Account {number}", sso_domains=[f"d{number}.example"]) for number in range(7)]
-    found: list[Account] = []
+    found: list[CustomerAccount] = []
     after = None
     for _ in range(3):
         page = account_flow.list_accounts(context.db, after, 3)

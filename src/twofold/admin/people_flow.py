@@ -12,10 +12,10 @@ from twofold.admin.cursor import PeopleCursor
 from twofold.admin.people_records import Facts
 from twofold.admin.user_filter import Rules, UserFilter, rules
 from twofold.admin.user_summary import UserSummary
+from twofold.directory.account import Account
 from twofold.directory.authority import oversees
 from twofold.directory.user import User
 from twofold.kit.context import AppContext
-from twofold.kit.sql.database import AnyRow
 
 PAGE = 50
 
@@ -28,8 +28,8 @@ class PeoplePage(NamedTuple):
     next: PeopleCursor | None
 
 
-def rules_of(context: AppContext, account: AnyRow | User, at: datetime) -> Rules:
-    """Return what holds for a whole account at a moment, read from its row or from one of its users."""
+def rules_of(context: AppContext, account: Account | User, at: datetime) -> Rules:
+    """Return what holds for a whole account at a moment, read from it or from one of its users."""
     return rules(
         sso=account.sso,
         edition=account.edition,

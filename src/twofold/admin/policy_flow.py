@@ -11,6 +11,7 @@ from twofold.admin.policy_records import Stopped
 from twofold.audit import flow as audit
 from twofold.directory import accounts_flow, notice_flow
 from twofold.directory import flow as directory
+from twofold.directory.account import Account
 from twofold.directory.eligibility import Reason, Standing, eligibility
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
@@ -19,7 +20,6 @@ from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.kit.sql.database import AnyRow
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 
@@ -62,7 +62,7 @@ def current(user: User) -> Policy:
     return Policy(user.policy, user.required_from)
 
 
-def why_not_offered(context: AppContext, account: User | AnyRow, at: datetime) -> NotOffered | None:
+def why_not_offered(context: AppContext, account: User | Account, at: datetime) -> NotOffered | None:
     """Say why nobody of an account is offered two-factor authentication, whatever its policy; None where it is."""
     anybody = Standing("member", licensed=True, exception_until=None, edition=account.edition, sso=account.sso,
                        policy="optional", required_from=None)  # fmt: skip
@@ -99,7 +99,7 @@ def change_policy(
 
 
 def _why_not(
-    context: AppContext, connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime
+    context: AppContext, connection: sa.Connection, account: Account, policy: Policy, at: datetime
 ) -> NotOffered | WouldLockOutLastAdmin | NoMail | None:
     refused = why_not_offered(context, account, at)
     if refused is not None:
@@ -111,7 +111,7 @@ def _why_not(
     return None if context.outbox.configured else NoMail()
 
 
-def _preview(connection: sa.Connection, account: AnyRow, policy: Policy, at: datetime, most: int) -> Preview:
+def _preview(connection: sa.Connection, account: Account, policy: Policy, at: datetime, most: int) -> Preview:
     if not policy.is_required:
         people = records.people_of(connection, account.id)
         return Preview(normalised(policy, at), None, NOBODY._replace(of=people))
@@ -141,5 +141,5 @@ def _save(
     )  # fmt: skip
 
 
-def _policy_of(account: AnyRow) -> Policy:
+def _policy_of(account: Account) -> Policy:
     return Policy(account.policy, account.required_from)

@@ -25,6 +25,7 @@ from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.directory import accounts_flow
+from twofold.directory.account import Account
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import NoMail, NoSuchUser, Refused
 from twofold.directory.user import User
@@ -33,7 +34,6 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, context_of, row_id
-from twofold.kit.sql.database import AnyRow
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import guard as operators
@@ -50,14 +50,14 @@ State = Annotated[
     str, QueryParameter(name="state", max_length=20, description=f"One of {', '.join(filter(None, STATES))}.")
 ]
 Search = Annotated[str, Parameter(max_length=100, description="The beginning of a name or an address.")]
-Account = Annotated[str | None, Parameter(max_length=100, description="For support agents: which account.")]
+WhichAccount = Annotated[str | None, Parameter(max_length=100, description="For support agents: which account.")]
 
 
 @get("/users", tags=TAGS, summary="List users", responses=refusals(401, 403, 404))
 @quick
 def list_users(
     request: AnyRequest,
-    account: Account = None,
+    account: WhichAccount = None,
     in_state: State = "",
     search: Search = "",
     cursor: After = None,
@@ -167,8 +167,8 @@ def _changer(request: AnyRequest, at: datetime) -> tuple[acting.Actor, UUID | No
     return acting.user(user.id), user.account_id
 
 
-def _account_of(request: AnyRequest, viewer: User, account: str | None) -> User | AnyRow | None:
-    """Return what tells of the account to list: the viewer themselves, or the row of the one a support agent names."""
+def _account_of(request: AnyRequest, viewer: User, account: str | None) -> User | Account | None:
+    """Return what tells of the account to list: the viewer themselves, or the one that a support agent names."""
     if account is None:
         return viewer
     user_filter = row_id(account)

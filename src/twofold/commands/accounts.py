@@ -13,7 +13,7 @@ from twofold.kit import acting, clock
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.provisioning import account_flow
-from twofold.provisioning.account_flow import Account
+from twofold.provisioning.account_flow import CustomerAccount
 
 PAGE = 500
 
@@ -96,8 +96,8 @@ def list_(*, as_json: bool) -> None:
     show_rows(rows, as_json=as_json, nothing="There is no account yet. Make one: twofold accounts create")
 
 
-def _all(context: AppContext) -> list[Account]:
-    found: list[Account] = []
+def _all(context: AppContext) -> list[CustomerAccount]:
+    found: list[CustomerAccount] = []
     after: UUID | None = None
     while True:
         page = account_flow.list_accounts(context.db, after, PAGE)
@@ -107,5 +107,5 @@ def _all(context: AppContext) -> list[Account]:
             return found
 
 
-def _row(account: Account) -> dict[str, Any]:
+def _row(account: CustomerAccount) -> dict[str, Any]:
     return account._asdict()

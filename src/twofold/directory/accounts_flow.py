@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import domain_records, records
+from twofold.directory.account import Account
 from twofold.directory.domain_records import Elsewhere
 from twofold.directory.email_address import domain_key, domain_of
-from twofold.directory.refusals import Refused, invalid
+from twofold.directory.refusals import Refused, invalid, no_seat_left
 from twofold.directory.rules import fault_of_account
 from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 
 NAMED_AT_MOST = 10  # accounts in a refusal
 
@@ -111,11 +112,11 @@ def store_change(
         IntegrityError: another account has taken one of the domains since we looked.
 
     """
-    row = records.account(connection, account_id, lock=True)
-    if row is None or row.is_operator:
+    account = records.account(connection, account_id, lock=True)
+    if account is None or account.is_operator:
         return None
     domains = records.domains_of(connection, account_id)
-    before = AccountChange(row.name, row.edition, row.sso, domains, row.sso_url, row.seats)
+    before = AccountChange(account.name, account.edition, account.sso, domains, account.sso_url, account.seats)
     after = _changed(before, change)
     # A name that stays may be older than the rules of today.
     looked_at = after if after.name != before.name else after._replace(name=None)
@@ -131,13 +132,13 @@ def store_change(
     return account_id
 
 
-def find_account(connection: sa.Connection, account_id: UUID) -> AnyRow | None:
-    """Find an account by id: a row of `accounts`."""
+def find_account(connection: sa.Connection, account_id: UUID) -> Account | None:
+    """Find an account by id."""
     return records.account(connection, account_id)
 
 
-def all_accounts(connection: sa.Connection) -> Sequence[AnyRow]:
-    """List every account: rows of `accounts` in the order of their making."""
+def all_accounts(connection: sa.Connection) -> list[Account]:
+    """List every account in the order of their making."""
     return records.all_accounts(connection)
 
 
@@ -150,9 +151,9 @@ def people_led_elsewhere(connection: sa.Connection) -> list[tuple[str, Elsewhere
     """List by account the people of others whom its domains lead to its own sign-in; for the doctor."""
     domains: dict[UUID, list[str]] = {}
     names: dict[UUID, str] = {}
-    for row in domain_records.all_sso_domains(connection):
-        domains.setdefault(row.id, []).append(row.domain)
-        names[row.id] = row.name
+    for domain, account_id, name in domain_records.all_sso_domains(connection):
+        domains.setdefault(account_id, []).append(domain)
+        names[account_id] = name
     return [
         (names[account_id], one)
         for account_id, theirs in domains.items()
@@ -160,12 +161,12 @@ def people_led_elsewhere(connection: sa.Connection) -> list[tuple[str, Elsewhere
     ]
 
 
-def lock_account(connection: sa.Connection, account_id: UUID) -> AnyRow | None:
+def lock_account(connection: sa.Connection, account_id: UUID) -> Account | None:
     """Find an account and hold its row to the end of the transaction, for rules that count its users."""
     return records.account(connection, account_id, lock=True)
 
 
-def account_page(connection: sa.Connection, after: UUID | None, most: int) -> Sequence[AnyRow]:
+def account_page(connection: sa.Connection, after: UUID | None, most: int) -> list[Account]:
     """List customers' accounts in the order of their making, so many after one of them; not the operator's own."""
     return records.account_page(connection, after, most)
 
@@ -175,9 +176,11 @@ def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) 
     return records.domains_of_accounts(connection, account_ids)
 
 
-def has_seat(connection: sa.Connection, account: AnyRow) -> bool:
-    """Tell whether an account, whose row is held, has a licence left to give."""
-    return account.seats is None or records.seats_taken(connection, account.id) < account.seats
+def why_no_seat(connection: sa.Connection, account: Account) -> Refused | None:
+    """Say why an account, whose row is held, has no licence left to give; None where it has one."""
+    if account.seats is None or records.seats_taken(connection, account.id) < account.seats:
+        return None
+    return no_seat_left(account.seats)
 
 
 def set_policy(connection: sa.Connection, account_id: UUID, policy: str, required_from: datetime | None) -> None:

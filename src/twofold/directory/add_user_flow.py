@@ -7,19 +7,19 @@ import sqlalchemy as sa
 
 from twofold.audit import flow as audit
 from twofold.directory import records
-from twofold.directory.accounts_flow import has_seat, why_not_domain
+from twofold.directory.account import Account
+from twofold.directory.accounts_flow import why_no_seat, why_not_domain
 from twofold.directory.common_passwords import common_passwords
 from twofold.directory.email_address import email_key, placeholder_key
 from twofold.directory.password import Weakness, normalise, weakness
 from twofold.directory.person_name import name_values
-from twofold.directory.refusals import Refused, email_taken, invalid, no_seat_left, sso_has_no_password
+from twofold.directory.refusals import Refused, email_taken, invalid, sso_has_no_password
 from twofold.directory.rules import ROLES, Fault, fault_of_email, fault_of_name
 from twofold.directory.user import User
 from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import AnyRow
 
 
 class NewUser(NamedTuple):
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     Then they are stored as a placeholder: listed like anybody who was invited, and good for nothing.
     """
 
-    account: AnyRow
+    account: Account
     elsewhere: bool
     as_placeholder: bool
 
@@ -125,8 +125,8 @@ def place_for(
         return email_taken()
     if refused := why_not_domain(connection, new.email, home.id):
         return refused
-    if new.licensed and new.active and not has_seat(connection, home):
-        return no_seat_left(home.seats)
+    if new.licensed and new.active and (refused := why_no_seat(connection, home)):
+        return refused
     return Place(home, elsewhere, as_placeholder)
 
 

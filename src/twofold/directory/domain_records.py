@@ -8,10 +8,27 @@ import sqlalchemy as sa
 
 from twofold.directory.tables import DOMAIN_OF_USER, account_domains, accounts, users
 from twofold.kit.sql import advisory
-from twofold.kit.sql.database import AnyRow
+from twofold.kit.sql.rows import columns
+
+
+class Elsewhere(NamedTuple):
+    """People of another account with addresses of a domain: the account's name, and how many are active."""
+
+    domain: str
+    account_name: str
+    people: int
+
+
+class SsoDomain(NamedTuple):
+    """A domain of single sign-on, and the account that signs in for it."""
+
+    domain: str
+    account_id: UUID
+    account_name: str
+
 
 _users_elsewhere = (
-    sa.select(DOMAIN_OF_USER.label("domain"), accounts.c.name, sa.func.count().label("people"))
+    sa.select(*columns(Elsewhere, domain=DOMAIN_OF_USER, account_name=accounts.c.name, people=sa.func.count()))
     .select_from(users.join(accounts, accounts.c.id == users.c.account_id))
     .where(
         DOMAIN_OF_USER.in_(sa.bindparam("domains", expanding=True)),
@@ -28,19 +45,11 @@ _sso_owner = (
     .where(account_domains.c.domain == sa.bindparam("domain"), accounts.c.sso)
 )
 _all_of_sso = (
-    sa.select(account_domains.c.domain, accounts.c.id, accounts.c.name)
+    sa.select(*columns(SsoDomain, account_domains, account_name=accounts.c.name))
     .join(accounts, accounts.c.id == account_domains.c.account_id)
     .where(accounts.c.sso)
     .order_by(accounts.c.name, accounts.c.id, account_domains.c.domain)
 )
-
-
-class Elsewhere(NamedTuple):
-    """People of another account with addresses of a domain: the account's name, and how many are active."""
-
-    domain: str
-    account_name: str
-    people: int
 
 
 def hold_domains(connection: sa.Connection, domains: Sequence[str]) -> None:
@@ -74,9 +83,9 @@ def sso_owner_of_domain(connection: sa.Connection, domain: str) -> UUID | None:
     return connection.execute(_sso_owner, {"domain": domain}).scalar()
 
 
-def all_sso_domains(connection: sa.Connection) -> Sequence[AnyRow]:
-    """List every domain of single sign-on with id and name of its account."""
-    return connection.execute(_all_of_sso).all()
+def all_sso_domains(connection: sa.Connection) -> list[SsoDomain]:
+    """List every domain of single sign-on with its account."""
+    return [SsoDomain(*row) for row in connection.execute(_all_of_sso)]
 
 
 def _lock_of(domain: str) -> str:

@@ -7,11 +7,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.directory.account import Account
 from twofold.directory.email_address import placeholder_key
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, USER, account_domains, accounts, users
-from twofold.directory.user import User
-from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime
+from twofold.directory.user import NamedUser, User
+from twofold.kit.sql.database import INSERTS, UtcTime
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 
 LAST = "\U0010ffff"
@@ -26,18 +28,14 @@ _sso_by_domain = Statement(
     .join(account_domains, account_domains.c.account_id == accounts.c.id)
     .where(account_domains.c.domain == sa.bindparam("domain"), accounts.c.sso)
 )
-_account = sa.select(accounts).where(accounts.c.id == sa.bindparam("account_id"))
+_accounts = sa.select(*columns(Account, accounts))
+_account = _accounts.where(accounts.c.id == sa.bindparam("account_id"))
 # FOR NO KEY UPDATE. The foreign key of `users` takes a lock on the account, FOR KEY SHARE, also where a transaction
 # changes a user for the second time, who is held by then: a full FOR UPDATE here would be waited for in a circle.
 _account_locked = _account.with_for_update(key_share=True)
-_operator_account = sa.select(accounts).where(accounts.c.is_operator)
-_all_accounts = sa.select(accounts).order_by(accounts.c.created_at, accounts.c.id)
-_account_page = (
-    sa.select(accounts)
-    .where(sa.not_(accounts.c.is_operator))
-    .order_by(accounts.c.created_at, accounts.c.id)
-    .limit(sa.bindparam("most"))
-)
+_operator_account = _accounts.where(accounts.c.is_operator)
+_all_accounts = _accounts.order_by(accounts.c.created_at, accounts.c.id)
+_account_page = _all_accounts.where(sa.not_(accounts.c.is_operator)).limit(sa.bindparam("most"))
 _before = sa.select(accounts.c.created_at, accounts.c.id).where(accounts.c.id == sa.bindparam("after"))
 _account_page_after = _account_page.where(sa.tuple_(accounts.c.created_at, accounts.c.id) > _before.scalar_subquery())
 # An address that somebody has, maybe since a moment ago, leaves the statement without a row.
@@ -64,7 +62,7 @@ _working_admins = (
     )
 )
 _admins_at_work = (
-    sa.select(users.c.id, users.c.name, users.c.email)
+    sa.select(*columns(NamedUser, users))
     .where(
         users.c.account_id == sa.bindparam("account_id"),
         users.c.role.in_(("admin", "support")),  # support agents look after each other: they have no administrators
@@ -127,26 +125,26 @@ def sso_url_of_domain(connection: sa.Connection, domain: str) -> str | None:
     return None if row is None else row.sso_url
 
 
-def account(connection: sa.Connection, account_id: UUID, *, lock: bool = False) -> AnyRow | None:
+def account(connection: sa.Connection, account_id: UUID, *, lock: bool = False) -> Account | None:
     """Find an account; `lock` holds its row, for rules that count other rows (seats, the last administrator)."""
-    return connection.execute(_account_locked if lock else _account, {"account_id": account_id}).first()
+    row = connection.execute(_account_locked if lock else _account, {"account_id": account_id}).first()
+    return None if row is None else Account(*row)
 
 
-def operator_account(connection: sa.Connection) -> AnyRow:
+def operator_account(connection: sa.Connection) -> Account:
     """Return the operator's own account, which the first migration made."""
-    return connection.execute(_operator_account).one()
+    return Account(*connection.execute(_operator_account).one())
 
 
-def all_accounts(connection: sa.Connection) -> Sequence[AnyRow]:
+def all_accounts(connection: sa.Connection) -> list[Account]:
     """List every account in the order of their making."""
-    return connection.execute(_all_accounts).all()
+    return [Account(*row) for row in connection.execute(_all_accounts)]
 
 
-def account_page(connection: sa.Connection, after: UUID | None, most: int) -> Sequence[AnyRow]:
+def account_page(connection: sa.Connection, after: UUID | None, most: int) -> list[Account]:
     """List `most` accounts of customers in the order of their making, from the first or after one of them."""
-    if after is None:
-        return connection.execute(_account_page, {"most": most}).all()
-    return connection.execute(_account_page_after, {"most": most, "after": after}).all()
+    query, values = (_account_page, {}) if after is None else (_account_page_after, {"after": after})
+    return [Account(*row) for row in connection.execute(query, {"most": most, **values})]
 
 
 def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
@@ -173,9 +171,9 @@ def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -
     return connection.execute(_working_admins, {"account_id": account_id, "except_id": except_id}).scalar_one()
 
 
-def admins_at_work(connection: sa.Connection, account_id: UUID) -> Sequence[AnyRow]:
-    """List id, name and address of whoever looks after an account's users and is active and not frozen."""
-    return connection.execute(_admins_at_work, {"account_id": account_id}).all()
+def admins_at_work(connection: sa.Connection, account_id: UUID) -> list[NamedUser]:
+    """List whoever looks after an account's users and is active and not frozen."""
+    return [NamedUser(*row) for row in connection.execute(_admins_at_work, {"account_id": account_id})]
 
 
 def insert_account(connection: sa.Connection, values: dict[str, Any]) -> None:

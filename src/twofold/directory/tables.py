@@ -5,7 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
+from twofold.directory.user import User
 from twofold.kit.sql.database import UtcTime, metadata
+from twofold.kit.sql.rows import columns
 
 # What is compared and searched by its beginning sorts by its bytes, on either database and under any locale.
 _key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -134,34 +136,8 @@ users = sa.Table(
 DOMAIN_OF_USER: sa.ColumnElement[str] = DomainOf(users.c.email_key)
 sa.Index("ix_users_domain", DOMAIN_OF_USER)
 
-# What a `User` is read from, in the order of its fields; for every feature that joins users with their accounts.
-USER: tuple[sa.ColumnElement[Any], ...] = (
-    users.c.id,
-    users.c.account_id,
-    users.c.email,
-    users.c.email_key,
-    users.c.name,
-    users.c.role,
-    users.c.licensed,
-    users.c.active,
-    users.c.frozen_at,
-    users.c.security_version,
-    users.c.password_hash,
-    users.c.password_set_at,
-    users.c.password_unproven,
-    users.c.second_factor_since,
-    users.c.factors_changed_at,
-    users.c.reset_confirmed_at,
-    users.c.exception_until,
-    accounts.c.name.label("account_name"),
-    accounts.c.edition,
-    accounts.c.is_operator,
-    accounts.c.sso,
-    accounts.c.sso_url,
-    accounts.c.policy,
-    accounts.c.required_from,
-    users.c.first_signed_in_at,
-)
+# What a `User` is read from; for every feature that joins users with their accounts.
+USER = columns(User, users, accounts, account_name=accounts.c.name)
 
 _others = users.alias("others")
 _nearest = sa.func.coalesce(

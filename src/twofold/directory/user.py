@@ -1,4 +1,4 @@
-"""A user together with their account, as the flows see them: a value, no more."""
+"""A user together with their account, as the flows see them, or as they are named to others: values, no more."""
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -10,7 +10,7 @@ from twofold.directory.email_address import is_placeholder_key
 
 
 class User(NamedTuple):
-    """One row of users joined with its account; the order is that of `tables.USER`."""
+    """One row of users joined with its account; `tables.USER` is what it is read from."""
 
     id: UUID
     account_id: UUID
@@ -64,6 +64,15 @@ class User(NamedTuple):
     def eligibility(self, editions: AbstractSet[str], at: datetime) -> Eligibility:
         """Return what this user is told about two-factor authentication at a moment."""
         return eligibility(self.standing, editions, at)
+
+
+class NamedUser(NamedTuple):
+    """A user as lists, letters and the log name them."""
+
+    id: UUID
+    name: str
+    email: str
+    role: str
 
 
 def stand_in(user_id: UUID, account_id: UUID) -> User:

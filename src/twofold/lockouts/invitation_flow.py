@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from twofold.directory.account import Account
 from twofold.directory.email_address import email_key
 from twofold.kit.crypto.tokens import digest
-from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import invitation_records as records
 from twofold.lockouts.budget import invitations_a_day
 
@@ -33,7 +33,7 @@ class InvitedToday(msgspec.Struct, frozen=True):
 
 
 def charge(
-    connection: sa.Connection, account: AnyRow, email: str, at: datetime
+    connection: sa.Connection, account: Account, email: str, at: datetime
 ) -> TooManyInvitations | InvitedToday | None:
     """Charge one invitation of an account to an address; nothing is charged where one of the two is spent.
 

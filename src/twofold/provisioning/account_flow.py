@@ -8,10 +8,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory import accounts_flow
+from twofold.directory.account import Account
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.refusals import Refused
 from twofold.kit.acting import Origin
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
 from twofold.resets.case import CloseReason
@@ -19,8 +20,8 @@ from twofold.sessions import flow as sessions
 from twofold.sessions.ending import EndReason
 
 
-class Account(NamedTuple):
-    """An account with its domains."""
+class CustomerAccount(NamedTuple):
+    """A customer's account with its domains."""
 
     id: UUID
     name: str
@@ -37,7 +38,7 @@ class Account(NamedTuple):
 class AccountPage(NamedTuple):
     """A page of accounts, and the one after which the next page begins (None: this is the last)."""
 
-    accounts: list[Account]
+    accounts: list[CustomerAccount]
     next: UUID | None
 
 
@@ -47,7 +48,7 @@ def change_account(
     change: AccountChange,
     *,
     origin: Origin,
-) -> Account | Refused | None:
+) -> CustomerAccount | Refused | None:
     """Change an account; None: there is none. Where single sign-on begins, all that its people have open ends."""
 
     def end_what_is_open(connection: sa.Connection) -> None:
@@ -62,24 +63,24 @@ def change_account(
 def list_accounts(db: Database, after: UUID | None, most: int) -> AccountPage:
     """List customers' accounts in the order of their making, after one of them or from the first."""
     with db.read() as connection:
-        rows = accounts_flow.account_page(connection, after, most + 1)
-        shown = rows[:most]
-        domains = accounts_flow.domains_of_accounts(connection, [row.id for row in shown])
-    accounts = [_account(row, domains[row.id]) for row in shown]
-    return AccountPage(accounts, accounts[-1].id if len(rows) > most else None)
+        found = accounts_flow.account_page(connection, after, most + 1)
+        shown = found[:most]
+        domains = accounts_flow.domains_of_accounts(connection, [account.id for account in shown])
+    accounts = [_with_domains(account, domains[account.id]) for account in shown]
+    return AccountPage(accounts, accounts[-1].id if len(found) > most else None)
 
 
-def find_account(db: Database, account_id: UUID) -> Account | None:
+def find_account(db: Database, account_id: UUID) -> CustomerAccount | None:
     """Find a customer's account."""
     with db.read() as connection:
-        row = accounts_flow.find_account(connection, account_id)
-        if row is None or row.is_operator:
+        account = accounts_flow.find_account(connection, account_id)
+        if account is None or account.is_operator:
             return None
-        return _account(row, accounts_flow.domains_of(connection, account_id))
+        return _with_domains(account, accounts_flow.domains_of(connection, account_id))
 
 
-def _account(row: AnyRow, domains: Sequence[str]) -> Account:
-    return Account(
-        row.id, row.name, row.edition, row.sso, list(domains), row.sso_url, row.seats, row.policy, row.required_from,
-        row.created_at,
+def _with_domains(account: Account, domains: Sequence[str]) -> CustomerAccount:
+    return CustomerAccount(
+        account.id, account.name, account.edition, account.sso, list(domains), account.sso_url, account.seats,
+        account.policy, account.required_from, account.created_at,
     )  # fmt: skip

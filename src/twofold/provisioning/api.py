@@ -17,7 +17,7 @@ from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.provisioning import account_flow, guard, new_user_flow
-from twofold.provisioning.account_flow import Account
+from twofold.provisioning.account_flow import CustomerAccount
 from twofold.provisioning.bodies import (
     AccountAnswer,
     AccountChangeBody,
@@ -85,7 +85,7 @@ def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -
         context_of(request).db, wanted, _asked(data), origin=Origin(at, client_info_of(request), actor),
     )  # fmt: skip
     match outcome:
-        case Account():
+        case CustomerAccount():
             return Response(_answer(outcome), status_code=200)
         case Refused():
             return refused_problem(outcome)
@@ -130,7 +130,7 @@ def _show(request: AnyRequest, account_id: UUID, status: int) -> AnyResponse:
     return problem(404, "not_found") if found is None else Response(_answer(found), status_code=status)
 
 
-def _answer(account: Account) -> AccountAnswer:
+def _answer(account: CustomerAccount) -> AccountAnswer:
     return AccountAnswer(*account)
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from twofold.audit import flow as audit
 from twofold.directory import accounts_flow, add_user_flow, notice_flow, refusals
 from twofold.directory import flow as directory
+from twofold.directory.account import Account
 from twofold.directory.email_address import email_key
 from twofold.directory.person_name import name_values
 from twofold.directory.refusals import Refused
@@ -22,7 +23,6 @@ from twofold.events import directory_kinds
 from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.recovery import flow as recovery
 from twofold.resets import flow as resets
@@ -129,7 +129,7 @@ def _why_not(user: User, change: UserChange, at: datetime, within: UUID | None) 
 def _apply(
     context: AppContext,
     connection: sa.Connection,
-    account: AnyRow,
+    account: Account,
     user: User,
     change: UserChange,
     hashed: str | None,
@@ -199,7 +199,7 @@ def _what_changed(before: User, after: User, hashed: str | None) -> set[str]:
 
 
 def _why_not_now(
-    connection: sa.Connection, account: AnyRow, before: User, after: User, hashed: str | None
+    connection: sa.Connection, account: Account, before: User, after: User, hashed: str | None
 ) -> Refused | None:
     """Apply the rules that look at others in the account, whose row is held."""
     was_admin, is_admin = (user.role == "admin" and user.active for user in (before, after))
@@ -209,8 +209,8 @@ def _why_not_now(
     if before.is_placeholder and after.is_placeholder and hashed is not None:
         return refusals.email_taken()  # nobody could sign in with it
     had_seat, has_seat = (user.licensed and user.active for user in (before, after))
-    if has_seat and not had_seat and not accounts_flow.has_seat(connection, account):
-        return refusals.no_seat_left(account.seats)
+    if has_seat and not had_seat and (refused := accounts_flow.why_no_seat(connection, account)):
+        return refused
     if hashed is not None and account.sso:  # since a moment ago
         return refusals.sso_has_no_password()
     if before.email_key != after.email_key and directory.find_user_by_email(connection, after.email) is not None:
@@ -220,7 +220,7 @@ def _why_not_now(
     return None
 
 
-def _leaves_nobody_in_charge(connection: sa.Connection, account: AnyRow, admin: User) -> bool:
+def _leaves_nobody_in_charge(connection: sa.Connection, account: Account, admin: User) -> bool:
     """Tell whether an account would be left without an administrator, or only with such as never came or cannot come.
 
     Where none of them ever came they can be exchanged for each other: nobody is lost who could act. With single sign-on

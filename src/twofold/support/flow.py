@@ -1,14 +1,14 @@
 """What a support agent looks at: accounts and people of all of them. Never a secret, and nothing is changed here."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from twofold.admin.user_summary import UserSummary
 from twofold.directory import accounts_flow
+from twofold.directory.account import Account
 from twofold.kit.context import AppContext
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 from twofold.support import records
 from twofold.support.records import Facts, PeopleCounts
 from twofold.support.search import SearchCursor, stages_of
@@ -20,7 +20,7 @@ PEOPLE = 50
 class AccountsFound(NamedTuple):
     """Accounts by name, and where the list goes on."""
 
-    accounts: Sequence[AnyRow]
+    accounts: list[Account]
     next: SearchCursor | None
 
 
@@ -34,7 +34,7 @@ class PeopleFound(NamedTuple):
 class AccountLooked(NamedTuple):
     """An account with its domains and the numbers of its people."""
 
-    account: AnyRow
+    account: Account
     domains: list[str]
     counts: PeopleCounts
 
@@ -42,9 +42,9 @@ class AccountLooked(NamedTuple):
 def find_accounts(db: Database, text: str, after: SearchCursor | None, most: int = ACCOUNTS) -> AccountsFound:
     """Find accounts by the beginning of their name; all of them without a text."""
     with db.read() as connection:
-        rows = records.accounts_named(connection, text, after, most + 1)
-    shown = rows[:most]
-    more = len(rows) > most
+        found = records.accounts_named(connection, text, after, most + 1)
+    shown = found[:most]
+    more = len(found) > most
     return AccountsFound(shown, SearchCursor(0, shown[-1].name_key, shown[-1].id) if more else None)
 
 

@@ -43,7 +43,7 @@ def show_search(request: AnyRequest) -> AnyResponse:
     people = flow.find_people(context, text, people_after, at) if text else flow.PeopleFound([], None)
     return page(
         request, "support/search.html", viewer=viewer_of(session), q=text,
-        accounts=[account_row(row) for row in accounts.accounts], is_first=after is None and people_after is None,
+        accounts=[account_row(one) for one in accounts.accounts], is_first=after is None and people_after is None,
         people=[summary_view(listed, session.user) for listed in people.people], first_url=_url(text),
         more_accounts=_url(text, accounts=accounts.next), more_people=_url(text, people=people.next),
     )  # fmt: skip
@@ -58,19 +58,18 @@ def show_account(request: AnyRequest, account: str) -> AnyResponse:
     looked = None if account_id is None else flow.look_at_account(context.db, account_id)
     if looked is None:
         raise NotFoundException
-    row = looked.account
     state, text = _asked(request, "state"), _asked(request, "q")
     state = state if state in STATES else ""
-    wanted = UserFilter(people_flow.rules_of(context, row, at), state, text)
+    wanted = UserFilter(people_flow.rules_of(context, looked.account, at), state, text)
     found = people_flow.find_page(
-        context, row.id, wanted, cursors.read(_asked(request, "cursor", 2000), PeopleCursor), at
+        context, looked.account.id, wanted, cursors.read(_asked(request, "cursor", 2000), PeopleCursor), at
     )
     return page(
         request, "support/account.html", viewer=viewer_of(session), account=account_view(looked), state=state, q=text,
         states=words.states(), people=[summary_view(listed, session.user) for listed in found.people],
-        previous_url=_people_url(row.id, state, text, found.previous),
-        next_url=_people_url(row.id, state, text, found.next),
-        **_cases(request, session.user, at, account_id=row.id),
+        previous_url=_people_url(looked.account.id, state, text, found.previous),
+        next_url=_people_url(looked.account.id, state, text, found.next),
+        **_cases(request, session.user, at, account_id=looked.account.id),
     )  # fmt: skip
 
 

@@ -3,19 +3,20 @@
 Each list is read along an index from where the page before ended, and no further than its page needs.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.directory.account import Account
 from twofold.directory.email_address import email_key
 from twofold.directory.person_name import name_key
 from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
 from twofold.factors.totp.tables import enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
+from twofold.kit.sql.rows import columns
 from twofold.lockouts.budget import Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 from twofold.support.search import SearchCursor
@@ -23,7 +24,9 @@ from twofold.support.search import SearchCursor
 HIGHEST = "\U0010ffff"
 _KEYS = (users.c.name_key, users.c.surname_key, users.c.email_key)
 
-_accounts = sa.select(accounts).order_by(accounts.c.name_key, accounts.c.id).limit(sa.bindparam("most"))
+_accounts = (
+    sa.select(*columns(Account, accounts)).order_by(accounts.c.name_key, accounts.c.id).limit(sa.bindparam("most"))
+)
 _counts = sa.select(
     sa.func.count().label("people"),
     sa.func.count(users.c.second_factor_since).label("protected"),
@@ -65,14 +68,14 @@ class PeopleCounts(NamedTuple):
     licensed: int
 
 
-def accounts_named(connection: sa.Connection, text: str, after: SearchCursor | None, most: int) -> Sequence[AnyRow]:
+def accounts_named(connection: sa.Connection, text: str, after: SearchCursor | None, most: int) -> list[Account]:
     """List accounts whose name begins with a text, by name; all of them when there is none."""
     query, values = _accounts, {"most": most}
     if text:
         query = query.where(_begins(accounts.c.name_key, name_key(text)))
     if after is not None:
         query = query.where(sa.tuple_(accounts.c.name_key, accounts.c.id) > sa.tuple_(*_place(after)))
-    return connection.execute(query, values).all()
+    return [Account(*row) for row in connection.execute(query, values)]
 
 
 def people_found(

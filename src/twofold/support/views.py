@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from twofold.admin import words
 from twofold.admin.user_summary import UserSummary
 from twofold.admin.views import user_view
+from twofold.directory.account import Account
 from twofold.directory.user import User
-from twofold.kit.sql.database import AnyRow
 from twofold.support.flow import AccountLooked
 
 
@@ -17,23 +17,24 @@ def summary_view(listed: UserSummary, agent: User) -> dict[str, Any]:
     return {**user_view(listed, agent), "account_name": listed.user.account_name}
 
 
-def account_row(row: AnyRow) -> dict[str, Any]:
+def account_row(account: Account) -> dict[str, Any]:
     """Return what a list shows of an account."""
-    return {"id": row.id, "name": row.name, "edition": row.edition, "sso": row.sso, "policy": words.policy(row.policy)}
+    shown = {"id": account.id, "name": account.name, "edition": account.edition, "sso": account.sso}
+    return {**shown, "policy": words.policy(account.policy)}
 
 
 def account_view(looked: AccountLooked) -> dict[str, Any]:
     """Return what an account's page shows of it."""
-    row, counts = looked.account, looked.counts
+    account = looked.account
     return {
-        **account_row(row),
-        "is_operator": row.is_operator,
+        **account_row(account),
+        "is_operator": account.is_operator,
         "domains": looked.domains,
-        "sso_url": row.sso_url,
-        "required_from": row.required_from if row.policy == "required" else None,
-        "seats": row.seats,
-        "created_at": row.created_at,
-        "counts": counts,
+        "sso_url": account.sso_url,
+        "required_from": account.required_from if account.policy == "required" else None,
+        "seats": account.seats,
+        "created_at": account.created_at,
+        "counts": looked.counts,
     }
 
 
