@@ -16,8 +16,7 @@ from tests.harness.processes import LONGEST, wait_until
 from tests.harness.server import Server
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
-from twofold.abuse.block_flow import Block
-from twofold.abuse.blocklist import Blocklist, WrongNetwork
+from twofold.abuse.blocklist import Block, Blocklist, WrongNetwork
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.http.gate import Gate

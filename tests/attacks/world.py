@@ -15,7 +15,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People, proved
 from twofold.abuse import block_flow
-from twofold.abuse.block_flow import Block
+from twofold.abuse.blocklist import Block
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin

@@ -14,6 +14,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
+from twofold.abuse.blocklist import Block
 from twofold.admin import act_flow as acts
 from twofold.admin import policy_flow, reminder_flow
 from twofold.admin.policy import Policy
@@ -632,7 +633,7 @@ def network_is_blocked_and_let_in_again(w: World) -> Act:
     def act(context: AppContext) -> object:
         network = f"2001:db8:{w.name[:4]}:{w.name[4:6]}00::/56"
         made = block_flow.block(context, network, reason=REASON, life=None, origin=Origin(w.at, actor=acting.CONSOLE))
-        assert isinstance(made, block_flow.Block), made
+        assert isinstance(made, Block), made
         return block_flow.unblock(context.db, made.id, reason=REASON, origin=Origin(w.at, actor=acting.CONSOLE))
 
     return act

@@ -1,27 +1,16 @@
 """Blocking a network: stored once, in force on every node within seconds."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from twofold.abuse import records
-from twofold.abuse.blocklist import Blocklist, WrongNetwork, network_to_block
+from twofold.abuse.blocklist import Block, Blocklist, WrongNetwork, network_to_block
 from twofold.audit import flow as audit
 from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import AnyRow, Database
-
-
-class Block(NamedTuple):
-    """A network that is blocked, until a moment or (None) until somebody lifts it."""
-
-    id: UUID
-    network: str
-    reason: str
-    blocked_at: datetime
-    until: datetime | None
+from twofold.kit.sql.database import Database
 
 
 def block(
@@ -39,7 +28,7 @@ def block(
     until = None if life is None else origin.at + life
     values = {"id": new_id(), "network": wanted, "reason": reason.strip(), "blocked_at": origin.at, "until": until}
     with context.db.write() as connection:
-        made = _block(records.block(connection, values))
+        made = records.block(connection, values)
         audit.record(
             connection,
             directory_kinds.NetworkBlocked(network=wanted, until=None if until is None else until.isoformat()),
@@ -69,20 +58,16 @@ def unblock(
             account_id=None,
             reason=reason,
         )
-    return _block(gone)
+    return gone
 
 
 def list_blocks(db: Database) -> list[Block]:
     """List every block that was not lifted, the oldest first."""
     with db.read() as connection:
-        return [_block(row) for row in records.blocks(connection)]
+        return records.blocks(connection)
 
 
 def in_force(db: Database, at: datetime) -> Blocklist:
     """Return the blocks that are in force at a moment."""
     with db.read() as connection:
         return Blocklist(records.networks_in_force(connection, at))
-
-
-def _block(row: AnyRow) -> Block:
-    return Block(row.id, row.network, row.reason, row.blocked_at, row.until)

@@ -2,13 +2,25 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from twofold.kit.network import Network, plain_address
 
 # The shortest prefixes: with a shorter one, a typing error would block a country.
 WIDEST = {4: 8, 6: 16}
 _EVERY_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+class Block(NamedTuple):
+    """A network that is blocked, until a moment or (None) until somebody lifts it."""
+
+    id: UUID
+    network: str
+    reason: str
+    blocked_at: datetime
+    until: datetime | None
 
 
 class WrongNetwork(NamedTuple):

@@ -7,9 +7,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.abuse.blocklist import Block
+from twofold.abuse.refused import AimedAt, LoggedEvent
 from twofold.abuse.tables import blocked_networks, refusal_counts
 from twofold.audit.tables import audit_events
-from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.directory.tables import users
+from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle, upsert
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 
 _count = Statement(
@@ -36,25 +40,18 @@ _counts_since = (
 
 # The log is read from its end by its primary key, so the look costs what it shows and not what the log holds.
 _newest_events = (
-    sa.select(
-        audit_events.c.number,
-        audit_events.c.at,
-        audit_events.c.kind,
-        audit_events.c.account_id,
-        audit_events.c.subject_id,
-        audit_events.c.address,
-    )
-    .order_by(audit_events.c.number.desc())
-    .limit(sa.bindparam("most"))
+    sa.select(*columns(LoggedEvent, audit_events)).order_by(audit_events.c.number.desc()).limit(sa.bindparam("most"))
 )
 _events_before = _newest_events.where(audit_events.c.number < sa.bindparam("before"))
+_users_aimed_at = sa.select(*columns(AimedAt, users)).where(users.c.id.in_(sa.bindparam("user_ids", expanding=True)))
 
-_blocks = sa.select(blocked_networks).order_by(blocked_networks.c.blocked_at, blocked_networks.c.network)
+_block_columns = columns(Block, blocked_networks)
+_blocks = sa.select(*_block_columns).order_by(blocked_networks.c.blocked_at, blocked_networks.c.network)
 _in_force = sa.select(blocked_networks.c.network).where(
     blocked_networks.c.until.is_(None) | (blocked_networks.c.until > sa.bindparam("at", type_=UtcTime))
 )
 _block = upsert(blocked_networks, ["network"], ["reason", "blocked_at", "until"])
-_by_network = sa.select(blocked_networks).where(blocked_networks.c.network == sa.bindparam("network"))
+_by_network = sa.select(*_block_columns).where(blocked_networks.c.network == sa.bindparam("network"))
 
 
 def count(connection: sa.Connection, hour: datetime, network: str, kind: str, times: int) -> None:
@@ -73,28 +70,33 @@ def forget_before(connection: sa.Connection, hour: datetime) -> int:
     return delete_idle(connection, refusal_counts, refusal_counts.c.hour < hour)
 
 
-def newest_events(connection: sa.Connection, before: int | None, most: int) -> Sequence[AnyRow]:
+def newest_events(connection: sa.Connection, before: int | None, most: int) -> list[LoggedEvent]:
     """List events of all logs, the newest first, from before a number on."""
-    if before is None:
-        return connection.execute(_newest_events, {"most": most}).all()
-    return connection.execute(_events_before, {"most": most, "before": before}).all()
+    query, values = (_newest_events, {}) if before is None else (_events_before, {"before": before})
+    return [LoggedEvent(*row) for row in connection.execute(query, {"most": most, **values})]
 
 
-def block(connection: sa.Connection, values: dict[str, Any]) -> AnyRow:
+def users_aimed_at(connection: sa.Connection, user_ids: Sequence[UUID]) -> list[AimedAt]:
+    """Return the users by these ids."""
+    return [AimedAt(*row) for row in connection.execute(_users_aimed_at, {"user_ids": user_ids})] if user_ids else []
+
+
+def block(connection: sa.Connection, values: dict[str, Any]) -> Block:
     """Store a block, in the place of one of the same network; return it."""
     connection.execute(_block[connection.dialect.name], values)
-    return connection.execute(_by_network, {"network": values["network"]}).one()
+    return Block(*connection.execute(_by_network, {"network": values["network"]}).one())
 
 
-def unblock(connection: sa.Connection, block_id: UUID) -> AnyRow | None:
+def unblock(connection: sa.Connection, block_id: UUID) -> Block | None:
     """Delete a block, and return it."""
-    gone = blocked_networks.delete().where(blocked_networks.c.id == block_id).returning(*blocked_networks.c)
-    return connection.execute(gone).first()
+    gone = blocked_networks.delete().where(blocked_networks.c.id == block_id).returning(*_block_columns)
+    row = connection.execute(gone).first()
+    return None if row is None else Block(*row)
 
 
-def blocks(connection: sa.Connection) -> Sequence[AnyRow]:
+def blocks(connection: sa.Connection) -> list[Block]:
     """List every block, the oldest first, also those whose time is over."""
-    return connection.execute(_blocks).all()
+    return [Block(*row) for row in connection.execute(_blocks)]
 
 
 def networks_in_force(connection: sa.Connection, at: datetime) -> list[str]:

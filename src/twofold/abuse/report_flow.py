@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from twofold.abuse import records
 from twofold.abuse.flow import hour_of
-from twofold.directory.tables import users
+from twofold.abuse.refused import AimedAt, LoggedEvent
 from twofold.kit.network import network_of
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 
 # Kinds of audit events that count; what belongs to no user is counted by the hour instead (abuse.flow).
 COUNTED = frozenset({"sign_in_refused", "second_factor_wrong", "mailed_code_wrong", "password_link_asked"})
@@ -61,7 +61,7 @@ def report(db: Database, at: datetime, span: timedelta) -> Report:
         for network, kind, refused in records.counts_since(connection, hour_of(since)):
             tally.by_network[network][kind] += refused
         complete = _read_log(connection, since, tally)
-        users_aimed_at = _users(connection, tally.most_aimed_at())
+        users_aimed_at = records.users_aimed_at(connection, tally.most_aimed_at())
     kinds: Counter[str] = sum(tally.by_network.values(), Counter())
     return Report(since, complete, dict(sorted(kinds.items())), tally.networks(), tally.users(users_aimed_at))
 
@@ -75,7 +75,7 @@ class _Tally:
         self._by_user: Counter[UUID] = Counter()
         self._networks_of: defaultdict[UUID, set[str]] = defaultdict(set)
 
-    def add(self, event: AnyRow) -> None:
+    def add(self, event: LoggedEvent) -> None:
         network = network_of(event.address)
         self.by_network[network][event.kind] += 1
         if event.subject_id is not None:
@@ -93,10 +93,10 @@ class _Tally:
         ]
         return sorted(found, key=lambda one: (-one.refused, one.network))[:SHOWN]
 
-    def users(self, rows: list[AnyRow]) -> list[UserReport]:
+    def users(self, aimed_at: list[AimedAt]) -> list[UserReport]:
         found = [
-            UserReport(row.id, row.account_id, row.email, self._by_user[row.id], len(self._networks_of[row.id]))
-            for row in rows
+            UserReport(user_id, account_id, email, self._by_user[user_id], len(self._networks_of[user_id]))
+            for user_id, account_id, email in aimed_at
         ]
         return sorted(found, key=lambda one: (-one.refused, one.email))
 
@@ -113,8 +113,3 @@ def _read_log(connection: sa.Connection, since: datetime, tally: _Tally) -> bool
             return True
         before = batch[-1].number
     return False
-
-
-def _users(connection: sa.Connection, user_ids: list[UUID]) -> list[AnyRow]:
-    query = sa.select(users.c.id, users.c.account_id, users.c.email).where(users.c.id.in_(user_ids))
-    return list(connection.execute(query)) if user_ids else []
