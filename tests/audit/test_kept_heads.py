@@ -68,8 +68,7 @@ def write_anew(context: AppContext, account: Any, events: Sequence[Event]) -> No
 
 def events_of(context: AppContext, account: Any) -> list[Event]:
     with context.db.read() as connection:
-        rows = records.events_of_chain(connection, Head(chain_of(account), 99, b""), 0, 99)
-        return [Event(*fields) for _position, _hash, *fields in rows]
+        return [one.event for one in records.events_of_chain(connection, Head(chain_of(account), 99, b""), 0, 99)]
 
 
 def test_a_head_says_how_far_every_chain_reaches(recorded: AppContext) -> None:

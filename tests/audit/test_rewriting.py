@@ -17,7 +17,7 @@ from tests.audit.recording import A, B, record
 from tests.harness.clock import NOON, later
 from tests.harness.databases import SqliteDatabases
 from twofold.audit import records, seal_flow
-from twofold.audit.chain import Event, Head, append, empty
+from twofold.audit.chain import Head, append, empty
 from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.sql.database import Database
@@ -326,6 +326,6 @@ def test_two_sealers_and_many_writers_still_make_one_chain(db: Database) -> None
     with db.read() as connection:
         for head in records.all_heads(connection):
             reached = empty(head.chain)
-            for _position, _hash, *fields in records.events_of_chain(connection, Head(head.chain, 99, b""), 0, 99):
-                reached = append(reached, Event(*fields))
+            for linked in records.events_of_chain(connection, Head(head.chain, 99, b""), 0, 99):
+                reached = append(reached, linked.event)
             assert reached == head

@@ -5,7 +5,7 @@ It is read page by page, each page on a connection of its own, so that a slow re
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from twofold.audit import records, seal_flow
 from twofold.audit.chain import Event, Head, content, empty, moment
 from twofold.audit.signed_head import Signer, contents, kept_line, key_text, signed_line, signer_of
+from twofold.audit.stored import Linked
 from twofold.audit.verify import EVERY_CHAIN, NAME, VERSION, digested
 from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.crypto.vault import Sealed, Vault
@@ -83,8 +84,8 @@ def signer(db: Database, vault: Vault, at: datetime) -> Signer:
 
     """
     with db.read() as connection:
-        row = records.newest_key(connection)
-    if row is None:
+        key = records.newest_key(connection)
+    if key is None:
         made = signer_of(random_bytes(32))
         sealed = vault.seal(made.private, identity(FIRST_KEY))
         values = {
@@ -96,14 +97,14 @@ def signer(db: Database, vault: Vault, at: datetime) -> Signer:
         }
         with db.write() as connection:
             # SQLite's trigger refuses a key that is there before ON CONFLICT is asked; nobody else writes meanwhile.
-            row = records.newest_key(connection)
-            if row is None:
+            key = records.newest_key(connection)
+            if key is None:
                 records.keep_key(connection, values)
-                row = records.newest_key(connection)
-    if row is None:
+                key = records.newest_key(connection)
+    if key is None:
         msg = "the key that signs audit exports could not be stored"
         raise RuntimeError(msg)
-    return signer_of(vault.open(Sealed(row.key_id, row.box), identity(row.number)))
+    return signer_of(vault.open(Sealed(key.key_id, key.box), identity(key.number)))
 
 
 def public_key(db: Database, vault: Vault, at: datetime) -> str:
@@ -119,11 +120,11 @@ def public_key(db: Database, vault: Vault, at: datetime) -> str:
 def seal_state(db: Database, chain: str) -> SealState:
     """Tell how far a chain is sealed, and the public key (None before the first export, which makes it)."""
     with db.read() as connection:
-        row, signing = records.head_row(connection, chain), records.newest_key(connection)
+        head, signing = records.sealed_head(connection, chain), records.newest_key(connection)
     key = None if signing is None else key_text(signing.public_key)
-    if row is None:
+    if head is None:
         return SealState(empty(chain), None, key)
-    return SealState(Head(row.chain, row.position, row.hash), row.sealed_at, key)
+    return SealState(Head(head.chain, head.position, head.hash), head.sealed_at, key)
 
 
 def identity(number: int) -> str:
@@ -163,8 +164,7 @@ def _unsigned_lines(
                 known = names(connection, _people_in(page)) if names else {}
             if not page:
                 break  # somebody removed rows: the end is signed all the same, and shows that they are missing
-            for position, sealed, *fields in page:
-                event = Event(*fields)
+            for position, sealed, event in page:
                 record = {"event": content(event, head.chain, position), "hash": sealed.hex()}
                 yield json_line(record | ({"names": names_of(event, known)} if names else {}))
                 reached = position
@@ -178,5 +178,5 @@ def names_of(event: Event, known: Mapping[UUID, str]) -> dict[str, str | None]:
     }
 
 
-def _people_in(page: Any) -> set[UUID]:
-    return {user for row in page for user in (row.actor_id, row.subject_id) if user is not None}
+def _people_in(page: Sequence[Linked]) -> set[UUID]:
+    return {user for one in page for user in (one.event.actor_id, one.event.subject_id) if user is not None}

@@ -8,10 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.audit.chain import INSTALLATION, Event, Head, account_of, empty
+from twofold.audit.stored import Linked, SealedHead, SigningKey, Waiting
 from twofold.audit.tables import WRITTEN, audit_chains, audit_events, audit_signing_keys
-from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime
+from twofold.kit.sql.database import INSERTS, UtcTime
+from twofold.kit.sql.rows import columns
 
-_event = tuple(audit_events.c[name] for name in Event._fields)
+_event = columns(Event, audit_events)
 _waits = audit_events.c.hash.is_(None)
 _any_waiting = sa.select(sa.literal(1)).select_from(audit_events).where(_waits).limit(1)
 _waiting_in = (
@@ -34,7 +36,7 @@ _seal = (
 _known_heads = sa.select(audit_chains.c.chain).where(audit_chains.c.chain.in_(sa.bindparam("chains", expanding=True)))
 # Everybody holds heads in the same order, so two sealers wait for each other and never deadlock.
 _hold_heads = (
-    sa.select(audit_chains.c.chain, audit_chains.c.position, audit_chains.c.hash)
+    sa.select(*columns(Head, audit_chains))
     .where(audit_chains.c.chain.in_(sa.bindparam("chains", expanding=True)))
     .order_by(audit_chains.c.chain)
     .with_for_update()
@@ -51,14 +53,16 @@ _move_head = (
         sealed_at=sa.bindparam("new_sealed_at", type_=UtcTime),
     )
 )
-_heads = sa.select(audit_chains).order_by(sa.case((audit_chains.c.chain == INSTALLATION, 0), else_=1), "chain")
-_head = sa.select(audit_chains).where(audit_chains.c.chain == sa.bindparam("of_chain"))
+_heads = sa.select(*columns(Head, audit_chains)).order_by(
+    sa.case((audit_chains.c.chain == INSTALLATION, 0), else_=1), "chain"
+)
+_head = sa.select(*columns(SealedHead, audit_chains)).where(audit_chains.c.chain == sa.bindparam("of_chain"))
 _in_chain = sa.select(audit_events.c.position, audit_events.c.hash, *_event).where(
     audit_events.c.position > sa.bindparam("after"), audit_events.c.position <= sa.bindparam("until"),
 ).order_by(audit_events.c.position).limit(sa.bindparam("most"))  # fmt: skip
 _in_chain_of_account = _in_chain.where(audit_events.c.account_id == sa.bindparam("of_account", type_=sa.Uuid))
 _in_chain_of_installation = _in_chain.where(audit_events.c.account_id.is_(None))
-_newest_key = sa.select(audit_signing_keys).order_by(audit_signing_keys.c.number.desc()).limit(1)
+_newest_key = sa.select(*columns(SigningKey, audit_signing_keys)).order_by(audit_signing_keys.c.number.desc()).limit(1)
 _keep_key = {
     name: insert(audit_signing_keys).on_conflict_do_nothing(index_elements=["number"])
     for name, insert in INSERTS.items()
@@ -75,16 +79,17 @@ def chains_waiting(connection: sa.Connection, most: int) -> set[UUID | None]:
     return set(connection.execute(_waiting_in, {"most": most}).scalars())
 
 
-def waiting(connection: sa.Connection, most: int) -> Sequence[AnyRow]:
-    """List the first events that wait to be sealed: number, account, and the fields of an `Event`."""
-    return connection.execute(_waiting, {"most": most}).all()
+def waiting(connection: sa.Connection, most: int) -> list[Waiting]:
+    """List the first events that wait to be sealed."""
+    rows = connection.execute(_waiting, {"most": most})
+    return [Waiting(number, account_id, Event(*fields)) for number, account_id, *fields in rows]
 
 
-def append_all(connection: sa.Connection, events: sa.Select[Any]) -> Sequence[AnyRow]:
+def append_all(connection: sa.Connection, events: sa.Select[Any]) -> list[Waiting]:
     """Store the events that a statement selects, and return them as `waiting` does."""
     stored = audit_events.insert().from_select(WRITTEN, events, include_defaults=False)
-    returned = stored.returning(audit_events.c.number, audit_events.c.account_id, *_event)
-    return sorted(connection.execute(returned).all())
+    rows = connection.execute(stored.returning(audit_events.c.number, audit_events.c.account_id, *_event))
+    return sorted(Waiting(number, account_id, Event(*fields)) for number, account_id, *fields in rows)
 
 
 def hold_heads(connection: sa.Connection, chains: Collection[str], at: datetime) -> dict[str, Head]:
@@ -116,27 +121,30 @@ def move_heads(connection: sa.Connection, heads: Collection[Head], at: datetime)
 
 def all_heads(connection: sa.Connection) -> list[Head]:
     """List the heads of all chains, the installation's first."""
-    return [Head(row.chain, row.position, row.hash) for row in connection.execute(_heads)]
+    return [Head(*row) for row in connection.execute(_heads)]
 
 
-def head_row(connection: sa.Connection, chain: str) -> AnyRow | None:
+def sealed_head(connection: sa.Connection, chain: str) -> SealedHead | None:
     """Find how far a chain is sealed, and since when."""
-    return connection.execute(_head, {"of_chain": chain}).first()
+    row = connection.execute(_head, {"of_chain": chain}).first()
+    return None if row is None else SealedHead(*row)
 
 
-def events_of_chain(connection: sa.Connection, head: Head, after: int, most: int) -> Sequence[AnyRow]:
-    """List the sealed events of a chain behind a position and up to its head: position, hash, fields of an `Event`."""
+def events_of_chain(connection: sa.Connection, head: Head, after: int, most: int) -> list[Linked]:
+    """List the sealed events of a chain behind a position and up to its head."""
     account_id = account_of(head.chain)
     query = _in_chain_of_installation if account_id is None else _in_chain_of_account
     values: dict[str, Any] = {"after": after, "until": head.position, "most": most}
     if account_id is not None:
         values["of_account"] = account_id
-    return connection.execute(query, values).all()
+    rows = connection.execute(query, values)
+    return [Linked(position, sealed, Event(*fields)) for position, sealed, *fields in rows]
 
 
-def newest_key(connection: sa.Connection) -> AnyRow | None:
+def newest_key(connection: sa.Connection) -> SigningKey | None:
     """Return the key that signs exports."""
-    return connection.execute(_newest_key).first()
+    row = connection.execute(_newest_key).first()
+    return None if row is None else SigningKey(*row)
 
 
 def keep_key(connection: sa.Connection, values: dict[str, Any]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from twofold.audit import records
-from twofold.audit.chain import Event, Head, append, chain_of
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.audit.chain import Head, append, chain_of
+from twofold.audit.stored import Waiting
+from twofold.kit.sql.database import Database
 
 BATCH = 200  # events a transaction
 
@@ -70,19 +71,19 @@ def rehearse(connection: sa.Connection, events: sa.Select[Any], at: datetime) ->
     """
     with connection.begin_nested() as sealing:
         waiting = records.append_all(connection, events)
-        heads = records.hold_heads(connection, {chain_of(event.account_id) for event in waiting}, at)
+        heads = records.hold_heads(connection, {chain_of(one.account_id) for one in waiting}, at)
         linked = _linked(waiting, heads)
         records.seal(connection, linked)
         records.move_heads(connection, {heads[head.chain] for _number, head in linked}, at)
         sealing.rollback()
 
 
-def _linked(events: Sequence[AnyRow], heads: dict[str, Head]) -> list[tuple[int, Head]]:
+def _linked(events: Sequence[Waiting], heads: dict[str, Head]) -> list[tuple[int, Head]]:
     """Link events into the chains whose heads are held, which move on; return each event's number and place."""
     linked: list[tuple[int, Head]] = []
-    for number, account_id, *fields in events:
+    for number, account_id, event in events:
         head = heads.get(chain_of(account_id))
         if head is not None:  # else it came in meanwhile, in a chain whose head is not held: the next batch has it
-            heads[head.chain] = append(head, Event(*fields))
+            heads[head.chain] = append(head, event)
             linked.append((number, heads[head.chain]))
     return linked
