@@ -20,6 +20,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.helper import Helper
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
 from twofold.recovery import not_me_flow
@@ -158,7 +159,7 @@ def test_nobody_who_never_came_is_named_as_help(people: People, context: AppCont
     people.user("chose@acme.example", role="admin", came=False)
     grace = came(people, "grace@acme.example")
     with context.db.read() as connection:
-        assert lockouts.who_can_help(connection, ada) == [lockouts.Helper(grace.name, grace.email)]
+        assert lockouts.who_can_help(connection, ada) == [Helper(grace.name, grace.email)]
 
 
 def test_a_policy_counts_on_administrators_who_can_act(people: People, context: AppContext) -> None:
@@ -184,5 +185,5 @@ def test_freezing_goes_before_the_last_administrator_and_then_support_helps(
     people.set_user(grace, frozen_at=NOON)
     assert refused(change(context, ada, role="member"))
     with context.db.read() as connection:
-        assert lockouts.who_can_help(connection, grace) == [lockouts.Helper(ada.name, ada.email)]
+        assert lockouts.who_can_help(connection, grace) == [Helper(ada.name, ada.email)]
     assert not_me_flow.whom_to_ask(context, ada) == []

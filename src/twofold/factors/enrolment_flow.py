@@ -32,11 +32,11 @@ from twofold.factors.proof import Malformed, clean
 from twofold.factors.totp import codes as totp
 from twofold.factors.totp import flow as totp_flow
 from twofold.factors.totp import records
+from twofold.factors.totp.authenticator import Enrolment
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id, random_bytes
 from twofold.kit.crypto.vault import VaultError
-from twofold.kit.sql.database import AnyRow
 from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.ending import EndReason
@@ -150,11 +150,11 @@ def open_for(
 
 def find(context: AppContext, connection: sa.Connection, user: User, opener: str, at: datetime) -> Opened | None:
     """Show an open enrolment again, on reload, to the one who opened it."""
-    row = records.find_enrolment(connection, user.id, opener, at)
-    if row is None or row.security_version != user.security_version:
+    found = records.find_enrolment(connection, user.id, opener, at)
+    if found is None or found.security_version != user.security_version:
         return None
-    secret = _secret_of(context, row)
-    return None if secret is None else Opened(row.id, secret, row.name, row.replaces, row.expires_at)
+    secret = _secret_of(context, found)
+    return None if secret is None else Opened(found.id, secret, found.name, found.replaces, found.expires_at)
 
 
 def confirm_in_session(
@@ -209,22 +209,22 @@ def confirm(
     if digits is None:
         return MalformedCode()
     factors.hold(connection, user.id)
-    row = records.charge_enrolment(connection, user.id, opener, enrolment, origin.at)
-    if row is None or row.security_version != user.security_version:
+    charged = records.charge_enrolment(connection, user.id, opener, enrolment, origin.at)
+    if charged is None or charged.security_version != user.security_version:
         return EnrolmentExpired()
-    secret = _secret_of(context, row)
+    secret = _secret_of(context, charged)
     if secret is None:
         return EnrolmentExpired()
     verdict = totp.match(secret, digits, origin.at, totp.NEVER)
     if not isinstance(verdict, totp.Accepted):
         drift = verdict.seconds if isinstance(verdict, totp.Drift) else None
-        return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - row.wrong, drift)
-    if row.replaces is not None and not records.delete_authenticator(connection, user.id, row.replaces):
+        return WrongConfirmation(records.MOST_WRONG_CONFIRMATIONS - charged.wrong, drift)
+    if charged.replaces is not None and not records.delete_authenticator(connection, user.id, charged.replaces):
         return EnrolmentExpired()
-    totp_flow.store_authenticator(context, connection, user, row, verdict.step, origin.at)
+    totp_flow.store_authenticator(context, connection, user, charged, verdict.step, origin.at)
     return factors.protect(
-        context, connection, user, row.name, replaces=row.replaces is not None, new_backup_code=row.new_backup_code,
-        origin=origin,
+        context, connection, user, charged.name, replaces=charged.replaces is not None,
+        new_backup_code=charged.new_backup_code, origin=origin,
     )  # fmt: skip
 
 
@@ -239,12 +239,12 @@ def opener_of(session: Session) -> str:
     return f"session:{session.id}"
 
 
-def _secret_of(context: AppContext, row: AnyRow) -> bytes | None:
+def _secret_of(context: AppContext, enrolment: Enrolment) -> bytes | None:
     """Open the secret of an enrolment; None where it does not open: then it has ended, and its user begins anew."""
     try:
-        return totp_flow.secret_of(context, row, "enrolments")
+        return totp_flow.secret_of(context, enrolment, "enrolments")
     except VaultError as error:
-        log.error("enrolment ended: its secret does not open", enrolment=str(row.id), why=str(error))  # noqa: TRY400 - no trace helps
+        log.error("enrolment ended: its secret does not open", enrolment=str(enrolment.id), why=str(error))  # noqa: TRY400 - no trace helps
         return None
 
 
@@ -262,7 +262,7 @@ def _why_not(
     offer = user.eligibility(context.settings.two_factor_editions, at)
     if not user.has_second_factor and not offer.offered:
         return NotOffered(offer)
-    own = {row.id for row in records.authenticators_of(connection, user.id)}
+    own = {app.id for app in records.authenticators_of(connection, user.id)}
     if replaces is not None and replaces not in own:
         return NoSuchAuthenticator()
     if replaces is None and len(own) >= MOST_AUTHENTICATORS:

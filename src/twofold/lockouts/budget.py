@@ -6,7 +6,7 @@ not signed in lock as well. Passwords: never a lock, only waits that grow. Codes
 a day.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 LOCK_AFTER = 5
@@ -79,6 +79,13 @@ class Charged(NamedTuple):
     def left_to_unknown(self) -> int:
         """How many tries remain to an unknown browser."""
         return max(0, min(self.left, UNKNOWN_LOCK_AFTER - self.unknown - 1))
+
+
+class MailboxState(NamedTuple):
+    """Until when a user's mailed codes are blocked (None: they are not), and since when their mails are counted."""
+
+    closed_until: datetime | None
+    mails_since: datetime
 
 
 def invitations_a_day(seats: int | None) -> int:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -25,6 +25,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.network import network_of
 from twofold.lockouts import password_records, records, unknown_records
 from twofold.lockouts.budget import UNKNOWN_LOCK_AFTER, Charged, Counts
+from twofold.lockouts.helper import Helper
 from twofold.lockouts.known_client import BY_LINK, REMEMBERED, KnownClient
 from twofold.lockouts.password_records import Throttle
 
@@ -52,13 +53,6 @@ class Wait(msgspec.Struct, frozen=True):
     """Too many wrong passwords: come back after so many seconds. The password was not checked."""
 
     seconds: int
-
-
-class Helper(NamedTuple):
-    """Somebody who can unlock a user or reset their second factor."""
-
-    name: str
-    email: str
 
 
 class LockIsFinal(msgspec.Struct, frozen=True):
@@ -229,7 +223,7 @@ def lift_after_reset(connection: sa.Connection, user: User) -> None:
 def who_can_help(connection: sa.Connection, user: User) -> list[Helper]:
     """List whom a locked-out user can ask: administrators of the account who can act, never the user; maybe none."""
     role = "support" if user.role == "support" else "admin"
-    return [Helper(row.name, row.email) for row in records.helpers(connection, user.account_id, role, user.id)]
+    return records.helpers(connection, user.account_id, role, user.id)
 
 
 def is_last_who_can_act(connection: sa.Connection, user: User) -> bool:

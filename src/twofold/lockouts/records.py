@@ -1,6 +1,6 @@
 """The statements of attempt budgets: each charge is one conditional UPDATE (or upsert), never read-then-write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from twofold.directory.tables import HAS_NEAREST_ADDRESS, USER, accounts, users
 from twofold.directory.user import User
-from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle, upsert
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.lockouts.budget import (
     FINAL_AFTER,
@@ -20,7 +21,9 @@ from twofold.lockouts.budget import (
     MAILS_AN_HOUR,
     Charged,
     Counts,
+    MailboxState,
 )
+from twofold.lockouts.helper import Helper
 from twofold.lockouts.known_client import KnownClient
 from twofold.lockouts.tables import CAN_ACT, known_clients, mailbox_budgets, second_factor_budgets
 
@@ -34,7 +37,7 @@ _charge = Statement(
     second_factor_budgets.update()
     .where(_of_user, _budget.wrong < LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
     .values(wrong=_budget.wrong + 1, wrong_in_row=_budget.wrong_in_row + 1)
-    .returning(_budget.wrong, _budget.wrong_in_row, _budget.unknown_wrong)
+    .returning(*columns(Counts, second_factor_budgets), _budget.unknown_wrong)
 )
 _give_back = (
     second_factor_budgets.update()
@@ -48,7 +51,7 @@ _unlock = (
     .where(_of_user, _budget.wrong >= LOCK_AFTER, _budget.wrong_in_row < FINAL_AFTER)
     .values(wrong=0)
 )
-_counts = sa.select(_budget.wrong, _budget.wrong_in_row).where(_of_user)
+_counts = sa.select(*columns(Counts, second_factor_budgets)).where(_of_user)
 _counts_held = _counts.with_for_update()
 _last_lock = sa.select(_budget.last_locked_at).where(_of_user)
 _open_budget = upsert(second_factor_budgets, ["user_id"], ["wrong", "wrong_in_row", "unknown_wrong"])
@@ -96,7 +99,7 @@ _remember_for_now = {
 }
 
 _helpers = (
-    sa.select(users.c.name, users.c.email)
+    sa.select(*columns(Helper, users))
     .where(
         users.c.account_id == sa.bindparam("account_id"),
         users.c.role == sa.bindparam("role"),
@@ -151,7 +154,7 @@ _charge_mail = {
     .returning(_mailbox.mails)
     for name, insert in INSERTS.items()
 }
-_mailbox_state = sa.select(mailbox_budgets).where(_mailbox.user_id == sa.bindparam("of_user"))
+_mailbox_state = sa.select(*columns(MailboxState, mailbox_budgets)).where(_mailbox.user_id == sa.bindparam("of_user"))
 
 
 def charge(connection: sa.Connection, user_id: UUID, read: Callable[[], T]) -> tuple[Charged | None, T]:
@@ -232,10 +235,10 @@ def remember_client_for_now(connection: sa.Connection, client: KnownClient, user
     connection.execute(_remember_for_now[connection.dialect.name], values)
 
 
-def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> Sequence[AnyRow]:
-    """List name and address of those with a role who can act now."""
+def helpers(connection: sa.Connection, account_id: UUID, role: str, except_id: UUID) -> list[Helper]:
+    """List those with a role who can act now."""
     values = {"account_id": account_id, "role": role, "except_id": except_id}
-    return connection.execute(_helpers, values).all()
+    return [Helper(*row) for row in connection.execute(_helpers, values)]
 
 
 def admins_who_can_act(connection: sa.Connection, account_id: UUID) -> set[UUID]:
@@ -260,9 +263,10 @@ def charge_mail(connection: sa.Connection, user_id: UUID, account_id: UUID, at: 
     return connection.execute(_charge_mail[connection.dialect.name], values).first() is not None
 
 
-def mailbox_state(connection: sa.Connection, user_id: UUID) -> AnyRow | None:
-    """Return a user's mailbox budget."""
-    return connection.execute(_mailbox_state, {"of_user": user_id}).first()
+def mailbox_state(connection: sa.Connection, user_id: UUID) -> MailboxState | None:
+    """Return the state of a user's mailbox budget."""
+    row = connection.execute(_mailbox_state, {"of_user": user_id}).first()
+    return None if row is None else MailboxState(*row)
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:

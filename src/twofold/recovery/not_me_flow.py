@@ -20,6 +20,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_token
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.helper import Helper
 from twofold.recovery import browser_records, records
 from twofold.recovery.outcomes import Froze, Gone, NotMe
 from twofold.resets import flow as resets
@@ -74,7 +75,7 @@ def freeze(context: AppContext, token: str, *, origin: Origin) -> Froze | Gone:
     return Froze(user)
 
 
-def whom_to_ask(context: AppContext, user: User) -> list[lockouts.Helper]:
+def whom_to_ask(context: AppContext, user: User) -> list[Helper]:
     """List who can unfreeze a user; maybe nobody."""
     with context.db.read() as connection:
         return lockouts.who_can_help(connection, user)

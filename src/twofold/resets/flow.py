@@ -20,6 +20,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.helper import Helper
 from twofold.resets import records
 from twofold.resets.case import (
     CONSOLE,
@@ -162,7 +163,7 @@ def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, li
         return case, records.history(connection, case.id)
 
 
-def who_can_approve(connection: sa.Connection, case: Case, user: User) -> list[lockouts.Helper]:
+def who_can_approve(connection: sa.Connection, case: Case, user: User) -> list[Helper]:
     """List whom a user can ask to approve their case; whoever asked for it is not among them."""
     asked = None if case.requester is None else case.requester.email
     return [helper for helper in lockouts.who_can_help(connection, user) if helper.email != asked]

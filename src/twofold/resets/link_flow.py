@@ -15,6 +15,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_token
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
+from twofold.lockouts.helper import Helper
 from twofold.resets import records
 from twofold.resets.case import LIFE, Act, Case, allows, needs_approval
 from twofold.resets.flow import close_if_dead, who_can_approve
@@ -39,7 +40,7 @@ class OpenLink(NamedTuple):
     verdict: Open
     needs_new_password: bool
     needs_approval: bool
-    approvers: list[lockouts.Helper]
+    approvers: list[Helper]
 
 
 def mint_link(connection: sa.Connection, entry: Entry, at: datetime) -> Minted | None:

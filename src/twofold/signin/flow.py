@@ -18,6 +18,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_flow
+from twofold.lockouts.helper import Helper
 from twofold.sessions import flow as sessions
 from twofold.sessions.methods import Method, columns, first_factors, with_proved
 from twofold.sessions.session import Session
@@ -145,7 +146,7 @@ def lock_of(context: AppContext, user: User) -> Locked | None:
     return Locked(counts.final) if counts.locked else None
 
 
-def whom_to_ask(context: AppContext, user: User) -> list[lockouts.Helper]:
+def whom_to_ask(context: AppContext, user: User) -> list[Helper]:
     """List whom somebody who cannot sign in can ask; nobody that cannot act, and never themselves."""
     with context.db.read() as connection:
         return lockouts.who_can_help(connection, user)

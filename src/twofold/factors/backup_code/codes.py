@@ -4,10 +4,20 @@ With 120 random bits a plain SHA-256 is enough to store it by (OWASP ASVS 6.5.2 
 NIST SP 800-63B-4 section 4.2.1.1 asks for 64 bits, and for a new code once it is used.
 """
 
+from datetime import datetime
+from typing import NamedTuple
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 24
 BYTES = 15
 _LOOKALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
+
+
+class Issued(NamedTuple):
+    """When the backup code of a user was made, and whether they say that it is saved."""
+
+    created_at: datetime
+    seen: bool
 
 
 def from_bytes(random: bytes) -> str:

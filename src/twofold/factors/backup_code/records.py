@@ -5,8 +5,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.factors.backup_code.codes import Issued
 from twofold.factors.backup_code.tables import backup_codes
-from twofold.kit.sql.database import AnyRow, UtcTime, upsert
+from twofold.kit.sql.database import UtcTime, upsert
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 
 _at = sa.bindparam("at", type_=UtcTime)
@@ -27,6 +29,7 @@ _was_spent = sa.select(sa.literal(1)).where(
     backup_codes.c.user_id == _of_user,
     backup_codes.c.spent_hash == sa.bindparam("typed"),
 )
+_issued = columns(Issued, backup_codes)
 _issue = upsert(backup_codes, ["user_id"], ["code_hash", "spent_hash", "created_at", "seen"])
 
 
@@ -68,10 +71,10 @@ def mark_seen(connection: sa.Connection, user_id: UUID, code_hash: bytes) -> Non
     connection.execute(backup_codes.update().where(this).values(seen=True))
 
 
-def find(connection: sa.Connection, user_id: UUID) -> AnyRow | None:
+def find(connection: sa.Connection, user_id: UUID) -> Issued | None:
     """Return when the backup code of a user was made and whether it was seen."""
-    query = sa.select(backup_codes.c.created_at, backup_codes.c.seen).where(backup_codes.c.user_id == user_id)
-    return connection.execute(query).first()
+    row = connection.execute(sa.select(*_issued).where(backup_codes.c.user_id == user_id)).first()
+    return None if row is None else Issued(*row)
 
 
 def hold(connection: sa.Connection, user_id: UUID) -> None:

@@ -11,13 +11,13 @@ from twofold.audit import flow as audit
 from twofold.directory.user import User
 from twofold.events import kinds
 from twofold.factors.totp import codes, records
+from twofold.factors.totp.authenticator import Authenticator, Enrolment
 from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, Wrong
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.crypto.vault import Sealed, VaultError
-from twofold.kit.sql.database import AnyRow
 
 DISCLOSED_KEPT = 24 * 60 * 60 // codes.PERIOD  # steps, a day: the clock may have been that far ahead when it hinted
 MOST_DISCLOSED = 200  # of one authenticator; only somebody who holds the phone gets as far
@@ -33,7 +33,7 @@ class Totp:
     def read(self, text: str) -> str | None:
         return text if len(text) == codes.DIGITS and text.isascii() and text.isdigit() else None
 
-    def load(self, connection: sa.Connection, user: User) -> Sequence[AnyRow]:
+    def load(self, connection: sa.Connection, user: User) -> list[Authenticator]:
         return records.authenticators_of(connection, user.id)
 
     def verify(
@@ -42,29 +42,29 @@ class Totp:
         connection: sa.Connection,
         user: User,
         proof: str,
-        loaded: Sequence[AnyRow],
+        loaded: Sequence[Authenticator],
         at: datetime,
     ) -> Verdict:
-        verdicts = [(row, verdict) for row in loaded if (verdict := _judge(context, row, proof, at)) is not None]
+        verdicts = [(app, verdict) for app in loaded if (verdict := _judge(context, app, proof, at)) is not None]
         if len(verdicts) < len(loaded):
-            _note_unreadable(connection, user, {row.id for row in loaded} - {row.id for row, _ in verdicts}, at)
+            _note_unreadable(connection, user, {app.id for app in loaded} - {app.id for app, _ in verdicts}, at)
             if not verdicts:
                 return Unreadable()
-        for row, verdict in verdicts:
+        for app, verdict in verdicts:
             if isinstance(verdict, codes.Accepted):
-                fresh = records.accept_step(connection, row.id, verdict.step, at)
+                fresh = records.accept_step(connection, app.id, verdict.step, at)
                 return Right() if fresh else Used()
         if any(isinstance(verdict, codes.Used) for _, verdict in verdicts):
             return Used()
-        for row, verdict in verdicts:
+        for app, verdict in verdicts:
             if isinstance(verdict, codes.Drift):
-                return Wrong(verdict.seconds if _remember_hint(connection, row, verdict.step, at) else None)
+                return Wrong(verdict.seconds if _remember_hint(connection, app, verdict.step, at) else None)
         return Wrong()
 
     def show(self, connection: sa.Connection, user_id: UUID) -> list[Factor]:
         return [
-            Factor(self.name, row.id, row.name, row.created_at, row.last_used_at)
-            for row in records.authenticators_of(connection, user_id)
+            Factor(self.name, app.id, app.name, app.created_at, app.last_used_at)
+            for app in records.authenticators_of(connection, user_id)
         ]
 
     def hold(self, connection: sa.Connection, user_id: UUID) -> None:
@@ -83,7 +83,7 @@ class Totp:
         return records.forget_over(connection, at)
 
 
-def secret_of(context: AppContext, row: AnyRow, table: str) -> bytes:
+def secret_of(context: AppContext, row: Authenticator | Enrolment, table: str) -> bytes:
     """Open the secret of an authenticator or an enrolment.
 
     Raises:
@@ -99,11 +99,11 @@ def identity(table: str, row_id: UUID) -> str:
 
 
 def store_authenticator(
-    context: AppContext, connection: sa.Connection, user: User, row: AnyRow, step: int, at: datetime
+    context: AppContext, connection: sa.Connection, user: User, enrolment: Enrolment, step: int, at: datetime
 ) -> None:
     """Make an authenticator of an enrolment; its secret is sealed anew, for the row in which it rests from now on."""
     authenticator = new_id()
-    secret = secret_of(context, row, "enrolments")
+    secret = secret_of(context, enrolment, "enrolments")
     sealed = context.vault.seal(secret, identity("authenticators", authenticator))
     records.close_enrolment(connection, user.id)
     records.insert_authenticator(
@@ -112,7 +112,7 @@ def store_authenticator(
             "id": authenticator,
             "user_id": user.id,
             "account_id": user.account_id,
-            "name": row.name,
+            "name": enrolment.name,
             "key_id": sealed.key_id,
             "box": sealed.ciphertext,
             "last_step": step,  # the code that confirmed counts as used
@@ -124,15 +124,15 @@ def store_authenticator(
 
 
 def _judge(
-    context: AppContext, row: AnyRow, digits: str, at: datetime
+    context: AppContext, app: Authenticator, digits: str, at: datetime
 ) -> codes.Accepted | codes.Used | codes.Drift | codes.Wrong | None:
     """Judge a code against one authenticator; None when its secret does not open: its row was tampered with."""
     try:
-        secret = secret_of(context, row, "authenticators")
+        secret = secret_of(context, app, "authenticators")
     except VaultError as error:
-        log.error("an authenticator does not open", authenticator=str(row.id), error=str(error))  # noqa: TRY400 - a trace could show it
+        log.error("an authenticator does not open", authenticator=str(app.id), error=str(error))  # noqa: TRY400 - a trace could show it
         return None
-    return codes.match(secret, digits, at, row.last_step, _disclosed_steps(row))
+    return codes.match(secret, digits, at, app.last_step, app.disclosed_steps)
 
 
 def _note_unreadable(connection: sa.Connection, user: User, unreadable: Collection[UUID], at: datetime) -> None:
@@ -146,7 +146,7 @@ def _note_unreadable(connection: sa.Connection, user: User, unreadable: Collecti
     )
 
 
-def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: datetime) -> bool:
+def _remember_hint(connection: sa.Connection, app: Authenticator, step: int, at: datetime) -> bool:
     """Remember a step that a hint discloses; False where that cannot be, so that nothing may be disclosed.
 
     A hint tells a thief that a code will be right later: what was hinted at is refused when its time comes, also where
@@ -155,13 +155,9 @@ def _remember_hint(connection: sa.Connection, row: AnyRow, step: int, at: dateti
     now = codes.step_of(at)
     if step <= now:
         return True
-    oldest = max(row.last_step, now - DISCLOSED_KEPT)  # at or below the last step nothing is accepted anyway
-    known = {given for given in _disclosed_steps(row) if given > oldest} | {step}
+    oldest = max(app.last_step, now - DISCLOSED_KEPT)  # at or below the last step nothing is accepted anyway
+    known = {given for given in app.disclosed_steps if given > oldest} | {step}
     if len(known) > MOST_DISCLOSED:
         return False
-    records.disclose(connection, row.id, sorted(known))
+    records.disclose(connection, app.id, sorted(known))
     return True
-
-
-def _disclosed_steps(row: AnyRow) -> frozenset[int]:
-    return frozenset(map(int, row.given_away.split()))

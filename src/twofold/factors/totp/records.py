@@ -7,8 +7,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.factors.totp.authenticator import Authenticator, Enrolment
 from twofold.factors.totp.tables import authenticators, enrolments
-from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.database import UtcTime, delete_idle, upsert
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 
 MOST_WRONG_CONFIRMATIONS = 10
@@ -16,7 +18,7 @@ MOST_WRONG_CONFIRMATIONS = 10
 _at = sa.bindparam("at", type_=UtcTime)
 _of_user = sa.bindparam("of_user", type_=sa.Uuid)
 _authenticators_of = Statement(
-    sa.select(authenticators)
+    sa.select(*columns(Authenticator, authenticators))
     .where(authenticators.c.user_id == _of_user)
     .order_by(authenticators.c.created_at, authenticators.c.id)
 )
@@ -46,18 +48,18 @@ _is_open = (
     & (enrolments.c.expires_at > _at)
     & (enrolments.c.wrong < MOST_WRONG_CONFIRMATIONS)
 )
-_find_enrolment = sa.select(enrolments).where(_is_open)
+_find_enrolment = sa.select(*columns(Enrolment, enrolments)).where(_is_open)
 _charge_enrolment = (
     enrolments.update()
     .where(_is_open, enrolments.c.id == sa.bindparam("of_id"))
     .values(wrong=enrolments.c.wrong + 1)
-    .returning(enrolments)
+    .returning(*columns(Enrolment, enrolments))
 )
 
 
-def authenticators_of(connection: sa.Connection, user_id: UUID) -> Sequence[AnyRow]:
+def authenticators_of(connection: sa.Connection, user_id: UUID) -> list[Authenticator]:
     """List the authenticators of a user in the order of their making."""
-    return _authenticators_of.rows(connection, of_user=user_id)
+    return [Authenticator(*row) for row in _authenticators_of.rows(connection, of_user=user_id)]
 
 
 def hold(connection: sa.Connection, user_id: UUID) -> None:
@@ -97,9 +99,10 @@ def open_enrolment(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(_open_enrolment[connection.dialect.name], values)
 
 
-def find_enrolment(connection: sa.Connection, user_id: UUID, opener: str, at: datetime) -> AnyRow | None:
+def find_enrolment(connection: sa.Connection, user_id: UUID, opener: str, at: datetime) -> Enrolment | None:
     """Find the open enrolment of a user, for the one who opened it."""
-    return connection.execute(_find_enrolment, {"of_user": user_id, "of_opener": opener, "at": at}).first()
+    row = connection.execute(_find_enrolment, {"of_user": user_id, "of_opener": opener, "at": at}).first()
+    return None if row is None else Enrolment(*row)
 
 
 def charge_enrolment(
@@ -108,10 +111,11 @@ def charge_enrolment(
     opener: str,
     enrolment: UUID,
     at: datetime,
-) -> AnyRow | None:
+) -> Enrolment | None:
     """Charge one try at confirming an enrolment and return it; None when it is not open (any more)."""
     values = {"of_user": user_id, "of_opener": opener, "of_id": enrolment, "at": at}
-    return connection.execute(_charge_enrolment, values).first()
+    row = connection.execute(_charge_enrolment, values).first()
+    return None if row is None else Enrolment(*row)
 
 
 def close_enrolment(connection: sa.Connection, user_id: UUID) -> None:
