@@ -8,11 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.kit.sql.database import UtcTime, upsert
+from twofold.kit.sql.rows import columns
 from twofold.recovery.browser_link import BrowserLink
 from twofold.recovery.tables import browser_links
 
 _link = browser_links.c
-_columns = (_link.user_id, _link.letter, _link.email_key, _link.expires_at)
+_columns = columns(BrowserLink, browser_links)
 _ask = upsert(browser_links, ["user_id"], [column.name for column in browser_links.c if column.name != "user_id"])
 _asked = sa.select(*_columns).where(_link.user_id == sa.bindparam("user_id"), _link.letter == sa.bindparam("letter"))
 _by_token = sa.select(*_columns).where(

@@ -2,27 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle, upsert
+from twofold.kit.sql.rows import columns
+from twofold.recovery.not_me_link import NotMeLink
 from twofold.recovery.password_link import PasswordLink, Purpose
 from twofold.recovery.tables import not_me_links, password_links
 
 _at = sa.bindparam("at", type_=UtcTime)
 _link = password_links.c
-_link_columns = (
-    _link.user_id,
-    _link.letter,
-    _link.purpose,
-    _link.email_key,
-    _link.password_set_at,
-    _link.asked_at,
-    _link.expires_at,
-)
+_link_columns = columns(PasswordLink, password_links)
 
 
 def _asking(insert: postgresql.Insert) -> postgresql.Insert:
@@ -70,22 +64,12 @@ _of_decoys = password_links.delete().where(_link.user_id.in_(sa.bindparam("decoy
 
 _not_me = not_me_links.c
 _mint_not_me = upsert(not_me_links, ["letter"], ["token_hash", "expires_at"])
-_not_me_by_token = sa.select(not_me_links).where(_not_me.token_hash == sa.bindparam("token_hash"))
+_not_me_by_token = sa.select(*columns(NotMeLink, not_me_links)).where(_not_me.token_hash == sa.bindparam("token_hash"))
 _use_up = (
     not_me_links.update()
     .where(_not_me.user_id == sa.bindparam("of_user"), _not_me.used_at.is_(None))
     .values(used_at=_at)
 )
-
-
-class NotMeLink(NamedTuple):
-    """A "this wasn't me" link, and what the letter that brought it told of."""
-
-    user_id: UUID
-    about: str
-    happened_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
 
 
 def ask(connection: sa.Connection, values: dict[str, Any]) -> None:
@@ -145,7 +129,7 @@ def mint_not_me(connection: sa.Connection, values: dict[str, Any]) -> None:
 def not_me_by_token(connection: sa.Connection, token_hash: bytes) -> NotMeLink | None:
     """Find a "this wasn't me" link by the hash of its token, used or not."""
     row = connection.execute(_not_me_by_token, {"token_hash": token_hash}).first()
-    return None if row is None else NotMeLink(row.user_id, row.about, row.happened_at, row.expires_at, row.used_at)
+    return None if row is None else NotMeLink(*row)
 
 
 def use_up_not_me(connection: sa.Connection, user_id: UUID, at: datetime) -> None:
@@ -160,5 +144,5 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _read(row: AnyRow) -> PasswordLink:
-    user_id, letter, purpose, email_key, password_set_at, asked_at, expires_at = row
-    return PasswordLink(user_id, letter, Purpose(purpose), email_key, password_set_at, asked_at, expires_at)
+    link = PasswordLink(*row)
+    return link._replace(purpose=Purpose(link.purpose))

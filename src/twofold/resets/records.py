@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from twofold.directory.tables import accounts, users
 from twofold.kit.mail.outbox import outbox
 from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
+from twofold.kit.sql.rows import columns
 from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
@@ -31,30 +32,8 @@ _requester = users.alias("requester")
 _approver = users.alias("approver")
 _newer = reset_cases.alias("newer")
 
-_subject_columns = (
-    users.c.id,
-    users.c.account_id,
-    accounts.c.name,
-    users.c.name,
-    users.c.email,
-    users.c.role,
-    users.c.active,
-    users.c.frozen_at,
-    accounts.c.sso,
-    users.c.second_factor_since,
-    users.c.factors_changed_at,
-    users.c.password_set_at,
-    users.c.password_unproven,
-)
-_requester_columns = (
-    _requester.c.id,
-    _requester.c.account_id,
-    _requester.c.name,
-    _requester.c.email,
-    _requester.c.role,
-    _requester.c.active,
-    _requester.c.frozen_at,
-)
+_subject_columns = columns(Subject, users, accounts, account_name=accounts.c.name)
+_requester_columns = columns(Requester, _requester)
 _columns = (
     *(column.label(f"subject_{number}") for number, column in enumerate(_subject_columns)),
     *(column.label(f"requester_{number}") for number, column in enumerate(_requester_columns)),
@@ -98,7 +77,7 @@ _end_open = (
     .values(
         state=sa.bindparam("new_state"), ended_at=sa.bindparam("at", type_=UtcTime), ended_why=sa.bindparam("why"),
     )
-    .returning(_case.id, _case.account_id, _case.user_id)
+    .returning(*columns(Key, reset_cases))
 )  # fmt: skip
 _end_of_user = _end_open.where(_case.user_id == sa.bindparam("of_user"))
 _end_of_account = _end_open.where(_case.account_id == sa.bindparam("of_account"))
