@@ -32,8 +32,7 @@ def create(*, name: str, as_json: bool) -> None:
 def list_(*, as_json: bool) -> None:
     """List every key, never the key itself."""
     with opened() as context:
-        columns = ("id", "name", "created_at", "last_used_at", "revoked_at")
-        rows = [{name: getattr(row, name) for name in columns} for row in key_flow.list_keys(context.db)]
+        rows = [key._asdict() for key in key_flow.list_keys(context.db)]
     show_rows(rows, as_json=as_json, nothing="There is no operator key.")
 
 

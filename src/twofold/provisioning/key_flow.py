@@ -1,6 +1,5 @@
 """Operator keys: what a program of the operator's proves itself with; made and revoked on the command line."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -12,8 +11,9 @@ from twofold.events import directory_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import digest, new_id, new_token
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 from twofold.provisioning import records
+from twofold.provisioning.operator_key import OperatorKey
 
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -57,7 +57,7 @@ def revoke_key(db: Database, key_id: UUID, *, actor: acting.Actor, at: datetime)
     return revoked
 
 
-def list_keys(db: Database) -> Sequence[AnyRow]:
+def list_keys(db: Database) -> list[OperatorKey]:
     """List every key, never the key itself."""
     with db.read() as connection:
         return records.all_keys(connection)
@@ -66,11 +66,10 @@ def list_keys(db: Database) -> Sequence[AnyRow]:
 def find_key(db: Database, key: str, at: datetime) -> UUID | None:
     """Find the id of a key that was not revoked; its last use is written down at most once a minute."""
     with db.read() as connection:
-        row = records.valid_key(connection, digest(key))
-    if row is None:
+        found = records.valid_key(connection, digest(key))
+    if found is None:
         return None
-    if row.last_used_at is None or at - row.last_used_at >= SEEN_EVERY:
+    if found.last_used_at is None or at - found.last_used_at >= SEEN_EVERY:
         with db.write() as connection:
-            records.used(connection, row.id, at)
-    key_id: UUID = row.id
-    return key_id
+            records.used(connection, found.id, at)
+    return found.id

@@ -1,16 +1,17 @@
 """The statements of operator keys."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.kit.sql.database import AnyRow
+from twofold.kit.sql.rows import columns
+from twofold.provisioning.operator_key import OperatorKey
 from twofold.provisioning.tables import operator_keys
 
-_valid_key = sa.select(operator_keys.c.id, operator_keys.c.last_used_at).where(
+_keys = sa.select(*columns(OperatorKey, operator_keys))
+_valid_key = _keys.where(
     operator_keys.c.key_hash == sa.bindparam("key_hash"),
     operator_keys.c.revoked_at.is_(None),
 )
@@ -22,7 +23,7 @@ _revoke = (
     .where(operator_keys.c.id == sa.bindparam("of_id"), operator_keys.c.revoked_at.is_(None))
     .values(revoked_at=sa.bindparam("revoked"))
 )
-_all_keys = sa.select(operator_keys).order_by(operator_keys.c.created_at, operator_keys.c.id)
+_all_keys = _keys.order_by(operator_keys.c.created_at, operator_keys.c.id)
 
 
 def insert_key(connection: sa.Connection, values: dict[str, Any]) -> None:
@@ -30,9 +31,10 @@ def insert_key(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(operator_keys.insert(), values)
 
 
-def valid_key(connection: sa.Connection, key_hash: bytes) -> AnyRow | None:
-    """Find a key that was not revoked, by its hash: its id, and when it was last used."""
-    return connection.execute(_valid_key, {"key_hash": key_hash}).first()
+def valid_key(connection: sa.Connection, key_hash: bytes) -> OperatorKey | None:
+    """Find a key that was not revoked, by its hash."""
+    row = connection.execute(_valid_key, {"key_hash": key_hash}).first()
+    return None if row is None else OperatorKey(*row)
 
 
 def used(connection: sa.Connection, key_id: UUID, at: datetime) -> None:
@@ -45,6 +47,6 @@ def revoke(connection: sa.Connection, key_id: UUID, at: datetime) -> bool:
     return connection.execute(_revoke, {"of_id": key_id, "revoked": at}).rowcount == 1
 
 
-def all_keys(connection: sa.Connection) -> Sequence[AnyRow]:
+def all_keys(connection: sa.Connection) -> list[OperatorKey]:
     """List every key, revoked ones as well, in the order of their making."""
-    return connection.execute(_all_keys).all()
+    return [OperatorKey(*row) for row in connection.execute(_all_keys)]
