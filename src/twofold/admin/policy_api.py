@@ -60,7 +60,7 @@ def _asked(data: PolicyBody) -> Policy | None:
 
 def _answer(preview: Preview, *, saved: bool) -> AnyResponse:
     stopped = preview.stopped
-    affected = [StoppedUser(*user) for user in stopped.people]
+    affected = [StoppedUser(user.id, user.name, user.email, user.role) for user in stopped.people]
     answer = PolicyChangeAnswer(*preview.policy, saved, affected, stopped.number, stopped.admins, stopped.of)
     return Response(answer, status_code=200)
 

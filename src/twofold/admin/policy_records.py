@@ -8,7 +8,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import users
-from twofold.kit.sql.database import AnyRow, UtcTime
+from twofold.directory.user import NamedUser
+from twofold.kit.sql.database import UtcTime
+from twofold.kit.sql.rows import columns
 from twofold.lockouts.tables import CAN_ACT
 
 _account = sa.bindparam("account_id", type_=sa.Uuid)
@@ -21,7 +23,7 @@ _stopped = (_of_account, *_without, _no_exception)
 _is_admin = sa.case((users.c.role == "admin", 1), else_=0)
 
 _stopped_people = (
-    sa.select(users.c.id, users.c.name, users.c.email, users.c.role)
+    sa.select(*columns(NamedUser, users))
     .where(*_stopped)
     .order_by(users.c.name_key, users.c.id)
     .limit(sa.bindparam("most"))
@@ -46,7 +48,7 @@ _protected_admin = (
 class Stopped(NamedTuple):
     """Whom a required policy stops: the first of them by name, and how many there are."""
 
-    people: Sequence[AnyRow]
+    people: Sequence[NamedUser]
     number: int
     admins: int
     excepted: int
@@ -56,7 +58,7 @@ class Stopped(NamedTuple):
 def stopped(connection: sa.Connection, account_id: UUID, from_at: datetime, most: int) -> Stopped:
     """Tell whom a policy that is required from a moment stops then."""
     values = {"account_id": account_id, "from_at": from_at}
-    people = connection.execute(_stopped_people, {**values, "most": most}).all()
+    people = [NamedUser(*row) for row in connection.execute(_stopped_people, {**values, "most": most})]
     count, admins = connection.execute(_stopped_counts, values).one()
     excepted = connection.execute(_excepted_count, values).scalar_one()
     return Stopped(people, count, admins or 0, excepted, people_of(connection, account_id))

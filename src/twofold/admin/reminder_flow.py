@@ -11,10 +11,9 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from twofold.admin import reminder_records as records
-from twofold.admin.reminder_records import Window
+from twofold.admin.reminder import AccountDue, UserDue, Window
 from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
-from twofold.kit.sql.database import AnyRow
 
 # Days before the date, and up to how many days before it the letter is still of use.
 WINDOWS = ((7, 1), (1, 0))
@@ -22,7 +21,7 @@ BATCH = 50  # letters to a transaction, so that nobody who signs in meanwhile wa
 KEPT = timedelta(days=30)
 
 # Lists the next people whom one query finds, after the last one of the batch before.
-Road: TypeAlias = Callable[[sa.Connection, AnyRow | None], Sequence[AnyRow]]
+Road: TypeAlias = Callable[[sa.Connection, UserDue | None], Sequence[UserDue]]
 
 
 def remind(context: AppContext, at: datetime) -> int:
@@ -43,10 +42,10 @@ def _roads(context: AppContext, window: Window) -> list[Road]:
     with context.db.read() as connection:
         due = records.accounts_due(connection, editions, window)
 
-    def of_account(account: AnyRow, connection: sa.Connection, last: AnyRow | None) -> Sequence[AnyRow]:
+    def of_account(account: AccountDue, connection: sa.Connection, last: UserDue | None) -> Sequence[UserDue]:
         return records.by_date(connection, account.id, account.required_from, window, last, BATCH)
 
-    def of_exceptions(connection: sa.Connection, last: AnyRow | None) -> Sequence[AnyRow]:
+    def of_exceptions(connection: sa.Connection, last: UserDue | None) -> Sequence[UserDue]:
         return records.by_exception(connection, editions, window, last, BATCH)
 
     return [*(partial(of_account, account) for account in due), of_exceptions]
@@ -64,7 +63,7 @@ def _walk(context: AppContext, road: Road, days: int, at: datetime) -> int:
         last = people[-1]
 
 
-def _notify(context: AppContext, connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> int:
+def _notify(context: AppContext, connection: sa.Connection, people: Sequence[UserDue], days: int, at: datetime) -> int:
     fresh = records.note(connection, people, days, at)
     for user in people:
         if user.id in fresh:

@@ -7,14 +7,16 @@ exception ends.
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.admin.reminder import AccountDue, UserDue, Window
 from twofold.admin.tables import policy_reminders
 from twofold.directory.tables import accounts, users
-from twofold.kit.sql.database import INSERTS, AnyRow, UtcTime, delete_idle
+from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle
+from twofold.kit.sql.rows import columns
 
 NOBODY = UUID(int=0)
 
@@ -36,14 +38,6 @@ _can_be_told = (
 )
 
 
-class Window(NamedTuple):
-    """Reminders of so many days: for whoever is stopped after one moment and not later than another."""
-
-    days: int
-    after: datetime
-    until: datetime
-
-
 def _not_told(due: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return ~sa.exists().where(
         policy_reminders.c.user_id == users.c.id,
@@ -53,12 +47,12 @@ def _not_told(due: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 _accounts_due = (
-    sa.select(accounts.c.id, accounts.c.required_from)
+    sa.select(*columns(AccountDue, accounts, required_from=accounts.c.required_from))
     .where(*_account_rules, accounts.c.required_from > _after, accounts.c.required_from <= _until)
     .order_by(accounts.c.id)
 )
 _by_date = (
-    sa.select(users.c.id, users.c.account_id, users.c.email, _due.label("due"), users.c.name_key.label("place"))
+    sa.select(*columns(UserDue, users, due=_due))
     .where(
         users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid),
         *_can_be_told,
@@ -70,13 +64,7 @@ _by_date = (
     .limit(sa.bindparam("most"))
 )
 _by_exception = (
-    sa.select(
-        users.c.id,
-        users.c.account_id,
-        users.c.email,
-        users.c.exception_until.label("due"),
-        users.c.exception_until.label("place"),
-    )
+    sa.select(*columns(UserDue, users, due=users.c.exception_until))
     .select_from(users.join(accounts, accounts.c.id == users.c.account_id))
     .where(
         *_account_rules,
@@ -96,31 +84,31 @@ _note = {
 }
 
 
-def accounts_due(connection: sa.Connection, editions: AbstractSet[str], window: Window) -> Sequence[AnyRow]:
+def accounts_due(connection: sa.Connection, editions: AbstractSet[str], window: Window) -> list[AccountDue]:
     """List the accounts whose date comes near."""
     values = {"editions": sorted(editions), "after": window.after, "until": window.until}
-    return connection.execute(_accounts_due, values).all()
+    return [AccountDue(*row) for row in connection.execute(_accounts_due, values)]
 
 
 def by_date(
-    connection: sa.Connection, account_id: UUID, due: datetime, window: Window, last: AnyRow | None, most: int
-) -> Sequence[AnyRow]:
+    connection: sa.Connection, account_id: UUID, due: datetime, window: Window, last: UserDue | None, most: int
+) -> list[UserDue]:
     """List people whom the date of their account stops and who were not told, by name, from the last one on."""
-    place, last_id = ("", NOBODY) if last is None else (last.place, last.id)
+    place, last_id = ("", NOBODY) if last is None else (last.name_key, last.id)
     values = {"account_id": account_id, "due": due, "days": window.days, "last_place": place, "last_id": last_id}
-    return connection.execute(_by_date, {**values, "most": most}).all()
+    return [UserDue(*row) for row in connection.execute(_by_date, {**values, "most": most})]
 
 
 def by_exception(
-    connection: sa.Connection, editions: AbstractSet[str], window: Window, last: AnyRow | None, most: int
-) -> Sequence[AnyRow]:
+    connection: sa.Connection, editions: AbstractSet[str], window: Window, last: UserDue | None, most: int
+) -> list[UserDue]:
     """List people whom the end of their exception stops and who were not told, by that end, from the last one on."""
-    place, last_id = (window.after, NOBODY) if last is None else (last.place, last.id)
+    place, last_id = (window.after, NOBODY) if last is None else (last.due, last.id)
     values = {"editions": sorted(editions), **window._asdict(), "last_place": place, "last_id": last_id}
-    return connection.execute(_by_exception, {**values, "most": most}).all()
+    return [UserDue(*row) for row in connection.execute(_by_exception, {**values, "most": most})]
 
 
-def note(connection: sa.Connection, people: Sequence[AnyRow], days: int, at: datetime) -> set[UUID]:
+def note(connection: sa.Connection, people: Sequence[UserDue], days: int, at: datetime) -> set[UUID]:
     """Write down that people are told; return whom no other node was faster to tell."""
     rows = [
         {"user_id": user.id, "account_id": user.account_id, "due": user.due, "days": days, "sent_at": at}
