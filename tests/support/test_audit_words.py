@@ -8,19 +8,20 @@ import pytest
 
 from tests.harness.clock import NOON
 from twofold.audit.chain import Event
+from twofold.directory.user import NamedUser
 from twofold.support import audit_words
-from twofold.support.audit_search import Found, Who
+from twofold.support.audit_search import Found
 
-GRACE = Who(UUID(int=1), "Grace Hopper", "grace@acme.example", "admin")
-ADA = Who(UUID(int=2), "Ada Lovelace", "ada@acme.example", "member")
-SAM = Who(UUID(int=3), "Sam Vimes", "sam@operator.example", "support")
+GRACE = NamedUser(UUID(int=1), "Grace Hopper", "grace@acme.example", "admin")
+ADA = NamedUser(UUID(int=2), "Ada Lovelace", "ada@acme.example", "member")
+SAM = NamedUser(UUID(int=3), "Sam Vimes", "sam@operator.example", "support")
 
 
-def event(kind: str, /, actor: Who | str = GRACE, subject: Who | None = ADA, **details: Any) -> Found:
-    actor_kind, actor_id = ("user", actor.id) if isinstance(actor, Who) else (actor, None)
+def event(kind: str, /, actor: NamedUser | str = GRACE, subject: NamedUser | None = ADA, **details: Any) -> Found:
+    actor_kind, actor_id = ("user", actor.id) if isinstance(actor, NamedUser) else (actor, None)
     about, said = None if subject is None else subject.id, msgspec.json.encode(details).decode()
     recorded = Event(UUID(int=9), NOON, kind, "done", actor_kind, actor_id, about, None, "", "", "", said)
-    return Found(1, UUID(int=5), None, None, recorded, actor if isinstance(actor, Who) else None, subject)
+    return Found(1, UUID(int=5), None, None, recorded, actor if isinstance(actor, NamedUser) else None, subject)
 
 
 @pytest.mark.parametrize("kind", sorted(audit_words.kinds()))

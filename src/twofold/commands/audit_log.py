@@ -4,11 +4,10 @@ Of an export that needs nothing but the files.
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, TypeVar
-from uuid import UUID
 
 import click
 import sqlalchemy as sa
@@ -18,9 +17,9 @@ from twofold.audit.chain import INSTALLATION
 from twofold.audit.verify import NO_HEADS, Broken, KeptHeads, Verified, heads_of, kept_heads, verify_lines
 from twofold.commands.frame import Stop, as_json, id_of, missing, opened, print_json, show
 from twofold.directory import accounts_flow
-from twofold.directory.tables import users
 from twofold.kit import clock
 from twofold.kit.context import AppContext
+from twofold.support import audit_records
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ def export(*, account: str | None, installation: bool, output: Path | None, as_j
         at = clock.now()
         count = 0
         with _writing(output) as file:
-            for line in export_flow.complete_lines(context.db, context.vault, chain, at, _names):
+            for line in export_flow.complete_lines(context.db, context.vault, chain, at, audit_records.names):
                 file.write(line)
                 count += 1
         key = export_flow.public_key(context.db, context.vault, at)
@@ -152,11 +151,6 @@ def _writing(output: Path | None) -> Iterator[TextIO]:
         return
     with output.open("w", encoding="utf-8", newline="") as file:
         yield file
-
-
-def _names(connection: sa.Connection, people: Collection[UUID]) -> dict[UUID, str]:
-    query = sa.select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(people))
-    return {row.id: f"{row.name} <{row.email}>" for row in connection.execute(query)}
 
 
 def _reading(file: Path, read: Callable[[Iterator[str]], T]) -> T:

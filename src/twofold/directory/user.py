@@ -74,6 +74,11 @@ class NamedUser(NamedTuple):
     email: str
     role: str
 
+    @property
+    def words(self) -> str:
+        """Name and address, as exports have it."""
+        return f"{self.name} <{self.email}>"
+
 
 def stand_in(user_id: UUID, account_id: UUID) -> User:
     """Return a made-up user under ids that no user has: a decoy letter is composed for it like one for a user."""

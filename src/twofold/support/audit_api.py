@@ -18,7 +18,7 @@ from twofold.kit.http.problems import problem, refusals
 from twofold.kit.http.requests import AnyRequest, context_of, row_id
 from twofold.kit.schema_names import schema_name
 from twofold.support import audit_flow, audit_words
-from twofold.support.audit_search import EventCursor, Filters, Found, Who
+from twofold.support.audit_search import EventCursor, Filters, Found
 
 TAGS = ["Audit log"]
 PAGE = 50
@@ -129,8 +129,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _answer(found: Found) -> EventAnswer:
     event = found.event
-    actor: Who | None = found.actor
-    subject = found.subject
+    actor, subject = found.actor, found.subject
     return EventAnswer(
         id=event.id,
         at=event.at,

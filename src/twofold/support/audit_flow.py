@@ -16,7 +16,7 @@ from twofold.audit import flow as audit
 from twofold.audit.chain import account_of, chain_of, content, moment
 from twofold.audit.export_flow import SealState
 from twofold.directory import flow as directory
-from twofold.directory.user import User
+from twofold.directory.user import NamedUser, User
 from twofold.events import directory_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -24,7 +24,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.vault import Vault, VaultError
 from twofold.kit.sql.database import EPOCH, Database
 from twofold.support import audit_records as records
-from twofold.support.audit_search import EventCursor, Filters, Found, Page, Who
+from twofold.support.audit_search import EventCursor, Filters, Found, Page
 from twofold.support.audit_words import sentence
 
 PAGE = 50
@@ -184,5 +184,5 @@ def _every(db: Database, chain: str, at: datetime, filters: Filters) -> Iterator
         after = found[-1].cursor._replace(forwards=True) if len(found) == EXPORT_PAGE else None
 
 
-def _words(who: Who | None, kind: str) -> str:
+def _words(who: NamedUser | None, kind: str) -> str:
     return kind if who is None else who.words

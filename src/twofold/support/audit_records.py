@@ -14,18 +14,20 @@ import sqlalchemy as sa
 from twofold.audit.chain import Event
 from twofold.audit.tables import ACTED_ON_ANOTHER, audit_events
 from twofold.directory.tables import users
+from twofold.directory.user import NamedUser
 from twofold.kit.sql.database import AnyRow, UtcTime
-from twofold.support.audit_search import EventCursor, Filters, Found, Who
+from twofold.kit.sql.rows import columns
+from twofold.support.audit_search import EventCursor, Filters, Found
 
 NO_ACCOUNT = UUID(int=0)  # the installation's log, where an id is wanted
 
 _log = audit_events.c
 _actor, _subject = users.alias("actor"), users.alias("subject")
-_own_columns = (_log.number, _log.account_id, _log.position, _log.hash, *(_log[name] for name in Event._fields))
+_own_columns = (_log.number, _log.account_id, _log.position, _log.hash, *columns(Event, audit_events))
 
 
 def _who(people: sa.FromClause, prefix: str) -> tuple[sa.ColumnElement[Any], ...]:
-    return tuple(people.c[name].label(f"{prefix}_{name}_") for name in Who._fields)
+    return tuple(column.label(f"{prefix}_{column.name}_") for column in columns(NamedUser, people))
 
 
 def page(
@@ -59,8 +61,9 @@ def email_of(connection: sa.Connection, account_id: UUID, user_id: UUID) -> str 
 
 def names(connection: sa.Connection, people: Collection[UUID]) -> Mapping[UUID, str]:
     """Return users in words, for an export."""
-    query = sa.select(*(users.c[name] for name in Who._fields)).where(users.c.id.in_(people))
-    return {row.id: Who(*row).words for row in connection.execute(query)} if people else {}
+    query = sa.select(*columns(NamedUser, users)).where(users.c.id.in_(people))
+    found = [NamedUser(*row) for row in connection.execute(query)] if people else []
+    return {user.id: user.words for user in found}
 
 
 def _chosen(account_id: UUID | None, filters: Filters, after: EventCursor | None) -> sa.Select[Any]:
@@ -130,8 +133,8 @@ def _values(account_id: UUID | None, filters: Filters, after: EventCursor | None
 def _found(row: AnyRow) -> Found:
     number, account_id, position, sealed, *rest = row
     event, who = rest[: len(Event._fields)], rest[len(Event._fields) :]
-    actor, subject = who[: len(Who._fields)], who[len(Who._fields) :]
+    actor, subject = who[: len(NamedUser._fields)], who[len(NamedUser._fields) :]
     return Found(
-        number, account_id, position, sealed, Event(*event), None if actor[0] is None else Who(*actor),
-        None if subject[0] is None else Who(*subject),
+        number, account_id, position, sealed, Event(*event), None if actor[0] is None else NamedUser(*actor),
+        None if subject[0] is None else NamedUser(*subject),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from twofold.audit.chain import Event
+from twofold.directory.user import NamedUser
 
 
 class Filters(NamedTuple):
@@ -39,20 +40,6 @@ class EventCursor(NamedTuple):
     forwards: bool = False
 
 
-class Who(NamedTuple):
-    """A user whom an event names."""
-
-    id: UUID
-    name: str
-    email: str
-    role: str
-
-    @property
-    def words(self) -> str:
-        """Name and address, as exports have it."""
-        return f"{self.name} <{self.email}>"
-
-
 class Found(NamedTuple):
     """An event of the log with the users it names; one that is gone, or never was a user, is None."""
 
@@ -61,8 +48,8 @@ class Found(NamedTuple):
     position: int | None
     hash: bytes | None
     event: Event
-    actor: Who | None
-    subject: Who | None
+    actor: NamedUser | None
+    subject: NamedUser | None
 
     @property
     def cursor(self) -> EventCursor:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from twofold.directory.user import NamedUser
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
-from twofold.support.audit_search import Found, Who
+from twofold.support.audit_search import Found
 
 
 class Description(NamedTuple):
@@ -70,7 +71,7 @@ def whom(found: Found) -> str:
     return _("somebody unknown") if found.event.subject_id is None else _("a user who is gone")
 
 
-def name_of(who: Who) -> str:
+def name_of(who: NamedUser) -> str:
     """Say who somebody is; a support agent is said to be one."""
     return _("%(name)s (support)") % {"name": who.name} if who.role == "support" else who.name
 
