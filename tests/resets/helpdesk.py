@@ -55,9 +55,7 @@ class Helpdesk:
         assert isinstance(opened, CaseOpened), opened
         return opened.id
 
-    def try_to_ask(
-        self, actor: User | None, subject: User | None = None, *, reason: str = REASON, at: datetime = NOON
-    ) -> Any:
+    def try_to_ask(self, actor: User, subject: User | None = None, *, reason: str = REASON, at: datetime = NOON) -> Any:
         return flow.open_case(self.context, actor, subject or self.ada, reason, origin=Origin(at, CLIENT_INFO))
 
     def post(self, at: datetime = NOON) -> list[Delivered]:

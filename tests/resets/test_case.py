@@ -9,7 +9,6 @@ from tests.harness.clock import NOON, later
 from tests.resets.helpdesk import exactly
 from twofold.directory.user import User
 from twofold.resets.case import (
-    CONSOLE,
     LIFE,
     LONGEST_REASON,
     MOST_WRONG_PASSWORDS,
@@ -113,8 +112,7 @@ def test_a_case_dies_of_each_thing_that_it_rests_on(why: CloseReason, case: Case
     assert not any(allows(case, act, NOON) for act in Act)
 
 
-def test_a_case_of_the_command_line_needs_no_requester_one_of_an_agent_no_account() -> None:
-    assert close_reason(CASE._replace(requester_kind=CONSOLE, requester=None)) is None
+def test_an_agent_who_asked_needs_no_account_in_common_with_the_subject() -> None:
     agent = GRACE._replace(role="support", account_id=OPERATOR)
     assert close_reason(CASE._replace(requester_kind="support", requester=agent)) is None
 
@@ -228,8 +226,3 @@ def test_a_case_is_seen_steered_and_approved_by_whom_it_concerns(
     assert acts_of(CASE, who, NOON) == offered - {Act.APPROVE}, "there is nothing to approve"
     assert acts_of(UNPROVEN._replace(approved_at=NOON), who, NOON) == offered - {Act.APPROVE}, "it is approved"
     assert acts_of(UNPROVEN._replace(state=State.CONFIRMED), who, NOON) == set(), "it is over"
-
-
-def test_what_the_command_line_asked_for_any_of_those_may_approve() -> None:
-    case = UNPROVEN._replace(requester_kind=CONSOLE, requester=None)
-    assert [may_approve(case, who) for who in (ADMIN, REQUESTER, HERSELF, MEMBER)] == [True, True, False, False]

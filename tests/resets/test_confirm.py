@@ -20,7 +20,7 @@ from twofold.lockouts.tables import password_throttles
 from twofold.recovery.server_reset_flow import ResetOnServer, reset_on_server
 from twofold.resets import act_flow, flow, records
 from twofold.resets.case import MOST_WRONG_PASSWORDS, CloseReason, State
-from twofold.resets.link import Dead, Expired, Open, Over, Replaced, Unknown, Used
+from twofold.resets.link import Dead, Expired, Over, Replaced, Unknown, Used
 from twofold.resets.link_flow import OpenLink
 from twofold.resets.outcomes import (
     ApprovalRequired,
@@ -34,7 +34,6 @@ from twofold.resets.outcomes import (
     WrongPassword,
     WrongState,
 )
-from twofold.resets.tables import reset_cases
 from twofold.signin.outcomes import Due, LockedOut, SignedIn
 
 WRONG = "not the password"
@@ -612,14 +611,3 @@ def test_the_command_line_switches_off_at_once_without_mail(helpdesk: Helpdesk, 
 def test_the_command_line_gives_a_reason_too(helpdesk: Helpdesk) -> None:
     assert exactly(reset_on_server(helpdesk.context, helpdesk.ada, " ", NOON), MissingReason())
     assert helpdesk.ada_now().has_second_factor
-
-
-def test_a_case_of_the_command_line_is_confirmed_like_any_other(helpdesk: Helpdesk) -> None:
-    flow.open_case(helpdesk.context, None, helpdesk.ada, "Called the operator.", origin=Origin(NOON))
-    token = helpdesk.link()
-    link = helpdesk.view(token)
-    assert isinstance(link, OpenLink)
-    assert isinstance(link.verdict, Open)
-    assert link.verdict.case.requester is None
-    assert isinstance(helpdesk.confirm(token), ResetDone)
-    assert helpdesk.people.count(reset_cases, reset_cases.c.requested_by.is_(None)) == 1

@@ -13,12 +13,13 @@ from twofold.directory.authority import may_act
 from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
 from twofold.events import reset_kinds
+from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.resets import records
 from twofold.resets.case import Act, Case, State, allows, may_approve, sees, standing
 from twofold.resets.flow import close_if_dead, post_link
-from twofold.resets.history_flow import actor_of, note, notify_of_support
+from twofold.resets.history_flow import note, notify_of_support
 from twofold.resets.outcomes import Acted, ActRefused, NoSuchCase, WrongState
 
 
@@ -32,6 +33,7 @@ def send_again(
     """Send another link; the one before it is void when the new one goes out."""
     if not context.outbox.configured:
         return NoMail()
+    by_actor = origin.by(acting.user(actor.id))
     with context.db.write() as connection:
         case = _held(connection, actor, case_id, Act.SEND, origin.at)
         if not isinstance(case, Case):
@@ -39,7 +41,7 @@ def send_again(
         records.change(
             connection, case.id, letter=post_link(context, connection, case.key, case.asked.email, origin.at)
         )
-        note(connection, case.key, reset_kinds.ResetSentAgain, origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetSentAgain, origin=by_actor, words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "sent_again", case.reason, origin.at)
         return _acted(connection, case)
 
@@ -52,12 +54,13 @@ def cancel(
     origin: Origin,
 ) -> Acted | ActRefused:
     """Take the request back: its links are void at once and the user's account stays as it is."""
+    by_actor = origin.by(acting.user(actor.id))
     with context.db.write() as connection:
         case = _held(connection, actor, case_id, Act.CANCEL, origin.at)
         if not isinstance(case, Case):
             return case
         records.change(connection, case.id, state=State.CANCELLED, ended_at=origin.at)
-        note(connection, case.key, reset_kinds.ResetCancelled, origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetCancelled, origin=by_actor, words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "cancelled", case.reason, origin.at)
         return _acted(connection, case)
 
@@ -70,6 +73,7 @@ def approve(
     origin: Origin,
 ) -> Acted | ActRefused:
     """Approve a case whose user can prove only their mailbox: neither its requester nor its subject may."""
+    by_actor = origin.by(acting.user(actor.id))
     with context.db.write() as connection:
         case = _held(connection, actor, case_id, Act.APPROVE, origin.at)
         if not isinstance(case, Case):
@@ -77,7 +81,7 @@ def approve(
         if not may_approve(case, actor):
             return NotYourself()
         records.change(connection, case.id, approved_by=actor.id, approved_at=origin.at)
-        note(connection, case.key, reset_kinds.ResetApproved, origin=origin.by(actor_of(actor)), words=case.reason)
+        note(connection, case.key, reset_kinds.ResetApproved, origin=by_actor, words=case.reason)
         notify_of_support(context, connection, actor, case.subject, "approved", case.reason, origin.at)
         return _acted(connection, case)
 

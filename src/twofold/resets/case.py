@@ -110,7 +110,7 @@ class Key(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A reset case with the people it is about. `requester` is None when the command line asked."""
+    """A reset case with the people it is about. `requester` is None where the command line did it at once."""
 
     id: UUID
     account_id: UUID
@@ -221,9 +221,7 @@ def sees(viewer: User, case: Case) -> bool:
 
 
 def _requester_holds(case: Case) -> bool:
-    """The command line keeps its right; anybody else must still be active, not frozen, and oversee the subject."""
-    if case.requester_kind == CONSOLE:
-        return True
+    """Whoever asked must still be active, not frozen, and oversee the subject."""
     requester = case.requester
     return (
         requester is not None and requester.active and requester.frozen_at is None and may_act(requester, case.subject)

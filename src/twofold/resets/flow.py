@@ -23,7 +23,6 @@ from twofold.lockouts import flow as lockouts
 from twofold.lockouts.helper import Helper
 from twofold.resets import records
 from twofold.resets.case import (
-    CONSOLE,
     LONGEST_REASON,
     OPEN_STATES,
     SHORTEST_REASON,
@@ -35,7 +34,7 @@ from twofold.resets.case import (
     sees,
 )
 from twofold.resets.cursor import CaseCursor
-from twofold.resets.history_flow import actor_of, note, notify_of_support
+from twofold.resets.history_flow import note, notify_of_support
 from twofold.resets.outcomes import (
     CaseOpened,
     Event,
@@ -53,13 +52,13 @@ LINKS_REMEMBERED = timedelta(days=90)
 
 def open_case(
     context: AppContext,
-    actor: User | None,
+    actor: User,
     subject: User,
     reason: str,
     *,
     origin: Origin,
 ) -> CaseOpened | OpenRefused:
-    """Ask a user to confirm that their two-factor authentication is switched off. No actor: the command line asks.
+    """Ask a user to confirm that their two-factor authentication is switched off.
 
     A case that is open for the same user is superseded: its links are void at once.
     """
@@ -67,30 +66,31 @@ def open_case(
     refused = _why_not(context, actor, subject, words)
     if refused is not None:
         return refused
+    by_actor = origin.by(acting.user(actor.id))
     with context.db.write() as connection:
         held = directory.lock_user_row(connection, subject.id)
-        if held is None or not (actor is None or directory.is_as_before(connection, actor)):
+        if held is None or not directory.is_as_before(connection, actor):
             return NoSuchUser()
         refused = _why_not(context, actor, held, words)
         if refused is not None:
             return refused
         for older in records.end_open_of(connection, held.id, State.SUPERSEDED, origin.at):
-            note(connection, older, reset_kinds.ResetSuperseded, origin=origin.by(actor_of(actor)))
+            note(connection, older, reset_kinds.ResetSuperseded, origin=by_actor)
         key = Key(new_id(), held.account_id, held.id)
         values = _new_case(key, actor, held, words, origin.at)
         records.insert(connection, values | {"letter": post_link(context, connection, key, held.email, origin.at)})
-        note(connection, key, reset_kinds.ResetAsked, origin=origin.by(actor_of(actor)), words=words)
+        note(connection, key, reset_kinds.ResetAsked, origin=by_actor, words=words)
         notify_of_support(context, connection, actor, held, "asked", words, origin.at)
     return CaseOpened(key.id, State.REQUESTED)
 
 
-def _new_case(key: Key, actor: User | None, subject: User, words: str, at: datetime) -> dict[str, Any]:
+def _new_case(key: Key, actor: User, subject: User, words: str, at: datetime) -> dict[str, Any]:
     return {
         "id": key.id,
         "account_id": key.account_id,
         "user_id": key.user_id,
-        "requested_by": None if actor is None else actor.id,
-        "requester_kind": CONSOLE if actor is None else actor.role,
+        "requested_by": actor.id,
+        "requester_kind": actor.role,
         "reason": words,
         "state": State.REQUESTED,
         "requested_at": at,
@@ -188,10 +188,10 @@ def post_link(context: AppContext, connection: sa.Connection, key: Key, email: s
     )  # fmt: skip
 
 
-def _why_not(context: AppContext, actor: User | None, subject: User, words: str) -> OpenRefused | None:
-    if actor is not None and not oversees(actor, subject):
+def _why_not(context: AppContext, actor: User, subject: User, words: str) -> OpenRefused | None:
+    if not oversees(actor, subject):
         return NoSuchUser()
-    if actor is not None and not may_act(actor, subject):
+    if not may_act(actor, subject):
         return NotYourself()
     if not usable_reason(words):
         return MissingReason()

@@ -10,7 +10,6 @@ from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.events.notices import Notice
 from twofold.events.reset_kinds import ResetEvent
-from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.resets import records
@@ -45,11 +44,6 @@ def note(
     )  # fmt: skip
 
 
-def actor_of(user: User | None) -> acting.Actor:
-    """Name whoever acts for the audit log; nobody in person is the command line."""
-    return acting.CONSOLE if user is None else acting.user(user.id)
-
-
 def notify_overseers(
     context: AppContext,
     connection: sa.Connection,
@@ -77,14 +71,14 @@ def notify_overseers(
 def notify_of_support(
     context: AppContext,
     connection: sa.Connection,
-    actor: User | None,
+    actor: User,
     subject: User | Subject,
     act: str,
     reason: str,
     at: datetime,
 ) -> None:
     """Tell an account's administrators what a support agent did for one of its users, and why."""
-    if actor is not None and actor.role == "support":
+    if actor.role == "support":
         notice_flow.notify_admins(
             context, connection, subject.account_id, Notice.RESET_BY_SUPPORT, at, except_id=subject.id, act=act,
             agent=actor.name, name=subject.name, email=subject.email, reason=reason,
