@@ -11,7 +11,7 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import NoSuchUser
 from twofold.directory.tables import users
 from twofold.kit.acting import Origin
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.resets.tables import reset_cases
 
 
@@ -61,7 +61,7 @@ def test_unlocking_opens_the_door_of_the_mailed_code_again(people: People, boss:
     page = boss.browser.submit(boss.open(f"/people/{ada.id}/unlock"), "Unlock", reason=REASON)
     assert page.notice.startswith("Unlocked.")
     with people.context.db.read() as connection:
-        assert mail_flow.mailbox_closed(connection, ada, NOON) is None
+        assert mail_limits.mailbox_closed(connection, ada, NOON) is None
 
 
 def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Boss) -> None:

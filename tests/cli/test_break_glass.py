@@ -13,7 +13,7 @@ from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import password_flow
 from twofold.recovery.outcomes import PasswordSaved
 from twofold.resets import flow as resets
@@ -53,14 +53,14 @@ def test_the_door_of_the_mailed_code_is_opened_again(people: People, context: Ap
     rita = people.user("rita@bank.example", account=people.account("Bank", policy="required"))
     now = clock.now()
     with context.db.write() as connection:
-        mail_flow.charge_mail(connection, rita, now)
+        mail_limits.charge_mail(connection, rita, now)
         for _ in range(5):
-            mail_flow.charge_mailed_code(connection, rita, now)
+            mail_limits.charge_mailed_code(connection, rita, now)
     (row,) = twofold.done("locked", "list", "--json").json
     assert (row["email"], row["helps"]) == (rita.email, "unlock, or time")
     twofold.done("unlock", rita.email, *REASON)
     with context.db.read() as connection:
-        assert mail_flow.mailbox_closed(connection, rita, now) is None
+        assert mail_limits.mailbox_closed(connection, rita, now) is None
 
 
 def test_who_is_not_locked_is_not_unlocked(people: People, twofold: Program) -> None:

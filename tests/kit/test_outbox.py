@@ -10,7 +10,7 @@ from tests.harness.contexts import context_on
 from tests.harness.plans import plans_of
 from twofold.kit.context import AppContext
 from twofold.kit.mail import outbox
-from twofold.kit.mail.outbox import GIVE_UP_AFTER, KEPT, LEASE, MOST_DECOYS_WAITING, WAITS, Due, Entry, Priority
+from twofold.kit.mail.outbox import GIVE_UP_AFTER, KEPT, LEASE, MOST_DECOYS_WAITING, WAITS, Entry, Priority, Selection
 
 ADA, ACME = uuid4(), uuid4()
 
@@ -90,7 +90,7 @@ def test_a_letter_that_another_worker_is_claiming_is_passed_over(postgresql_url:
 
 
 PRIORITIES = [("policy_reminder", "ada"), ("password_link", ""), ("password_link", "ada"), ("sign_in_code", "ada")]
-URGENT = Due(Priority.DECOY)
+URGENT = Selection(Priority.DECOY)
 
 
 def test_letters_are_claimed_by_their_priority(context: AppContext) -> None:
@@ -118,7 +118,7 @@ def test_what_somebody_waits_for_can_be_claimed_alone(context: AppContext) -> No
 
 def test_letters_for_nobody_can_be_left_out(context: AppContext) -> None:
     nobody = post(context, "password_link", recipient="")
-    for which in (Due(Priority.DECOY, nobody=False), Due(nobody=False)):
+    for which in (Selection(Priority.DECOY, decoys=False), Selection(decoys=False)):
         with context.db.read() as connection:
             assert not outbox.is_due(connection, NOON, which)
         assert claim(context, which=which) == []

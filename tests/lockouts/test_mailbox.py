@@ -8,7 +8,7 @@ from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.lockouts.flow import Wait
 
 DAY = 24 * 3600
@@ -18,23 +18,23 @@ DAY = 24 * 3600
 def user(people: People) -> User:
     user = people.user()
     with people.context.db.write() as connection:
-        assert mail_flow.charge_mail(connection, user, NOON) is None
+        assert mail_limits.charge_mail(connection, user, NOON) is None
     return user
 
 
 def guess(people: People, user: User, hours: float = 0, minutes: float = 0, seconds: float = 0) -> int | Wait:
     with people.context.db.write() as connection:
-        return mail_flow.charge_mailed_code(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
+        return mail_limits.charge_mailed_code(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
 
 
 def closed(people: People, user: User, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Wait | None:
     with people.context.db.read() as connection:
-        return mail_flow.mailbox_closed(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
+        return mail_limits.mailbox_closed(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
 
 
 def mail(people: People, user: User, hours: float = 0, minutes: float = 0, seconds: float = 0) -> Wait | None:
     with people.context.db.write() as connection:
-        return mail_flow.charge_mail(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
+        return mail_limits.charge_mail(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
 
 
 def test_the_fifth_try_closes_the_door_for_24_hours(people: People, user: User) -> None:
@@ -66,7 +66,7 @@ def test_a_right_code_forgets_the_wrong_ones(people: People, user: User) -> None
     for _ in range(4):
         guess(people, user)
     with people.context.db.write() as connection:
-        mail_flow.mailed_code_right(connection, user)
+        mail_limits.mailed_code_right(connection, user)
     assert guess(people, user) == 4
 
 

@@ -21,7 +21,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import invitation_flow as invitations
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.lockouts.flow import LockIsFinal, Unlocked
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery import flow as recovery
@@ -67,7 +67,7 @@ def unlock(
             return user
         if (
             not lockouts.counts(connection, user.id).locked
-            and mail_flow.mailbox_closed(connection, user, origin.at) is None
+            and mail_limits.mailbox_closed(connection, user, origin.at) is None
         ):
             return NotLocked()
         outcome = lockouts.unlock(context, connection, user, origin=origin.by(acting.user(actor.id)), reason=words)

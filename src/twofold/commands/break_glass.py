@@ -13,7 +13,7 @@ from twofold.directory.refusals import NoMail, NotYourself
 from twofold.kit import acting, clock
 from twofold.kit.acting import Origin
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import flow as recovery
 from twofold.recovery import server_reset_flow
 from twofold.recovery.outcomes import NotFrozen, Unfrozen
@@ -36,7 +36,7 @@ def unlock(*, email: str, reason: str, as_json: bool) -> None:
         with context.db.write() as connection:
             directory.lock_user_row(connection, user.id)
             is_locked = lockouts.counts(connection, user.id).locked
-            if not is_locked and mail_flow.mailbox_closed(connection, user, at) is None:
+            if not is_locked and mail_limits.mailbox_closed(connection, user, at) is None:
                 raise Stop(f"{user.email} is not locked.")
             outcome = lockouts.unlock(
                 context, connection, user, origin=Origin(at, CONSOLE, acting.CONSOLE), reason=words,

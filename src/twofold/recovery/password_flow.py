@@ -24,7 +24,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id, new_token
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import records
 from twofold.recovery.outcomes import Asked, MayChoose, PasswordSaved
 from twofold.recovery.password_link import (
@@ -60,7 +60,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere
     if url is not None:
         return Elsewhere(url)
     with context.db.write() as connection:
-        wait = mail_flow.charge_letter(connection, email, origin.at)
+        wait = mail_limits.charge_letter(connection, email, origin.at)
         if wait is not None:
             return wait
         found = directory.find_user_by_email(connection, email)

@@ -37,8 +37,8 @@ from twofold.resets.cursor import CaseCursor
 from twofold.resets.history_flow import note, notify_of_support
 from twofold.resets.outcomes import (
     CaseOpened,
-    Event,
     Frozen,
+    HistoryLine,
     Listing,
     MissingReason,
     NoSuchCase,
@@ -154,7 +154,7 @@ def cases_for(
     return Listing(shown, None if last is None else cursors.write(CaseCursor(last.requested_at, last.id)))
 
 
-def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, list[Event]] | NoSuchCase:
+def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, list[HistoryLine]] | NoSuchCase:
     """Return a case with its history, to somebody who oversees its user."""
     with context.db.read() as connection:
         case = records.find(connection, case_id)

@@ -91,7 +91,7 @@ NotYet = NewPasswordRequired | SamePassword | Weakness | ApprovalRequired
 ConfirmRefused = LinkOver | WrongPassword | NotYet
 
 
-class Event(msgspec.Struct, frozen=True):
+class HistoryLine(msgspec.Struct, frozen=True):
     """One line of a case's history. Without a name the actor was no user: the command line, Twofold, or the link."""
 
     at: datetime

@@ -24,7 +24,7 @@ from twofold.resets.case import (
 )
 from twofold.resets.cursor import CaseCursor
 from twofold.resets.link import Link
-from twofold.resets.outcomes import Event
+from twofold.resets.outcomes import HistoryLine
 from twofold.resets.tables import reset_cases, reset_events, reset_links
 
 _case = reset_cases.c
@@ -195,10 +195,10 @@ def note(connection: sa.Connection, values: dict[str, Any]) -> None:
     connection.execute(reset_events.insert(), values)
 
 
-def history(connection: sa.Connection, case_id: UUID) -> list[Event]:
+def history(connection: sa.Connection, case_id: UUID) -> list[HistoryLine]:
     """Return the history of a case, the oldest line first."""
     rows = connection.execute(_events, {"case_id": case_id})
-    return [Event(row.at, row.kind, row.actor_kind, row.actor_name, row.words) for row in rows]
+    return [HistoryLine(row.at, row.kind, row.actor_kind, row.actor_name, row.words) for row in rows]
 
 
 def forget_links(connection: sa.Connection, before: datetime) -> int:

@@ -30,7 +30,7 @@ from twofold.resets.case import (
     standing,
 )
 from twofold.resets.link import Dead, Expired, Over, Replaced, Unknown, Used
-from twofold.resets.outcomes import Event
+from twofold.resets.outcomes import HistoryLine
 from twofold.sessions import guard
 from twofold.sessions.session import Session
 
@@ -117,7 +117,7 @@ def case_answer(case: Case, at: datetime) -> CaseAnswer:
     return CaseAnswer(**_told(case, at))
 
 
-def case_with_history(case: Case, history: Sequence[Event], at: datetime) -> CaseWithHistory:
+def case_with_history(case: Case, history: Sequence[HistoryLine], at: datetime) -> CaseWithHistory:
     """Return what the API tells of a case and of what happened to it."""
     lines = [EventAnswer(line.at, line.kind, line.actor_name or line.actor_kind, line.words) for line in history]
     return CaseWithHistory(**_told(case, at), history=lines)

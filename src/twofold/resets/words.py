@@ -4,7 +4,7 @@ from twofold.directory.eligibility import Eligibility
 from twofold.factors.words import why_not
 from twofold.kit.words import gettext as _
 from twofold.resets.case import CONSOLE, Act, Case, CloseReason, Letter, State
-from twofold.resets.outcomes import Event
+from twofold.resets.outcomes import HistoryLine
 
 
 def state(which: State) -> str:
@@ -110,7 +110,7 @@ def delivery(letter: Letter | None) -> str:
     return _("The e-mail waits to be sent.")
 
 
-def event(line: Event, product: str) -> str:
+def event(line: HistoryLine, product: str) -> str:
     """Say one line of a case's history."""
     name = line.actor_name or operators(product)
     said = {

@@ -17,7 +17,7 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.lockouts.helper import Helper
 from twofold.sessions import flow as sessions
 from twofold.sessions.methods import Method, columns, first_factors, with_proved
@@ -127,7 +127,7 @@ def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due |
         user = sessions.hold_user(connection, session)
         if user is None:
             return Expired()
-        closed = mail_flow.mailbox_closed(connection, user, origin.at)
+        closed = mail_limits.mailbox_closed(connection, user, origin.at)
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
         attempt = begin(

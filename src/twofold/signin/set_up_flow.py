@@ -26,7 +26,7 @@ from twofold.kit.crypto.tokens import random_digits
 from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.sessions import flow as sessions
 from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import Method, columns, with_proved
@@ -50,7 +50,7 @@ class MailedCode(NamedTuple):
 
 def mail_a_code(context: AppContext, connection: sa.Connection, attempt: Attempt, at: datetime) -> lockouts.Wait | None:
     """Ask the outbox for a letter with a code; three an hour go out. The code is minted at delivery."""
-    wait = mail_flow.charge_mail(connection, attempt.user, at)
+    wait = mail_limits.charge_mail(connection, attempt.user, at)
     if wait is None:
         records.note_mailed(connection, attempt)
         notice_flow.notify(context, connection, attempt.user, Notice.SIGN_IN_CODE, at, attempt=str(attempt.id))
@@ -80,7 +80,7 @@ def resend(
         attempt = take(connection, sign_in, channel, Step.VERIFY_EMAIL, at)
         if not isinstance(attempt, Attempt):
             return attempt
-        closed = mail_flow.mailbox_closed(connection, attempt.user, at)
+        closed = mail_limits.mailbox_closed(connection, attempt.user, at)
         if closed is not None:
             return MailedCodeClosed(closed.seconds)
         wait = mail_a_code(context, connection, attempt, at)
@@ -106,7 +106,7 @@ def submit_mailed_code(
         mailed = _mailed_code(context, connection, attempt, origin.at)
         if isinstance(mailed, Expired):
             return mailed
-        left = mail_flow.charge_mailed_code(connection, attempt.user, origin.at)
+        left = mail_limits.charge_mailed_code(connection, attempt.user, origin.at)
         if isinstance(left, lockouts.Wait):
             return MailedCodeClosed(left.seconds)
         right = hmac.compare_digest(mailed, code.encode())
@@ -120,7 +120,7 @@ def submit_mailed_code(
         )
         if not right:
             return WrongMailedCode(left)
-        mail_flow.mailed_code_right(connection, attempt.user)
+        mail_limits.mailed_code_right(connection, attempt.user)
         records.advance(connection, attempt, Step.SET_UP, origin.at + LIFE)
         if channel == "page":  # so that showing the page, a GET, changes nothing
             enrolments.open_for(context, connection, attempt.user, _opener_of(attempt), at=origin.at)

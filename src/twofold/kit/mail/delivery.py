@@ -25,13 +25,13 @@ from twofold.kit.context import AppContext
 from twofold.kit.mail import outbox, rehearsal
 from twofold.kit.mail.decoys import Allowance
 from twofold.kit.mail.letters import Composer, Letters
-from twofold.kit.mail.outbox import Due, Entry, Priority
+from twofold.kit.mail.outbox import Entry, Priority, Selection
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
 
 # Between two attempts to reach a mail server that is away: longer and longer, but never more than a minute.
 LOOKS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 
-NOBODYS_ADDRESS = "nobody@localhost"  # a decoy is composed with it: nothing is sent there
+DECOYS_ADDRESS = "nobody@localhost"  # a decoy is composed with it: nothing is sent there
 
 Told: TypeAlias = dict[str, Any]
 
@@ -74,7 +74,7 @@ class Delivery:
         if self._server.is_away(at):
             return False
         with ExitStack() as place:
-            which = Due(last, place.enter_context(self._allowance.one(at)))
+            which = Selection(last, place.enter_context(self._allowance.one(at)))
             claimed = self._claim(context, at, which, oldest_first=oldest_first)
             if claimed is None:
                 return False
@@ -85,7 +85,7 @@ class Delivery:
                 self._hand_over(context, claimed.entry, message)
         return True
 
-    def _claim(self, context: AppContext, at: datetime, which: Due, *, oldest_first: bool) -> Claimed | None:
+    def _claim(self, context: AppContext, at: datetime, which: Selection, *, oldest_first: bool) -> Claimed | None:
         with context.db.read() as connection:
             if not outbox.is_due(connection, at, which):
                 return None
@@ -119,7 +119,7 @@ class Delivery:
         if told is None:
             return None
         try:
-            return self._letters.write(entry._replace(recipient=entry.recipient or NOBODYS_ADDRESS), told, at)
+            return self._letters.write(entry._replace(recipient=entry.recipient or DECOYS_ADDRESS), told, at)
         except Exception as error:  # as in `_compose`
             log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
             with context.db.write() as connection:

@@ -107,14 +107,14 @@ class Entry(NamedTuple):
         return not self.recipient
 
 
-class Due(NamedTuple):
-    """Which letters are looked for: those of a priority up to `last`, with or without decoys (`nobody`)."""
+class Selection(NamedTuple):
+    """Which letters are looked for: those of a priority up to `last`, with or without `decoys`."""
 
     last: Priority = Priority.OTHER
-    nobody: bool = True
+    decoys: bool = True
 
 
-ANY = Due()
+ANY = Selection()
 NO_PRIORITY = -1
 
 
@@ -161,13 +161,13 @@ class Outbox:
         return letter
 
 
-def is_due(connection: sa.Connection, at: datetime, which: Due = ANY) -> bool:
+def is_due(connection: sa.Connection, at: datetime, which: Selection = ANY) -> bool:
     """Tell whether a letter is due: a read that blocks nobody."""
     return connection.execute(_is_due, {"at": at} | _named(which)).first() is not None
 
 
 def claim(
-    connection: sa.Connection, at: datetime, most: int = 10, which: Due = ANY, *, oldest_first: bool = False
+    connection: sa.Connection, at: datetime, most: int = 10, which: Selection = ANY, *, oldest_first: bool = False
 ) -> Sequence[Entry]:
     """Claim up to `most` due letters by priority, for two minutes (LEASE): after a crash another worker takes them.
 
@@ -228,8 +228,8 @@ def drop_surplus(connection: sa.Connection) -> list[UUID]:
     return list(connection.execute(_drop_surplus, {"most": DROPPED_AT_ONCE}).scalars())
 
 
-def _named(which: Due) -> dict[str, int]:
-    return {"last": which.last.value, "without": NO_PRIORITY if which.nobody else Priority.DECOY.value}
+def _named(which: Selection) -> dict[str, int]:
+    return {"last": which.last.value, "without": NO_PRIORITY if which.decoys else Priority.DECOY.value}
 
 
 def _entry(row: AnyRow) -> Entry:

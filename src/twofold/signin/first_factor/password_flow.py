@@ -15,8 +15,8 @@ from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
 from twofold.sessions.methods import Method
 from twofold.signin.attempt import Expired, Step, first_step
-from twofold.signin.begin_flow import FirstFactorOutcome, first_factor_proved
 from twofold.signin.finish_flow import SignIn, enter
+from twofold.signin.first_factor_flow import FirstFactorOutcome, first_factor_proved
 from twofold.signin.outcomes import Frozen, SignedIn, SsoElsewhere, TwoFactorNeeded
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from twofold.directory.refusals import NoMail
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.lockouts import mail_flow
+from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.lockouts.budget import Counts
 from twofold.signin.attempt import Expired, Step, first_step
 from twofold.signin.attempt_flow import begin
@@ -45,7 +45,7 @@ def first_factor_proved(
         if step is Step.VERIFY_EMAIL:
             if not context.outbox.configured:
                 return NoMail()
-            if (closed := mail_flow.mailbox_closed(connection, user, origin.at)) is not None:
+            if (closed := mail_limits.mailbox_closed(connection, user, origin.at)) is not None:
                 return MailedCodeClosed(closed.seconds)
         token, known = context.vault.new_token("signin"), sign_in.known_client
         attempt = begin(
