@@ -10,6 +10,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import ANONYMOUS, CLIENT_INFO, PASSWORD, Ada, Factor, People, phone_of
 from twofold.directory.user import User
+from twofold.events.kinds import Operation
 from twofold.factors import change_flow, enrolment_flow, kinds_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code.tables import backup_codes
@@ -94,7 +95,7 @@ def test_who_waited_while_their_factor_was_removed_is_charged_nothing(
     for _ in range(5):
         with people.context.db.write() as connection:
             outcome = factors.prove(
-                people.context, connection, user, typed, operation="sign_in", origin=Origin(NOON, CLIENT_INFO)
+                people.context, connection, user, typed, operation=Operation.SIGN_IN, origin=Origin(NOON, CLIENT_INFO)
             )
             assert outcome == SessionOver()
             assert lockouts.counts(connection, user.id) == (0, 0)

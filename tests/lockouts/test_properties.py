@@ -12,6 +12,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import People
 from twofold.directory import accounts_flow
 from twofold.directory.user import User
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.kinds_flow import BACKUP_CODE, TOTP, Proof
@@ -111,9 +112,13 @@ def do(context: AppContext, user: User, act: int | str, at: datetime) -> object:
             return None
         if isinstance(act, int):
             typed = Proof(TOTP, totp.code_of(SECRET, totp.step_of(at) + act))
-            return factors.prove(context, connection, user, typed, operation="sign_in", origin=Origin(at, CLIENT_INFO))
+            return factors.prove(
+                context, connection, user, typed, operation=Operation.SIGN_IN, origin=Origin(at, CLIENT_INFO)
+            )
         proof = Proof(TOTP, never(at)) if act == "wrong" else Proof(BACKUP_CODE, "0" * 24)
-        return factors.prove(context, connection, user, proof, operation="sign_in", origin=Origin(at, CLIENT_INFO))
+        return factors.prove(
+            context, connection, user, proof, operation=Operation.SIGN_IN, origin=Origin(at, CLIENT_INFO)
+        )
 
 
 def never(at: datetime) -> str:

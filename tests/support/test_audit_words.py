@@ -63,6 +63,18 @@ def test_every_sentence_can_be_said(kind: str) -> None:
             "Somebody gave a wrong code for Ada Lovelace (when removing two-factor authentication).",
         ),
         (
+            event("backup_code_used", ADA, operation="step_up"),
+            "Ada Lovelace used the backup code (when proving who they are again).",
+        ),
+        (
+            event("backup_code_used", ADA, door="sign_in"),
+            "Ada Lovelace used the backup code (at sign-in).",
+        ),
+        (
+            event("stepped_up", ADA, methods=["pwd", "otp"]),
+            "Ada Lovelace proved who they are again (password and code).",
+        ),
+        (
             event("two_factor_set_up", ADA, authenticator="My phone"),
             'Ada Lovelace set up two-factor authentication ("My phone").',
         ),

@@ -10,6 +10,7 @@ from twofold.directory import flow as directory
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
+from twofold.events.kinds import Operation
 from twofold.factors import enrolment_flow, kinds_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code
@@ -143,7 +144,7 @@ class _Seeds:
                     connection,
                     self._find(user_id),
                     wrong,
-                    operation="sign_in",
+                    operation=Operation.SIGN_IN,
                     origin=Origin(at, acting.NO_REQUEST),
                 )
 

@@ -8,7 +8,7 @@ from twofold.events.notices import Notice
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened; every kind of it is a class in a module that registry.py names.
+    """Something that happened; every kind of it is a class in a module of this package.
 
     `kind` is what the log, its pages and programs call it. `notice` is the letter that its user gets, where their own
     act, or a thief's, is to be noticed by them.

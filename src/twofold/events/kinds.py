@@ -1,9 +1,23 @@
 """The kinds of events of sign-ins, second factors and passwords. Their words stand in support/audit_words.py."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from twofold.events.event import Event
 from twofold.events.notices import Notice
+
+
+class Operation(StrEnum):
+    """What a second factor is asked for; in words in support/audit_facts.py."""
+
+    SIGN_IN = "sign_in"
+    STEP_UP = "step_up"
+    SET_UP = "set_up"
+    REMOVE = "remove"
+    REMOVE_ONE = "remove_one"
+    REGENERATE = "regenerate"
+    PASSWORD = "password"  # noqa: S105 - an operation
+
 
 # --- signing in
 
@@ -53,7 +67,7 @@ class SecondFactorWrong(Event, frozen=True):
 
     kind: ClassVar = "second_factor_wrong"
 
-    operation: str
+    operation: Operation
 
 
 class Locked(Event, frozen=True):
@@ -175,7 +189,7 @@ class BackupCodeUsed(Event, frozen=True):
     kind: ClassVar = "backup_code_used"
     notice: ClassVar = Notice.BACKUP_CODE_USED
 
-    operation: str
+    operation: Operation
 
 
 class BackupCodeRegenerated(Event, frozen=True):

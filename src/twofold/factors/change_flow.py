@@ -15,6 +15,7 @@ from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.events import kinds
 from twofold.events.event import Event
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
@@ -64,7 +65,7 @@ def regenerate(
         )  # fmt: skip
         return Changed(token, code, "regenerated")
 
-    return with_proofs(context, session, given, change, operation="regenerate", origin=origin)
+    return with_proofs(context, session, given, change, operation=Operation.REGENERATE, origin=origin)
 
 
 def rename(
@@ -100,7 +101,7 @@ def with_proofs(
     change: Callable[[sa.Connection, User, Passed], T],
     why_not: Callable[[sa.Connection, User], R | None] = lambda _connection, _user: None,
     *,
-    operation: str,
+    operation: Operation,
     origin: Origin,
     hold: Callable[[sa.Connection, Session], User | None] | None = None,
 ) -> T | R | ChangeRefused:

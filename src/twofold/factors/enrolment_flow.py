@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import structlog
 
 from twofold.directory.user import User
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.outcomes import (
@@ -99,7 +100,7 @@ def open_in_session(
             return refused
         passed: Passed | ProofRefused | MalformedCode | SessionOver = Passed("")
         if with_code:
-            passed = factors.prove_if_any(context, connection, user, proof, operation="set_up", origin=origin)
+            passed = factors.prove_if_any(context, connection, user, proof, operation=Operation.SET_UP, origin=origin)
         elif (counts := factors.hold(connection, user.id)).locked:
             passed = Locked(counts.final)
         if not isinstance(passed, Passed):

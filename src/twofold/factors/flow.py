@@ -15,7 +15,14 @@ from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
-from twofold.events.kinds import BackupCodeUsed, SecondFactorWrong, TwoFactorAdded, TwoFactorReplaced, TwoFactorSetUp
+from twofold.events.kinds import (
+    BackupCodeUsed,
+    Operation,
+    SecondFactorWrong,
+    TwoFactorAdded,
+    TwoFactorReplaced,
+    TwoFactorSetUp,
+)
 from twofold.factors import kinds_flow, records
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.backup_code import records as backup_code_records
@@ -72,7 +79,7 @@ def prove(
     user: User,
     proof: Proof,
     *,
-    operation: str,
+    operation: Operation,
     origin: Origin,
     unknown_browser: bytes | None = None,
 ) -> Passed | ProofRefused | SessionOver:
@@ -106,7 +113,7 @@ def prove_if_any(
     user: User,
     proof: Proof | Malformed,
     *,
-    operation: str,
+    operation: Operation,
     origin: Origin,
 ) -> Passed | MalformedCode | ProofRefused | SessionOver:
     """Prove the second factor of a user who has one; who has none has nothing to prove."""
@@ -221,7 +228,7 @@ def _settle(
     user: User,
     outcome: Outcome,
     *,
-    operation: str,
+    operation: Operation,
     origin: Origin,
     known: bool,
 ) -> None:

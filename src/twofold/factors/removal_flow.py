@@ -9,6 +9,7 @@ from twofold.directory import accounts_flow
 from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.events import kinds
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow, records
 from twofold.factors.change_flow import ChangeRefused, Proofs, go_on, with_proofs
@@ -56,7 +57,7 @@ def ask_removal(
         )
         return AwaitsLastQuestion(token, passed.new_backup_code)
 
-    return with_proofs(context, session, given, change, operation="remove", origin=origin)
+    return with_proofs(context, session, given, change, operation=Operation.REMOVE, origin=origin)
 
 
 def answer_removal(
@@ -103,7 +104,7 @@ def remove(
         given,
         change,
         why_not,
-        operation="remove",
+        operation=Operation.REMOVE,
         origin=origin,
         hold=_hold_with_policy,
     )
@@ -135,7 +136,7 @@ def remove_one(
     def why_not(connection: sa.Connection, user: User) -> NoSuchAuthenticator | LastAuthenticator | None:
         return _why_not_one(connection, user, authenticator)
 
-    return with_proofs(context, session, given, change, why_not, operation="remove_one", origin=origin)
+    return with_proofs(context, session, given, change, why_not, operation=Operation.REMOVE_ONE, origin=origin)
 
 
 def _hold_with_policy(connection: sa.Connection, session: Session) -> User | None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from twofold.events import registry
+from twofold.events.event import Event
+from twofold.events.kinds import Operation
 from twofold.events.notices import Notice
 from twofold.operations import jobs
-from twofold.support import audit_words
+from twofold.support import audit_facts, audit_words
 
 
 class IncompleteRegistry(Exception):
@@ -26,9 +28,24 @@ def check() -> None:
 
 
 def _events() -> Iterator[str]:
-    kinds, words = registry.all_kinds().keys(), audit_words.kinds().keys()
+    events = registry.all_kinds()
+    kinds, words = events.keys(), audit_words.kinds().keys()
     yield from (f"the event {kind} has no words in support/audit_words.py" for kind in sorted(kinds - words))
     yield from (f"support/audit_words.py has words for {kind}, which is no event" for kind in sorted(words - kinds))
+    yield from (
+        f"the event {kind} has facts that support/audit_facts.py neither says nor names in SAID_WITHOUT"
+        for kind, event in sorted(events.items())
+        if _has_facts(event) and kind not in {*audit_facts.MORE, *audit_facts.SAID_WITHOUT}
+    )
+    yield from (
+        f"the operation {operation} has no words in support/audit_facts.py"
+        for operation in sorted(set(Operation) - audit_facts.operations().keys())
+    )
+
+
+def _has_facts(event: type[Event]) -> bool:
+    """Tell whether an event has facts; the case of a reset is none, for its pages tell of it."""
+    return bool(set(event.__struct_fields__) - {"case"})
 
 
 def _letters() -> Iterator[str]:

@@ -9,6 +9,7 @@ from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
 from twofold.directory.password import Weakness, normalise
 from twofold.events import kinds
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.outcomes import MalformedCode, Passed, SessionOver
@@ -70,7 +71,7 @@ def change_password(
             return SessionOver()
         if user.sso:
             return NoPassword(user.sso_url)
-        passed = factors.prove_if_any(context, connection, user, proof, operation="password", origin=origin)
+        passed = factors.prove_if_any(context, connection, user, proof, operation=Operation.PASSWORD, origin=origin)
         if not isinstance(passed, Passed):
             return passed
         version = directory.set_password(connection, user.id, hashed, origin.at, by_mail=False)

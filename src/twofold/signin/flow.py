@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
@@ -55,7 +56,7 @@ def submit_code(
             return attempt
         user = attempt.user
         passed = factors.prove(
-            context, connection, user, proof, operation="sign_in", origin=origin,
+            context, connection, user, proof, operation=Operation.SIGN_IN, origin=origin,
             unknown_browser=_unknown_browser(attempt, client),
         )  # fmt: skip
         if isinstance(passed, SessionOver):

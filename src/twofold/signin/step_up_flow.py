@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
@@ -80,7 +81,7 @@ def step_up(
         if password is None and lockouts.hold_counts(connection, user.id).wrong:
             return PasswordToo()
         if proof is not None:
-            passed = factors.prove(context, connection, user, proof, operation="step_up", origin=origin)
+            passed = factors.prove(context, connection, user, proof, operation=Operation.STEP_UP, origin=origin)
         if not isinstance(passed, Passed):
             return passed
         now = methods.proved_now(at, second_factor=passed.method, password=password is not None)
