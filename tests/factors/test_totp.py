@@ -157,6 +157,13 @@ def test_an_old_code_that_was_accepted_in_its_time_is_used_and_no_hint() -> None
     assert totp.match(SECRET, code, NOON, NOW - 11) == Drift(NOW - 10, -300)
 
 
+def test_an_old_code_that_nobody_used_is_a_hint_also_after_a_newer_one() -> None:
+    """A phone that is three minutes slow right after the set-up, whose code was accepted a moment ago."""
+    code = totp.code_of(SECRET, NOW - 6)
+    assert totp.match(SECRET, code, NOON, NOW) == Drift(NOW - 6, -180)
+    assert totp.match(SECRET, code, NOON, NOW - 5) == Drift(NOW - 6, -180)
+
+
 def test_of_two_times_that_a_code_fits_the_nearer_one_is_hinted_at() -> None:
     """A code that two steps share: found by trying secrets, because six digits repeat."""
     for number in range(100_000):

@@ -32,7 +32,10 @@ NONE_LEFT = " Your account is now locked."
         (WrongCode(4, -165), BEHIND),
         (WrongCode(1, 60), AHEAD + ONE_LEFT),
         (WrongCode(4, 89), AHEAD),
-        (UsedCode(5), "You have already used this code. Wait for the next one, it comes within 30 seconds."),
+        (
+            UsedCode(5),
+            "You have already used this code, or a newer one. Wait for the next one, it comes within 30 seconds.",
+        ),
         (SpentBackupCode(5), "That backup code has been used. A new one was shown to you when you used it."),
         (
             Locked(final=False),

@@ -199,7 +199,7 @@ def test_a_used_code_says_to_wait_for_the_next(ada: Ada, web_client: WebClient, 
     web_client.sign_in(ADA, PASSWORD, code)
     page = WebClient(http).sign_in(ADA, PASSWORD, code)
     assert page.status == 401
-    assert page.errors["code"].startswith("You have already used this code. Wait for the next one")
+    assert page.errors["code"].startswith("You have already used this code, or a newer one. Wait for the next")
 
 
 def test_what_is_no_code_says_what_one_looks_like(at_code: Page, web_client: WebClient) -> None:

@@ -33,7 +33,9 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label
                 ) % {"label": label}
             return f"{said} {tries_left(left)}".strip()
         case UsedCode():
-            return _("You have already used this code. Wait for the next one, it comes within 30 seconds.")
+            return _(
+                "You have already used this code, or a newer one. Wait for the next one, it comes within 30 seconds."
+            )
         case SpentBackupCode():
             return _("That backup code has been used. A new one was shown to you when you used it.")
         case Locked():

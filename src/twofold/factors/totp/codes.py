@@ -26,7 +26,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """The code was right, but its step has been accepted (or disclosed by a hint) before."""
+    """The code was right, but its step, or a newer one, has been accepted (or disclosed by a hint) before."""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ def match(
         return Used()
     for step in _steps_by_distance(now):
         if _fits(secret, code, step):
-            return Used() if step <= last_step else Drift(step, (step - now) * PERIOD)
+            return Used() if step == last_step else Drift(step, (step - now) * PERIOD)
     return Wrong()
 
 
