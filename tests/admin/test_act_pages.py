@@ -95,6 +95,35 @@ def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss:
     assert [letter.recipient for letter in people.letters("unfrozen")] == ["ada@acme.example"]
     again = boss.browser.post(f"/people/{ada.id}/unfreeze", reason=REASON)
     assert again.notice.startswith("They were not frozen any more")
+    assert "No password" in again.text
+    assert "Invited" not in again.text
+    assert "Invite again" not in {button for form in again.forms for button in form.buttons}
+    assert "They have no password at the moment" in boss.open(f"/people/{ada.id}/reset").text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "A code from their authenticator app is asked for at every sign-in."),
+        ({"frozen_at": NOON}, "They are frozen and cannot sign in until somebody unfreezes them."),
+        ({"password_hash": None}, "Their password is void."),
+    ],
+)
+def test_activating_says_what_holds_for_them_then(
+    people: People, boss: Boss, values: dict[str, object], said: str
+) -> None:
+    ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
+    people.set_user(ada, active=False, **values)
+    page = boss.open(f"/people/{ada.id}/activate")
+    assert f"Ada Lovelace is active again. {said}" in page.text
+
+
+@pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
+def test_whoever_is_deactivated_is_activated_before_anything_else(people: People, boss: Boss, act: str) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    people.set_counts(ada, wrong=5)
+    people.set_user(ada, active=False, frozen_at=NOON)
+    assert "They are deactivated. Activate them first." in boss.open(f"/people/{ada.id}/{act}").text
 
 
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])

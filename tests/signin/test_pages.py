@@ -88,6 +88,28 @@ def test_a_wrong_password_and_an_unknown_address_say_the_same(
     assert not web_client.cookies
 
 
+def test_whatever_stands_in_the_way_a_failed_sign_in_says_the_same(people: People, http: httpx.Client) -> None:
+    """Stops: learning who is invited, deactivated or locked from what a failed sign-in says."""
+    kept_out = people.account("Elsewhere", sso=True, sso_domains=["sso.example"], sso_url="https://sso.example/in")
+    people.user("invited@acme.example", password=None)
+    people.user("void@acme.example", password=None, first_signed_in_at=NOON)
+    people.user("gone@acme.example", active=False)
+    people.set_user(people.user("outside@acme.example"), account_id=kept_out)
+    people.user("frozen@acme.example", frozen_at=NOON)
+    locked, _ = people.protected("locked@acme.example")
+    people.set_counts(locked, wrong=5)
+    given = {
+        "nobody": PASSWORD, "invited": PASSWORD, "void": PASSWORD, "gone": PASSWORD, "outside": PASSWORD,
+        "frozen": WRONG, "locked": WRONG,
+    }  # fmt: skip
+    said = {}
+    for name, password in given.items():
+        page = WebClient(http).sign_in(f"{name}@acme.example", password)
+        said[name] = (page.status, page.html.replace(name, "somebody"))
+    assert len(set(said.values())) == 1, said
+    assert said["nobody"][0] == 401
+
+
 def test_too_many_wrong_passwords_say_how_long_to_wait(people: People, web_client: WebClient) -> None:
     people.user()
     for _ in range(5):

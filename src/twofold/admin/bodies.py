@@ -98,7 +98,10 @@ class TwoFactorState(msgspec.Struct):
 
 @schema_name("User")
 class UserAnswer(msgspec.Struct):
-    """A user as an administrator or support agent sees them. `status` is active, invited, frozen or deactivated."""
+    """A user as an administrator or support agent sees them.
+
+    `status` is active, invited, no_password (it was made void), frozen or deactivated.
+    """
 
     id: UUID
     account: UUID

@@ -81,7 +81,7 @@ def look(context: AppContext, user_id: UUID, at: datetime) -> UserSummary | None
 
 
 def _summary(context: AppContext, facts: Facts, at: datetime) -> UserSummary:
-    offer = facts.user.eligibility(context.settings.two_factor_editions, at)
     return UserSummary(
-        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, facts.apps, offer,
+        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, facts.apps,
+        facts.user.eligibility(context.settings.two_factor_editions, at), facts.user.running_exception(at),
     )  # fmt: skip

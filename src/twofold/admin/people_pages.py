@@ -122,8 +122,8 @@ def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:
 
 
 def _shown_exception(user: User, at: datetime) -> str:
-    until = user.exception_until
-    return as_day(until) if until is not None and until > at else ""
+    until = user.running_exception(at)
+    return "" if until is None else as_day(until)
 
 
 def user_page(
@@ -161,12 +161,15 @@ def _notice(request: AnyRequest) -> str | None:
         "reset": _(
             "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
         ),
-        "unlocked": _("Unlocked. They can sign in with a code from their authenticator app again."),
+        "unlocked": _("Unlocked. The wrong codes do not count any more."),
         "not_locked": _("There was no lock any more, so nothing was done."),
-        "unfrozen": _("Unfrozen. Their old password is void; an e-mail lets them choose a new one."),
+        "unfrozen": _(
+            "Unfrozen. Their old password is void; an e-mail lets them choose a new one. Within 24 hours of a reset it "
+            "waits until they are over."
+        ),
         "not_frozen": _("They were not frozen any more, so nothing was done."),
         "deactivated": _("Deactivated. They were signed out everywhere and cannot sign in."),
-        "activated": _("Activated. They can sign in again."),
+        "activated": _("Activated."),
         "not_waiting": _("They do not wait for an invitation any more, so none was sent."),
         "no_mail": words.no_mail(),
         "invited": _(

@@ -37,10 +37,9 @@ _is_locked = (
     .correlate(users)
 )
 _is_excepted = users.c.exception_until.is_not(None) & (users.c.exception_until > _at)
-_idle = _unprotected & ~_is_enrolling & ~_mailbox_is_closed
-
-_locked = users.c.active & sa.case((_protected, _is_locked), else_=_mailbox_is_closed)
-_pending = _unprotected & _is_enrolling & ~_mailbox_is_closed
+_idle = _unprotected & ~_is_enrolling
+_without_password = users.c.password_hash.is_(None) & users.c.frozen_at.is_(None) & users.c.active
+_has_come = users.c.first_signed_in_at.is_not(None) | users.c.second_factor_since.is_not(None)
 
 # States that few are in at a time start from those few: their rows name the account as well.
 _ever_locked = sa.select(_budget.user_id).where(_budget.account_id == _account, _budget.last_locked_at.is_not(None))
@@ -198,8 +197,6 @@ def _narrowed(user_filter: UserFilter) -> sa.ColumnElement[bool]:
     alike = {
         "": sa.true(),
         "on": _protected & users.c.active & ~_is_locked,
-        "locked": _locked,
-        "pending": _pending,
         "without": _unprotected,
         "excepted": _is_excepted & users.c.active,
         "frozen": users.c.frozen_at.is_not(None) & users.c.active,
@@ -215,10 +212,16 @@ def _narrowed(user_filter: UserFilter) -> sa.ColumnElement[bool]:
 def _narrowed_by_rules(state: str, rules: Rules) -> sa.ColumnElement[bool]:
     match state:
         case "invited":
-            invited = sa.false() if rules.sso else users.c.password_hash.is_(None)
-            return invited & users.c.frozen_at.is_(None) & users.c.active
+            return sa.false() if rules.sso else _without_password & ~_has_come
+        case "no_password":
+            return sa.false() if rules.sso else _without_password & _has_come
+        case "locked":
+            shut_out = _mailbox_is_closed & _must_set_up(rules)
+            return users.c.active & sa.case((_protected, _is_locked), else_=shut_out)
+        case "pending":
+            return _unprotected & _is_enrolling & ~(_mailbox_is_closed & _must_set_up(rules))
         case "must_set_up":
-            return _idle & _must_set_up(rules)
+            return _idle & _must_set_up(rules) & ~_mailbox_is_closed
         case "off":
             return _idle & _may_set_up(rules)
         case "not_offered":

@@ -16,6 +16,7 @@ STATES = (
     "without",
     "excepted",
     Presence.INVITED.value,
+    Presence.NO_PASSWORD.value,
     Presence.FROZEN.value,
     Presence.DEACTIVATED.value,
 )

@@ -26,6 +26,7 @@ class Presence(StrEnum):
 
     ACTIVE = "active"
     INVITED = "invited"
+    NO_PASSWORD = "no_password"  # noqa: S105 - it had one, which is void
     FROZEN = "frozen"
     DEACTIVATED = "deactivated"
 
@@ -49,13 +50,17 @@ class UserSummary(NamedTuple):
     enrolling: bool
     apps: tuple[App, ...]
     offer: Eligibility
+    exception_until: datetime | None  # of an exception that is running
 
     @property
     def two_factor(self) -> TwoFactor:
-        """The state of two-factor authentication, the gravest first."""
+        """The state of two-factor authentication, the gravest first.
+
+        A mailbox that is closed stands in the way of those alone who must set it up at their next sign-in.
+        """
         if self.user.has_second_factor:
             return TwoFactor.LOCKED if self.counts.locked else TwoFactor.ON
-        if self.mailbox_closed_until is not None:
+        if self.mailbox_closed_until is not None and self.offer.required:
             return TwoFactor.LOCKED
         if self.enrolling:
             return TwoFactor.PENDING
@@ -72,8 +77,13 @@ class UserSummary(NamedTuple):
         if user.frozen_at is not None:
             return Presence.FROZEN
         if user.password_hash is None and not user.sso:
-            return Presence.INVITED
+            return Presence.NO_PASSWORD if user.has_come else Presence.INVITED
         return Presence.ACTIVE
+
+    @property
+    def required_from(self) -> datetime | None:
+        """From when on they have to set two-factor authentication up before they can go on, where that lies ahead."""
+        return None if self.user.has_second_factor or not self.user.active else self.offer.required_from
 
     @property
     def lock_is_final(self) -> bool:
@@ -103,5 +113,5 @@ class UserSummary(NamedTuple):
 
     @property
     def can_be_invited(self) -> bool:
-        """Whether they have no password yet, so that an invitation helps."""
+        """Whether they have never had a password, so that an invitation helps."""
         return self.presence is Presence.INVITED

@@ -1,6 +1,6 @@
 """What an administrator is told, in words: states, reasons, why something was not done."""
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from twofold.admin.user_summary import Presence, TwoFactor, UserSummary
 from twofold.directory.eligibility import Reason
@@ -33,6 +33,7 @@ def presence(summary: UserSummary) -> Badge | None:
     said = {
         Presence.ACTIVE: None,
         Presence.INVITED: Badge(_("Invited"), "plain"),
+        Presence.NO_PASSWORD: Badge(_("No password"), "plain"),
         Presence.FROZEN: Badge(_("Frozen"), "bad"),
         Presence.DEACTIVATED: Badge(_("Deactivated"), "plain"),
     }
@@ -60,7 +61,7 @@ def because(summary: UserSummary) -> str:
         case TwoFactor.LOCKED:
             return _("after wrong codes from the e-mail")
         case TwoFactor.PENDING:
-            return _("setting it up now")
+            return _("set-up begun")
         case TwoFactor.NOT_OFFERED:
             return why_not(summary.offer.reason)
         case _:
@@ -68,28 +69,106 @@ def because(summary: UserSummary) -> str:
 
 
 def explained(summary: UserSummary) -> str:
-    """Say in a sentence what somebody's state means for them."""
-    if summary.two_factor is TwoFactor.LOCKED:
-        return _lock_explained(summary)
-    reason = why_not(summary.offer.reason)
-    said = {
-        TwoFactor.ON: _("A code from their authenticator app is asked for at every sign-in."),
-        TwoFactor.PENDING: _("They have begun to set it up; nothing protects them until a code confirms it."),
-        TwoFactor.MUST_SET_UP: _("The policy requires it: at their next sign-in they are asked to set it up."),
-        TwoFactor.OFF: _("Their password alone lets them in. They can set it up in their profile."),
-        TwoFactor.NOT_OFFERED: _("They cannot set it up: %(reason)s.") % {"reason": reason},
-    }
-    return said[summary.two_factor]
+    """Say in a sentence or two what comes of somebody's next sign-in, and why."""
+    if summary.user.sso:
+        return _elsewhere(summary)
+    match summary.presence:
+        case Presence.ACTIVE:
+            return _signing_in(summary)
+        case Presence.INVITED:
+            why = _("They have not chosen a password yet, so they cannot sign in.")
+        case Presence.NO_PASSWORD:
+            why = _(
+                "Their password is void. They can sign in when they have chosen a new one from a link that we mail "
+                'them; "Forgot password?" on the sign-in page asks for another.'
+            )
+        case Presence.FROZEN:
+            why = _("They are frozen and cannot sign in until somebody unfreezes them.")
+        case Presence.DEACTIVATED:
+            why = _deactivated()
+        case _:
+            assert_never(summary.presence)
+    return _both(why, _once_they_can(summary))
 
 
-def _lock_explained(summary: UserSummary) -> str:
-    if summary.lock_is_final:
-        return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
-    if summary.user.has_second_factor:
-        return _("Too many wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
-    return _(
-        "Five wrong codes from the e-mail closed the way to the set-up for 24 hours, or until somebody unlocks them."
-    )
+def _elsewhere(summary: UserSummary) -> str:
+    elsewhere = _("They sign in with single sign-on, at their organisation's own page.")
+    said = elsewhere if summary.user.active else _deactivated()
+    kept = _("The two-factor authentication that they have set up here stays, and nobody asks for it.")
+    return _both(said, kept) if summary.user.has_second_factor else said
+
+
+def _signing_in(summary: UserSummary) -> str:
+    """Say what comes of the right password."""
+    alone = _("Their password alone lets them in.")
+    match summary.two_factor:
+        case TwoFactor.ON:
+            return _("A code from their authenticator app is asked for at every sign-in.")
+        case TwoFactor.LOCKED if summary.lock_is_final:
+            return _both(_("They cannot sign in."), _final())
+        case TwoFactor.LOCKED if summary.user.has_second_factor:
+            return _("Too many wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
+        case TwoFactor.LOCKED:
+            return _(
+                "They have to set it up at their next sign-in, and five wrong codes from the e-mail closed the way "
+                "there for 24 hours, or until somebody unlocks them."
+            )
+        case TwoFactor.PENDING if summary.offer.required:
+            return _both(_begun(), _("At their next sign-in they are asked to set it up."))
+        case TwoFactor.PENDING:
+            return _both(_begun(), alone)
+        case TwoFactor.MUST_SET_UP:
+            return _("It is required: at their next sign-in they are asked to set it up.")
+        case TwoFactor.OFF:
+            return _both(alone, _("They can set it up in their profile."))
+        case TwoFactor.NOT_OFFERED:
+            return _both(alone, _cannot_set_up(summary))
+        case _:
+            assert_never(summary.two_factor)
+
+
+def _once_they_can(summary: UserSummary) -> str:
+    """Say what will come of the right password, for somebody who cannot sign in at the moment."""
+    alone = _("Once they can, their password alone lets them in.")
+    match summary.two_factor:
+        case TwoFactor.ON:
+            return _("Once they can, a code from their authenticator app is asked for as well.")
+        case TwoFactor.LOCKED if summary.lock_is_final:
+            return _final()
+        case TwoFactor.LOCKED if summary.user.has_second_factor:
+            return _("Besides, too many wrong codes locked their two-factor authentication.")
+        case TwoFactor.LOCKED:
+            return _("Besides, five wrong codes from the e-mail closed the way to the set-up for 24 hours.")
+        case TwoFactor.MUST_SET_UP:
+            return _("Once they can, they are asked to set it up.")
+        case TwoFactor.PENDING if summary.offer.required:
+            return _("Once they can, they are asked to set it up.")
+        case TwoFactor.PENDING | TwoFactor.OFF:
+            return alone
+        case TwoFactor.NOT_OFFERED:
+            return _both(alone, _cannot_set_up(summary))
+        case _:
+            assert_never(summary.two_factor)
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} {second}"
+
+
+def _deactivated() -> str:
+    return _("They are deactivated and cannot sign in.")
+
+
+def _begun() -> str:
+    return _("They have begun to set it up. It protects them once a code from the app confirms it.")
+
+
+def _final() -> str:
+    return _("After a hundred wrong codes in a row the lock is final. Only a reset helps.")
+
+
+def _cannot_set_up(summary: UserSummary) -> str:
+    return _("They cannot set it up: %(reason)s.") % {"reason": why_not(summary.offer.reason)}
 
 
 def role(name: str) -> str:
@@ -116,6 +195,7 @@ def states() -> list[tuple[str, str]]:
         ("not_offered", _("Not offered")),
         ("excepted", _("With an exception")),
         ("invited", _("Invited")),
+        ("no_password", _("No password")),
         ("frozen", _("Frozen")),
         ("deactivated", _("Deactivated")),
     ]

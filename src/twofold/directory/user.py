@@ -44,6 +44,11 @@ class User(NamedTuple):
         return self.second_factor_since is not None
 
     @property
+    def has_come(self) -> bool:
+        """Whether this user has ever signed in, as far as that is written down (`tables.users.first_signed_in_at`)."""
+        return self.first_signed_in_at is not None or self.has_second_factor
+
+    @property
     def is_placeholder(self) -> bool:
         """Whether this is a placeholder for somebody who was invited but is a user of another account already."""
         return is_placeholder_key(self.email_key)
@@ -64,6 +69,11 @@ class User(NamedTuple):
     def eligibility(self, editions: AbstractSet[str], at: datetime) -> Eligibility:
         """Return what this user is told about two-factor authentication at a moment."""
         return eligibility(self.standing, editions, at)
+
+    def running_exception(self, at: datetime) -> datetime | None:
+        """Return the end of this user's exception from the policy, if it lies ahead."""
+        until = self.exception_until
+        return until if until is not None and until > at else None
 
 
 class NamedUser(NamedTuple):

@@ -79,7 +79,7 @@ def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
 
 
 def _listed(context: AppContext, facts: Facts, at: datetime) -> UserSummary:
-    offer = facts.user.eligibility(context.settings.two_factor_editions, at)
     return UserSummary(
-        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, (), offer,
+        facts.user, facts.created_at, facts.counts, facts.mailbox_closed_until, facts.enrolling, (),
+        facts.user.eligibility(context.settings.two_factor_editions, at), facts.user.running_exception(at),
     )  # fmt: skip

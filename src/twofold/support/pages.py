@@ -126,9 +126,12 @@ def _notice(request: AnyRequest) -> str | None:
         "reset": _(
             "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
         ),
-        "unlocked": _("Unlocked. They can try to sign in again; their authenticator app stays as it is."),
+        "unlocked": _("Unlocked. The wrong codes do not count any more."),
         "not_locked": _("There was no lock any more, so nothing was done."),
-        "unfrozen": _("Unfrozen. Their old password is void; an e-mail lets them choose a new one."),
+        "unfrozen": _(
+            "Unfrozen. Their old password is void; an e-mail lets them choose a new one. Within 24 hours of a reset it "
+            "waits until they are over."
+        ),
         "not_frozen": _("They were not frozen any more, so nothing was done."),
     }
     return notices.get(_asked(request, "done"))
