@@ -80,7 +80,7 @@ def test_a_shut_mailbox_door_counts_as_locked(people: People, boss: Boss) -> Non
     ada = people.user("ada@acme.example")
     shut_mailbox(people, ada)
     page = boss.open("/people?state=locked")
-    assert "Locked after wrong codes from the e-mail" in page.text
+    assert "Locked after wrong codes from the email" in page.text
     assert acts_of(page, ada) == {"Unlock"}
 
 

@@ -146,7 +146,7 @@ SAYS: dict[str, set[str]] = {
     "They cannot sign in until somebody unlocks them or resets it.": {"locked"},
     "After a hundred wrong codes in a row the lock is final.": {"then: locked for good"},
     "Only a reset helps.": {"then: locked for good"},
-    "They have to set it up at their next sign-in, and five wrong codes from the e-mail closed the way there for 24 "
+    "They have to set it up at their next sign-in, and five wrong codes from the email closed the way there for 24 "
     "hours, or until somebody unlocks them.": {"closed"},
     "They have begun to set it up.": ANYTHING,
     "It protects them once a code from the app confirms it.": ANYTHING,
@@ -156,7 +156,7 @@ SAYS: dict[str, set[str]] = {
     "Once they can, their password alone lets them in.": {"then: in"},
     "Once they can, a code from their authenticator app is asked for as well.": {"then: code"},
     "Besides, too many wrong codes locked their two-factor authentication.": {"then: locked"},
-    "Besides, five wrong codes from the e-mail closed the way to the set-up for 24 hours.": {"then: closed"},
+    "Besides, five wrong codes from the email closed the way to the set-up for 24 hours.": {"then: closed"},
     "Once they can, they are asked to set it up.": {"then: set-up"},
     **{
         f"They cannot set it up: {why}.": ANYTHING

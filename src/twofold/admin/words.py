@@ -59,7 +59,7 @@ def because(summary: UserSummary) -> str:
         case TwoFactor.LOCKED if summary.user.has_second_factor:
             return _("after wrong codes")
         case TwoFactor.LOCKED:
-            return _("after wrong codes from the e-mail")
+            return _("after wrong codes from the email")
         case TwoFactor.PENDING:
             return _("set-up begun")
         case TwoFactor.NOT_OFFERED:
@@ -110,7 +110,7 @@ def _signing_in(summary: UserSummary) -> str:
             return _("Too many wrong codes locked it. They cannot sign in until somebody unlocks them or resets it.")
         case TwoFactor.LOCKED:
             return _(
-                "They have to set it up at their next sign-in, and five wrong codes from the e-mail closed the way "
+                "They have to set it up at their next sign-in, and five wrong codes from the email closed the way "
                 "there for 24 hours, or until somebody unlocks them."
             )
         case TwoFactor.PENDING if summary.offer.required:
@@ -138,7 +138,7 @@ def _once_they_can(summary: UserSummary) -> str:
         case TwoFactor.LOCKED if summary.user.has_second_factor:
             return _("Besides, too many wrong codes locked their two-factor authentication.")
         case TwoFactor.LOCKED:
-            return _("Besides, five wrong codes from the e-mail closed the way to the set-up for 24 hours.")
+            return _("Besides, five wrong codes from the email closed the way to the set-up for 24 hours.")
         case TwoFactor.MUST_SET_UP:
             return _("Once they can, they are asked to set it up.")
         case TwoFactor.PENDING if summary.offer.required:

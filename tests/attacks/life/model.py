@@ -68,7 +68,7 @@ class Phone:
         if not fitting:
             return "wrong", 0
         nearest = min(fitting, key=lambda step: (abs(step - now), step))
-        return ("used" if nearest <= self.last else "drift"), nearest
+        return ("used" if nearest == self.last else "drift"), nearest
 
 
 @dataclass
