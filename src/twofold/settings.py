@@ -34,10 +34,9 @@ from twofold.setting_values import (
 # Storage Cheat Sheet names.
 LEAST_ARGON2 = ((47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5))
 
-
-# Settings that may hold a password, and those whose whole value is a secret.
+# What holds a secret is hidden wherever it would be shown; of an address the password alone.
+SECRETS = ("keys", "database_url", "smtp_url")
 ADDRESSES = ("database_url", "smtp_url")
-SECRETS = ("TWOFOLD_KEYS", "TWOFOLD_DATABASE_URL", "TWOFOLD_SMTP_URL")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +70,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_listen: Listen | None = METRICS_LISTEN
 
     def __repr__(self) -> str:
-        """Show everything but the passwords."""
+        """Show everything but the secrets."""
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Show the same where tracebacks show variables."""
-        values = {name: getattr(self, name) for name in self.__struct_fields__}
-        return [(name, redaction.address(of) if name in ADDRESSES and of else of) for name, of in values.items()]
+        return [(name, self.shown(name)) for name in self.__struct_fields__]
+
+    def shown(self, name: str) -> Any:
+        """Return the value of a setting as anybody may see it; None for a secret that is not set."""
+        value = getattr(self, name)
+        if name not in SECRETS:
+            return value
+        if not value:
+            return None
+        if name in ADDRESSES:
+            return redaction.address(value)
+        return [f"{key.id}:{redaction.HIDDEN}" for key in value] if name == "keys" else redaction.HIDDEN
 
     @property
     def on_sqlite(self) -> bool:
@@ -174,7 +183,7 @@ class _Reader:
             try:
                 return Path(file).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
-                shown = redaction.HIDDEN if variable in SECRETS and not looks_like_a_path(file) else file
+                shown = redaction.HIDDEN if name.lower() in SECRETS and not looks_like_a_path(file) else file
                 msg = f"{variable}_FILE names a file that cannot be read: {shown}."
                 raise SettingsError(msg) from error
         return default if value is None or not value.strip() else value.strip()

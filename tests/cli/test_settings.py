@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from tests.cli.program import Program
+from twofold import settings
 from twofold.commands.show_settings import PREFIX, SPANS, names_of_settings
 from twofold.settings import Settings
 
@@ -49,6 +50,15 @@ def test_secrets_stay_hidden(twofold: Program) -> None:
     assert shown(told)["TWOFOLD_SMTP_URL"]["value"] == "smtps://login:***@mail.example:465"
     assert shown(told)["TWOFOLD_KEYS"]["value"] == ["test:***"]
     assert "hunter2" not in told.done("settings").out
+
+
+def test_what_is_named_a_secret_is_shown_nowhere(twofold: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops: a setting of a later version that holds a secret, and that some list of them forgot."""
+    monkeypatch.setattr(settings, "SECRETS", (*settings.SECRETS, "issuer"))
+    told = twofold.with_settings(issuer="swordfish")
+    assert shown(told)["TWOFOLD_ISSUER"]["value"] == "***"
+    assert "swordfish" not in repr(settings.load(told.settings))
+    assert "swordfish" not in twofold.with_settings(issuer_file="swordfish").called_wrongly("settings")
 
 
 def test_keys_of_a_data_folder_are_said_to_be_there(twofold: Program, tmp_path: Path) -> None:

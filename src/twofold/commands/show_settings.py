@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from twofold import redaction
 from twofold.commands.frame import as_json, environment, show_rows
 from twofold.kit.crypto import keyring
 from twofold.settings import Settings, load
@@ -67,18 +66,8 @@ def value_of(settings: Settings, name: str) -> Any:
     if short in SPANS:
         field, unit = SPANS[short]
         return getattr(settings, field) // unit
-    value = getattr(settings, short.lower())
-    match short:
-        case "DATABASE_URL":
-            return redaction.address(value)
-        case "SMTP_URL":
-            return value and redaction.address(value)
-        case "METRICS_LISTEN":
-            return str(value or "off")
-        case "KEYS":
-            return [f"{key.id}:{redaction.HIDDEN}" for key in value] or None
-        case _:
-            return _plain(value)
+    value = settings.shown(short.lower())
+    return str(value or "off") if short == "METRICS_LISTEN" else _plain(value)
 
 
 def origin_of(environ: Mapping[str, str], settings: Settings, name: str) -> str:
