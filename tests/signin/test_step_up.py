@@ -203,6 +203,17 @@ def test_the_page_asks_for_both_where_nobody_says_which(browser: WebClient, quer
     assert "<script>" not in page.html
 
 
+def test_a_page_that_needs_a_second_factor_tells_who_has_none(people: People, frozen_clock: FrozenClock) -> None:
+    """Stops: a page and the step-up leading to each other for ever; and a password in the place of a second factor."""
+    people.user("bob@acme.example")
+    with client_of(people.context, payments) as http:
+        browser = WebClient(http)
+        browser.sign_in("bob@acme.example", PASSWORD)
+        page = browser.get("/payments?needs=code")
+    assert (page.status, page.path, page.heading) == (403, "/payments", "Not available")
+    assert "Set up two-factor authentication in your profile first" in page.text
+
+
 def test_a_new_backup_code_is_shown_before_it_leads_back(people: People, ada: Ada, browser: WebClient) -> None:
     page = browser.get("/payments?needs=code")
     page = browser.submit(page, "Continue", code=ada[1].backup_code)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from twofold.kit.crypto.tokens import new_token
 from twofold.kit.http.problems import problem
-from twofold.kit.http.render import see_other
+from twofold.kit.http.render import problem_page, see_other
 from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
@@ -20,6 +20,7 @@ from twofold.kit.http.requests import (
     set_cookie,
     whole_path,
 )
+from twofold.kit.words import gettext as _
 from twofold.sessions import destination_flow, ending_flow, flow
 from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import authenticated_at, second_factor_at
@@ -89,12 +90,15 @@ def with_handle(first: str, handle: str) -> str:
 def proved_within(request: AnyRequest, session: Session, life: timedelta, at: datetime, *, second: bool) -> Session:
     """Return the session of a page request in which the password was proved within `life`; or a `second` factor.
 
-    Whoever asks for a second factor sees to it that the user has one: else the page that asks for it has none to ask.
-
     Raises:
-        ShortCircuit: it was not: on to the page where it is, which leads back.
+        ShortCircuit: it was not: on to the page where it is, which leads back; 403 where there is no second factor.
 
     """
+    if second and not session.user.has_second_factor:
+        what = _("This page asks for a second factor, and you have none.")
+        todo = _("Set up two-factor authentication in your profile first.")
+        link = (HOME, _("Back to your profile"))
+        raise ShortCircuit(problem_page(request, 403, _("Not available"), what, todo, link))
     proved = second_factor_at(session.methods) if second else authenticated_at(session.methods)
     if proved is not None and at - proved < life:
         return session
