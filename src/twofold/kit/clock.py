@@ -1,4 +1,4 @@
-"""The one place that reads the clock; everywhere else time is an argument."""
+"""The clock, for the edge, commands and jobs: to flows time is an argument. Ids read it themselves (tokens.py)."""
 
 import time
 from datetime import UTC, datetime
