@@ -117,13 +117,13 @@ def test_what_somebody_waits_for_can_be_claimed_alone(context: AppContext) -> No
 
 
 def test_letters_for_nobody_can_be_left_out(context: AppContext) -> None:
-    nobody = post(context, "password_link", recipient="")
+    decoy = post(context, "password_link", recipient="")
     for which in (Selection(Priority.DECOY, decoys=False), Selection(decoys=False)):
         with context.db.read() as connection:
             assert not outbox.is_due(connection, NOON, which)
         assert claim(context, which=which) == []
     (entry,) = claim(context, which=URGENT)
-    assert (entry.id, entry.turn, entry.is_decoy) == (nobody, Priority.DECOY, True)
+    assert (entry.id, entry.turn, entry.is_decoy) == (decoy, Priority.DECOY, True)
 
 
 def test_of_too_many_letters_for_nobody_the_oldest_are_dropped_and_of_others_none(context: AppContext) -> None:
