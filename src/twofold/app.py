@@ -43,6 +43,7 @@ from twofold.kit.http.pools import ThreadPools
 from twofold.kit.http.problems import problem
 from twofold.kit.http.render import environment
 from twofold.kit.http.request_limits import Limited
+from twofold.kit.http.requests import API_ROOT
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
@@ -151,7 +152,7 @@ def _routers(demo: Sequence[Any]) -> list[Router]:
     """Put the handlers of pages, calls and files under their paths."""
     return [
         Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
-        Router("/api/v1", route_handlers=API, before_request=_only_json, security=[{"session": []}]),
+        Router(API_ROOT, route_handlers=API, before_request=_only_json, security=[{"session": []}]),
         create_static_files_router(
             "/static",
             [str(_package_folder() / "static")],

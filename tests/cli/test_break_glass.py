@@ -38,6 +38,7 @@ def test_a_lock_is_lifted_and_the_factor_stays(people: People, twofold: Program)
     assert (event.actor_kind, event.actor_id, event.reason, event.account_id) == (
         "console", None, REASON[1], ada.account_id,
     )  # fmt: skip
+    assert (event.address, event.browser) == ("", "twofold command line")
 
 
 def test_a_final_lock_only_yields_to_a_reset(people: People, twofold: Program) -> None:

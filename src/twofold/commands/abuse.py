@@ -8,9 +8,19 @@ import click
 from twofold.abuse import block_flow, report_flow
 from twofold.abuse.blocklist import WrongNetwork
 from twofold.abuse.report_flow import Report
-from twofold.commands.frame import CONSOLE, Stop, as_json, id_of, missing, opened, print_json, reason, show, show_rows
-from twofold.kit import acting, clock
-from twofold.kit.acting import Origin
+from twofold.commands.frame import (
+    Stop,
+    as_json,
+    console_origin,
+    id_of,
+    missing,
+    opened,
+    print_json,
+    reason,
+    show,
+    show_rows,
+)
+from twofold.kit import clock
 
 # What each kind is called in a list.
 KINDS = {
@@ -53,9 +63,7 @@ def block(*, network: str, hours: float | None, reason: str, as_json: bool) -> N
     """Shut an address or a network out, on every node within seconds."""
     life = None if hours is None else timedelta(hours=hours)
     with opened() as context:
-        made = block_flow.block(
-            context, network, reason=reason, life=life, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
-        )  # fmt: skip
+        made = block_flow.block(context, network, reason=reason, life=life, origin=console_origin())
     if isinstance(made, WrongNetwork):
         raise Stop(made.why)
     until = "until it is let in again" if made.until is None else f"until {made.until:%Y-%m-%d %H:%M} UTC"
@@ -70,9 +78,7 @@ def unblock(*, block_id: str, reason: str, as_json: bool) -> None:
     """Let a network in again, by the id that `abuse blocks` shows."""
     wanted = id_of(block_id, "block")
     with opened() as context:
-        lifted = block_flow.unblock(
-            context.db, wanted, reason=reason, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
-        )  # fmt: skip
+        lifted = block_flow.unblock(context.db, wanted, reason=reason, origin=console_origin())
     if lifted is None:
         raise missing("block", block_id)
     show(lifted._asdict(), as_json=as_json, said=f"{lifted.network} is let in again.")

@@ -5,12 +5,10 @@ from uuid import UUID
 
 import click
 
-from twofold.commands.frame import CONSOLE, as_json, id_of, missing, opened, refuse, show, show_rows
+from twofold.commands.frame import as_json, console_origin, id_of, missing, opened, refuse, show, show_rows
 from twofold.directory import accounts_flow
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.refusals import Refused
-from twofold.kit import acting, clock
-from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.provisioning import account_flow
 from twofold.provisioning.account_flow import CustomerAccount
@@ -51,7 +49,7 @@ def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_
     """Make an account."""
     asked = AccountChange(name, edition, sso, domains, sso_url, seats if isinstance(seats, int) else None)
     with opened() as context:
-        made = accounts_flow.create_account(context.db, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE))
+        made = accounts_flow.create_account(context.db, asked, origin=console_origin())
     if isinstance(made, Refused):
         refuse(made)
     show({"id": made}, as_json=as_json, said=f"Made the account {name}. Its id is {made}.")
@@ -77,9 +75,7 @@ def set_(*, account_id: str, name: str | None, edition: str | None, sso: bool | 
         raise click.UsageError("Say what to change, such as --edition standard.")
     wanted = id_of(account_id, "account")
     with opened() as context:
-        changed = account_flow.change_account(
-            context.db, wanted, asked, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
-        )  # fmt: skip
+        changed = account_flow.change_account(context.db, wanted, asked, origin=console_origin())
     if isinstance(changed, Refused):
         refuse(changed)
     if changed is None:

@@ -7,11 +7,10 @@ from typing import assert_never
 
 import click
 
-from twofold.commands.frame import CONSOLE, Stop, as_json, opened, reason, show, user_by_email
+from twofold.commands.frame import Stop, as_json, console_origin, opened, reason, show, user_by_email
 from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail, NotYourself
-from twofold.kit import acting, clock
-from twofold.kit.acting import Origin
+from twofold.kit import clock
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import flow as recovery
@@ -32,15 +31,13 @@ def unlock(*, email: str, reason: str, as_json: bool) -> None:
     """Unlock somebody after wrong codes. Their second factor stays."""
     words = _words(reason)
     with opened() as context:
-        user, at = user_by_email(context, email), clock.now()
+        user, origin = user_by_email(context, email), console_origin()
         with context.db.write() as connection:
             directory.lock_user_row(connection, user.id)
             is_locked = lockouts.counts(connection, user.id).locked
-            if not is_locked and mail_limits.mailbox_closed(connection, user, at) is None:
+            if not is_locked and mail_limits.mailbox_closed(connection, user, origin.at) is None:
                 raise Stop(f"{user.email} is not locked.")
-            outcome = lockouts.unlock(
-                context, connection, user, origin=Origin(at, CONSOLE, acting.CONSOLE), reason=words,
-            )  # fmt: skip
+            outcome = lockouts.unlock(context, connection, user, origin=origin, reason=words)
     match outcome:
         case lockouts.Unlocked():
             said = (
@@ -70,9 +67,7 @@ def unfreeze(*, email: str, reason: str, as_json: bool) -> None:
     with opened() as context:
         user = user_by_email(context, email)
         with context.db.write() as connection:
-            outcome = recovery.unfreeze(
-                context, connection, user, origin=Origin(clock.now(), CONSOLE, acting.CONSOLE), reason=words,
-            )  # fmt: skip
+            outcome = recovery.unfreeze(context, connection, user, origin=console_origin(), reason=words)
     match outcome:
         case Unfrozen():
             show({"id": user.id}, as_json=as_json, said=f"{user.email} is unfrozen. {_what_next(outcome)}")

@@ -29,7 +29,8 @@ from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
 from twofold.directory.refusals import Refused
 from twofold.directory.user import User
-from twofold.kit import logs
+from twofold.kit import acting, clock, logs
+from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import private_memory
@@ -42,9 +43,6 @@ from twofold.settings import Settings, load
 F = TypeVar("F", bound=Callable[..., Any])
 
 WIDE = 240  # columns for whoever reads us through a pipe: nothing is wrapped or cut
-
-# Who did it, in the audit log, where a browser would stand: the command line has no address.
-CONSOLE = ClientInfo("", "twofold command line")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 reason = click.option("--reason", required=True, help="Why; it stands in the audit log.")
@@ -120,6 +118,11 @@ def opened() -> Iterator[AppContext]:
         yield context
     finally:
         context.db.close()
+
+
+def console_origin() -> Origin:
+    """Name the command line as the one who acts, now; it has no address, and its name stands where a browser would."""
+    return Origin(clock.now(), ClientInfo("", "twofold command line"), acting.CONSOLE)
 
 
 def demand_owner(chosen: Settings) -> None:

@@ -9,10 +9,9 @@ import sqlalchemy as sa
 
 from twofold.commands import database_away, schema_state
 from twofold.commands.database_away import DATABASE_AWAY
-from twofold.commands.frame import CONSOLE, Stop, as_json, demand_owner, opened, quiet_logs, reason, show
+from twofold.commands.frame import Stop, as_json, console_origin, demand_owner, opened, quiet_logs, reason, show
 from twofold.commands.only_server import server_lock
 from twofold.kit import clock, nodes
-from twofold.kit.acting import Origin
 from twofold.kit.crypto import keyring
 from twofold.operations import copy_database, restore
 from twofold.setting_values import SettingsError
@@ -58,7 +57,7 @@ def restored(*, reason: str, as_json: bool) -> None:
         with context.db.read() as connection:
             if nodes.alive(connection, clock.now()):
                 click.echo(SERVED_ALREADY, err=True)
-        done = restore.after_restore(context.db, reason=reason, origin=Origin(clock.now(), CONSOLE))
+        done = restore.after_restore(context.db, reason=reason, origin=console_origin())
     said = (
         f"{done.people} people sign in anew, {done.authenticators} authenticators wait for their next code, "
         f"{done.backup_codes} backup codes and {done.links} links are void. Look through "

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from twofold.commands.frame import (
-    CONSOLE,
     Stop,
     as_json,
+    console_origin,
     id_of,
     missing,
     opened,
@@ -23,8 +23,6 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import Refused
 from twofold.directory.rules import ROLES
 from twofold.directory.user import User
-from twofold.kit import acting, clock
-from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import new_user_flow
@@ -58,7 +56,7 @@ def create(*, account: str | None, email: str, name: str, role: str, unlicensed:
             context,
             home,
             NewUser(email, name, role, not unlicensed, password),
-            origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
+            origin=console_origin(),
         )
     if isinstance(made, Refused):
         refuse(made)
@@ -90,7 +88,7 @@ def set_(*, who: str, email: str | None, name: str | None, role: str | None, lic
         subject = user_by_email(context, who).id if "@" in who else id_of(who, "user")
         changed = provisioning.change_user(
             context,
-            origin=Origin(clock.now(), CONSOLE, acting.CONSOLE),
+            origin=console_origin(),
             subject_id=subject,
             change=change,
             within=None,

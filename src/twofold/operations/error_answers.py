@@ -16,7 +16,7 @@ from twofold.kit.http.forms import BadForm
 from twofold.kit.http.pools import Overloaded
 from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.http.render import problem_page, see_other
-from twofold.kit.http.requests import ShortCircuit
+from twofold.kit.http.requests import ShortCircuit, is_call
 from twofold.kit.words import gettext as _
 from twofold.operations import limiting
 from twofold.sessions.flow import SessionEnded
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 def _is_api(request: Request[Any, Any, Any]) -> bool:
     """Look at the path alone: the address of a request begins with a Host that may be nonsense, and cannot be read."""
-    return str(request.scope["path"]).startswith("/api/v1")
+    return is_call(str(request.scope["path"]))
 
 
 def _turned(_request: Request[Any, Any, Any], turned: ShortCircuit) -> Response[Any]:

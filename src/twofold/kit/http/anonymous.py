@@ -23,7 +23,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.http.limits import Counts, Kind, Limits, is_limited_address
 from twofold.kit.http.pools import ANONYMOUS, KNOWN_CLIENT, ThreadPools
-from twofold.kit.http.requests import HELD, Cookies, cookies_of, is_token
+from twofold.kit.http.requests import HELD, Cookies, cookies_of, is_call, is_token
 from twofold.kit.network import network_of
 from twofold.settings import Settings
 
@@ -39,7 +39,6 @@ HELD_BACK, MOST_HELD_BACK = 2.0, 2_000  # seconds, requests
 
 MOST_REMEMBERED = 20_000  # tokens that are not what their mark says
 
-API = "/api/v1/"
 LIMITED_ROUTE = "limited"  # how the metrics name what was answered here
 
 
@@ -93,7 +92,7 @@ class AnonymousLimits:
         kind = self._kind_of(str(noted["method"]), path)
         refusal = None
         if asker.is_anonymous or kind is not Kind.OTHER:
-            refusal = self._refusal(noted, asker, kind, self._answers[path.startswith(API)])
+            refusal = self._refusal(noted, asker, kind, self._answers[is_call(path)])
         if refusal is not None:
             await self._refuse(noted, send, refusal)
             return

@@ -13,6 +13,7 @@ from twofold.kit.http.addresses import OwnHost, is_canonical
 from twofold.kit.http.anonymous import LIMITED_ROUTE
 from twofold.kit.http.gate import Gate
 from twofold.kit.http.leaving import is_leaving
+from twofold.kit.http.requests import is_call
 from twofold.settings import Settings
 
 log = structlog.get_logger("twofold.requests")
@@ -121,7 +122,7 @@ class Edge:
     def _refusal(self, scope: Scope, method: str) -> Refusal | None:
         """Return why a request goes no further, whatever it asks for; None when it may."""
         refusals, path = self._refusals, scope["path"]
-        api, call = path.startswith("/api/"), path.startswith("/api/v1")
+        api, call = path.startswith("/api/"), is_call(path)
         if self._gate.shuts_out(scope):
             return refusals.blocked_call if api else refusals.blocked_page
         raw_path = scope["raw_path"].partition(b"?")[0]  # some servers leave the query on it

@@ -18,6 +18,7 @@ AnyResponse = Response[Any]
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 LONGEST_PATH = 8 * 1024  # bytes, with its query
+API_ROOT = "/api/v1"
 TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
@@ -47,6 +48,11 @@ def cookies_of(settings: Settings) -> Cookies:
 def cookie_name(settings: Settings, name: str) -> str:
     """Return the whole name of a cookie of ours."""
     return f"{'__Host-' if settings.secure else ''}twofold_{name}"
+
+
+def is_call(path: str) -> bool:
+    """Tell whether a path is one of the API, where refusals are problems and not pages."""
+    return path.startswith(API_ROOT)
 
 
 def context_of(request: AnyRequest) -> AppContext:
