@@ -17,7 +17,7 @@ from tests.harness.parallel import at_once
 from tests.harness.processes import LONGEST
 from twofold.kit.sql import timeouts
 from twofold.kit.sql.database import Database, UtcTime, upsert
-from twofold.kit.sql.sqlite_writers import WriterQueue
+from twofold.kit.sql.sqlite_queue import WriterQueue
 
 things = sa.Table(
     "things",

@@ -67,34 +67,26 @@ class SetUp(NamedTuple):
 OpenRefused = factors.ProofsRefused | NotOffered | TooMany | NoSuchAuthenticator
 
 
-def open_in_session(
-    context: AppContext,
-    session: Session,
-    asked: SetUp,
-    *,
-    origin: Origin,
-) -> Opened | OpenRefused:
+def open_in_session(context: AppContext, session: Session, asked: SetUp, *, origin: Origin) -> Opened | OpenRefused:
     """Open an enrolment from the profile: the password first, then the code of a factor that exists.
 
     Where the session has proved a second factor less than ten minutes ago, the password is enough; a code that is sent
     all the same has to be right.
     """
-    user = session.user
-    with_code = user.has_second_factor and (asked.code.strip() != "" or code_needed(session, origin.at))
+    with_code = session.user.has_second_factor and (asked.code.strip() != "" or code_needed(session, origin.at))
     proof = kinds_flow.parse(asked.code)
     if with_code and isinstance(proof, Malformed):
         return MalformedCode()
     proved = lockouts.prove_password(
-        context, user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
+        context, session.user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
     if not isinstance(proved, lockouts.Proved):
         return proved
     with context.db.write() as connection:
-        held = sessions.hold_user(connection, session)
+        user = sessions.hold_user(connection, session)
         lockouts.settle(connection, proved)
-        if held is None:
+        if user is None:
             return SessionOver()
-        user = held
         refused = _why_not(context, connection, user, asked.replaces, origin.at)
         if refused is not None:
             return refused

@@ -8,7 +8,7 @@ from twofold.directory.user import User
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.lockouts.known_client import KnownClient
-from twofold.sessions.methods import Methods, columns
+from twofold.sessions.methods import Methods
 from twofold.sessions.session import Session
 from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Purpose, Step, guard
@@ -43,27 +43,7 @@ def begin(
         new_id(), digest(token), channel, step, purpose, session_id, methods, user.security_version, return_to,
         known_client, mailed=False, expires_at=at + LIFE, user=user,
     )  # fmt: skip
-    records.insert(
-        connection,
-        {
-            "id": attempt.id,
-            "token_hash": attempt.token_hash,
-            "user_id": user.id,
-            "account_id": user.account_id,
-            "channel": channel if steps_up is None else channel + records.STEPS_UP,
-            "step": step.value,
-            "purpose": purpose.value,
-            "session_id": session_id,
-            **columns(methods),
-            "security_version": user.security_version,
-            "return_to": return_to,
-            "known_client": None if known_client is None else known_client.token_hash,
-            "known_until": None if known_client is None else known_client.until,
-            "mailed": False,
-            "created_at": at,
-            "expires_at": attempt.expires_at,
-        },
-    )
+    records.insert(connection, attempt, at)
     return attempt
 
 

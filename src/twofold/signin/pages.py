@@ -11,6 +11,7 @@ from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie
@@ -74,11 +75,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
 def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take address and password."""
     at, form = clock.now(), form_of(request, body)
-    errors = {}
-    if not form["email"].strip():
-        errors["email"] = _("Enter your e-mail address.")
-    if not form["password"]:
-        errors["password"] = _("Enter your password.")
+    errors = _missing(form)
     if errors:
         return sign_in_page(request, 400, form=form, errors=errors)
     given = Credentials(
@@ -191,6 +188,15 @@ def show_locked(request: AnyRequest) -> AnyResponse:
         return see_other("/sign-in/code")
     helpers = flow.whom_to_ask(context_of(request), attempt.user)
     return page(request, "signin/locked.html", 423, helpers=helpers, final=lock.final)
+
+
+def _missing(form: Form) -> dict[str, str]:
+    errors = {}
+    if not form["email"].strip():
+        errors["email"] = _("Enter your e-mail address.")
+    if not form["password"]:
+        errors["password"] = _("Enter your password.")
+    return errors
 
 
 def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> AnyResponse:

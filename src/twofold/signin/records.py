@@ -73,9 +73,28 @@ _boxes = sa.select(
 ).where(sign_in_attempts.c.token_hash == sa.bindparam("token_hash"))
 
 
-def insert(connection: sa.Connection, values: dict[str, Any]) -> None:
+def insert(connection: sa.Connection, attempt: Attempt, at: datetime) -> None:
     """Store a new attempt."""
-    _insert.enqueue(connection, **values)
+    known = attempt.known_client
+    _insert.enqueue(
+        connection,
+        id=attempt.id,
+        token_hash=attempt.token_hash,
+        user_id=attempt.user.id,
+        account_id=attempt.user.account_id,
+        channel=attempt.channel + (STEPS_UP if attempt.purpose is Purpose.STEP_UP else ""),
+        step=attempt.step.value,
+        purpose=attempt.purpose.value,
+        session_id=attempt.session_id,
+        **methods.columns(attempt.methods),
+        security_version=attempt.security_version,
+        return_to=attempt.return_to,
+        known_client=None if known is None else known.token_hash,
+        known_until=None if known is None else known.until,
+        mailed=attempt.mailed,
+        created_at=at,
+        expires_at=attempt.expires_at,
+    )
 
 
 def by_token(connection: sa.Connection, token_hash: bytes, *, hold: bool = False) -> Attempt | None:

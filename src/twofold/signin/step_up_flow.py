@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from twofold.directory.user import User
 from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
@@ -77,11 +78,9 @@ def step_up(
             lockouts.settle(connection, password)
         if user is None:
             return SessionOver()
-        passed: Passed | ProofRefused | SessionOver = Passed("")
         if password is None and lockouts.hold_counts(connection, user.id).wrong:
             return PasswordToo()
-        if proof is not None:
-            passed = factors.prove(context, connection, user, proof, operation=Operation.STEP_UP, origin=origin)
+        passed = _prove_code(context, connection, user, proof, origin)
         if not isinstance(passed, Passed):
             return passed
         now = methods.proved_now(at, second_factor=passed.method, password=password is not None)
@@ -112,6 +111,14 @@ def _prove_password(
     return lockouts.prove_password(
         context, session.user.email, given.password, client=given.client, address=origin.client.address, at=origin.at,
     )  # fmt: skip
+
+
+def _prove_code(
+    context: AppContext, connection: sa.Connection, user: User, proof: Proof | None, origin: Origin
+) -> Passed | ProofRefused | SessionOver:
+    if proof is None:
+        return Passed("")
+    return factors.prove(context, connection, user, proof, operation=Operation.STEP_UP, origin=origin)
 
 
 def _show_first(
