@@ -12,7 +12,7 @@ from tests.harness.people import CLIENT_INFO, People
 from twofold.admin import policy_flow
 from twofold.admin.policy import Policy, stops_from
 from twofold.admin.policy_flow import NoLongerAdmin, NotOffered, PolicySaved, Preview, WouldLockOutLastAdmin
-from twofold.directory import flow as directory
+from twofold.directory import records as directory
 from twofold.directory.eligibility import Reason
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User

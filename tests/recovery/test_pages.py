@@ -8,8 +8,8 @@ from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, People
 from tests.recovery.conftest import PostOffice
-from twofold.directory import flow as directory
 from twofold.directory import notice_flow
+from twofold.directory import records as directory
 from twofold.events.notices import Notice
 from twofold.kit import acting
 from twofold.kit.acting import Origin

@@ -17,8 +17,7 @@ from twofold.commands.frame import (
     show_rows,
     user_by_email,
 )
-from twofold.directory import accounts_flow
-from twofold.directory import flow as directory
+from twofold.directory import accounts_flow, records
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import Refused
 from twofold.directory.rules import ROLES
@@ -115,11 +114,11 @@ def list_(*, account: str | None, role: str | None, as_json: bool) -> None:
 def _people(context: AppContext, account: str | None) -> list[User]:
     with context.db.read() as connection:
         if account is None:
-            return directory.people_of(connection)
+            return records.people_of(connection)
         wanted = id_of(account, "account")
         if accounts_flow.find_account(connection, wanted) is None:
             raise missing("account", account)
-        return directory.people_of(connection, wanted)
+        return records.people_of(connection, wanted)
 
 
 def _row(user: User) -> dict[str, Any]:

@@ -48,11 +48,6 @@ def sso_url(connection: sa.Connection, email: str) -> str | None:
     return records.sso_url_of_domain(connection, domain_of(email))
 
 
-def people_of(connection: sa.Connection, account_id: UUID | None = None) -> list[User]:
-    """List the users of an account, or all of them, by name."""
-    return records.people_of(connection, account_id)
-
-
 def other_admins(connection: sa.Connection, account_id: UUID, except_id: UUID) -> int:
     """Count the administrators of an account who are active and not frozen, beside one user; hold the account first.
 

@@ -113,7 +113,7 @@ def user_by_id(connection: sa.Connection, user_id: UUID, *, hold: bool = False) 
     return None if row is None else User(*row)
 
 
-def people_of(connection: sa.Connection, account_id: UUID | None) -> list[User]:
+def people_of(connection: sa.Connection, account_id: UUID | None = None) -> list[User]:
     """List the users of an account, or of all, by name; for the command line."""
     query = _people if account_id is None else _people.where(users.c.account_id == account_id)
     return [User(*row) for row in connection.execute(query.order_by(users.c.name_key, users.c.id))]
