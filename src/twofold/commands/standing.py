@@ -1,5 +1,6 @@
 """`twofold locked list` and `twofold resets list`: who waits for help, seen from the server itself."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -7,34 +8,15 @@ import click
 import sqlalchemy as sa
 
 from twofold.commands.frame import as_json, opened, show_rows
-from twofold.directory.tables import accounts, users
 from twofold.kit import clock
-from twofold.kit.sql.database import AnyRow
-from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER
-from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
+from twofold.lockouts import locked_out_records
+from twofold.lockouts.locked_out import Locked, ShutOut
 from twofold.resets import records as resets
 from twofold.resets.case import Case, State, standing
 from twofold.resets.cursor import CaseCursor
 
 PAGE = 200
 WAITING = (State.REQUESTED, State.SENT)
-
-_budget = second_factor_budgets.c
-_final = _budget.wrong_in_row >= FINAL_AFTER
-_people = users.join(accounts, accounts.c.id == users.c.account_id)
-_user = (users.c.id, users.c.name, users.c.email, accounts.c.name.label("account"))
-_locked = (
-    sa.select(*_user, _budget.last_locked_at, _final.label("final"))
-    .select_from(_people.join(second_factor_budgets, _budget.user_id == users.c.id))
-    .where((_budget.wrong >= LOCK_AFTER) | _final)
-    .order_by(users.c.name_key, users.c.id)
-)
-_shut_out = (
-    sa.select(*_user, mailbox_budgets.c.closed_until)
-    .select_from(_people.join(mailbox_budgets, mailbox_budgets.c.user_id == users.c.id))
-    .where(mailbox_budgets.c.closed_until > sa.bindparam("at"))
-    .order_by(users.c.name_key, users.c.id)
-)
 
 
 @click.group()
@@ -47,8 +29,7 @@ def locked() -> None:
 def list_locked(*, as_json: bool) -> None:
     """List who is locked after wrong codes, from the app or from the mailbox."""
     with opened() as context, context.db.read() as connection:
-        rows = [_locked_row(row) for row in connection.execute(_locked)]
-        rows += [_shut_out_row(row) for row in connection.execute(_shut_out, {"at": clock.now()})]
+        rows = list(_locked_rows(connection, clock.now()))
     show_rows(rows, as_json=as_json, nothing="Nobody is locked.")
 
 
@@ -68,14 +49,16 @@ def list_resets(*, every: bool, as_json: bool) -> None:
     show_rows([_case_row(case, at) for case in found], as_json=as_json, nothing="No reset case waits for an answer.")
 
 
-def _locked_row(row: AnyRow) -> dict[str, Any]:
-    user = {name: getattr(row, name) for name in ("id", "name", "email", "account")}
-    return user | {"since": row.last_locked_at, "until": None, "helps": "reset" if row.final else "unlock or reset"}
+def _locked_rows(connection: sa.Connection, at: datetime) -> Iterator[dict[str, Any]]:
+    for one in locked_out_records.locked(connection):
+        helps = "reset" if one.final else "unlock or reset"
+        yield _who(one) | {"since": one.last_locked_at, "until": None, "helps": helps}
+    for shut_out in locked_out_records.shut_out(connection, at):
+        yield _who(shut_out) | {"since": None, "until": shut_out.closed_until, "helps": "unlock, or time"}
 
 
-def _shut_out_row(row: AnyRow) -> dict[str, Any]:
-    user = {name: getattr(row, name) for name in ("id", "name", "email", "account")}
-    return user | {"since": None, "until": row.closed_until, "helps": "unlock, or time"}
+def _who(one: Locked | ShutOut) -> dict[str, Any]:
+    return {"id": one.id, "name": one.name, "email": one.email, "account": one.account}
 
 
 def _cases(connection: sa.Connection) -> list[Case]:
