@@ -127,7 +127,7 @@ def _sqlite(settings: Settings, shown: str) -> Iterator[Checked]:
 
 def _postgresql(db: Database, shown: str) -> Iterator[Checked]:
     with db.read() as connection:
-        version = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
+        version = health.postgresql_version(connection)
     if version < OLDEST_POSTGRESQL:
         says = f"PostgreSQL {version // 10_000} is older than what Twofold is tested with."
         yield Checked("database", Health.NOTE, says, "Bring it to PostgreSQL 15 or newer.")

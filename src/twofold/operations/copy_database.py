@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from twofold.audit.tables import audit_chains
 from twofold.kit import nodes
 from twofold.kit.crypto.digest import Digest
-from twofold.kit.sql.database import AnyRow, Database
+from twofold.kit.sql.database import Database
 from twofold.operations import migrate
 from twofold.schema import metadata
 
@@ -135,7 +135,7 @@ def _compare(connection: sa.Connection, copied: dict[sa.Table, Digest], otherwis
             raise CannotCopy(otherwise.format(table=table.name))
 
 
-def _batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[AnyRow]]:
+def _batches(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[Sequence[Any]]]:
     query = sa.select(table).order_by(*table.primary_key.columns).execution_options(yield_per=BATCH)
     with connection.execute(query) as result:
         yield from result.partitions()

@@ -55,6 +55,11 @@ def clock_difference(connection: sa.Connection) -> timedelta:
     return abs(_database_clock(connection) - clock.now())
 
 
+def postgresql_version(connection: sa.Connection) -> int:
+    """Return the version of PostgreSQL as one number: 150000 is 15.0."""
+    return int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
+
+
 def _database_clock(connection: sa.Connection) -> datetime:
     if connection.dialect.name == "sqlite":
         return clock.now()  # the same machine, the same clock

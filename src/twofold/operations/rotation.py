@@ -5,9 +5,10 @@ meanwhile is left alone and met again in the next round. What is done is told by
 rotation that was stopped goes on where it was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -21,7 +22,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto import keyring
 from twofold.kit.crypto.keyring import encryption_keys
 from twofold.kit.crypto.vault import Sealed, VaultError
-from twofold.kit.sql.database import AnyRow
+from twofold.kit.sql.rows import columns
 from twofold.signin.tables import sign_in_attempts
 
 BATCH = 200  # secrets a transaction
@@ -58,6 +59,14 @@ PLACES = (
     ),
     Place(audit_signing_keys.c.number, audit_signing_keys.c.key_id, audit_signing_keys.c.box, "audit_signing_keys"),
 )
+
+
+class SealedRow(NamedTuple):
+    """A row in one of the places: its id, and how its secret is sealed."""
+
+    id: UUID | int
+    key_id: str
+    ciphertext: bytes
 
 
 class Rotated(NamedTuple):
@@ -109,13 +118,13 @@ def _seal_place(context: AppContext, place: Place, unreadable: set[str], progres
         with context.db.write() as connection:
             count = sum(_seal_row(context, connection, place, row, unreadable) for row in rows)
         progress(count)
-        sealed, after = sealed + count, rows[-1][0]
+        sealed, after = sealed + count, rows[-1].id
     return sealed
 
 
-def _batch(context: AppContext, place: Place, after: object) -> Sequence[AnyRow]:
+def _batch(context: AppContext, place: Place, after: UUID | int | None) -> list[SealedRow]:
     query = (
-        sa.select(place.id, place.key_id, place.ciphertext)
+        sa.select(*columns(SealedRow, id=place.id, key_id=place.key_id, ciphertext=place.ciphertext))
         .where(_other_key(place, context))
         .order_by(place.id)
         .limit(BATCH)
@@ -123,14 +132,16 @@ def _batch(context: AppContext, place: Place, after: object) -> Sequence[AnyRow]
     if after is not None:
         query = query.where(place.id > after)
     with context.db.read() as connection:
-        return connection.execute(query).all()
+        return [SealedRow(*row) for row in connection.execute(query)]
 
 
 def _other_key(place: Place, context: AppContext) -> sa.ColumnElement[bool]:
     return place.ciphertext.is_not(None) & (place.key_id != context.vault.active)
 
 
-def _seal_row(context: AppContext, connection: sa.Connection, place: Place, row: AnyRow, unreadable: set[str]) -> bool:
+def _seal_row(
+    context: AppContext, connection: sa.Connection, place: Place, row: SealedRow, unreadable: set[str]
+) -> bool:
     row_id, key_id, ciphertext = row
     identity = place.identity_of(row_id)
     try:

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 import structlog
 
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle, metadata
+from twofold.kit.sql.database import UtcTime, delete_idle, metadata
+from twofold.kit.sql.rows import columns
 
 LEASE = timedelta(minutes=2)
 WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600))
@@ -181,9 +182,9 @@ def claim(
         outbox.update()
         .where(outbox.c.id.in_(ids))
         .values(due_at=at + LEASE, tries=outbox.c.tries + 1)
-        .returning(outbox),
+        .returning(*columns(Entry, outbox)),
     )
-    return sorted(map(_entry, rows), key=lambda entry: (entry.turn, entry.created_at))
+    return sorted((_entry(*row) for row in rows), key=lambda entry: (entry.turn, entry.created_at))
 
 
 def settle(connection: sa.Connection, letter: UUID, outcome: str, at: datetime, error: str | None = None) -> None:
@@ -232,15 +233,7 @@ def _named(which: Selection) -> dict[str, int]:
     return {"last": which.last.value, "without": NO_PRIORITY if which.decoys else Priority.DECOY.value}
 
 
-def _entry(row: AnyRow) -> Entry:
-    return Entry(
-        row.id,
-        row.kind,
-        row.account_id,
-        row.user_id,
-        row.recipient,
-        msgspec.json.decode(row.facts),
-        row.created_at,
-        row.tries,
-        Priority(row.turn),
-    )
+def _entry(*row: Any) -> Entry:
+    stored: Any = Entry(*row)  # its facts are text still, and its priority a number
+    entry: Entry = stored._replace(facts=msgspec.json.decode(stored.facts), turn=Priority(stored.turn))
+    return entry
