@@ -12,7 +12,7 @@ from tests.harness.pages import WebClient
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Ada, People
 from tests.races import flows
 from tests.races.flows import Flow, World
-from twofold.directory import flow as directory
+from twofold.directory import records as directory_records
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.operations import jobs, restore
@@ -123,7 +123,7 @@ def test_a_forced_set_up_ends_the_sessions_without_a_second_factor(people: Peopl
     world = World(people)
     [act] = world.ready([flows.forced_set_up])
     with people.context.db.read() as connection:
-        [user] = [one for one in directory.people_of(connection, world.account) if one.email.startswith("forced")]
+        [user] = [one for one in directory_records.people_of(connection, world.account) if one.email.startswith("forced")]
     token = people.token(user, at=world.at)
     act(people.context)
     assert reason_of(people, token, at=world.at) is EndReason.FACTORS_CHANGED
