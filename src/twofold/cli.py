@@ -4,6 +4,7 @@ from importlib import metadata
 
 import click
 
+from twofold.commands import env_file
 from twofold.commands.abuse import abuse
 from twofold.commands.accounts import accounts
 from twofold.commands.audit_log import audit
@@ -35,3 +36,4 @@ for command in (
     reset, locked, reset_cases, abuse, copy, restored,
 ):  # fmt: skip
     main.add_command(command)
+env_file.add_option(main, but=demo)

@@ -1,8 +1,10 @@
 """The `twofold` command in the test's own process: what it prints, and how it exits."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import structlog
 from click.testing import CliRunner
@@ -42,7 +44,8 @@ class Program:
         """Run a command that may be refused; one that breaks fails the test."""
         before = structlog.get_config()
         try:
-            got = CliRunner().invoke(main, arguments, input=stdin, env=self.settings, catch_exceptions=False)
+            with mock.patch.dict(os.environ):  # to which --env-file adds
+                got = CliRunner().invoke(main, arguments, input=stdin, env=self.settings, catch_exceptions=False)
         finally:
             structlog.configure(**before)  # commands set up a log of their own
         return Ran(got.exit_code, got.stdout, got.stderr)

@@ -123,7 +123,9 @@ def test_a_forced_set_up_ends_the_sessions_without_a_second_factor(people: Peopl
     world = World(people)
     [act] = world.ready([flows.forced_set_up])
     with people.context.db.read() as connection:
-        [user] = [one for one in directory_records.people_of(connection, world.account) if one.email.startswith("forced")]
+        [user] = [
+            one for one in directory_records.people_of(connection, world.account) if one.email.startswith("forced")
+        ]
     token = people.token(user, at=world.at)
     act(people.context)
     assert reason_of(people, token, at=world.at) is EndReason.FACTORS_CHANGED

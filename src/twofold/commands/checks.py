@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from twofold import redaction
-from twofold.commands import database_away, schema_state
+from twofold.commands import database_away, env_file, schema_state
 from twofold.commands.address_checks import base_url, mail, proxies
 from twofold.commands.checked import Checked, Health
 from twofold.commands.schema_state import State
@@ -24,7 +24,7 @@ from twofold.kit.mail import outbox
 from twofold.kit.sql.database import Database
 from twofold.operations import health, migrate, rotation
 from twofold.setting_values import SettingsError
-from twofold.settings import Settings
+from twofold.settings import SECRETS, Settings
 
 LONGEST_WAIT = timedelta(minutes=10)
 LEAST_SPACE = 200 * 1024 * 1024
@@ -46,7 +46,7 @@ def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> 
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
-    known = set(names_of_settings(environ))
+    known = {*names_of_settings(environ), env_file.VARIABLE}
     unknown = sorted(
         name
         for name in environ
@@ -66,6 +66,11 @@ def _secret_files(environ: Mapping[str, str]) -> Iterator[Checked]:
         if (path := environ.get(name)) and _everybody_can_read(Path(path).resolve()):
             says = f"Every user of this machine can read {path}, which {name} names."
             yield Checked("settings", Health.FINDING, says, f"chmod o= {path}")
+    if (taken := env_file.taken()) and _everybody_can_read(taken.path):
+        for name in sorted(taken.names & set(SECRETS)):
+            if redaction.address(environ[name]) != environ[name]:
+                says = f"Every user of this machine can read {taken.path}, in which {name} is secret."
+                yield Checked("settings", Health.FINDING, says, f"chmod o= {taken.path}")
 
 
 def _everybody_can_read(path: Path) -> bool:

@@ -14,6 +14,7 @@ import structlog
 
 from twofold.commands import schema_state
 from twofold.commands.frame import Stop, as_json, demand_owner, quiet_logs, settings, show
+from twofold.commands.new_database import create_option, demand_named, described
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
 from twofold.kit import clock, logs, metrics, nodes
@@ -39,12 +40,14 @@ port_option = click.option("--port", type=click.IntRange(1, 65535), default=8000
 @host_option
 @port_option
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many processes.")
-def serve(*, host: str, port: int, workers: int) -> None:
+@create_option
+def serve(*, host: str, port: int, workers: int, create: bool) -> None:
     """Serve pages and API."""
     share_one_arena()
     logs.configure()
     chosen = settings()
     demand_owner(chosen)
+    demand_named(chosen, create=create)
     with only_server(chosen):
         bring_schema(chosen)
         build_context(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
@@ -57,7 +60,9 @@ def _serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     except server.CannotListen as error:
         raise Stop(str(error)) from error
     _warn(chosen, port, workers)
-    log.info("twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url)
+    log.info(
+        "twofold serves", host=host, port=port, workers=workers, base_url=chosen.base_url, database=described(chosen)
+    )
     try:
         with _numbers_together(workers), _metrics(chosen, port), _seen(chosen), _work_beside(chosen):
             server.serve(APPLICATION, host=host, port=port, workers=workers, limits=server.limits_of(chosen))
@@ -86,11 +91,13 @@ def worker() -> None:
 
 @click.command("migrate")
 @click.option("--to", "revision", default="head", metavar="REVISION", help="An older revision, to go back to.")
+@create_option
 @as_json
-def migrate_(*, revision: str, as_json: bool) -> None:
+def migrate_(*, revision: str, create: bool, as_json: bool) -> None:
     """Bring the schema to this version. Harmless when it is there already."""
     chosen = settings()
     demand_owner(chosen)
+    demand_named(chosen, create=create)
     quiet_logs()
     before = schema_state.revision_of(chosen)
     if schema_state.state_of(before) is State.NEWER:
@@ -102,6 +109,8 @@ def migrate_(*, revision: str, as_json: bool) -> None:
         raise Stop(f"The schema ({before}) was made by a newer version. Run the newer version to bring it back.")
     if revision != "head" and before is not None and revision < before:
         _nobody_needs_more_than(chosen, revision)
+    if before is None:
+        click.echo(f"New database: {described(chosen)}", err=True)
     try:
         _migrate(chosen, before, revision, ahead=ahead)
     except migrate.InTheWay as held:
@@ -138,6 +147,8 @@ def bring_schema(chosen: Settings) -> None:
     """Migrate a SQLite database; of PostgreSQL, which several nodes share, demand that somebody has."""
     state = schema_state.state_of(schema_state.revision_of(chosen))
     if chosen.on_sqlite and state in {State.EMPTY, State.OLDER}:
+        if state is State.EMPTY:
+            log.info("new database", database=described(chosen))
         migrate.upgrade(chosen.database_url)
         log.info("schema migrated", revision=migrate.newest())
     else:

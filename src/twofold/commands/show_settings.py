@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from twofold.commands import env_file
 from twofold.commands.frame import as_json, environment, show_rows
 from twofold.kit.crypto import keyring
 from twofold.settings import Settings, load
@@ -76,7 +77,10 @@ def origin_of(environ: Mapping[str, str], settings: Settings, name: str) -> str:
         return f"file {environ[f'{name}_FILE']}"
     if name == "TWOFOLD_KEYS" and not settings.keys:
         return f"file {keyring.path_of(settings)}, made at the first start"
-    return "environment" if environ.get(name, "").strip() else "default"
+    if not environ.get(name, "").strip():
+        return "default"
+    taken = env_file.taken()
+    return f"env file {taken.path}" if taken and name in taken.names else "environment"
 
 
 def _plain(value: Any) -> Any:
