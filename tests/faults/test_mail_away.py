@@ -8,10 +8,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.harness.contexts import FrozenClock
+from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from tests.harness.smtp import Letter, SmtpServer
 from twofold.directory import notice_flow
@@ -222,6 +223,32 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
         )
         assert isinstance(confirmed, ResetDone)
         frozen_clock.forward(minutes=-14)
+
+
+def test_a_node_tells_of_letters_that_are_late_and_of_their_end(
+    context: AppContext, grace: User, http: httpx.Client, frozen_clock: FrozenClock, smtp: SmtpServer, post: Post
+) -> None:
+    """Stops: "mail: true" at /readyz through an outage."""
+
+    def mail() -> str:
+        return str(http.get("/readyz").json()["mail"])
+
+    smtp.stop()
+    with context.db.write() as connection:
+        notice_flow.notify(context, connection, grace, Notice.UNLOCKED, frozen_clock.at)
+    post.passes(seconds=59)
+    assert mail() == "ok"
+    post.passes(seconds=1)
+    assert mail() == "late"
+    assert "mail" not in str(http.get("/readyz").json()["findings"])
+    smtp.start()
+    post.passes(minutes=2)
+    assert mail() == "ok"
+
+
+def test_a_node_without_a_mail_server_says_so(database_url: str) -> None:
+    with context_on(database_url, mail=False) as context, client_of(context) as http:
+        assert http.get("/readyz").json() == {"status": "ready", "findings": [], "mail": "not set"}
 
 
 def letters_by_case(smtp: SmtpServer, asked: list[Asked]) -> dict[Asked, list[Letter]]:

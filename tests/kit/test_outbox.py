@@ -151,6 +151,7 @@ def test_a_look_and_a_claim_read_no_letter_that_is_not_due(context: AppContext) 
             outbox.has_surplus(connection)
             outbox.drop_surplus(connection)
             outbox.waiting(connection)
+            outbox.is_late(connection, NOON)
     assert [plan for plan in plans if plan.read_through] == []
 
 

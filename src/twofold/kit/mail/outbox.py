@@ -25,6 +25,7 @@ from twofold.kit.sql.rows import columns
 LEASE = timedelta(minutes=2)
 WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600))
 GIVE_UP_AFTER = timedelta(days=3)
+LATE_AFTER = timedelta(minutes=1)
 KEPT = timedelta(days=30)  # how long an operator can look up what became of a letter
 DECOYS_KEPT = timedelta(hours=1)
 MOST_DECOYS_WAITING = 50  # decoys at a time; of more the oldest are deleted
@@ -77,6 +78,11 @@ _claim_in_turn, _claim_oldest = _claim.order_by(outbox.c.turn, outbox.c.due_at),
 _waits = outbox.c.due_at.is_not(None)
 _is_decoy = outbox.c.turn == Priority.DECOY.value
 _oldest_waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(_waits, sa.not_(_is_decoy))
+_late = (
+    sa.select(outbox.c.id)
+    .where(_waits, sa.not_(_is_decoy), outbox.c.created_at <= sa.bindparam("before", type_=UtcTime))
+    .limit(1)
+)
 _surplus = (
     sa.select(outbox.c.id)
     .where(_waits, _is_decoy)
@@ -212,6 +218,11 @@ def waiting(connection: sa.Connection) -> tuple[int, datetime | None]:
     """Return how many letters to users wait, decoys not counted, and since when the oldest does."""
     row = connection.execute(_oldest_waiting).one()
     return row[0], row[1]
+
+
+def is_late(connection: sa.Connection, at: datetime) -> bool:
+    """Tell whether a letter to a user has waited for more than a minute: the mail server is away, or no worker runs."""
+    return connection.execute(_late, {"before": at - LATE_AFTER}).first() is not None
 
 
 def forget_settled(connection: sa.Connection, at: datetime) -> int:
