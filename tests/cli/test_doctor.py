@@ -16,8 +16,10 @@ from tests.harness.people import People
 from tests.harness.ports import free_port
 from tests.harness.smtp import SmtpServer
 from twofold.commands import checks
+from twofold.commands import doctor as doctor_command
+from twofold.commands.checked import Health
 from twofold.factors.totp.tables import authenticators
-from twofold.kit import clock
+from twofold.kit import clock, nodes
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import argon2id
 from twofold.kit.crypto.libsodium import Libsodium
@@ -48,11 +50,18 @@ def well(twofold_mailing: Program) -> Program:
     return twofold_mailing.with_settings(support_email="help@example.com")
 
 
-def test_all_is_well(well: Program) -> None:
+def test_who_is_well_is_told_so_and_what_is_worth_knowing(well: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = well("doctor")
     assert ran.code == 0, ran.out
-    assert "All is well." in ran.out
+    notes = ran.out.count("\nnote ") + ran.out.startswith("note ")
+    assert notes >= 2  # the address is of this machine alone, and nothing answers there
+    assert f"Nothing to see to, {notes} to know." in ran.out
     assert {one["health"] for one in doctor(well)["database"]} == {"ok"}
+    checks_of = checks.all_checks
+    monkeypatch.setattr(
+        doctor_command, "all_checks", lambda *given: [one for one in checks_of(*given) if one.health is Health.OK]
+    )
+    assert well("doctor").out.endswith("\nAll is well.\n")
 
 
 def test_people_read_what_to_do(twofold: Program) -> None:
@@ -185,9 +194,30 @@ def test_a_mail_server_that_knows_us_not_is_a_finding(twofold: Program) -> None:
         wrong = smtp.url.replace("right", "hunter2")
         said = finding(twofold.with_settings(smtp_url=wrong), "mail")
         assert "535" in said
+        assert "Correct the user and the password" in said
         assert "hunter2" not in said
         assert doctor(twofold.with_settings(smtp_url=smtp.url))["mail"][0]["health"] == "ok"
         assert smtp.letters == []
+
+
+def test_a_certificate_that_nobody_vouches_for_is_named_and_what_vouches(twofold: Program, tmp_path: Path) -> None:
+    """Stops: a search for what is wrong with the address, where the authority of the company is not known here."""
+    with SmtpServer(starttls=True) as smtp:
+        (tmp_path / "ca.pem").write_bytes(smtp.certificate)
+        private = twofold.with_settings(smtp_url=smtp.url)
+        assert "Name the certificate of the authority that signed its own in TWOFOLD_SMTP_CA" in finding(
+            private, "mail"
+        )
+        known = private.with_settings(smtp_ca=str(tmp_path / "ca.pem"))
+        assert doctor(known)["mail"][0]["health"] == "ok"
+        other_name = known.with_settings(smtp_url=smtp.url.replace("127.0.0.1", "localhost"))
+        assert "Name the mail server in TWOFOLD_SMTP_URL as its certificate does" in finding(other_name, "mail")
+
+
+@pytest.mark.parametrize("scheme", ["smtp+starttls", "smtps"])
+def test_a_mail_server_without_encryption_is_said_to_be_one(twofold: Program, smtp: SmtpServer, scheme: str) -> None:
+    said = finding(twofold.with_settings(smtp_url=smtp.url.replace("smtp:", f"{scheme}:")), "mail")
+    assert ("Write smtps:// if it speaks TLS from the start" in said) == (scheme == "smtp+starttls")
 
 
 def test_letters_that_wait_for_long_are_a_finding(people: People, well: Program, context: AppContext) -> None:
@@ -243,6 +273,16 @@ def stranger() -> Iterator[str]:
 
 def test_an_address_that_leads_to_another_program_is_a_finding(well: Program, stranger: str) -> None:
     assert "not Twofold" in finding(well.with_settings(base_url=stranger), "base URL")
+
+
+def test_an_address_that_leads_nowhere_is_a_finding_once_something_serves(well: Program, context: AppContext) -> None:
+    """Stops: "All is well" while nobody from outside gets to the server."""
+    away = well.with_settings(base_url=f"http://localhost:{free_port()}")
+    assert {one["health"] for one in doctor(away)["base URL"]} == {"note"}
+    nodes.show(context.db, "one", "0001", clock.now())
+    said = finding(away, "base URL")
+    assert f"A server runs, but {away.settings['TWOFOLD_BASE_URL']} does not lead to it from here" in said
+    assert "See to the proxy" in said
 
 
 def test_beside_a_running_server_all_is_well(serve: Serve, smtp: SmtpServer) -> None:

@@ -2,13 +2,24 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twofold.commands.checked import Checked, Health
 from twofold.kit.mail.smtp import SmtpTransport
 from twofold.settings import Settings
 
 WIDEST_PROXIES = {4: 16, 6: 48}  # shortest prefixes of a network that may hold proxies alone
+
+
+# What the mail server, or OpenSSL of its certificate, says, and what to do; the first that fits.
+MAIL_REMEDIES = (
+    ("mismatch", "Name the mail server in TWOFOLD_SMTP_URL as its certificate does."),
+    ("certificate has expired", "Renew the certificate of the mail server."),
+    ("certificate verify failed", "Name the certificate of the authority that signed its own in TWOFOLD_SMTP_CA."),
+    ("SMTPNotSupportedError: STARTTLS", "Write smtps:// if it speaks TLS from the start, or see to the mail server."),
+    ("535 ", "Correct the user and the password in TWOFOLD_SMTP_URL."),
+)
+OTHER_MAIL_REMEDY = "Correct TWOFOLD_SMTP_URL, or see to the mail server."
 
 
 def mail(settings: Settings) -> Iterator[Checked]:
@@ -18,8 +29,8 @@ def mail(settings: Settings) -> Iterator[Checked]:
         return
     failed = SmtpTransport(settings.smtp_url, ca=settings.smtp_ca).reach()
     if failed is not None:
-        says = f"The mail server does not let us in: {failed.why}"
-        yield Checked("mail", Health.FINDING, says, "Correct TWOFOLD_SMTP_URL, or see to the mail server.")
+        remedy = next((todo for part, todo in MAIL_REMEDIES if part in failed.why), OTHER_MAIL_REMEDY)
+        yield Checked("mail", Health.FINDING, f"The mail server does not let us in: {failed.why}", remedy)
     else:
         yield Checked("mail", Health.OK, "The mail server lets us in.")
     if settings.secure and settings.mail_from.endswith("@localhost"):
@@ -27,7 +38,8 @@ def mail(settings: Settings) -> Iterator[Checked]:
         yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_MAIL_FROM to an address of your domain.")
 
 
-def base_url(settings: Settings) -> Iterator[Checked]:
+def base_url(settings: Settings, is_served: Callable[[], bool]) -> Iterator[Checked]:
+    """Ask whether links lead to us; where nothing serves yet, nothing can answer."""
     url = settings.base_url
     if not settings.secure:
         says = f"{url} can be reached from this machine only."
@@ -41,8 +53,12 @@ def base_url(settings: Settings) -> Iterator[Checked]:
         ours = False
     except OSError as error:
         cause = getattr(error, "reason", error)
-        says = f"{url} does not answer: {cause}."
-        yield Checked("base URL", Health.NOTE, says, "Start the server, or see to the proxy and the name.")
+        if is_served():
+            says = f"A server runs, but {url} does not lead to it from here: {cause}."
+            yield Checked("base URL", Health.FINDING, says, "See to the proxy, the name and the certificate.")
+        else:
+            says = f"{url} does not answer: {cause}."
+            yield Checked("base URL", Health.NOTE, says, "Start the server, or see to the proxy and the name.")
         return
     if not ours:
         says = f"{url} answers, but it is not Twofold."

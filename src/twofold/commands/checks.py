@@ -5,6 +5,7 @@ import difflib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from twofold.commands.checked import Checked, Health
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import PREFIX, names_of_settings
 from twofold.directory import accounts_flow
+from twofold.kit import nodes
 from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.crypto.vault import Vault
@@ -39,10 +41,21 @@ def all_checks(settings: Settings, environ: Mapping[str, str], at: datetime) -> 
     yield from _secret_files(environ)
     yield from _database(settings, at)
     yield from mail(settings)
-    yield from base_url(settings)
+    yield from base_url(settings, lambda: _is_served(settings, at))
     yield from proxies(settings)
     yield from _support(settings)
     yield _passwords(settings)
+
+
+def _is_served(settings: Settings, at: datetime) -> bool:
+    """Tell whether a server or worker uses the database; of one that is away nobody knows."""
+    try:
+        if schema_state.revision_of(settings) is None:
+            return False
+        with closing(Database(settings.database_url)) as db, db.read() as connection:
+            return bool(nodes.alive(connection, at))
+    except sa.exc.SQLAlchemyError:
+        return False
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:

@@ -28,8 +28,14 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     else:
         for one in checked:
             _print(one)
-        click.echo("All is well." if findings == 0 else f"{findings} to see to.")
+        click.echo(_in_all(findings, notes=sum(one.health is Health.NOTE for one in checked)))
     context.exit(1 if findings else 0)
+
+
+def _in_all(findings: int, notes: int) -> str:
+    if findings:
+        return f"{findings} to see to."
+    return f"Nothing to see to, {notes} to know." if notes else "All is well."
 
 
 def _without_secrets(one: Checked) -> Checked:
