@@ -1,6 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from tests.cli.program import Program
 from tests.harness.people import People
 from twofold.audit.chain import Event, Head, append
 from twofold.audit.tables import audit_chains, audit_events, audit_signing_keys
+from twofold.commands import checks
 from twofold.kit.sql.database import Database
 
 
@@ -109,14 +111,19 @@ def heads(people: People, twofold: Program, export: Path, tmp_path: Path) -> Pat
     return file
 
 
+def without_triggers(connection: sa.Connection) -> None:
+    """Take away what keeps an event as it is, as the owner of the database can."""
+    on = " ON {0}" if connection.dialect.name == "postgresql" else ""
+    for trigger in ("audit_events_refuses_update", "audit_events_refuses_delete", "audit_chains_refuses_update"):
+        table = trigger.rpartition("_refuses_")[0]
+        connection.execute(sa.text(f"DROP TRIGGER {trigger}{on.format(table)}"))
+
+
 def write_anew(database_url: str) -> None:
     """Rewrite the operator's log as the owner of the database can: triggers away, an event and its chain anew."""
     db = Database(database_url)
     with db.write() as connection:
-        on = " ON {0}" if connection.dialect.name == "postgresql" else ""
-        for trigger in ("audit_events_refuses_update", "audit_chains_refuses_update"):
-            table = trigger.removesuffix("_refuses_update")
-            connection.execute(sa.text(f"DROP TRIGGER {trigger}{on.format(table)}"))
+        without_triggers(connection)
         head = Head("installation", 0, bytes(32))
         fields = [audit_events.c[name] for name in Event._fields]
         own = sa.select(audit_events.c.number, *fields).where(
@@ -181,7 +188,9 @@ def test_an_event_that_somebody_else_gave_its_place_is_found(
         connection.execute(own.values(position=place, hash=bytes(32)))
     db.close()
     people.user("mallory@acme.example")
-    assert "somebody gave an event a place" in twofold.refused("audit", "verify")
+    for command in ("verify", "export", "head"):
+        assert "somebody gave an event a place" in twofold("audit", command).err
+        assert twofold("audit", command).code == 1
 
 
 def test_a_head_of_one_account_is_of_that_one_alone(people: People, twofold: Program) -> None:
@@ -195,6 +204,51 @@ def test_a_head_of_one_account_is_of_that_one_alone(people: People, twofold: Pro
 def test_a_head_that_was_forged_is_said_to_be(twofold: Program, heads: Path) -> None:
     heads.write_text(heads.read_text().replace('"position":1', '"position":2', 1))
     assert "signature of the kept head in line 1" in twofold.refused("audit", "verify", "--head", str(heads))
+
+
+def change(account: UUID) -> sa.Update:
+    """Change the first event of an account."""
+    first = (audit_events.c.account_id == account) & (audit_events.c.position == 1)
+    return audit_events.update().where(first).values(reason="nothing to see")
+
+
+def cut_off(account: UUID) -> sa.Delete:
+    """Delete the last event of an account."""
+    of_account = audit_events.c.account_id == account
+    last = sa.select(sa.func.max(audit_events.c.position)).where(of_account).scalar_subquery()
+    return audit_events.delete().where(of_account, audit_events.c.position == last)
+
+
+@pytest.mark.parametrize(("tamper", "why"), [(change, "event 1 was changed"), (cut_off, "missing at its end")])
+def test_a_log_that_was_tampered_with_is_no_export_that_went_well(
+    people: People, twofold: Program, database_url: str, export: Path, tmp_path: Path,
+    tamper: Callable[[UUID], sa.Executable], why: str,
+) -> None:  # fmt: skip
+    """Stops: a month of exports that nobody verified, and a doctor who finds nothing."""
+    (log,) = [one for one in twofold("doctor", "--json").json["checks"] if one["check"] == "audit log"]
+    assert log["health"] == "ok"
+    db = Database(database_url)
+    with db.write() as connection:
+        without_triggers(connection)
+        connection.execute(tamper(people.acme))
+    db.close()
+    again = tmp_path / "again.jsonl"
+    assert why in twofold.refused("audit", "export", "--output", str(again))
+    assert "Globex" in again.read_text(), "what is in order is exported all the same"
+    assert '"signature"' in again.read_text()
+    ran = twofold("audit", "export", "--output", str(again), "--json")
+    assert (ran.code, ran.json["verified"], why in ran.json["why"]) == (1, False, True)
+    (log,) = [one for one in twofold("doctor", "--json").json["checks"] if one["check"] == "audit log"]
+    assert log["health"] == "finding"
+    assert why in log["says"]
+
+
+def test_of_a_long_log_the_doctor_says_what_looks_through_it(
+    twofold: Program, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "MOST_FOLLOWED", 1)
+    (log,) = [one for one in twofold("doctor", "--json").json["checks"] if one["check"] == "audit log"]
+    assert "`twofold audit verify` looks through them" in log["says"]
 
 
 def test_a_signing_key_that_somebody_changed_is_a_sentence(twofold: Program, export: Path, database_url: str) -> None:

@@ -6,6 +6,7 @@ Of an export that needs nothing but the files.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -24,6 +25,7 @@ from twofold.support import audit_records
 T = TypeVar("T")
 
 # The sealer, which runs first, meets what only somebody else can have written.
+CANNOT_BE_SEALED = (sa.exc.IntegrityError, RuntimeError)
 NOT_SEALED = (
     "What waits to be sealed does not fit the end of its chain: somebody gave an event a place, or moved a head."
 )
@@ -49,16 +51,37 @@ def export(*, account: str | None, installation: bool, output: Path | None, as_j
     with opened() as context:
         chain = INSTALLATION if installation else account and _chain_of(context, account)
         at = clock.now()
-        count = 0
         with _writing(output) as file:
-            for line in export_flow.complete_lines(context.db, context.vault, chain, at, audit_records.names):
-                file.write(line)
-                count += 1
+            events, outcome = _exported(context, chain, at, file)
         key = export_flow.public_key(context.db, context.vault, at)
     if as_json:
-        print_json({"file": str(output), "events": count - 2, "public_key": key})
+        told = {"file": str(output), "events": events, "public_key": key, "verified": isinstance(outcome, Verified)}
+        print_json(told if isinstance(outcome, Verified) else told | {"position": outcome.position, "why": outcome.why})
     else:
-        click.echo(f"{count - 2} events. Signed with the key {key}: keep it elsewhere, to verify with.", err=True)
+        click.echo(f"{events} events. Signed with the key {key}: keep it elsewhere, to verify with.", err=True)
+    if isinstance(outcome, Broken):
+        raise Stop(f"The log was tampered with. {outcome.why}")
+
+
+def _exported(context: AppContext, chain: str | None, at: datetime, file: TextIO) -> tuple[int, Verified | Broken]:
+    """Write an export and verify it on the way; return how many events it has, and what came of it."""
+    count = 0
+
+    def written() -> Iterator[str]:
+        nonlocal count
+        for line in export_flow.complete_lines(context.db, context.vault, chain, at, audit_records.names):
+            file.write(line)
+            count += 1
+            yield line
+
+    lines = written()
+    try:
+        outcome = verify_lines(lines, None)
+        for _line in lines:
+            pass  # what stands behind a break is exported all the same
+    except CANNOT_BE_SEALED:
+        outcome = Broken(0, NOT_SEALED)
+    return max(count - 2, 0), outcome
 
 
 @audit.command("head")
@@ -74,7 +97,10 @@ def head(*, account: str | None, installation: bool, as_json: bool) -> None:  # 
         raise click.UsageError(TWO_LOGS)
     with opened() as context:
         chain = INSTALLATION if installation else account and _chain_of(context, account)
-        click.echo(export_flow.head_line(context.db, context.vault, chain, clock.now()), nl=False)
+        try:
+            click.echo(export_flow.head_line(context.db, context.vault, chain, clock.now()), nl=False)
+        except CANNOT_BE_SEALED as error:
+            raise Stop(NOT_SEALED) from error
 
 
 @audit.command("verify")
@@ -117,7 +143,7 @@ def _verified(file: Path | None, public_key: str | None, earlier: Path | None, k
         lines = export_flow.complete_lines(context.db, context.vault, None, clock.now())
         try:
             return verify_lines(lines, public_key, before, known)
-        except (sa.exc.IntegrityError, RuntimeError):
+        except CANNOT_BE_SEALED:
             return Broken(0, NOT_SEALED)
 
 

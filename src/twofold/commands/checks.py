@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from twofold import redaction
+from twofold.audit import check_flow
 from twofold.commands import database_away, env_file, schema_state
 from twofold.commands.address_checks import base_url, mail, proxies
 from twofold.commands.checked import Checked, Health
@@ -29,6 +30,7 @@ from twofold.setting_values import SettingsError
 from twofold.settings import SECRETS, Settings
 
 LONGEST_WAIT = timedelta(minutes=10)
+MOST_FOLLOWED = 50_000  # events of the audit log, some seconds
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
 SECRET_FILES = ("TWOFOLD_KEYS_FILE", "TWOFOLD_DATABASE_URL_FILE", "TWOFOLD_SMTP_URL_FILE")
@@ -123,6 +125,7 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
         yield from _clock(db)
         yield from _letters(db, at)
         yield from _domains(db)
+        yield _log(db)
     finally:
         db.close()
 
@@ -225,6 +228,17 @@ def _domains(db: Database) -> Iterator[Checked]:
         yield Checked("domains", Health.FINDING, says, remedy)
     if not led:
         yield Checked("domains", Health.OK, "No account's single sign-on takes people of another account.")
+
+
+def _log(db: Database) -> Checked:
+    """Follow the chains of a log that is soon followed; of a longer one say what does."""
+    if (events := check_flow.sealed(db)) > MOST_FOLLOWED:
+        return Checked("audit log", Health.OK, f"It has {events} events: `twofold audit verify` looks through them.")
+    if (broken := check_flow.first_break(db)) is not None:
+        says = f"It was tampered with. Chain {broken.chain}: {broken.why}"
+        remedy = "Find out who could write to the database. Backups, and heads kept elsewhere, say what it held."
+        return Checked("audit log", Health.FINDING, says, remedy)
+    return Checked("audit log", Health.OK, f"All {events} events are as they were sealed.")
 
 
 def _support(settings: Settings) -> Iterator[Checked]:

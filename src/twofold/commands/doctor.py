@@ -17,8 +17,8 @@ COLOURS = {Health.OK: "green", Health.NOTE: "yellow", Health.FINDING: "red"}
 def doctor(context: click.Context, *, as_json: bool) -> None:
     """Say what is not as it should be.
 
-    Looks at settings, database, schema, keys, clock, mail, base URL and proxies, and says what to do; exits 1 when
-    something must be seen to.
+    Looks at settings, database, schema, keys, clock, audit log, mail, base URL and proxies, and says what to do; exits
+    1 when something must be seen to.
     """
     quiet_logs()
     checked = [_without_secrets(one) for one in all_checks(settings(), environment(), clock.now())]
