@@ -47,7 +47,7 @@ from twofold.kit.http.requests import API_ROOT
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.operations import health, jobs, limiting, metrics_endpoint, registries
+from twofold.operations import health, jobs, limiting, metrics_endpoint, registries, server
 from twofold.operations.assembly import build_context
 from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
 from twofold.operations.worker import Worker
@@ -167,6 +167,7 @@ def _routers(demo: Sequence[Any]) -> list[Router]:
 def from_environment() -> ASGIApp:
     """Build the application from the environment, for the server's worker processes."""
     private_memory.keep()
+    server.end_with_parent()
     logs.configure()
     redaction.guard_tracebacks()
     settings = load(os.environ)

@@ -75,7 +75,13 @@ def test_a_port_that_is_taken_is_named(sqlite_url: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         said = refused_to_start(sqlite_url, tmp_path, "--port", str(port))
-    assert f"Port {port} on 127.0.0.1 is taken" in said
+    assert f"Port {port} on 127.0.0.1 is taken by another program" in said
+
+
+def test_a_port_that_a_twofold_has_is_said_to_be(sqlite_url: str, tmp_path: Path, blank: Server) -> None:
+    blank.start()
+    said = refused_to_start(sqlite_url, tmp_path, "--port", str(blank.port))
+    assert f"Port {blank.port} on 127.0.0.1 is taken by a Twofold that runs already. Stop that one" in said
 
 
 def test_an_address_that_is_not_ours_is_named(sqlite_url: str, tmp_path: Path) -> None:

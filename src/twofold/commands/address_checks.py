@@ -1,11 +1,10 @@
 """Checks of what lies outside: the mail server, the base URL, the proxies."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 
 from twofold.commands.checked import Checked, Health
 from twofold.kit.mail.smtp import SmtpTransport
+from twofold.operations import health
 from twofold.settings import Settings
 
 WIDEST_PROXIES = {4: 16, 6: 48}  # shortest prefixes of a network that may hold proxies alone
@@ -47,10 +46,7 @@ def base_url(settings: Settings, is_served: Callable[[], bool]) -> Iterator[Chec
     else:
         yield Checked("base URL", Health.OK, f"Links lead to {url}.")
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=3) as answer:  # noqa: S310 - settings allow http(s) only
-            ours = answer.read(100) == b'{"status":"alive"}'
-    except urllib.error.HTTPError:
-        ours = False
+        ours = health.answers_at(url, seconds=3)
     except OSError as error:
         cause = getattr(error, "reason", error)
         if is_served():

@@ -1,11 +1,14 @@
 """Whether this node is alive and ready."""
 
+import http.client
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from litestar import Response, get
+from litestar import MediaType, Response, get
 
 from twofold.kit import clock
 from twofold.kit.context import AppContext
@@ -27,10 +30,27 @@ class Mail(StrEnum):
     UNKNOWN = "unknown"  # the database, in which they wait, does not say
 
 
-@get("/healthz", sync_to_thread=False)
-def healthz() -> dict[str, str]:
+ALIVE = b'{"status":"alive"}'
+
+
+@get("/healthz", sync_to_thread=False, media_type=MediaType.JSON)
+def healthz() -> bytes:
     """Say that the process is alive; nothing else is looked at."""
-    return {"status": "alive"}
+    return ALIVE
+
+
+def answers_at(url: str, *, seconds: float) -> bool:
+    """Tell whether it is a Twofold that answers at a base URL.
+
+    Raises:
+        OSError: nothing answers there within so many seconds.
+
+    """
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=seconds) as answer:  # noqa: S310 - callers pass http(s) only
+            return bool(answer.read(100) == ALIVE)
+    except (urllib.error.HTTPError, http.client.HTTPException):
+        return False
 
 
 @get("/readyz")

@@ -2,10 +2,13 @@
 
 import asyncio
 import errno
+import multiprocessing
 import os
 import resource
 import signal
 import socket
+import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -14,6 +17,7 @@ from litestar.types import ASGIApp
 
 from twofold.kit.http.connections import Guard, Limits
 from twofold.kit.threads import PROCESSES
+from twofold.operations import health
 from twofold.settings import Settings
 
 GRACE = 15  # seconds for requests under way when the server is told to stop
@@ -46,6 +50,21 @@ def demand_free(host: str, port: int) -> None:
             probe.listen(1)
         except OSError as error:
             raise CannotListen(_why_not(host, port, error)) from error
+
+
+def end_with_parent() -> None:
+    """Let a process that another one has started end in good order when that one is gone, be it killed.
+
+    Left alone it would go on serving, and hold the port, with nobody who starts or stops it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.join,), name="parent", daemon=True).start()
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    wait()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -122,10 +141,18 @@ def _as_told(_signal: int, _frame: object) -> None:
 def _why_not(host: str, port: int, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} on {host} is taken by another program. Stop that one, or choose another with --port."
+            who = "a Twofold that runs already" if _is_twofold(host, port) else "another program"
+            return f"Port {port} on {host} is taken by {who}. Stop that one, or choose another with --port."
         case errno.EACCES:
             return f"Port {port} needs rights that this user lacks. Choose one above 1023 with --port."
         case errno.EADDRNOTAVAIL:
             return f"There is no address {host} on this machine. Choose another with --host."
         case _:
             return f"Port {port} on {host} cannot be listened on: {error.strerror}."
+
+
+def _is_twofold(host: str, port: int) -> bool:
+    try:
+        return health.answers_at(f"http://{f'[{host}]' if ':' in host else host}:{port}", seconds=2)
+    except OSError:
+        return False
