@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import json
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -153,13 +154,13 @@ def parse_issuer(text: str) -> str:
 
 
 def parse_keys(text: str, source: str = "TWOFOLD_KEYS") -> tuple[Key, ...]:
-    """Read a key ring, `id:base64,…`; the first key is the active one.
+    """Read a key ring, `id:base64` separated by commas or line ends; the first key is the active one.
 
     Raises:
         SettingsError: a key is malformed, or an id stands twice; the message names the source and the id.
 
     """
-    keys = tuple(_key(part.strip(), source) for part in text.split(",") if part.strip())
+    keys = tuple(_key(part.strip(), source) for part in re.split(r"[,\n]", text) if part.strip())
     if len({key.id for key in keys}) != len(keys):
         msg = f"{source} names the same key id twice: every key needs an id of its own."
         raise SettingsError(msg)
@@ -176,7 +177,7 @@ def _key(text: str, source: str) -> Key:
     usable = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     if not usable or len(secret) != KEY_BYTES:
         shown = name if usable and encoded else "(unreadable)"  # without a colon the name may be the key
-        msg = f"{source} must be id:base64 of {KEY_BYTES} bytes, several separated by commas; the key {shown} is not."
+        msg = f"{source} must be id:base64 of {KEY_BYTES} bytes, on lines or between commas; the key {shown} is not."
         raise SettingsError(msg)
     return Key(name, secret)
 

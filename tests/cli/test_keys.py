@@ -1,6 +1,7 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -85,6 +86,24 @@ def test_a_new_key_is_one_that_the_settings_take(twofold: Program) -> None:
     again = twofold.done("keys", "new", "--json").json
     assert again["key"].startswith(f"{again['id']}:")
     assert again["key"] != made
+
+
+def test_a_ring_in_a_file_is_rotated_line_by_line(people: People, twofold: Program, tmp_path: Path) -> None:
+    """The runbook, docs/operations.md: `twofold keys new >> keys`, then the new line first, then the old one away."""
+    people.protected()
+    ring = tmp_path / "ring"
+    ring.write_text(f"{KEYS}\n")
+    from_file = twofold.with_settings(keys_file=str(ring))
+    del from_file.settings["TWOFOLD_KEYS"]
+    with ring.open("a") as more:
+        more.write(from_file.done("keys", "new").out)
+    old, new = ring.read_text().splitlines()
+    assert from_file.done("keys", "rotate", "--json").json["active"] == "test"
+    ring.write_text(f"{new}\n{old}\n")
+    rotated = from_file.done("keys", "rotate")
+    assert "The key test seals nothing any more: take it out of the ring." in rotated.out
+    ring.write_text(f"{new}\n")
+    from_file.done("accounts", "list")
 
 
 def test_every_column_of_sealed_secrets_is_known() -> None:

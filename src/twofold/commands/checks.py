@@ -173,7 +173,7 @@ def _keys(settings: Settings, db: Database) -> Iterator[Checked]:
         used = rotation.key_ids_in_use(connection)
     if lost := sorted(used - vault.key_ids):
         says = f"Secrets are sealed with keys that the ring lacks: {', '.join(lost)}."
-        yield Checked("keys", Health.FINDING, says, "Put them back into TWOFOLD_KEYS, behind the active one.")
+        yield Checked("keys", Health.FINDING, says, "Put them back into the ring, behind the active one.")
         return
     yield Checked("keys", Health.OK, f"Every key that is needed is there; {vault.active} is the active one.")
     if old := sorted((vault.key_ids & used) - {vault.active}):

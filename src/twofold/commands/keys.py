@@ -28,8 +28,8 @@ def new(*, as_json: bool) -> None:
 def rotate(*, as_json: bool) -> None:
     """Seal every secret with the active key, the first of the ring. It can be stopped, and run again.
 
-    Do it once every server has been restarted with the new key as the first of TWOFOLD_KEYS; afterwards the keys that
-    seal nothing any more can be taken away.
+    Do it once every server has been restarted with the new key as the first of the ring (TWOFOLD_KEYS, or the file that
+    TWOFOLD_KEYS_FILE names); afterwards the keys that seal nothing any more can be taken away.
     """
     with opened() as context:
         due, quiet = rotation.due(context), not sys.stderr.isatty()
@@ -41,7 +41,7 @@ def rotate(*, as_json: bool) -> None:
     else:
         click.echo(f"{done.sealed} secrets are newly sealed with the key {active}.")
         for key_id in done.retired:
-            click.echo(f"The key {key_id} seals nothing any more: take it out of TWOFOLD_KEYS.")
+            click.echo(f"The key {key_id} seals nothing any more: take it out of the ring.")
     if done.unreadable:
         raise Stop(
             f"{len(done.unreadable)} secrets do not open and were left as they are: {', '.join(done.unreadable[:5])}. "
