@@ -105,6 +105,11 @@ def learn_key(encoded: str) -> None:
     _learn([encoded, encoded.rstrip("=")])
 
 
+def learn(secret: str) -> None:
+    """Learn a secret that is set by itself."""
+    _learn([secret])
+
+
 def guard_tracebacks() -> None:
     """Take secrets out of tracebacks of whatever nobody expected, in every thread of this process."""
     sys.excepthook = _show

@@ -8,7 +8,7 @@ import re
 import ssl
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import psycopg
@@ -189,12 +189,38 @@ def parse_smtp_url(text: str) -> str | None:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"smtp", "smtps", "smtp+starttls"} and bool(parts.hostname) and parts.port != 0
+        # Behind the host there is nothing: else it is half of a password that nobody escaped, and the host the user.
+        usable = usable and parts.path in {"", "/"} and not parts.query and not parts.fragment
     except ValueError:
         usable = False
     if not usable:
-        msg = "TWOFOLD_SMTP_URL must look like smtp+starttls://user:password@mail.example.com:587 (or smtps://, or smtp://)."
+        msg = (
+            "TWOFOLD_SMTP_URL must look like smtp+starttls://user:password@mail.example.com:587 (or smtps://, or "
+            "smtp://), where user and password are percent-encoded: %40 for @, %3A for :, %2F for /. Or leave them "
+            "out, and set them as they are in TWOFOLD_SMTP_USER and TWOFOLD_SMTP_PASSWORD."
+        )
         raise SettingsError(msg)
     return text
+
+
+def parse_smtp_login(url: str | None, user: str | None, password: str | None) -> tuple[str, str] | None:
+    """Return the user and password that the mail server is told, from what is set apart and what its address says.
+
+    Raises:
+        SettingsError: both say it, or there is a password and no user.
+
+    """
+    redaction.learn(password or "")
+    parts = urlsplit(url or "")
+    for name, apart, within in (("USER", user, parts.username), ("PASSWORD", password, parts.password)):
+        if apart and within:
+            msg = f"TWOFOLD_SMTP_{name} is set, and TWOFOLD_SMTP_URL names one as well: keep one of them."
+            raise SettingsError(msg)
+    user, password = user or unquote(parts.username or ""), password or unquote(parts.password or "")
+    if password and not user:
+        msg = "TWOFOLD_SMTP_PASSWORD is set, and no user: set TWOFOLD_SMTP_USER as well."
+        raise SettingsError(msg)
+    return (user, password) if user else None
 
 
 def parse_certificates(variable: str, text: str) -> Path | None:

@@ -27,6 +27,7 @@ from twofold.setting_values import (
     parse_keys,
     parse_listen,
     parse_networks,
+    parse_smtp_login,
     parse_smtp_url,
 )
 
@@ -35,7 +36,7 @@ from twofold.setting_values import (
 LEAST_ARGON2 = ((47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5))
 
 # What holds a secret is hidden wherever it would be shown; of an address the password alone.
-SECRETS = ("keys", "database_url", "smtp_url")
+SECRETS = ("keys", "database_url", "smtp_url", "smtp_password")
 ADDRESSES = ("database_url", "smtp_url")
 
 
@@ -48,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = "Twofold"
     keys: tuple[Key, ...] = ()
     smtp_url: str | None = None
+    smtp_user: str | None = None
+    smtp_password: str | None = None
     smtp_ca: Path | None = None
     mail_from: str = "twofold@localhost"
     support_email: str | None = None
@@ -94,6 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.database_url.startswith("sqlite")
 
     @property
+    def smtp_login(self) -> tuple[str, str] | None:
+        """The user and password that the mail server is told, if any."""
+        return parse_smtp_login(self.smtp_url, self.smtp_user, self.smtp_password)
+
+    @property
     def slow_to_guess(self) -> bool:
         """Whether a password hash costs a guesser what OWASP asks for: both numbers reach those of one of its pairs."""
         return any(self.argon2_memory_kib >= memory and self.argon2_passes >= passes for memory, passes in LEAST_ARGON2)
@@ -121,6 +129,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         issuer=parse_issuer(read.text("ISSUER", "Twofold")),
         keys=parse_keys(read.text("KEYS", "")),
         smtp_url=parse_smtp_url(read.text("SMTP_URL", "")),
+        smtp_user=read.text("SMTP_USER", "") or None,
+        smtp_password=read.text("SMTP_PASSWORD", "") or None,
         smtp_ca=parse_certificates("TWOFOLD_SMTP_CA", read.text("SMTP_CA", "")),
         mail_from=parse_address("TWOFOLD_MAIL_FROM", read.text("MAIL_FROM", "twofold@localhost")),
         support_email=parse_address("TWOFOLD_SUPPORT_EMAIL", read.text("SUPPORT_EMAIL", "")) or None,
@@ -147,6 +157,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def _check_together(settings: Settings) -> None:
     """Refuse values that are in order by themselves and contradict each other."""
+    _ = settings.smtp_login
     if not settings.on_sqlite and not settings.keys:
         msg = (
             "TWOFOLD_KEYS is missing: with PostgreSQL the encryption keys are yours to keep. Make one with "

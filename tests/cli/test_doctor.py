@@ -159,10 +159,11 @@ def test_a_key_file_that_is_gone_or_open_to_others_is_a_finding(sqlite_url: str,
     assert "chmod 600" in finding(twofold, "keys")
 
 
-@pytest.mark.parametrize("setting", ["keys", "database_url", "smtp_url"])
+@pytest.mark.parametrize("setting", ["keys", "database_url", "smtp_url", "smtp_password"])
 def test_a_file_with_a_secret_that_everybody_can_read_is_a_finding(well: Program, tmp_path: Path, setting: str) -> None:
     open_to_all(tmp_path)
     secret = tmp_path / "secret"
+    well = well.with_settings(smtp_user="mailer", smtp_password="letters")
     secret.write_text(well.settings[f"TWOFOLD_{setting.upper()}"])
     from_file = well.with_settings(**{f"{setting}_file": str(secret)})
     del from_file.settings[f"TWOFOLD_{setting.upper()}"]
@@ -197,6 +198,9 @@ def test_a_mail_server_that_knows_us_not_is_a_finding(twofold: Program) -> None:
         assert "Correct the user and the password" in said
         assert "hunter2" not in said
         assert doctor(twofold.with_settings(smtp_url=smtp.url))["mail"][0]["health"] == "ok"
+        apart = twofold.with_settings(smtp_url=f"smtp://127.0.0.1:{smtp.port}", smtp_user=smtp.user)
+        assert doctor(apart.with_settings(smtp_password=smtp.password))["mail"][0]["health"] == "ok"
+        assert "hunter2" not in finding(apart.with_settings(smtp_password="hunter2"), "mail")
         assert smtp.letters == []
 
 

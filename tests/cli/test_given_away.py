@@ -147,10 +147,23 @@ def test_what_is_no_secret_is_shown(postgresql_url: str, tmp_path: Path) -> None
     assert shown["TWOFOLD_KEYS"] == ["k1:***"]
 
 
-@pytest.mark.parametrize("name", ["TWOFOLD_KEYS", "TWOFOLD_DATABASE_URL", "TWOFOLD_SMTP_URL"])
+def test_a_password_of_the_mail_server_that_is_set_apart_is_shown_nowhere(tmp_path: Path) -> None:
+    apart = SECRETS | {"TWOFOLD_SMTP_URL": "smtp://login@127.0.0.1:9", "TWOFOLD_SMTP_PASSWORD": IN_URL}
+    program = Program(apart | {"TWOFOLD_DATA_DIR": str(tmp_path)})
+    for command in ("settings", "doctor"):
+        for more in ((), ("--json",)):
+            ran = program(command, *more)
+            search(ran.out, ran.err)
+    shown = {row["setting"]: row["value"] for row in program.done("settings", "--json").json}
+    assert shown["TWOFOLD_SMTP_PASSWORD"] == "***"
+    search(repr(load(apart)), redaction.text(f"535 no such password: {IN_URL}"))
+
+
+@pytest.mark.parametrize("name", ["TWOFOLD_KEYS", "TWOFOLD_DATABASE_URL", "TWOFOLD_SMTP_URL", "TWOFOLD_SMTP_PASSWORD"])
 def test_a_secret_where_the_name_of_a_file_belongs_is_not_shown(name: str, postgresql_url: str) -> None:
     """Stops: a slip with _FILE, whose message is read by everybody who reads the journal."""
-    value = {"TWOFOLD_DATABASE_URL": urls(postgresql_url)["done"], **SECRETS}[name]
+    of_url = {"TWOFOLD_DATABASE_URL": urls(postgresql_url)["done"], "TWOFOLD_SMTP_PASSWORD": IN_MAIL}
+    value = {**of_url, **SECRETS}[name]
     with pytest.raises(SettingsError) as refused:
         load({f"{name}_FILE": value})
     search(str(refused.value))

@@ -116,7 +116,16 @@ WRONG = {
         f"a b:{SECRET}",
         f"same:{SECRET},same:{SECRET}",
     ],
-    "SMTP_URL": ["mail.example.com", "http://mail.example.com", "smtp://", "smtp://mail.example.com:port"],
+    "SMTP_URL": [
+        "mail.example.com",
+        "http://mail.example.com",
+        "smtp://",
+        "smtp://mail.example.com:port",
+        "smtp://user:pass/word@mail.example.com",
+        "smtp://user:12/34@mail.example.com",
+        "smtp://user:12?34@mail.example.com",
+        "smtp://user:12#34@mail.example.com",
+    ],
     "MAIL_FROM": [
         "twofold",
         "Twofold <login@example.com>",
@@ -193,6 +202,38 @@ def test_a_wrong_address_does_not_show_its_password() -> None:
     with pytest.raises(SettingsError) as refused:
         read(DATABASE_URL="postgresql://twofold:hunter2%@db.example/twofold")
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["pass/word", "12/34", "a#b", "a?b"])
+def test_a_password_that_must_be_escaped_for_the_mail_server_is_said_to_be(password: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(SMTP_URL=f"smtp://user:{password}@mail.example.com")
+    assert "percent-encoded: %40 for @, %3A for :, %2F for /" in str(refused.value)
+    assert "TWOFOLD_SMTP_PASSWORD" in str(refused.value)
+    assert password not in str(refused.value)
+
+
+def test_user_and_password_of_the_mail_server_may_be_set_apart_as_they_are() -> None:
+    login = ("ada@acme.example", "a:b/c@d%41")
+    apart = {"SMTP_USER": login[0], "SMTP_PASSWORD": login[1]}
+    assert read(SMTP_URL="smtp://mail.example.com", **apart).smtp_login == login
+    assert read(SMTP_URL="smtp://ada%40acme.example@mail.example.com", SMTP_PASSWORD=login[1]).smtp_login == login
+    assert read(SMTP_URL="smtp://ada%40acme.example:a:b%2Fc@d%2541@mail.example.com").smtp_login == login
+    assert read(SMTP_URL="smtp://mail.example.com").smtp_login is None
+    assert login[1] not in repr(read(SMTP_URL="smtp://mail.example.com", **apart))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ({"SMTP_URL": "smtp://u:p@mail.example", "SMTP_USER": "u"}, "TWOFOLD_SMTP_USER is set, and TWOFOLD_SMTP_URL"),
+        ({"SMTP_URL": "smtp://u:p@mail.example", "SMTP_PASSWORD": "q"}, "TWOFOLD_SMTP_PASSWORD is set, and TWOFOLD_SM"),
+        ({"SMTP_URL": "smtp://mail.example", "SMTP_PASSWORD": "q"}, "set TWOFOLD_SMTP_USER as well"),
+    ],
+)
+def test_a_login_that_is_said_twice_or_by_half_is_refused(chosen: dict[str, str], names: str) -> None:
+    with pytest.raises(SettingsError, match=names):
+        read(**chosen)
 
 
 def test_postgresql_demands_keys_of_its_operators_own() -> None:

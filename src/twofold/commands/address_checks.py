@@ -16,7 +16,7 @@ MAIL_REMEDIES = (
     ("certificate has expired", "Renew the certificate of the mail server."),
     ("certificate verify failed", "Name the certificate of the authority that signed its own in TWOFOLD_SMTP_CA."),
     ("SMTPNotSupportedError: STARTTLS", "Write smtps:// if it speaks TLS from the start, or see to the mail server."),
-    ("535 ", "Correct the user and the password in TWOFOLD_SMTP_URL."),
+    ("535 ", "Correct the user and the password, in TWOFOLD_SMTP_URL or where they are set apart."),
 )
 OTHER_MAIL_REMEDY = "Correct TWOFOLD_SMTP_URL, or see to the mail server."
 
@@ -26,7 +26,7 @@ def mail(settings: Settings) -> Iterator[Checked]:
         says = "There is no mail server: invitations, resets and the forced set-up are refused, notices are skipped."
         yield Checked("mail", Health.FINDING, says, "Set TWOFOLD_SMTP_URL and TWOFOLD_MAIL_FROM.")
         return
-    failed = SmtpTransport(settings.smtp_url, ca=settings.smtp_ca).reach()
+    failed = SmtpTransport(settings.smtp_url, login=settings.smtp_login, ca=settings.smtp_ca).reach()
     if failed is not None:
         remedy = next((todo for part, todo in MAIL_REMEDIES if part in failed.why), OTHER_MAIL_REMEDY)
         yield Checked("mail", Health.FINDING, f"The mail server does not let us in: {failed.why}", remedy)

@@ -33,7 +33,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 MOST_FOLLOWED = 50_000  # events of the audit log, some seconds
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
-SECRET_FILES = ("TWOFOLD_KEYS_FILE", "TWOFOLD_DATABASE_URL_FILE", "TWOFOLD_SMTP_URL_FILE")
+SECRET_FILES = tuple(f"{name}_FILE" for name in SECRETS)
 TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
 
 

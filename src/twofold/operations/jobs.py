@@ -113,7 +113,8 @@ def _mail_server(settings: Settings) -> Transport | None:
     if settings.smtp_url is None:
         return None
     own_name = urlsplit(settings.base_url).hostname or "localhost"
-    return tracing.tools(settings).transport(SmtpTransport(settings.smtp_url, ca=settings.smtp_ca, own_name=own_name))
+    smtp = SmtpTransport(settings.smtp_url, login=settings.smtp_login, ca=settings.smtp_ca, own_name=own_name)
+    return tracing.tools(settings).transport(smtp)
 
 
 def _seal(context: AppContext, at: datetime) -> None:

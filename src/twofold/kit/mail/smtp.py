@@ -10,9 +10,11 @@ import ssl
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
+
+from twofold.setting_values import parse_smtp_login
 
 SECONDS = 10.0  # for each answer of the server
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -63,11 +65,18 @@ class SmtpTransport:
     """Delivers each letter over a connection of its own, so that nothing is left over from the one before."""
 
     def __init__(
-        self, url: str, *, ca: Path | None = None, own_name: str = "localhost", seconds: float = SECONDS
+        self,
+        url: str,
+        *,
+        login: tuple[str, str] | None = None,
+        ca: Path | None = None,
+        own_name: str = "localhost",
+        seconds: float = SECONDS,
     ) -> None:
         """Read the URL (`scheme://user:password@host:port`, percent-encoded); `ca` is a PEM file of trusted roots.
 
-        `seconds` bound each answer of the server; `own_name` is what it is greeted with (EHLO).
+        `login` is a user and a password in place of those of the URL; `seconds` bound each answer of the server;
+        `own_name` is what it is greeted with (EHLO).
 
         Raises:
             OSError: `ca` cannot be read, or holds no certificate.
@@ -77,7 +86,7 @@ class SmtpTransport:
         self._scheme = parts.scheme
         self._host = parts.hostname or ""
         self._port = parts.port or PORTS[parts.scheme]
-        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._login = login or parse_smtp_login(url, None, None)
         self._own_name = own_name
         self._seconds = seconds
         self._tls = ssl.create_default_context(cafile=None if ca is None else str(ca))
