@@ -17,14 +17,15 @@ def operator_keys() -> None:
 @click.option("--name", required=True, help="What it is for.")
 @as_json
 def create(*, name: str, as_json: bool) -> None:
-    """Make a key; it is shown once, as JSON."""
+    """Make a key; it is shown once."""
     with opened() as context:
         made = key_flow.create_key(context.db, name, actor=acting.CONSOLE, at=clock.now())
     if isinstance(made, Refused):
         refuse(made)
-    show(made._asdict(), as_json=True, said="")
+    show(made._asdict(), as_json=as_json, said=made.key)
     if not as_json:
-        click.echo("Keep the key now: it is not shown again. Send it as `Authorization: Bearer KEY`.", err=True)
+        note = f"Its id is {made.id}. Keep the key now: it is not shown again. Send it as `Authorization: Bearer KEY`."
+        click.echo(note, err=True)
 
 
 @operator_keys.command("list")
