@@ -167,7 +167,7 @@ def test_they_say_that_the_database_is_away_and_never_wait_for_it(fault_postgres
     fault_postgres.drop_database(TEMPLATE)
     port = free_port()
     chosen = DEFAULTS | {"TWOFOLD_DATABASE_URL": url, "TWOFOLD_METRICS_LISTEN": f"{HOST}:{port}"}
-    with Server(tmp_path / "server", settings=chosen):
+    with Server(tmp_path / "server", settings=chosen) as server:
         wait_for(port, "twofold_database_up", 1)
         for make_away, bring_back in (
             (fault_postgres.pause, fault_postgres.resume),
@@ -176,8 +176,10 @@ def test_they_say_that_the_database_is_away_and_never_wait_for_it(fault_postgres
             make_away()
             scrape(port)  # waits for nobody: the database stays away until this is answered
             wait_for(port, "twofold_database_up", 0)
+            assert server.status("/readyz") == 503
             numbers = scrape(port)
             assert not [name for name in numbers if re.match("twofold_(mail|sign_ins)_", name)]
+            assert [name for name in numbers if re.match(r'twofold_requests_total\{.*status="503"', name)]
             bring_back()
             wait_for(port, "twofold_database_up", 1)
             assert "twofold_mail_waiting" in scrape(port)
