@@ -1,7 +1,7 @@
 """Whether the log is as it was sealed, as the database holds it; nothing is written, and nothing signed."""
 
 from twofold.audit import records
-from twofold.audit.chain import Break, Event, Head, content, empty, follow
+from twofold.audit.chain import Break, Head, content, empty, follow
 from twofold.audit.export_flow import PAGE
 from twofold.kit.sql.database import Database
 
@@ -26,8 +26,8 @@ def _broken(db: Database, head: Head) -> Break | None:
             page = records.events_of_chain(connection, head, reached.position, PAGE)
         if not page:
             return Break(head.chain, reached.position + 1, f"event {reached.position + 1} is missing at its end.")
-        for position, stored, *fields in page:
-            followed = follow(reached, content(Event(*fields), head.chain, position), stored)
+        for position, stored, event in page:
+            followed = follow(reached, content(event, head.chain, position), stored)
             if isinstance(followed, Break):
                 return followed
             reached = followed

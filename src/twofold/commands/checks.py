@@ -33,7 +33,7 @@ LONGEST_WAIT = timedelta(minutes=10)
 MOST_FOLLOWED = 50_000  # events of the audit log, some seconds
 LEAST_SPACE = 200 * 1024 * 1024
 OLDEST_POSTGRESQL = 150_000
-SECRET_FILES = tuple(f"{name}_FILE" for name in SECRETS)
+SECRET_VARIABLES = tuple(f"{PREFIX}{name.upper()}" for name in SECRETS)
 TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
 
 
@@ -77,12 +77,12 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
 
 def _secret_files(environ: Mapping[str, str]) -> Iterator[Checked]:
     """Look at the files that hold secrets; those of a group may be meant for it, those of everybody never are."""
-    for name in SECRET_FILES:
+    for name in (f"{variable}_FILE" for variable in SECRET_VARIABLES):
         if (path := environ.get(name)) and _everybody_can_read(Path(path).resolve()):
             says = f"Every user of this machine can read {path}, which {name} names."
             yield Checked("settings", Health.FINDING, says, f"chmod o= {path}")
     if (taken := env_file.taken()) and _everybody_can_read(taken.path):
-        for name in sorted(taken.names & set(SECRETS)):
+        for name in sorted(taken.names & set(SECRET_VARIABLES)):
             if redaction.address(environ[name]) != environ[name]:
                 says = f"Every user of this machine can read {taken.path}, in which {name} is secret."
                 yield Checked("settings", Health.FINDING, says, f"chmod o= {taken.path}")
