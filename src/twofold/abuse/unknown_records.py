@@ -25,7 +25,7 @@ def newest(connection: sa.Connection) -> int | None:
     return connection.execute(_newest).scalar()
 
 
-def first() -> sa.Select[Any]:
+def first() -> sa.SelectBase:
     """Return the statement that selects the first of them, as the log stores its events."""
     return _FIRST
 

@@ -7,16 +7,11 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from twofold.audit.tables import WRITTEN, audit_events
+from twofold.audit import records
 from twofold.events.event import Event
 from twofold.kit import metrics
 from twofold.kit.acting import Actor, Origin
 from twofold.kit.crypto.tokens import new_id
-from twofold.kit.sql.database import insert_where
-from twofold.kit.sql.statement import Statement
-
-_append = Statement(audit_events.insert().inline(), columns=WRITTEN)
-_append_where = Statement(insert_where(audit_events, WRITTEN, "known"))
 
 
 def record(
@@ -38,13 +33,13 @@ def record(
 
     """
     values = values_of(event, origin=origin, account_id=account_id, subject_id=subject_id, result=result, reason=reason)
-    _append.enqueue(connection, **values)
+    records.append(connection, values)
     metrics.events.labels(event.kind, result).inc()
 
 
 def record_where(connection: sa.Connection, values: dict[str, Any], *, known: bool) -> None:
     """Append the event of these values; where it is not `known` whose it is, the same statement has no effect."""
-    _append_where.enqueue(connection, **values, known=known)
+    records.append_where(connection, values, known=known)
     metrics.events.labels(values["kind"], values["result"]).inc()
 
 
@@ -82,7 +77,5 @@ def values_of(
 
 def rehearse(connection: sa.Connection, event: Event, *, at: datetime, actor: Actor, subject_id: UUID) -> None:
     """Do the work of recording an event in a transaction that is rolled back: it reaches neither log nor metrics."""
-    _append.enqueue(
-        connection,
-        **values_of(event, origin=Origin(at, actor=actor), account_id=None, subject_id=subject_id),
-    )
+    values = values_of(event, origin=Origin(at, actor=actor), account_id=None, subject_id=subject_id)
+    records.append(connection, values)

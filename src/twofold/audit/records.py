@@ -1,4 +1,4 @@
-"""The statements of the audit log: what waits to be sealed, the heads of the chains, events in the order of a chain."""
+"""The statements of the audit log: an event as it happens and as it is sealed, heads of chains, the key of exports."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -10,9 +10,12 @@ import sqlalchemy as sa
 from twofold.audit.chain import INSTALLATION, Event, Head, account_of, empty
 from twofold.audit.stored import Linked, SealedHead, SigningKey, Waiting
 from twofold.audit.tables import WRITTEN, audit_chains, audit_events, audit_signing_keys
-from twofold.kit.sql.database import INSERTS, UtcTime
+from twofold.kit.sql.database import INSERTS, UtcTime, insert_where
 from twofold.kit.sql.rows import columns
+from twofold.kit.sql.statement import Statement
 
+_append = Statement(audit_events.insert().inline(), columns=WRITTEN)
+_append_where = Statement(insert_where(audit_events, WRITTEN, "known"))
 _event = columns(Event, audit_events)
 _waits = audit_events.c.hash.is_(None)
 _any_waiting = sa.select(sa.literal(1)).select_from(audit_events).where(_waits).limit(1)
@@ -69,6 +72,16 @@ _keep_key = {
 }
 
 
+def append(connection: sa.Connection, values: dict[str, Any]) -> None:
+    """Store an event."""
+    _append.enqueue(connection, **values)
+
+
+def append_where(connection: sa.Connection, values: dict[str, Any], *, known: bool) -> None:
+    """Store an event where it is `known` whose it is, or execute the same statement to no effect."""
+    _append_where.enqueue(connection, **values, known=known)
+
+
 def any_waiting(connection: sa.Connection) -> bool:
     """Tell whether any event waits to be sealed."""
     return connection.execute(_any_waiting).first() is not None
@@ -85,7 +98,7 @@ def waiting(connection: sa.Connection, most: int) -> list[Waiting]:
     return [Waiting(number, account_id, Event(*fields)) for number, account_id, *fields in rows]
 
 
-def append_all(connection: sa.Connection, events: sa.Select[Any]) -> list[Waiting]:
+def append_all(connection: sa.Connection, events: sa.SelectBase) -> list[Waiting]:
     """Store the events that a statement selects, and return them as `waiting` does."""
     stored = audit_events.insert().from_select(WRITTEN, events, include_defaults=False)
     rows = connection.execute(stored.returning(audit_events.c.number, audit_events.c.account_id, *_event))

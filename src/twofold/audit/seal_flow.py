@@ -7,7 +7,6 @@ event is simply linked later.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -63,7 +62,7 @@ def seal(db: Database, at: datetime, most: int = BATCH) -> int:
     return len(sealed)
 
 
-def rehearse(connection: sa.Connection, events: sa.Select[Any], at: datetime) -> None:
+def rehearse(connection: sa.Connection, events: sa.SelectBase, at: datetime) -> None:
     """Do the work of recording and sealing `events` (the columns of `tables.WRITTEN`), and undo it.
 
     For events of nobody: else whoever is watched by how quickly others are answered would be seen by what is sealed a
