@@ -60,10 +60,11 @@ sanitize: $(TEST) $(PACKAGE) ## argon2-interleaved under the compiler's sanitise
 	$(ARGON2)/tools/sanitized $(BIN)/python -m pytest $(ARGON2)/tests -k 'not sanitized and not installed' $(ARGS)
 	$(ARGON2)/tools/sanitized $(BIN)/python $(ARGON2)/tools/fuzz.py --seconds 60
 
-check: $(CHECK) $(PACKAGE) ## Lint, format, types, imports: what a change must pass before its tests
+check: $(CHECK) $(PACKAGE) ## Lint, format, types, imports, rows: what a change must pass before its tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/imports.py
+	$(BIN)/python -m tools.rows
 	$(BIN)/python -c "from twofold.operations import registries; registries.check()"
 	$(BIN)/mypy $(wildcard src tests tools bench packages)
 
