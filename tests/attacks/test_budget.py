@@ -173,7 +173,7 @@ def test_guesses_spread_over_all_doors_are_as_many_as_at_one(people: People, att
         before = evaluated(people)
         round_ = names[first:] + names[:first]
         came = [operations[name](PASSWORD, wrong) for name in round_]
-        assert came == [REFUSED] * LOCK_AFTER + [SHUT] * (len(names) - LOCK_AFTER), list(zip(round_, came, strict=True))
+        assert came == until_locked(round_), list(zip(round_, came, strict=True))
         assert evaluated(people) - before == LOCK_AFTER
     right = factor.phone.code(NOON)
     assert {name: operations[name](PASSWORD, right) for name in names if "backup" not in name} == {
@@ -192,7 +192,7 @@ def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
     for unlocks in range(1, FINAL_AFTER // LOCK_AFTER + 1):
         round_ = [next(order) for _ in range(LOCK_AFTER + 2)]
         came = [operations[name](PASSWORD, wrong) for name in round_]
-        assert came == [REFUSED] * LOCK_AFTER + [SHUT] * 2, (unlocks, list(zip(round_, came, strict=True)))
+        assert came == until_locked(round_), (unlocks, list(zip(round_, came, strict=True)))
         spent.update(round_[:LOCK_AFTER])
         unlocked = Unlocked if unlocks < FINAL_AFTER // LOCK_AFTER else LockIsFinal
         assert isinstance(unlock(people, user), unlocked), unlocks
@@ -204,6 +204,13 @@ def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
     )
     assert evaluated(people) == FINAL_AFTER
     assert people.look_up(user).has_second_factor
+
+
+def until_locked(round_: list[str]) -> list[int]:
+    """Return what guesses get one after another: five are refused, a fifth at a page of a sign-in as locked."""
+    at_once = round_[LOCK_AFTER - 1].startswith(("code, page", "backup code, page", "fresh, page"))
+    refused = LOCK_AFTER - 1 if at_once else LOCK_AFTER
+    return [REFUSED] * refused + [SHUT] * (len(round_) - refused)
 
 
 def unlock(people: People, user: User) -> object:

@@ -107,6 +107,9 @@ def test_a_password_is_chosen_and_its_owner_signs_in_by_themselves(
     assert page.form().inputs["new_password"]["autocomplete"] == "new-password"
     page = web_client.submit(page, "Save password", new_password=NEW_PASSWORD)
     assert (page.heading, page.notice) == ("Sign in", "Your password is saved. Sign in with it.")
+    assert page.form("Sign in").fields["email"] == ADA
+    assert ADA not in page.url
+    assert web_client.get("/sign-in").form("Sign in").fields["email"] == ""
     assert web_client.cookie("twofold_session") is None
     assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
 

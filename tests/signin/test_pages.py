@@ -121,9 +121,11 @@ def test_too_many_wrong_passwords_say_how_long_to_wait(people: People, web_clien
 
 def test_a_frozen_user_is_told_whom_to_ask(people: People, web_client: WebClient) -> None:
     people.user(frozen_at=NOON)
+    people.user("grace@acme.example", role="admin", name="Grace Hopper")
     page = web_client.sign_in(ADA, PASSWORD)
-    assert page.status == 403
-    assert "Your administrator can unfreeze it." in page.alert
+    assert (page.status, page.heading) == (403, "Your account is frozen")
+    assert "These people can unfreeze it: Grace Hopper (grace@acme.example)" in page.text
+    assert "Grace" not in web_client.sign_in(ADA, WRONG).text
 
 
 def test_single_sign_on_leads_to_the_organisations_own_page(people: People, web_client: WebClient) -> None:
@@ -168,7 +170,7 @@ def test_wrong_codes_count_down_to_the_lock_page(
     people.user("grace@acme.example", role="admin", name="Grace Hopper")
     wrong = ada[1].phone.wrong_code(NOON)
     page, said = at_code, []
-    for _ in range(5):
+    for _ in range(4):
         page = web_client.submit(page, "Verify", code=wrong)
         assert (page.status, page.heading) == (401, "Enter your code")
         assert wrong not in page.html
@@ -177,13 +179,14 @@ def test_wrong_codes_count_down_to_the_lock_page(
     assert "attempt" not in said[1]
     assert said[2].endswith("You have two attempts left before your account is locked.")
     assert said[3].endswith("You have one attempt left before your account is locked.")
-    assert said[4].endswith("Your account is now locked.")
-    page = web_client.submit(page, "Verify", code=ada[1].phone.code(NOON))
+    page = web_client.submit(page, "Verify", code=wrong)
     assert (page.status, page.path, page.heading) == (423, "/sign-in/locked", "Your account is locked")
     assert (
         "Your account is locked after too many wrong codes. Grace Hopper (grace@acme.example) can unlock it"
         in page.text
     )
+    page = web_client.post("/sign-in/code", code=ada[1].phone.code(NOON))
+    assert (page.status, page.path) == (423, "/sign-in/locked")
     assert web_client.cookie(SESSION) is None
 
 
@@ -379,7 +382,7 @@ def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, web_
     assert ADA not in page.html
     assert page.form("Continue").inputs["code"]["autocomplete"] == "one-time-code"
     code = people.mailed_code()
-    wrong = web_client.submit(page, "Continue", code=f"{(int(code) + 1) % 1_000_000:06}")
+    wrong = web_client.submit(page, "Continue", code=wrong_code(code))
     assert (wrong.status, wrong.errors["code"][:23]) == (401, "That code is not right,")
     again = web_client.submit(wrong, "Send a new code")
     assert again.path == "/sign-in/verify-email"
@@ -399,6 +402,81 @@ def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, web_
     assert web_client.cookie(SESSION)
 
 
+def wrong_code(code: str) -> str:
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+def test_the_mailed_code_counts_down_to_a_page_that_names_whom_to_ask(people: People, web_client: WebClient) -> None:
+    user = people.user()
+    people.user("grace@acme.example", role="admin", name="Grace Hopper")
+    people.set_account(user.account_id, policy="required")
+    page = web_client.sign_in(ADA, PASSWORD)
+    code, said = people.mailed_code(), []
+    for _ in range(4):
+        page = web_client.submit(page, "Continue", code=wrong_code(code))
+        assert page.status == 401
+        said.append(page.errors["code"].partition("send a new code. ")[2])
+    assert said == [
+        f"You have {n} attempt{'s' * (n > 1)} left before this step is closed for 24 hours." for n in (4, 3, 2, 1)
+    ]
+    closed = web_client.submit(page, "Continue", code=wrong_code(code))
+    assert (closed.status, closed.heading) == (429, "This step is closed")
+    assert "From 4 March 2026, 12:00 UTC you can try again." in closed.text
+    assert "Grace Hopper (grace@acme.example)" in closed.text
+    other_ways = (
+        web_client.get("/sign-in/verify-email"),
+        web_client.post("/sign-in/verify-email", code=code),
+        web_client.post("/sign-in/verify-email/resend"),
+        web_client.sign_in(ADA, PASSWORD),
+    )
+    assert {(way.status, way.text) for way in other_ways} == {(429, closed.text)}
+    people.set_account(user.account_id, policy="optional")
+    web_client.sign_in(ADA, PASSWORD)
+    people.set_account(user.account_id, policy="required")
+    assert web_client.submit(web_client.get("/profile"), "Continue").text == closed.text
+
+
+def test_the_mailed_code_says_when_it_was_sent_and_how_many_more_there_are(
+    people: People, web_client: WebClient, frozen_clock: FrozenClock
+) -> None:
+    user = people.user()
+    people.set_account(user.account_id, policy="required")
+    page = web_client.sign_in(ADA, PASSWORD)
+    assert "A code of six digits is on its way to a•••@acme.example." in page.text
+    people.mailed_code()
+    page = web_client.get("/sign-in/verify-email")
+    assert "We sent a code of six digits to a•••@acme.example at 12:00 UTC." in page.text
+    assert "You can have 2 more codes sent this hour." in page.text
+    frozen_clock.forward(minutes=5)
+    page = web_client.submit(page, "Send a new code")
+    assert page.notice == "Another code is on its way. It takes the place of the one before."
+    assert "You can have one more code sent this hour." in page.text
+    people.mailed_code(at=frozen_clock.at)
+    page = web_client.submit(web_client.get("/sign-in/verify-email"), "Send a new code")
+    assert "at 12:05 UTC" in page.text
+    assert "No more codes are sent before 13:00 UTC." in page.text
+    refused = web_client.submit(page, "Send a new code")
+    assert refused.status == 429
+    assert refused.errors["code"].endswith("Wait 55 minutes before you ask for another.")
+
+
+def test_each_step_of_a_sign_in_can_be_started_over(
+    people: People, ada: Ada, at_code: Page, http: httpx.Client
+) -> None:
+    web_client, forced = WebClient(http), people.user("new@strict.example", account=people.account("Strict"))
+    people.set_account(forced.account_id, policy="required")
+    verify = web_client.sign_in("new@strict.example", PASSWORD)
+    set_up = web_client.submit(verify, "Continue", code=people.mailed_code("new@strict.example"))
+    saving = WebClient(http).sign_in(ADA, PASSWORD, ada[1].backup_code)
+    own = WebClient(http)
+    own.sign_in(ADA, PASSWORD)
+    others = [own.get(f"/sign-in/{path}") for path in ("backup-code", "lost-access")]
+    people.set_counts(ada[0], wrong=5)
+    for page in (at_code, verify, set_up, saving, *others, own.get("/sign-in/locked")):
+        assert page.link("Start over") == "/sign-in", page.heading
+        assert "Not you?" in page.text, page.heading
+
+
 def test_a_session_is_stepped_down_when_the_policy_comes(people: People, web_client: WebClient) -> None:
     user = people.user()
     web_client.sign_in(ADA, PASSWORD)
@@ -406,6 +484,7 @@ def test_a_session_is_stepped_down_when_the_policy_comes(people: People, web_cli
     page = web_client.get("/profile")
     assert (page.path, page.heading) == ("/sign-in/set-up", "Set up two-factor authentication")
     assert "Your organisation now requires two-factor authentication." in page.text
+    assert page.form("Not you? Sign out").action == "/sign-out"
     page = web_client.submit(page, "Continue")
     assert page.path == "/sign-in/verify-email"
     assert web_client.cookie(SESSION) is None

@@ -89,6 +89,27 @@ def tries_left(left: int) -> str:
     )
 
 
+def wrong_mailed_code(left: int) -> str:
+    """Say that a code from the mailbox is wrong, and how many tries are left before its step is closed."""
+    wrong = _("That code is not right, or it is older than 10 minutes. Enter the newest one, or send a new code.")
+    tries = ngettext(
+        "You have %(n)d attempt left before this step is closed for 24 hours.",
+        "You have %(n)d attempts left before this step is closed for 24 hours.",
+        left,
+    ) % {"n": left}
+    return f"{wrong} {tries}"
+
+
+def three_mailed_codes(seconds: int) -> str:
+    """Say that as many codes were mailed as may be within the hour, and how long that lasts."""
+    minutes = -(-seconds // 60)
+    return ngettext(
+        "Three codes were sent within the hour. Wait %(n)d minute before you ask for another.",
+        "Three codes were sent within the hour. Wait %(n)d minutes before you ask for another.",
+        minutes,
+    ) % {"n": minutes}
+
+
 def malformed_code() -> str:
     """Say what a code looks like."""
     return _("Enter the six digits that your app shows, or your backup code of 24 letters and digits.")

@@ -82,10 +82,11 @@ class Charged(NamedTuple):
 
 
 class MailboxState(NamedTuple):
-    """Until when a user's mailed codes are blocked (None: they are not), and since when their mails are counted."""
+    """Until when a user's mailed codes are blocked (None: they are not), and how many mails went out since when."""
 
     closed_until: datetime | None
     mails_since: datetime
+    mails: int
 
 
 def invitations_a_day(seats: int | None) -> int:

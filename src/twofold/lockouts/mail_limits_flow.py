@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -9,8 +10,15 @@ from twofold.directory.email_address import email_key
 from twofold.directory.user import User
 from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import password_records, records
-from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES
+from twofold.lockouts.budget import MAIL_WINDOW, MAILBOX_CLOSED, MAILBOX_TRIES, MAILS_AN_HOUR
 from twofold.lockouts.flow import Wait, wait_until
+
+
+class MailsLeft(NamedTuple):
+    """How many mails with a code may still go out, and from when on it is three again."""
+
+    number: int
+    renewed_at: datetime
 
 
 def charge_letter(connection: sa.Connection, email: str, at: datetime) -> Wait | None:
@@ -58,6 +66,14 @@ def mailbox_closed(connection: sa.Connection, user: User, at: datetime) -> Wait 
     if state is None or state.closed_until is None or state.closed_until <= at:
         return None
     return Wait(math.ceil((state.closed_until - at).total_seconds()))
+
+
+def mails_left(connection: sa.Connection, user: User, at: datetime) -> MailsLeft:
+    """Tell how many mails with a code may still go out within the hour."""
+    state = records.mailbox_state(connection, user.id)
+    if state is None or state.mails_since + MAIL_WINDOW <= at:
+        return MailsLeft(MAILS_AN_HOUR, at)
+    return MailsLeft(MAILS_AN_HOUR - state.mails, state.mails_since + MAIL_WINDOW)
 
 
 def mailed_code_right(connection: sa.Connection, user: User) -> None:

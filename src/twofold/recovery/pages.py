@@ -17,7 +17,14 @@ from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.links import Link
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import moment, page, problem_page, see_other
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
+from twofold.kit.http.requests import (
+    LONGEST_EMAIL,
+    AnyRequest,
+    AnyResponse,
+    client_info_of,
+    context_of,
+    email_cookie,
+)
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -25,7 +32,6 @@ from twofold.recovery import not_me_flow, password_flow, words
 from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NotMe, PasswordSaved
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 
-LONGEST_EMAIL = 254  # characters
 SET_PASSWORD = Link("password", "/set-password")
 NOT_ME = Link("notme", "/not-me")
 
@@ -104,7 +110,8 @@ def _set_password(request: AnyRequest, token: str, form: Form) -> AnyResponse:
     outcome = password_flow.choose(context, token, form["new_password"], origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordSaved():
-            return see_other("/sign-in?password_saved=1")
+            filled_in = email_cookie(context.settings, found.user.email)
+            return see_other("/sign-in?password_saved=1", [filled_in])
         case Weakness():
             return _choose_page(request, token, found, 422, factor_words.weak_password(outcome))
         case Over() | TooSoon():

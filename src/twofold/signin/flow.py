@@ -5,6 +5,7 @@ Every step finds the attempt, passes the one guard, does its work and moves the 
 
 import sqlalchemy as sa
 
+from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
 from twofold.directory.user import User
 from twofold.events.kinds import Operation
@@ -151,6 +152,13 @@ def whom_to_ask(context: AppContext, user: User) -> list[Helper]:
     """List whom somebody who cannot sign in can ask; nobody that cannot act, and never themselves."""
     with context.db.read() as connection:
         return lockouts.who_can_help(connection, user)
+
+
+def whom_to_ask_at(context: AppContext, email: str) -> list[Helper]:
+    """List whom to ask for somebody who has just proved the password at an address; nobody else is to learn it."""
+    with context.db.read() as connection:
+        user = directory.find_user_by_email(connection, email)
+        return [] if user is None else lockouts.who_can_help(connection, user)
 
 
 def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:

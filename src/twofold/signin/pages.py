@@ -1,5 +1,6 @@
 """The pages of a sign-in: parse, call the flow, show the outcome."""
 
+from datetime import timedelta
 from typing import assert_never
 
 from litestar import get, post
@@ -14,7 +15,7 @@ from twofold.kit.http.anonymous import TAKES_PASSWORD
 from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, email_of_cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
@@ -30,7 +31,8 @@ from twofold.signin.views import (
     enter_page,
     form_of,
     go_on_page,
-    mailbox_closed,
+    helpers_at,
+    mailbox_closed_page,
     new_backup_code_page,
     no_mail,
     sign_in_page,
@@ -48,7 +50,7 @@ def home() -> AnyResponse:
 @quick
 def show_sign_in(request: AnyRequest) -> AnyResponse:
     """Show the first step."""
-    at = clock.now()
+    at, email = clock.now(), ""
     session, ended = guard.session_of_page(request, at), guard.why_ended(request, at)
     notice = None if ended is None else session_words.ended(ended)
     if request.query_params.get("expired"):
@@ -56,7 +58,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
             return see_other(guard.HOME)  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
-        notice = _("Your password is saved. Sign in with it.")
+        notice, email = _("Your password is saved. Sign in with it."), email_of_cookie(request)
     if request.query_params.get("signed_out"):
         notice = _("You are signed out.")
     if request.query_params.get("link_sent"):
@@ -67,7 +69,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
     return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
-    return sign_in_page(request, return_to=return_to, notice=notice, forget_session=over)
+    return sign_in_page(request, email=email, return_to=return_to, notice=notice, forget_session=over)
 
 
 @post("/sign-in", opt=TAKES_PASSWORD)
@@ -98,15 +100,11 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
         case Wait(seconds):
             return sign_in_page(request, 429, form=form, errors={"": words.wait(seconds)}, waits=True)
         case Frozen():
-            frozen = _(
-                "Your account is frozen, because somebody said that a change to it was not theirs. Your administrator "
-                "can unfreeze it.",
-            )
-            return sign_in_page(request, 403, form=form, errors={"": frozen})
+            return page(request, "signin/frozen.html", 403, helpers=helpers_at(request, form["email"]))
         case NoMail():
             return sign_in_page(request, 503, form=form, errors={"": no_mail()})
         case MailedCodeClosed(seconds):
-            return sign_in_page(request, 429, form=form, errors={"": mailbox_closed(seconds)})
+            return mailbox_closed_page(request, helpers_at(request, form["email"]), at + timedelta(seconds=seconds))
         case _:
             assert_never(outcome)
 
@@ -211,7 +209,7 @@ def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> An
             return enter_page(request, outcome)
         case Due(_, due):
             return see_other(PATHS[Step(due)])
-        case Locked():
+        case Locked() | WrongCode(left=0):
             return see_other("/sign-in/locked")
         case WrongCode() | UsedCode() | SpentBackupCode():
             said = words.refused_code(outcome, label)

@@ -4,7 +4,7 @@ The password alone is not proof enough: whoever stole it would enrol a phone of 
 """
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -46,6 +46,29 @@ class MailedCode(NamedTuple):
 
     code: str
     valid_until: datetime
+
+
+class MailState(NamedTuple):
+    """Where the code from the mailbox stands: when the newest was sent, if it was; what may still be asked for.
+
+    `closed_until` is the end of the day for which wrong codes closed this step.
+    """
+
+    sent_at: datetime | None
+    left: mail_limits.MailsLeft
+    closed_until: datetime | None
+
+
+def mail_state(context: AppContext, attempt: Attempt, at: datetime) -> MailState:
+    """Tell where the code from the mailbox of an attempt stands; changes nothing."""
+    with context.db.read() as connection:
+        mailed = records.mailed_code(connection, attempt)
+        closed = mail_limits.mailbox_closed(connection, attempt.user, at)
+        left = mail_limits.mails_left(connection, attempt.user, at)
+    return MailState(
+        None if mailed is None else mailed[1] - MAILED_CODE_LIFE, left,
+        None if closed is None else at + timedelta(seconds=closed.seconds),
+    )  # fmt: skip
 
 
 def mail_a_code(context: AppContext, connection: sa.Connection, attempt: Attempt, at: datetime) -> lockouts.Wait | None:

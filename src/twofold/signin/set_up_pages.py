@@ -1,6 +1,6 @@
 """The pages of the forced set-up: first the mailbox, then the authenticator; and how a session steps down to it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from litestar import get, post
@@ -34,7 +34,7 @@ from twofold.signin.views import (
     attempt_of,
     enter_page,
     form_of,
-    mailbox_closed,
+    mailbox_closed_page,
     no_mail,
     start_over,
     verify_email_page,
@@ -45,7 +45,9 @@ from twofold.signin.views import (
 @quick
 def show_verify_email(request: AnyRequest) -> AnyResponse:
     """Ask for the code from the mailbox."""
-    return verify_email_page(request, attempt_of(request, Step.VERIFY_EMAIL))
+    notice = _("Another code is on its way. It takes the place of the one before.")
+    asked = request.query_params.get("asked")
+    return verify_email_page(request, attempt_of(request, Step.VERIFY_EMAIL), notice=notice if asked else None)
 
 
 @post("/sign-in/verify-email")
@@ -62,14 +64,9 @@ def submit_mailed_code(request: AnyRequest, body: bytes) -> AnyResponse:
         case GoesOn(due):
             return see_other(PATHS[Step(due)])
         case WrongMailedCode(left):
-            if left == 0:
-                return verify_email_page(request, attempt, 401, mailbox_closed(24 * 3600))
-            wrong = _(
-                "That code is not right, or it is older than 10 minutes. Enter the newest one, or send a new code."
-            )
-            return verify_email_page(request, attempt, 401, wrong)
-        case MailedCodeClosed(seconds):
-            return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
+            return verify_email_page(request, attempt, 401, words.wrong_mailed_code(left))
+        case MailedCodeClosed():
+            return verify_email_page(request, attempt)  # which says so
         case MalformedCode():
             return verify_email_page(request, attempt, 400, _("Enter the six digits from the e-mail."))
         case Expired() | OutOfOrder():
@@ -87,15 +84,11 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
     outcome = set_up_flow.resend(context_of(request), cookie(request, "attempt") or "", channel="page", at=clock.now())
     match outcome:
         case GoesOn():
-            return see_other("/sign-in/verify-email")
+            return see_other("/sign-in/verify-email?asked=1")
         case Wait(seconds):
-            minutes = -(-seconds // 60)
-            wait = _("Three codes were sent within the hour. Wait %(n)d minutes before you ask for another.") % {
-                "n": minutes
-            }
-            return verify_email_page(request, attempt, 429, wait)
-        case MailedCodeClosed(seconds):
-            return verify_email_page(request, attempt, 429, mailbox_closed(seconds))
+            return verify_email_page(request, attempt, 429, words.three_mailed_codes(seconds))
+        case MailedCodeClosed():
+            return verify_email_page(request, attempt)  # which says so
         case Expired() | OutOfOrder():
             return start_over(request, outcome)
         case _:
@@ -131,7 +124,9 @@ def begin(request: AnyRequest, body: bytes) -> AnyResponse:
         case NoMail():
             return problem_page(request, 503, _("This cannot be done right now"), no_mail(), "")
         case MailedCodeClosed(seconds):
-            return problem_page(request, 429, _("This cannot be done right now"), mailbox_closed(seconds), "")
+            return mailbox_closed_page(
+                request, flow.whom_to_ask(context, session.user), at + timedelta(seconds=seconds)
+            )
         case Expired():
             return start_over(request, outcome)
         case _:

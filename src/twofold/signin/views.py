@@ -1,5 +1,8 @@
 """What the pages of a sign-in share: where each step is, whose attempt a browser holds, and how it ends."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from litestar.datastructures import Cookie
 
 from twofold.directory.email_address import masked
@@ -8,6 +11,7 @@ from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import (
     BROWSER_LIFE,
+    LONGEST_EMAIL,
     AnyRequest,
     AnyResponse,
     ShortCircuit,
@@ -19,9 +23,10 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
+from twofold.lockouts.helper import Helper
 from twofold.sessions import guard
 from twofold.sessions.methods import names
-from twofold.signin import attempt_flow, set_up_flow
+from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Purpose, Step
 from twofold.signin.outcomes import SignedIn
 
@@ -106,6 +111,7 @@ def sign_in_page(
     status: int = 200,
     *,
     form: Form | None = None,
+    email: str = "",
     return_to: str = "",
     notice: str | None = None,
     errors: dict[str, str] | None = None,
@@ -115,7 +121,7 @@ def sign_in_page(
     """Show the first step, with what was typed; who has to wait may have a link mailed instead."""
     gone = [forget_cookie(context_of(request).settings, "session")] if forget_session else []
     return page(
-        request, "signin/sign_in.html", status, email=form["email"][:254] if form else "",
+        request, "signin/sign_in.html", status, email=form["email"][:LONGEST_EMAIL] if form else email,
         return_to=handle_of(form["return_to"] if form else return_to), notice=notice, errors=errors or {},
         demo=request.app.state.demo_people, offer_link=waits and context_of(request).outbox.configured,
         cookies=gone,
@@ -144,12 +150,27 @@ def verify_email_page(
     attempt: Attempt,
     status: int = 200,
     error: str | None = None,
+    notice: str | None = None,
 ) -> AnyResponse:
-    """Show where the code from the mailbox goes."""
+    """Show where the code from the mailbox goes; or, where wrong ones closed this step, who can open it."""
+    context, at = context_of(request), clock.now()
+    state = set_up_flow.mail_state(context, attempt, at)
+    if state.closed_until is not None:
+        return mailbox_closed_page(request, flow.whom_to_ask(context, attempt.user), state.closed_until)
     return page(
-        request, "signin/verify_email.html", status, masked_email=masked(attempt.user.email),
-        mail_sent=attempt.mailed, errors={"code": error} if error else {},
+        request, "signin/verify_email.html", status, masked_email=masked(attempt.user.email), notice=notice,
+        mail_asked=attempt.mailed, mail=state, errors={"code": error} if error else {},
     )  # fmt: skip
+
+
+def mailbox_closed_page(request: AnyRequest, helpers: Sequence[Helper], until: datetime) -> AnyResponse:
+    """Say that mailed codes are refused after too many wrong ones, until when, and who can end that."""
+    return page(request, "signin/mailbox_closed.html", 429, helpers=helpers, until=until)
+
+
+def helpers_at(request: AnyRequest, email: str) -> Sequence[Helper]:
+    """List whom to ask for somebody who has just proved the password at an address."""
+    return flow.whom_to_ask_at(context_of(request), email)
 
 
 def no_mail() -> str:
@@ -158,11 +179,3 @@ def no_mail() -> str:
         "Your organisation requires two-factor authentication, and setting it up needs an e-mail that cannot be sent "
         "right now: this installation has no mail server. Tell the people who run it.",
     )
-
-
-def mailbox_closed(seconds: int) -> str:
-    """Say that mailed codes are refused after too many wrong ones, for how many `seconds`, in hours."""
-    hours = -(-seconds // 3600)
-    return _(
-        "Too many wrong codes from the e-mail. Try again in %(n)d hours, or ask your administrator to unlock you.",
-    ) % {"n": hours}

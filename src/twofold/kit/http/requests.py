@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from litestar import Request, Response
@@ -17,6 +18,8 @@ AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
+EMAIL_LIFE = 10 * 60  # seconds
+LONGEST_EMAIL = 254  # characters
 LONGEST_PATH = 8 * 1024  # bytes, with its query
 API_ROOT = "/api/v1"
 TOKEN = re.compile(r"tf_[a-z]+_[A-Za-z0-9_-]{20,100}")
@@ -118,6 +121,17 @@ def make_cookie(settings: Settings, key: str, value: str, *, max_age: int | None
 def forget_cookie(settings: Settings, name: str) -> Cookie:
     """Make the browser forget one of our cookies."""
     return set_cookie(settings, name, "", max_age=0)
+
+
+def email_cookie(settings: Settings, email: str) -> Cookie:
+    """Make the cookie that fills an address in on the next page: addresses stand in no URL, because URLs are logged."""
+    return make_cookie(settings, cookie_name(settings, "email"), quote(email, safe="@"), max_age=EMAIL_LIFE)
+
+
+def email_of_cookie(request: AnyRequest) -> str:
+    """Return the address that is to be filled in, or an empty string."""
+    kept = request.cookies.get(cookie_name(context_of(request).settings, "email"), "")
+    return unquote(kept)[:LONGEST_EMAIL]
 
 
 def local_path(text: str) -> str:
