@@ -73,7 +73,14 @@ def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
     page = boss.browser.post("/account/policy", policy="required")
     assert page.status == 409
     assert page.errors["policy"].startswith("No administrator who can sign in has two-factor authentication yet.")
-    people.set_account(people.acme, edition="standard")
+    assert "autofocus" in page.form("Save").inputs["policy"]
+    page = boss.browser.click(page, "Set up two-factor authentication")
+    assert (page.status, page.heading) == (200, "Confirm it's you")
+    people.set_account(people.acme, policy="off")
+    page = boss.browser.post("/account/policy", policy="required")
+    assert page.errors["policy"].endswith("Make it optional, set it up for yourself, and require it then.")
+    assert not page.has_link("Set up two-factor authentication")
+    people.set_account(people.acme, edition="standard", policy="optional")
     for page in (boss.open("/account/policy"), boss.browser.post("/account/policy", policy="off")):
         assert "edition does not include two-factor authentication" in page.text
         assert "Save" not in page.buttons

@@ -12,6 +12,7 @@ from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
 from twofold.factors import change_flow
+from twofold.factors.enrolment_flow import NAME_LENGTH
 from twofold.factors.outcomes import NoSuchAuthenticator
 
 CONFIGURE = "/profile/two-factor/configure"
@@ -247,6 +248,38 @@ def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, web_clie
     locked = send(PASSWORD, phone.code(NOON))
     assert (locked.status, list(locked.errors)) == (423, ["code"])
     assert "Locked after too many wrong codes" in web_client.get("/profile").text
+
+
+@pytest.mark.parametrize("path", [*FORMS, "/sign-in/step-up?needs=code"])
+def test_every_form_of_a_code_opens_the_number_pad_and_leads_to_the_backup_code(
+    ada: Ada, web_client: WebClient, path: str
+) -> None:
+    page = web_client.get(path)
+    field = page.form().inputs["code"]
+    assert (field["inputmode"], field["autocomplete"]) == ("numeric", "one-time-code")
+    page = web_client.click(page, "Use your backup code")
+    assert "inputmode" not in page.form().inputs["code"]
+    assert "24 letters and digits." in page.text
+    new = {"new_password": "marble ferry cinnamon"} if "new_password" in page.form().fields else {}
+    known = {"password": PASSWORD} if "password" in page.form().fields else {}
+    wrong = web_client.submit(page, code="0000-0000-0000-0000-0000-0000", **known, **new)
+    assert wrong.errors["code"].startswith("That backup code is not right.")
+    assert "24 letters and digits." in wrong.text
+    back = web_client.click(wrong, "Use a code from your app")
+    assert back.form().inputs["code"]["inputmode"] == "numeric"
+
+
+def test_the_way_to_the_backup_code_keeps_which_phone_is_replaced(ada: Ada, web_client: WebClient) -> None:
+    page = web_client.click(web_client.get("/profile"), "Replace my phone")
+    replaced = page.form().fields["replaces"]
+    page = web_client.click(page, "Use your backup code")
+    assert page.form().fields["replaces"] == replaced != ""
+
+
+@pytest.mark.parametrize("path", [CONFIGURE, f"{AUTHENTICATORS}/{{phone}}/rename"])
+def test_a_name_field_takes_as_many_letters_as_a_name_may_have(ada: Ada, web_client: WebClient, path: str) -> None:
+    phone = web_client.get("/profile").link("Replace my phone").rpartition("=")[2]
+    assert web_client.get(path.format(phone=phone)).form().inputs["name"]["maxlength"] == str(NAME_LENGTH)
 
 
 def test_too_many_wrong_passwords_wait_there_too(ada: Ada, web_client: WebClient) -> None:

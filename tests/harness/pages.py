@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -111,7 +111,7 @@ class WebClient:
 
     def click(self, page: Page, words: str) -> Page:
         """Follow a link."""
-        return self.get(page.link(words))
+        return self.get(urlsplit(urljoin(page.url, page.link(words)))._replace(scheme="", netloc="").geturl())
 
     def sign_in(self, email: str, password: str, code: str = "") -> Page:
         """Sign in with the password, and with a code where one is given."""

@@ -90,7 +90,9 @@ def _refused_page(request: AnyRequest, session: Session, typed: Typed, outcome: 
         case NotOffered(reason):
             return _policy_page(request, session, typed, 409, not_offered=words.not_offered(reason))
         case WouldLockOutLastAdmin():
-            return _policy_page(request, session, typed, 409, {"policy": words.would_lock_out()})
+            is_off = session.user.policy == "off"
+            errors = {"policy": words.would_lock_out(is_off=is_off)}
+            return _policy_page(request, session, typed, 409, errors, to_set_up=not is_off)
         case NoMail():
             return _policy_page(request, session, typed, 409, {"policy": words.no_mail()})
         case NoLongerAdmin():
@@ -122,11 +124,12 @@ def _policy_page(
     errors: dict[str, str] | None = None,
     *,
     not_offered: str | None = None,
+    to_set_up: bool = False,
 ) -> AnyResponse:
     notice = _("Saved. All administrators are told by e-mail.") if request.query_params.get("done") else None
     return page(
         request, "admin/policy.html", status, viewer=viewer_of(session), typed=typed, errors=errors or {},
-        not_offered=not_offered, notice=None if errors else notice,
+        not_offered=not_offered, notice=None if errors else notice, to_set_up=to_set_up,
     )  # fmt: skip
 
 

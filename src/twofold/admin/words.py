@@ -243,12 +243,12 @@ def no_mail() -> str:
     return _("This needs an e-mail, and no mail server is set up. Ask the people who run this service.")
 
 
-def would_lock_out() -> str:
-    """Say why a policy cannot be required yet."""
-    return _(
-        "No administrator who can sign in has two-factor authentication yet. Set it up for yourself first: then "
-        "somebody can always help the others."
-    )
+def would_lock_out(*, is_off: bool) -> str:
+    """Say why a policy cannot be required yet; while it is off nobody can do what would help."""
+    why = _("No administrator who can sign in has two-factor authentication yet.")
+    if is_off:
+        return _both(why, _("Make it optional, set it up for yourself, and require it then."))
+    return _both(why, _("Set it up for yourself first: then somebody can always help the others."))
 
 
 def not_offered(reason: Reason) -> str:

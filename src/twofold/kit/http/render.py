@@ -1,10 +1,12 @@
 """Pages: templates rendered to answers."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from babel.dates import format_date
@@ -21,7 +23,7 @@ from twofold.settings import Settings
 def environment(settings: Settings | None = None) -> jinja2.Environment:
     """Build the template environment of pages."""
     made = template_environment()
-    made.filters.update(moment=moment, groups=groups)
+    made.filters.update(moment=moment, groups=groups, changed=changed)
     made.globals.update(
         static=static_url,
         product=settings.issuer if settings else "Twofold",
@@ -47,6 +49,7 @@ def page(
     """
     context.setdefault("errors", {})
     context.setdefault("viewer", None)
+    context.setdefault("query", request.query_params)
     html = request.app.state.pages.get_template(template).render(context)
     return Response(html, status_code=status, media_type=MediaType.HTML, cookies=cookies or [])
 
@@ -78,6 +81,11 @@ def moment(at: datetime) -> str:
 def groups(text: str) -> str:
     """Split a key into groups of four."""
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def changed(query: Mapping[str, str], **parts: str) -> str:
+    """Return a link to the page itself with other parts of its query."""
+    return "?" + urlencode({**query, **parts})
 
 
 @cache
