@@ -103,7 +103,7 @@ def counted(people: People) -> list[tuple[str, str, int]]:
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_every_door_for_anonymous_requests_is_limited_whatever_they_carry(networks: Networks, disguise: str) -> None:
+def test_every_route_for_anonymous_requests_is_limited_whatever_they_carry(networks: Networks, disguise: str) -> None:
     carried = DISGUISES[disguise]
     for operation, (_method, _path, _body, kind) in OPERATIONS.items():
         networks.address = OFFICE
@@ -369,7 +369,7 @@ def hold(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return held
 
 
-def test_every_door_that_hashes_for_anybody_says_so() -> None:
+def test_every_route_that_hashes_for_anybody_says_so() -> None:
     """Stops: a new page with a password on it that only counts as one request more."""
     settings = Settings(database_url="sqlite:///nowhere", data_dir=Path("/nowhere"), keys=parse_keys(KEYS), **CHEAP)
     in_password_pool = takes_password(lambda: None).__code__

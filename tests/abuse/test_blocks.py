@@ -91,26 +91,26 @@ def request(address: str, path: str = "/sign-in", forwarded: Sequence[str] = ())
 @pytest.fixture
 def gate() -> Gate:
     shut = Gate((ip_network("10.0.0.5/32"),))
-    shut.obey(Blocklist([NETWORK]))
+    shut.apply(Blocklist([NETWORK]))
     return shut
 
 
 def test_a_gate_without_a_list_shuts_nobody_out() -> None:
-    assert not Gate(()).shuts_out(request(INSIDE))
+    assert not Gate(()).is_blocked(request(INSIDE))
 
 
 def test_a_gate_looks_at_the_address_that_a_trusted_proxy_names(gate: Gate) -> None:
-    assert gate.shuts_out(request(INSIDE))
-    assert not gate.shuts_out(request(OUTSIDE))
-    assert gate.shuts_out(request("10.0.0.5", forwarded=[INSIDE]))
-    assert gate.shuts_out(request("10.0.0.5", forwarded=[OUTSIDE, INSIDE]))
-    assert not gate.shuts_out(request("10.0.0.5", forwarded=[INSIDE, OUTSIDE]))
-    assert gate.shuts_out(request(INSIDE, forwarded=[OUTSIDE])), "written by the client itself"
+    assert gate.is_blocked(request(INSIDE))
+    assert not gate.is_blocked(request(OUTSIDE))
+    assert gate.is_blocked(request("10.0.0.5", forwarded=[INSIDE]))
+    assert gate.is_blocked(request("10.0.0.5", forwarded=[OUTSIDE, INSIDE]))
+    assert not gate.is_blocked(request("10.0.0.5", forwarded=[INSIDE, OUTSIDE]))
+    assert gate.is_blocked(request(INSIDE, forwarded=[OUTSIDE])), "written by the client itself"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_gate_lets_a_look_at_the_health_pass(gate: Gate, path: str) -> None:
-    assert not gate.shuts_out(request(INSIDE, path))
+    assert not gate.is_blocked(request(INSIDE, path))
 
 
 def test_every_worker_of_a_running_server_obeys_within_seconds(database_url: str, serve: Serve) -> None:

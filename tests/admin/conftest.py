@@ -1,19 +1,19 @@
 import httpx
 import pytest
 
-from tests.admin.room import BOSS, Boss, administrator
+from tests.admin.administrators import BOSS, Administrator, administrator
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import People
 from tests.harness.smtp import SmtpServer
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.directory.user import User
 from twofold.kit.context import AppContext
 
 
 @pytest.fixture
-def boss(people: People, http: httpx.Client) -> Boss:
+def boss(people: People, http: httpx.Client) -> Administrator:
     """Let the administrator of Acme in, at noon."""
-    return administrator(people, http, BOSS, name="Berta Boss")
+    return administrator(people, http, BOSS, name="Berta Administrator")
 
 
 @pytest.fixture
@@ -25,6 +25,6 @@ def stranger(people: People) -> User:
 
 
 @pytest.fixture
-def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
+def mailer(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> Mailer:
     """Deliver letters at noon, or whenever a test says, over a real mail server."""
-    return PostOffice(context, smtp, frozen_clock)
+    return Mailer(context, smtp, frozen_clock)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.admin.room import REASON, Boss, administrator, lock, shut_mailbox
+from tests.admin.administrators import REASON, Administrator, administrator, lock, shut_mailbox
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import CLIENT_INFO, People
@@ -15,7 +15,7 @@ from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.resets.tables import reset_cases
 
 
-def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Boss) -> None:
+def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Administrator) -> None:
     ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
     page = boss.open(f"/people/{ada.id}/reset")
     assert page.heading == "Reset two-factor authentication"
@@ -30,7 +30,7 @@ def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Boss
 
 @pytest.mark.parametrize("reason", ["", "  ", "xy", "x" * 501, "zero\u200bwidth"])
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
-def test_every_act_asks_why(people: People, boss: Boss, act: str, reason: str) -> None:
+def test_every_act_asks_why(people: People, boss: Administrator, act: str, reason: str) -> None:
     ada, _ = people.protected("ada@acme.example")
     lock(people, ada)
     if act == "unfreeze":
@@ -41,7 +41,7 @@ def test_every_act_asks_why(people: People, boss: Boss, act: str, reason: str) -
     assert people.events("unlocked", "unfrozen", "reset_asked") == []
 
 
-def test_a_lock_is_lifted_and_the_authenticator_stays(people: People, boss: Boss) -> None:
+def test_a_lock_is_lifted_and_the_authenticator_stays(people: People, boss: Administrator) -> None:
     ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
     lock(people, ada)
     page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Unlock")
@@ -54,7 +54,7 @@ def test_a_lock_is_lifted_and_the_authenticator_stays(people: People, boss: Boss
     assert people.letters("member_unlocked") == []  # administrators are told only of what support did
 
 
-def test_unlocking_opens_the_door_of_the_mailed_code_again(people: People, boss: Boss) -> None:
+def test_unlocking_allows_mailed_codes_again(people: People, boss: Administrator) -> None:
     people.set_account(people.acme, policy="required")
     ada = people.user("ada@acme.example")
     shut_mailbox(people, ada)
@@ -64,7 +64,7 @@ def test_unlocking_opens_the_door_of_the_mailed_code_again(people: People, boss:
         assert mail_limits.mailbox_closed(connection, ada, NOON) is None
 
 
-def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Boss) -> None:
+def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     lock(people, ada)
     page = boss.open(f"/people/{ada.id}/unlock")
@@ -73,7 +73,7 @@ def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Bo
     assert people.events("unlocked") == []
 
 
-def test_a_final_lock_is_not_lifted(people: People, boss: Boss) -> None:
+def test_a_final_lock_is_not_lifted(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     people.set_counts(ada, wrong=5, wrong_in_row=100)
     assert "Only a reset helps." in boss.open(f"/people/{ada.id}/unlock").text
@@ -83,7 +83,7 @@ def test_a_final_lock_is_not_lifted(people: People, boss: Boss) -> None:
     assert people.events("unlocked") == []
 
 
-def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss: Boss) -> None:
+def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
     people.set_user(ada, frozen_at=NOON)
     page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Unfreeze")
@@ -110,7 +110,7 @@ def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss:
     ],
 )
 def test_activating_says_what_holds_for_them_then(
-    people: People, boss: Boss, values: dict[str, object], said: str
+    people: People, boss: Administrator, values: dict[str, object], said: str
 ) -> None:
     ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
     people.set_user(ada, active=False, **values)
@@ -119,7 +119,9 @@ def test_activating_says_what_holds_for_them_then(
 
 
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
-def test_whoever_is_deactivated_is_activated_before_anything_else(people: People, boss: Boss, act: str) -> None:
+def test_whoever_is_deactivated_is_activated_before_anything_else(
+    people: People, boss: Administrator, act: str
+) -> None:
     ada, _ = people.protected("ada@acme.example")
     people.set_counts(ada, wrong=5)
     people.set_user(ada, active=False, frozen_at=NOON)
@@ -127,7 +129,7 @@ def test_whoever_is_deactivated_is_activated_before_anything_else(people: People
 
 
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
-def test_nobody_acts_for_themselves(people: People, boss: Boss, act: str) -> None:
+def test_nobody_acts_for_themselves(people: People, boss: Administrator, act: str) -> None:
     people.set_counts(boss.user, wrong=5)
     assert "Nobody can do this for themselves." in boss.open(f"/people/{boss.user.id}/{act}").text
     page = boss.browser.post(f"/people/{boss.user.id}/{act}", reason=REASON)
@@ -136,14 +138,14 @@ def test_nobody_acts_for_themselves(people: People, boss: Boss, act: str) -> Non
     assert people.events("unlocked", "unfrozen", "reset_asked") == []
 
 
-def test_there_is_nothing_to_reset_without_a_factor(people: People, boss: Boss) -> None:
+def test_there_is_nothing_to_reset_without_a_factor(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example")
     page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
     assert page.status == 409
     assert "They have no two-factor authentication that could be switched off." in page.text
 
 
-def test_somebody_frozen_is_not_reset(people: People, boss: Boss) -> None:
+def test_somebody_frozen_is_not_reset(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     people.set_user(ada, frozen_at=NOON)
     page = boss.browser.post(f"/people/{ada.id}/reset", reason=REASON)
@@ -156,7 +158,7 @@ def test_somebody_frozen_is_not_reset(people: People, boss: Boss) -> None:
 NEW = {"email": "new@acme.example", "name": "Nora New", "role": "member", "licensed": "yes"}
 
 
-def test_somebody_is_invited(people: People, boss: Boss) -> None:
+def test_somebody_is_invited(people: People, boss: Administrator) -> None:
     page = boss.browser.click(boss.open("/people"), "Invite")
     assert page.heading == "Invite"
     page = boss.browser.submit(page, "Send invitation", **NEW)
@@ -171,7 +173,7 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
     assert kinds[-2:] == [("user_created", boss.user.id), ("invited", boss.user.id)]
 
 
-def test_an_administrator_can_be_invited_without_a_licence(people: People, boss: Boss) -> None:
+def test_an_administrator_can_be_invited_without_a_licence(people: People, boss: Administrator) -> None:
     fields = {name: value for name, value in NEW.items() if name != "licensed"} | {"role": "admin"}
     boss.browser.post("/people/invite", **fields)
     (letter,) = people.letters("invitation")
@@ -179,7 +181,7 @@ def test_an_administrator_can_be_invited_without_a_licence(people: People, boss:
     assert (made.role, made.licensed) == ("admin", False)
 
 
-def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, boss: Boss) -> None:
+def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, boss: Administrator) -> None:
     nora = people.user("new@acme.example", password=None)
     page = boss.browser.submit(boss.open(f"/people/{nora.id}"), "Invite again")
     assert page.notice.startswith("The invitation is on its way.")
@@ -203,7 +205,7 @@ def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, b
     ],
 )
 def test_an_invitation_names_the_field_that_is_wrong(
-    people: People, boss: Boss, change: dict[str, str], field: str
+    people: People, boss: Administrator, change: dict[str, str], field: str
 ) -> None:
     page = boss.browser.post("/people/invite", **(NEW | change))
     assert (page.status, set(page.errors)) == (400, {field})
@@ -211,14 +213,14 @@ def test_an_invitation_names_the_field_that_is_wrong(
     assert people.letters("invitation") == []
 
 
-def test_nobody_is_invited_who_exists_here_already(people: People, boss: Boss) -> None:
+def test_nobody_is_invited_who_exists_here_already(people: People, boss: Administrator) -> None:
     people.user("new@acme.example")
     page = boss.browser.post("/people/invite", **(NEW | {"email": "NEW@acme.example"}))
     assert page.status == 409
     assert page.errors["email"].startswith("Somebody in your organisation has this e-mail address already.")
 
 
-def test_there_is_no_invitation_beyond_the_last_licence(people: People, boss: Boss) -> None:
+def test_there_is_no_invitation_beyond_the_last_licence(people: People, boss: Administrator) -> None:
     people.set_account(people.acme, seats=1)
     page = boss.browser.post("/people/invite", **NEW)
     assert (page.status, set(page.errors)) == (409, {"licensed"})
@@ -250,7 +252,7 @@ def test_without_a_mail_server_nothing_is_begun_that_needs_one(database_url: str
 # --- who has just lost the right
 
 
-def test_an_actor_who_was_demoted_meanwhile_finds_nobody(people: People, boss: Boss) -> None:
+def test_an_actor_who_was_demoted_meanwhile_finds_nobody(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     lock(people, ada)
     people.set_user(ada, frozen_at=NOON)

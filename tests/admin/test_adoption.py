@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.admin.room import Boss
+from tests.admin.administrators import Administrator
 from tests.harness.clock import NOON
 from tests.harness.people import People
 from twofold.admin import adoption_flow, adoption_records, spreadsheet
@@ -16,13 +16,13 @@ from twofold.directory.user import User
 DAY = timedelta(days=1)
 
 
-def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, stranger: User) -> None:
+def test_the_numbers_are_of_those_who_are_active(people: People, boss: Administrator, stranger: User) -> None:
     people.protected("ada@acme.example")
     people.user("bob@acme.example")
     people.user("free@acme.example", licensed=False)
     gone, _ = people.protected("gone@acme.example")
     people.set_user(gone, active=False)
-    seen = adoption_flow.look(people.context, boss.user, NOON)
+    seen = adoption_flow.show(people.context, boss.user, NOON)
     assert seen.counts == (4, 2, 1)
     text = boss.open("/account/adoption").text
     assert "2 of 4 people have two-factor authentication." in text
@@ -30,7 +30,7 @@ def test_the_numbers_are_of_those_who_are_active(people: People, boss: Boss, str
     assert stranger.email not in text
 
 
-def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Boss) -> None:
+def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Administrator) -> None:
     people.user("bob@acme.example", name="Bob Builder")
     people.user("free@acme.example", name="Fay Free", licensed=False)
     people.user("gone@acme.example", name="Gus Gone", active=False)
@@ -49,7 +49,7 @@ def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Bos
     assert "Gus" not in table
 
 
-def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Boss) -> None:
+def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Administrator) -> None:
     people.set_user(boss.user, second_factor_since=NOON - 40 * DAY)
     since = [NOON - 400 * DAY, NOON.replace(hour=0) - 2 * DAY, NOON.replace(hour=23, minute=59) - 2 * DAY, NOON]
     for number, moment in enumerate(since):
@@ -62,7 +62,7 @@ def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Bo
     assert counted == [1] * 50 + [2] * 38 + [4, 4, 5]
 
 
-def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: User) -> None:
+def test_everybody_can_be_downloaded(people: People, boss: Administrator, stranger: User) -> None:
     people.user("bob@acme.example", name='Bob "the Builder", jr.')
     formula = people.user("formula@acme.example")
     people.set_user(formula, name='=HYPERLINK("https://evil.example")')  # from before names were looked at
@@ -84,7 +84,7 @@ def test_everybody_can_be_downloaded(people: People, boss: Boss, stranger: User)
     assert by_address[boss.user.email]["since"] == "2026-03-02T12:00:00+00:00"
 
 
-def test_the_list_of_who_does_not_have_it_is_paged(people: People, boss: Boss) -> None:
+def test_the_list_of_who_does_not_have_it_is_paged(people: People, boss: Administrator) -> None:
     for number in range(55):
         people.user(f"p{number}@acme.example", name=f"Person {number:02}", password=None)
     first = boss.open("/account/adoption")
@@ -94,7 +94,7 @@ def test_the_list_of_who_does_not_have_it_is_paged(people: People, boss: Boss) -
     assert boss.browser.click(second, "Previous").text.count("Person ") == 50
 
 
-def test_an_account_where_everybody_has_it_says_so(boss: Boss) -> None:
+def test_an_account_where_everybody_has_it_says_so(boss: Administrator) -> None:
     assert "Everybody has it." in boss.open("/account/adoption").text
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.admin.room import Boss
+from tests.admin.administrators import Administrator
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock, context_on
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, People
 from tests.harness.statements import counted
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.admin import act_flow
 from twofold.admin.act_flow import Made
 from twofold.directory import accounts_flow, notice_flow
@@ -164,7 +164,7 @@ def test_an_address_is_invited_once_a_day_and_again_tomorrow(people: People, con
 # --- somebody who is in another account
 
 
-def looks(people: People, boss: Boss, user_id: str) -> Any:
+def looks(people: People, boss: Administrator, user_id: str) -> Any:
     """Return all that an administrator sees of somebody they invited, but for ids, names and addresses."""
     seen = boss.api.get(f"/users/{user_id}").body
     summary = next(user for user in boss.api.get("/users")["users"] if user["id"] == user_id)
@@ -182,7 +182,7 @@ def looks(people: People, boss: Boss, user_id: str) -> Any:
 
 
 def test_over_the_api_a_taken_address_is_answered_and_listed_as_a_free_one(
-    people: People, boss: Boss, taken: User
+    people: People, boss: Administrator, taken: User
 ) -> None:
     answers = [boss.api.post("/invitations", email=email, name="Nora New") for email in (FREE, TAKEN)]
     assert [answer.status for answer in answers] == [201, 201]
@@ -195,7 +195,7 @@ def test_over_the_api_a_taken_address_is_answered_and_listed_as_a_free_one(
     assert people.look_up(taken) == taken
 
 
-def test_on_pages_a_taken_address_is_answered_as_a_free_one(people: People, boss: Boss, taken: User) -> None:
+def test_on_pages_a_taken_address_is_answered_as_a_free_one(people: People, boss: Administrator, taken: User) -> None:
     pages = [
         boss.browser.submit(boss.open("/people/invite"), "Send invitation", email=email, name="Nora New", role="member")
         for email in (FREE, TAKEN)
@@ -241,14 +241,14 @@ def test_one_address_invited_by_two_accounts_at_once_is_made_in_one(
 
 
 def test_the_owner_is_asked_by_mail_once_a_day_and_nothing_of_theirs_changes(
-    people: People, context: AppContext, ada: User, taken: User, post_office: PostOffice
+    people: People, context: AppContext, ada: User, taken: User, mailer: Mailer
 ) -> None:
     lure = "Pay now today, dear friend"
     bob = people.user("bob@umbrella.example", role="admin", account=people.account("Umbrella"))
     placeholder = made(invite(context, ada, TAKEN.upper(), lure))
     made(invite(context, bob, TAKEN, lure))
-    post_office.deliver()
-    (letter,) = post_office.smtp.sent_to(TAKEN)
+    mailer.deliver()
+    (letter,) = mailer.smtp.sent_to(TAKEN)
     assert letter.subject == "An administrator of Acme wanted to invite you"
     assert "An administrator of Acme wanted to make an account" in " ".join(letter.text.split())
     assert TAKEN in letter.text
@@ -257,12 +257,12 @@ def test_the_owner_is_asked_by_mail_once_a_day_and_nothing_of_theirs_changes(
     assert people.look_up(taken) == taken
     people.sign_in(taken)
     again(context, ada, placeholder, at=later(days=1, minutes=5))
-    post_office.deliver(later(days=1, minutes=5))
-    assert len(post_office.smtp.sent_to(TAKEN)) == 2
+    mailer.deliver(later(days=1, minutes=5))
+    assert len(mailer.smtp.sent_to(TAKEN)) == 2
 
 
 def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
-    people: People, context: AppContext, ada: User, taken: User, post_office: PostOffice
+    people: People, context: AppContext, ada: User, taken: User, mailer: Mailer
 ) -> None:
     placeholder = made(act_flow.invite(context, ada, NewUser(TAKEN, "Nora", "admin"), origin=Origin(NOON, CLIENT_INFO)))
     with context.db.write() as connection:
@@ -277,8 +277,8 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
             user_id=str(ada.id),
         )
         notice_flow.notify(context, connection, placeholder, Notice.PASSWORD_CHANGED, NOON, address="", browser="")
-    post_office.deliver()
-    assert [letter.subject for letter in post_office.smtp.sent_to(TAKEN)] == [
+    mailer.deliver()
+    assert [letter.subject for letter in mailer.smtp.sent_to(TAKEN)] == [
         "An administrator of Acme wanted to invite you"
     ]
     assert taken.active
@@ -322,7 +322,7 @@ def test_operators_go_on_learning_that_an_address_is_taken(
 # --- how it is said
 
 
-def test_over_the_api_too_many_say_when_it_is_possible_again(people: People, boss: Boss) -> None:
+def test_over_the_api_too_many_say_when_it_is_possible_again(people: People, boss: Administrator) -> None:
     people.set_account(people.acme, seats=2)
     for number in range(20):
         assert boss.api.post("/invitations", email=f"n{number}@acme.example", name="N", licensed=False).status == 201
@@ -332,7 +332,7 @@ def test_over_the_api_too_many_say_when_it_is_possible_again(people: People, bos
     assert "20" in refused["detail"]
 
 
-def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, frozen_clock: FrozenClock) -> None:
+def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Administrator, frozen_clock: FrozenClock) -> None:
     people.set_account(people.acme, seats=2)
     new = [people.user(f"n{number}@acme.example", licensed=False, password=None) for number in range(20)]
     for user in new:
@@ -355,7 +355,7 @@ def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Boss, froze
     "name", ["Pay now: http://evil.example/x", "evil.example", "Eve\u2028Pay now", "a@evil.example"]
 )
 def test_no_name_with_a_link_comes_in_by_any_way(
-    people: People, boss: Boss, http: httpx.Client, context: AppContext, name: str
+    people: People, boss: Administrator, http: httpx.Client, context: AppContext, name: str
 ) -> None:
     api = Api(http, people.operator_key())
     ada = people.user("ada@acme.example")

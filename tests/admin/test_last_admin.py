@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.admin.room import administrator
+from tests.admin.administrators import administrator
 from tests.harness.api import Api
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on

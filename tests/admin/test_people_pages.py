@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, browser_of, lock, shut_mailbox
+from tests.admin.administrators import NOWHERE, REASON, Administrator, browser_of, lock, shut_mailbox
 from tests.harness.clock import NOON
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import People
@@ -18,7 +18,7 @@ def acts_of(page: Page, user: User) -> set[str]:
     return {ways[url] for _, url in page.links if url in ways}
 
 
-def test_each_user_is_listed_with_their_state(people: People, boss: Boss) -> None:
+def test_each_user_is_listed_with_their_state(people: People, boss: Administrator) -> None:
     people.protected("ada@acme.example", name="Ada Lovelace")
     people.user("bob@acme.example", name="Bob Builder")
     people.user("carl@acme.example", name="Carl Free", licensed=False)
@@ -29,7 +29,7 @@ def test_each_user_is_listed_with_their_state(people: People, boss: Boss) -> Non
     assert page.heading == "People"
     for words in (
         "Ada Lovelace ada@acme.example Member On Authenticator app last used on 2 March 2026 Reset 2FA Ada Lovelace",
-        "Berta Boss (you) boss@acme.example Administrator On",
+        "Berta Administrator (you) boss@acme.example Administrator On",
         "Bob Builder bob@acme.example Member Off",
         "Carl Free carl@acme.example Member no licence Not offered no licence",
         "Dora New dora@acme.example Member Off Invited",
@@ -39,7 +39,7 @@ def test_each_user_is_listed_with_their_state(people: People, boss: Boss) -> Non
         assert words in page.text, page.text
 
 
-def test_acts_are_offered_only_where_they_help(people: People, boss: Boss) -> None:
+def test_acts_are_offered_only_where_they_help(people: People, boss: Administrator) -> None:
     protected, _ = people.protected("on@acme.example")
     bare = people.user("off@acme.example")
     locked, _ = people.protected("locked@acme.example")
@@ -65,7 +65,7 @@ def test_acts_are_offered_only_where_they_help(people: People, boss: Boss) -> No
         assert acts_of(boss.open(f"/people/{user.id}"), user) == acts, user.email
 
 
-def test_nothing_is_offered_on_ones_own_row_even_when_it_would_help(people: People, boss: Boss) -> None:
+def test_nothing_is_offered_on_ones_own_row_even_when_it_would_help(people: People, boss: Administrator) -> None:
     people.set_counts(boss.user, wrong=5)
     assert "Locked" in boss.open("/people").text
     assert acts_of(boss.open("/people"), boss.user) == set()
@@ -75,7 +75,7 @@ def test_nothing_is_offered_on_ones_own_row_even_when_it_would_help(people: Peop
     assert not own.has_link("Deactivate")
 
 
-def test_a_shut_mailbox_door_counts_as_locked(people: People, boss: Boss) -> None:
+def test_who_may_give_no_mailed_code_counts_as_locked(people: People, boss: Administrator) -> None:
     people.set_account(people.acme, policy="required")
     ada = people.user("ada@acme.example")
     shut_mailbox(people, ada)
@@ -84,7 +84,7 @@ def test_a_shut_mailbox_door_counts_as_locked(people: People, boss: Boss) -> Non
     assert acts_of(page, ada) == {"Unlock"}
 
 
-def test_the_list_is_narrowed_by_state_and_by_search(people: People, boss: Boss) -> None:
+def test_the_list_is_narrowed_by_state_and_by_search(people: People, boss: Administrator) -> None:
     people.protected("ada@acme.example", name="Ada Lovelace")
     people.user("alan@acme.example", name="Alan Turing")
     form = boss.open("/people").form("Show")
@@ -98,7 +98,7 @@ def test_the_list_is_narrowed_by_state_and_by_search(people: People, boss: Boss)
     assert boss.open("/people?state=nonsense").status == 200
 
 
-def test_fifty_people_are_a_page(people: People, boss: Boss) -> None:
+def test_fifty_people_are_a_page(people: People, boss: Administrator) -> None:
     for number in range(60):
         people.user(f"p{number}@acme.example", name=f"Person {number:02}", password=None)
     first = boss.open("/people?state=invited")
@@ -113,7 +113,9 @@ def test_fifty_people_are_a_page(people: People, boss: Boss) -> None:
     assert "Person 00" in boss.open("/people?cursor=nonsense&state=invited").text
 
 
-def test_a_user_can_be_made_administrator_and_keeps_no_session(people: People, boss: Boss, http: httpx.Client) -> None:
+def test_a_user_can_be_made_administrator_and_keeps_no_session(
+    people: People, boss: Administrator, http: httpx.Client
+) -> None:
     ada = people.user("ada@acme.example", name="Ada Lovelace")
     session = people.token(ada)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}"), "Save", role="admin", licensed="yes")
@@ -124,7 +126,7 @@ def test_a_user_can_be_made_administrator_and_keeps_no_session(people: People, b
     assert (event.actor_id, event.subject_id) == (boss.user.id, ada.id)
 
 
-def test_a_licence_is_taken_and_given_and_ends_nothing(people: People, boss: Boss) -> None:
+def test_a_licence_is_taken_and_given_and_ends_nothing(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example")
     session = people.token(ada)
     page = boss.open(f"/people/{ada.id}")
@@ -137,7 +139,7 @@ def test_a_licence_is_taken_and_given_and_ends_nothing(people: People, boss: Bos
     assert people.find_session(session) is not None
 
 
-def test_the_last_licence_is_not_given_twice(people: People, boss: Boss) -> None:
+def test_the_last_licence_is_not_given_twice(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example", licensed=False)
     people.set_account(people.acme, seats=1)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}"), "Save", licensed="yes")
@@ -146,7 +148,7 @@ def test_the_last_licence_is_not_given_twice(people: People, boss: Boss) -> None
     assert not people.look_up(ada).licensed
 
 
-def test_an_exception_is_given_until_a_day_kept_and_ended(people: People, boss: Boss) -> None:
+def test_an_exception_is_given_until_a_day_kept_and_ended(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example")
     form = boss.open(f"/people/{ada.id}")
     boss.browser.submit(form, "Save", exception_until="2026-03-20", licensed="yes")
@@ -160,7 +162,7 @@ def test_an_exception_is_given_until_a_day_kept_and_ended(people: People, boss: 
 
 
 @pytest.mark.parametrize("date", ["2026-03-03", "2020-01-01", "tomorrow", "2026-02-30"])
-def test_an_exception_needs_a_day_ahead(people: People, boss: Boss, date: str) -> None:
+def test_an_exception_needs_a_day_ahead(people: People, boss: Administrator, date: str) -> None:
     ada = people.user("ada@acme.example")
     page = boss.browser.submit(boss.open(f"/people/{ada.id}"), "Save", exception_until=date, licensed="yes")
     assert page.status == 400
@@ -169,7 +171,7 @@ def test_an_exception_needs_a_day_ahead(people: People, boss: Boss, date: str) -
     assert people.look_up(ada).exception_until is None
 
 
-def test_the_last_administrator_can_neither_step_down_nor_be_deactivated(people: People, boss: Boss) -> None:
+def test_the_last_administrator_can_neither_step_down_nor_be_deactivated(people: People, boss: Administrator) -> None:
     page = boss.browser.submit(boss.open(f"/people/{boss.user.id}"), "Save", role="member", licensed="yes")
     assert page.status == 409
     assert page.errors["role"].startswith("This is the last administrator who can act.")
@@ -180,28 +182,28 @@ def test_the_last_administrator_can_neither_step_down_nor_be_deactivated(people:
     assert people.look_up(boss.user).active
 
 
-def test_an_administrator_among_others_may_step_down(people: People, boss: Boss) -> None:
+def test_an_administrator_among_others_may_step_down(people: People, boss: Administrator) -> None:
     people.user("second@acme.example", role="admin")
     page = boss.browser.submit(boss.open(f"/people/{boss.user.id}"), "Save", role="member", licensed="yes")
     assert page.path == "/sign-in"  # another role ends every session, this one too
     assert people.look_up(boss.user).role == "member"
 
 
-def test_an_administrator_among_others_may_deactivate_themselves(people: People, boss: Boss) -> None:
+def test_an_administrator_among_others_may_deactivate_themselves(people: People, boss: Administrator) -> None:
     people.user("second@acme.example", role="admin")
     page = boss.browser.submit(boss.open(f"/people/{boss.user.id}/deactivate"), "Deactivate")
     assert page.path == "/sign-in"
     assert not people.look_up(boss.user).active
 
 
-def test_nobody_becomes_a_support_agent_here(people: People, boss: Boss) -> None:
+def test_nobody_becomes_a_support_agent_here(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example")
     page = boss.browser.post(f"/people/{ada.id}", role="support", licensed="yes")
     assert page.status == 400
     assert people.look_up(ada).role == "member"
 
 
-def test_somebody_is_deactivated_and_activated_again(people: People, boss: Boss) -> None:
+def test_somebody_is_deactivated_and_activated_again(people: People, boss: Administrator) -> None:
     ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
     session = people.token(ada, factor.phone)
     page = boss.browser.click(boss.open(f"/people/{ada.id}"), "Deactivate")
@@ -216,7 +218,7 @@ def test_somebody_is_deactivated_and_activated_again(people: People, boss: Boss)
     assert people.look_up(ada).has_second_factor
 
 
-def test_whoever_comes_back_needs_a_licence_that_is_free(people: People, boss: Boss) -> None:
+def test_whoever_comes_back_needs_a_licence_that_is_free(people: People, boss: Administrator) -> None:
     gone = people.user("gone@acme.example", active=False)
     people.set_account(people.acme, seats=1)
     page = boss.browser.post(f"/people/{gone.id}/activate")
@@ -229,7 +231,7 @@ PATHS = ("", "/reset", "/unlock", "/unfreeze", "/deactivate", "/activate")
 POSTS = (*PATHS, "/invitation")
 
 
-def test_somebody_of_another_account_does_not_exist(people: People, boss: Boss, stranger: User) -> None:
+def test_somebody_of_another_account_does_not_exist(people: People, boss: Administrator, stranger: User) -> None:
     before = people.look_up(stranger)
     for path in PATHS:
         there, nowhere = (boss.open(f"/people/{user_id}{path}") for user_id in (stranger.id, NOWHERE))
@@ -260,7 +262,7 @@ def test_whoever_is_not_signed_in_is_led_to_the_sign_in(web_client: WebClient) -
         assert web_client.get(path).path == "/sign-in"
 
 
-def test_an_open_page_of_a_demoted_administrator_does_nothing(people: People, boss: Boss) -> None:
+def test_an_open_page_of_a_demoted_administrator_does_nothing(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     page = boss.open(f"/people/{ada.id}/reset")
     people.set_user(boss.user, role="member", security_version=people.look_up(boss.user).security_version + 1)

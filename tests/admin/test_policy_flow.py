@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.admin.room import BOSS, Boss, browser_of
+from tests.admin.administrators import BOSS, Administrator, browser_of
 from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.parallel import at_once
@@ -123,7 +123,7 @@ def test_a_date_that_does_not_lie_ahead_means_at_once(people: People, admin: Ses
         assert people.look_up(admin.user).required_from is None
 
 
-def test_sessions_without_a_factor_are_stepped_down_at_once(people: People, boss: Boss) -> None:
+def test_sessions_without_a_factor_are_stepped_down_at_once(people: People, boss: Administrator) -> None:
     bob = people.user("bob@acme.example")
     web_client = browser_of(people, boss.browser.http, bob)
     assert web_client.get("/profile").path == "/profile"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.admin.room import BOSS, Boss, administrator, api_of, browser_of
+from tests.admin.administrators import BOSS, Administrator, administrator, api_of, browser_of
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import People
@@ -13,7 +13,7 @@ from tests.harness.people import People
 DAY = timedelta(days=1)
 
 
-def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss: Boss) -> None:
+def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss: Administrator) -> None:
     people.user("bob@acme.example", name="Bob Builder")
     people.user("alma@acme.example", name="Alma Admin", role="admin")
     people.user("eve@acme.example", name="Eve Except", exception_until=NOON + 60 * DAY)
@@ -38,14 +38,14 @@ def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss:
     assert page.form("Save").fields["required_from"] == "2026-03-20"
 
 
-def test_a_policy_that_stops_nobody_is_saved_at_once(people: People, boss: Boss) -> None:
+def test_a_policy_that_stops_nobody_is_saved_at_once(people: People, boss: Administrator) -> None:
     page = boss.browser.submit(boss.open("/account/policy"), "Save", policy="off", required_from="2026-03-20")
     assert page.notice.startswith("Saved.")
     after = people.look_up(boss.user)
     assert (after.policy, after.required_from) == ("off", None)
 
 
-def test_an_administrator_is_warned_when_they_stop_themselves(people: People, boss: Boss) -> None:
+def test_an_administrator_is_warned_when_they_stop_themselves(people: People, boss: Administrator) -> None:
     second = people.user("second@acme.example", role="admin")
     web_client = browser_of(people, boss.browser.http, second)
     page = web_client.submit(web_client.get("/account/policy"), "Save", policy="required")
@@ -62,13 +62,13 @@ def test_an_administrator_is_warned_when_they_stop_themselves(people: People, bo
         ({"policy": "required", "required_from": "2026-02-30"}, "required_from"),
     ],
 )
-def test_nonsense_names_the_field(people: People, boss: Boss, fields: dict[str, str], field: str) -> None:
+def test_nonsense_names_the_field(people: People, boss: Administrator, fields: dict[str, str], field: str) -> None:
     page = boss.browser.post("/account/policy", **fields, confirm="yes")
     assert (page.status, set(page.errors)) == (400, {field})
     assert people.look_up(boss.user).policy == "optional"
 
 
-def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
+def test_what_stands_in_the_way_is_said(people: People, boss: Administrator) -> None:
     people.set_user(boss.user, second_factor_since=None)
     page = boss.browser.post("/account/policy", policy="required")
     assert page.status == 409
@@ -90,7 +90,7 @@ def test_what_stands_in_the_way_is_said(people: People, boss: Boss) -> None:
 # --- over the API
 
 
-def test_a_dry_run_names_whom_it_stops_and_saves_nothing(people: People, boss: Boss) -> None:
+def test_a_dry_run_names_whom_it_stops_and_saves_nothing(people: People, boss: Administrator) -> None:
     bob = people.user("bob@acme.example", name="Bob Builder")
     assert boss.api.get("/account/policy").body == {"policy": "optional", "required_from": None}
     body = {"policy": "required", "required_from": "2026-03-20T08:00:00Z"}
@@ -120,7 +120,7 @@ def test_a_dry_run_names_whom_it_stops_and_saves_nothing(people: People, boss: B
         ({"policy": "off", "confirm": "yes"}, "confirm"),
     ],
 )
-def test_a_policy_that_cannot_be_names_the_field(people: People, boss: Boss, body: Any, field: str) -> None:
+def test_a_policy_that_cannot_be_names_the_field(people: People, boss: Administrator, body: Any, field: str) -> None:
     answer = boss.api.call("PUT", "/account/policy", body)
     assert answer.refusal == (400, "invalid_request")
     assert field in str(answer.body)
@@ -128,7 +128,7 @@ def test_a_policy_that_cannot_be_names_the_field(people: People, boss: Boss, bod
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_the_api_refuses_what_the_page_refuses(people: People, boss: Boss, dry_run: bool) -> None:  # noqa: FBT001
+def test_the_api_refuses_what_the_page_refuses(people: People, boss: Administrator, dry_run: bool) -> None:  # noqa: FBT001
     people.set_user(boss.user, second_factor_since=None)
     required = boss.api.put("/account/policy", policy="required", dry_run=dry_run)
     assert required.refusal == (409, "would_lock_out_last_admin")
@@ -148,7 +148,7 @@ def test_without_a_mail_server_nothing_becomes_required(database_url: str) -> No
         assert "no mail server is set up" in page.errors["policy"]
 
 
-def test_another_accounts_policy_is_nobodys_to_see(people: People, boss: Boss) -> None:
+def test_another_accounts_policy_is_nobodys_to_see(people: People, boss: Administrator) -> None:
     other = people.account("Other", policy="off")
     admin = people.user("admin@other.example", account=other, role="admin")
     api = api_of(people, boss.browser.http, admin)

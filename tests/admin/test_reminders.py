@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.admin.room import BOSS, Boss
+from tests.admin.administrators import BOSS, Administrator
 from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.parallel import at_once
 from tests.harness.people import People
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.admin import reminder_flow
 from twofold.admin.policy import Policy
 from twofold.admin.reminder_flow import remind
@@ -142,22 +142,22 @@ def test_what_was_noted_is_forgotten_a_month_after_its_date(people: People) -> N
 # --- what the letters say
 
 
-def test_the_reminder_says_from_when_and_what_to_do(people: People, post_office: PostOffice) -> None:
+def test_the_reminder_says_from_when_and_what_to_do(people: People, mailer: Mailer) -> None:
     people.user("ada@acme.example", name="Ada Lovelace")
     require(people, NOON + 7 * DAY)
     remind(people.context, NOON)
-    (letter,) = post_office.deliver(NOON)
+    (letter,) = mailer.deliver(NOON)
     assert letter.subject == "Set up two-factor authentication within 7 days"
     for text in (" ".join(letter.text.split()), " ".join(letter.html.split())):
         assert "Acme requires two-factor authentication from 10 March 2026, 12:00 UTC on." in text
         assert "Programs that ask only for an e-mail address and a password will stop working for you." in text
     assert letter.link("/profile/two-factor/configure") in letter.html
     remind(people.context, NOON + 6 * DAY)
-    (letter,) = post_office.deliver(NOON + 6 * DAY)
+    (letter,) = mailer.deliver(NOON + 6 * DAY)
     assert letter.subject == "Set up two-factor authentication by tomorrow"
 
 
-def test_a_reminder_that_is_out_of_date_is_not_sent(people: People, post_office: PostOffice) -> None:
+def test_a_reminder_that_is_out_of_date_is_not_sent(people: People, mailer: Mailer) -> None:
     kinds = ("set up", "gone", "frozen", "no licence", "excepted")
     everybody = {kind: people.user(f"{kind.replace(' ', '')}@acme.example") for kind in kinds}
     still = people.user("still@acme.example")
@@ -168,34 +168,32 @@ def test_a_reminder_that_is_out_of_date_is_not_sent(people: People, post_office:
     people.set_user(everybody["frozen"], frozen_at=NOON)
     people.set_user(everybody["no licence"], licensed=False)
     people.set_user(everybody["excepted"], exception_until=NOON + 9 * DAY)
-    assert [letter.recipients for letter in post_office.deliver(NOON)] == [(still.email,)]
+    assert [letter.recipients for letter in mailer.deliver(NOON)] == [(still.email,)]
 
 
-def test_a_reminder_that_comes_after_its_date_or_its_policy_is_not_sent(
-    people: People, post_office: PostOffice
-) -> None:
+def test_a_reminder_that_comes_after_its_date_or_its_policy_is_not_sent(people: People, mailer: Mailer) -> None:
     people.user("ada@acme.example")
     require(people, NOON + DAY)
     remind(people.context, NOON)
-    assert post_office.deliver(NOON + DAY) == []
+    assert mailer.deliver(NOON + DAY) == []
     require(people, NOON + 3 * DAY)
     remind(people.context, NOON + DAY)
     require(people, NOON + 4 * DAY)
-    assert post_office.deliver(NOON + DAY) == []
+    assert mailer.deliver(NOON + DAY) == []
 
 
 def test_administrators_read_who_changed_the_policy_and_to_what(
-    people: People, boss: Boss, post_office: PostOffice
+    people: People, boss: Administrator, mailer: Mailer
 ) -> None:
     second, _ = people.protected("second@acme.example", role="admin", name="Second")
-    post_office.deliver()
+    mailer.deliver()
     boss.api.put("/account/policy", **Policy("required")._asdict() | {"required_from": "2026-03-20"})
-    letters = post_office.deliver()
+    letters = mailer.deliver()
     assert {letter.recipients[0] for letter in letters} == {BOSS, second.email}
     for text in (" ".join(letters[0].text.split()), " ".join(letters[0].html.replace("<br>", " ").split())):
-        assert "Berta Boss changed the two-factor policy of Acme." in text
+        assert "Berta Administrator changed the two-factor policy of Acme." in text
         assert "Before: Optional Now: Required, from 20 March 2026, 00:00 UTC on" in text
     assert letters[0].link("/account/policy")
     boss.api.put("/account/policy", policy="off")
     people.set_user(second, role="member")
-    assert [letter.recipients[0] for letter in post_office.deliver()] == [BOSS]
+    assert [letter.recipients[0] for letter in mailer.deliver()] == [BOSS]

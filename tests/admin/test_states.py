@@ -207,6 +207,6 @@ def _hindrance(kind: Kind) -> str:
 
 
 def _look(people: People, user_id: UUID) -> UserSummary:
-    summary = people_flow.look(people.context, user_id, NOON)
+    summary = people_flow.show(people.context, user_id, NOON)
     assert summary is not None
     return summary

@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.admin.room import NOWHERE, REASON, Boss, administrator, api_of, lock
+from tests.admin.administrators import NOWHERE, REASON, Administrator, administrator, api_of, lock
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
@@ -16,10 +16,10 @@ from twofold.directory.user import User
 # --- looking
 
 
-def test_users_are_listed_with_what_an_administrator_may_know(people: People, boss: Boss) -> None:
+def test_users_are_listed_with_what_an_administrator_may_know(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
     answer = boss.api.get("/users")
-    assert [user["name"] for user in answer["users"]] == ["Ada Lovelace", "Berta Boss"]
+    assert [user["name"] for user in answer["users"]] == ["Ada Lovelace", "Berta Administrator"]
     assert answer["next"] is None
     summary = answer["users"][0]
     assert summary == boss.api.get(f"/users/{ada.id}").body
@@ -35,7 +35,7 @@ def test_users_are_listed_with_what_an_administrator_may_know(people: People, bo
     assert two_factor["last_used_at"] == app["last_used_at"] == "2026-03-02T12:00:00Z"
 
 
-def test_states_and_reasons_are_told(people: People, boss: Boss) -> None:
+def test_states_and_reasons_are_told(people: People, boss: Administrator) -> None:
     free = people.user("free@acme.example", licensed=False)
     must = people.user("must@acme.example")
     locked, _ = people.protected("locked@acme.example")
@@ -47,7 +47,7 @@ def test_states_and_reasons_are_told(people: People, boss: Boss) -> None:
     assert (told[locked.id]["state"], told[locked.id]["lock_is_final"]) == ("locked", True)
 
 
-def test_a_list_is_paged_narrowed_and_searched(people: People, boss: Boss) -> None:
+def test_a_list_is_paged_narrowed_and_searched(people: People, boss: Administrator) -> None:
     for number in range(5):
         people.user(f"p{number}@acme.example", name=f"Person {number}", password=None)
     seen, cursor = [], None
@@ -68,13 +68,15 @@ def test_a_list_is_paged_narrowed_and_searched(people: People, boss: Boss) -> No
     [({"state": "nonsense"}, "state"), ({"cursor": "nonsense"}, "cursor"), ({"limit": "0"}, "limit"),
      ({"limit": "201"}, "limit"), ({"search": "x" * 101}, "search")],
 )  # fmt: skip
-def test_a_list_asked_for_wrongly_names_the_parameter(boss: Boss, parameters: dict[str, str], field: str) -> None:
+def test_a_list_asked_for_wrongly_names_the_parameter(
+    boss: Administrator, parameters: dict[str, str], field: str
+) -> None:
     answer = boss.api.get("/users", **parameters)
     assert answer.refusal == (400, "invalid_request")
     assert answer["fields"] == [field]
 
 
-def test_an_administrator_sees_their_own_account_only(people: People, boss: Boss, stranger: User) -> None:
+def test_an_administrator_sees_their_own_account_only(people: People, boss: Administrator, stranger: User) -> None:
     assert boss.api.get("/users", account=str(people.acme)).status == 200
     there = boss.api.get("/users", account=str(stranger.account_id))
     assert there.refusal == boss.api.get("/users", account=str(NOWHERE)).refusal == (404, "not_found")
@@ -119,7 +121,7 @@ def test_a_member_and_somebody_without_a_session_are_refused(
 
 @pytest.mark.parametrize(("method", "path", "body"), [call for call in CALLS if "{id}" in call[1]])
 def test_somebody_of_another_account_is_answered_like_nobody(
-    people: People, boss: Boss, stranger: User, method: str, path: str, body: Any
+    people: People, boss: Administrator, stranger: User, method: str, path: str, body: Any
 ) -> None:
     before = people.look_up(stranger)
     answers = [
@@ -133,7 +135,7 @@ def test_somebody_of_another_account_is_answered_like_nobody(
 
 @pytest.mark.parametrize("path", ["two-factor-resets", "unlock", "unfreeze"])
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "xy"}, {"reason": "x" * 501}, {"reason": ["x"]}])
-def test_a_reason_is_demanded(people: People, boss: Boss, path: str, body: Any) -> None:
+def test_a_reason_is_demanded(people: People, boss: Administrator, path: str, body: Any) -> None:
     ada, _ = people.protected("ada@acme.example")
     answer = boss.api.call("POST", f"/users/{ada.id}/{path}", body)
     assert answer.refusal == (400, "invalid_request")
@@ -143,7 +145,7 @@ def test_a_reason_is_demanded(people: People, boss: Boss, path: str, body: Any) 
 # --- changing
 
 
-def test_an_administrator_changes_role_licence_active_and_exception(people: People, boss: Boss) -> None:
+def test_an_administrator_changes_role_licence_active_and_exception(people: People, boss: Administrator) -> None:
     ada = people.user("ada@acme.example")
     answer = boss.api.patch(
         f"/users/{ada.id}", role="admin", licensed=False, exception_until="2026-03-20T09:00:00+01:00"
@@ -169,7 +171,7 @@ def test_an_administrator_changes_role_licence_active_and_exception(people: Peop
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_a_change_that_cannot_be_names_the_field(people: People, boss: Boss, body: Any, field: str) -> None:
+def test_a_change_that_cannot_be_names_the_field(people: People, boss: Administrator, body: Any, field: str) -> None:
     ada = people.user("ada@acme.example")
     answer = boss.api.call("PATCH", f"/users/{ada.id}", body)
     assert answer.refusal == (400, "invalid_request")
@@ -178,7 +180,7 @@ def test_a_change_that_cannot_be_names_the_field(people: People, boss: Boss, bod
 
 
 @pytest.mark.parametrize("body", [{"email": "x@acme.example"}, {"password": "another long password"}])
-def test_address_and_password_are_not_an_administrators_to_set(people: People, boss: Boss, body: Any) -> None:
+def test_address_and_password_are_not_an_administrators_to_set(people: People, boss: Administrator, body: Any) -> None:
     ada = people.user("ada@acme.example")
     assert boss.api.call("PATCH", f"/users/{ada.id}", body).refusal == (403, "not_allowed")
     assert people.look_up(ada) == ada
@@ -204,7 +206,7 @@ def test_an_operator_key_changes_anybody_but_support_agents(people: People, http
 
 
 def test_what_the_account_does_not_allow_is_refused_whoever_asks(
-    people: People, boss: Boss, http: httpx.Client
+    people: People, boss: Administrator, http: httpx.Client
 ) -> None:
     ada = people.user("ada@acme.example", licensed=False)
     people.set_account(people.acme, seats=1)
@@ -219,7 +221,7 @@ def test_what_the_account_does_not_allow_is_refused_whoever_asks(
 # --- inviting
 
 
-def test_somebody_is_invited(people: People, boss: Boss) -> None:
+def test_somebody_is_invited(people: People, boss: Administrator) -> None:
     answer = boss.api.post("/invitations", email="new@acme.example", name="Nora New", role="admin", licensed=False)
     assert answer.status == 201
     made = people.look_up(UUID(answer["id"]))
@@ -228,7 +230,7 @@ def test_somebody_is_invited(people: People, boss: Boss) -> None:
     assert boss.api.get(f"/users/{made.id}")["status"] == "invited"
 
 
-def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Boss) -> None:
+def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Administrator) -> None:
     people.user("taken@acme.example")
     new = {"email": "new@acme.example", "name": "Nora"}
     refusals = [
@@ -249,7 +251,7 @@ def test_an_invitation_that_cannot_be_is_refused(people: People, boss: Boss) -> 
 # --- helping
 
 
-def test_a_reset_is_asked_for(people: People, boss: Boss) -> None:
+def test_a_reset_is_asked_for(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     answer = boss.api.post(f"/users/{ada.id}/two-factor-resets", reason=REASON)
     assert (answer.status, answer["status"]) == (201, "requested")
@@ -257,7 +259,7 @@ def test_a_reset_is_asked_for(people: People, boss: Boss) -> None:
     assert len(people.letters("reset_confirm")) == 1
 
 
-def test_a_reset_that_makes_no_sense_is_refused(people: People, boss: Boss) -> None:
+def test_a_reset_that_makes_no_sense_is_refused(people: People, boss: Administrator) -> None:
     bare, (frozen, _) = people.user("bare@acme.example"), people.protected("frozen@acme.example")
     people.set_user(frozen, frozen_at=NOON)
     refusals = {boss.user.id: (409, "not_yourself"), bare.id: (409, "not_enabled"), frozen.id: (409, "frozen")}
@@ -265,7 +267,7 @@ def test_a_reset_that_makes_no_sense_is_refused(people: People, boss: Boss) -> N
         assert boss.api.post(f"/users/{user_id}/two-factor-resets", reason=REASON).refusal == refusal
 
 
-def test_a_lock_is_lifted_and_lifting_none_is_harmless(people: People, boss: Boss) -> None:
+def test_a_lock_is_lifted_and_lifting_none_is_harmless(people: People, boss: Administrator) -> None:
     ada, factor = people.protected("ada@acme.example")
     lock(people, ada)
     assert boss.api.post(f"/users/{ada.id}/unlock", reason=REASON).status == 204
@@ -274,7 +276,7 @@ def test_a_lock_is_lifted_and_lifting_none_is_harmless(people: People, boss: Bos
     assert people.sign_in(ada, factor.phone)
 
 
-def test_a_lock_that_is_final_or_ones_own_stays(people: People, boss: Boss) -> None:
+def test_a_lock_that_is_final_or_ones_own_stays(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     people.set_counts(ada, wrong=5, wrong_in_row=100)
     assert boss.api.post(f"/users/{ada.id}/unlock", reason=REASON).refusal == (409, "lock_is_final")
@@ -284,7 +286,7 @@ def test_a_lock_that_is_final_or_ones_own_stays(people: People, boss: Boss) -> N
     assert people.events("unlocked") == []
 
 
-def test_whoever_is_frozen_comes_back(people: People, boss: Boss) -> None:
+def test_whoever_is_frozen_comes_back(people: People, boss: Administrator) -> None:
     ada, _ = people.protected("ada@acme.example")
     people.set_user(ada, frozen_at=NOON)
     for _ in range(2):
@@ -295,7 +297,7 @@ def test_whoever_is_frozen_comes_back(people: People, boss: Boss) -> None:
 
 
 def test_a_support_agent_helps_and_the_administrators_are_told_why(
-    people: People, http: httpx.Client, boss: Boss
+    people: People, http: httpx.Client, boss: Administrator
 ) -> None:
     sam, factor = people.agent()
     api = api_of(people, http, sam, factor)

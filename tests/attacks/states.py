@@ -88,7 +88,7 @@ class World:
         self.people.set_account(subject.account_id, policy="optional", required_from=None)
 
     def session(self, user: User, channel: str, *methods: str, ago: timedelta = timedelta()) -> Carried:
-        """Make a session as the one door does."""
+        """Make a session as a sign-in does."""
         with self.context.db.write() as connection:
             started = sessions.start(
                 self.context, connection, user, security_version=user.security_version,
@@ -186,7 +186,7 @@ STATES: dict[str, Make] = {
     "admin, stepped down": lambda world, channel: world.session(world.forced_admin, channel),
     "agent": lambda world, channel: world.session(world.agent, channel, "pwd", "otp"),
     "agent by backup code": lambda world, channel: world.session(world.agent, channel, "pwd", "backup_code"),
-    # no road leads to these two; if a flaw ever makes such a session, it opens nothing of anybody's account
+    # no operation leads to these two; if a flaw ever makes such a session, it opens nothing of anybody's account
     "agent by password alone": lambda world, channel: world.session(world.agent, channel),
     "agent, stepped down": lambda world, channel: world.session(world.new_agent, channel),
     # a session in the header where a cookie is due, in a cookie where the header is

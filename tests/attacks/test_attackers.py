@@ -1,4 +1,4 @@
-"""Attackers' roads: who holds a part of what somebody is, and goes the whole way with it.
+"""Attackers' ways: who holds a part of what somebody is, and goes the whole way with it.
 
 A code that was seen, and a code of the future that a hint confirmed, are tried in `attacks/test_replay.py`; a lock that
 leaves sessions alone, and sign-ins that a change ends on every node, in `attacks/test_stale.py`; a session together
@@ -194,7 +194,7 @@ def test_where_a_phone_is_required_the_password_alone_leads_to_the_mailbox_only(
 
 
 def guess(world: World, sign_in: str, user: User) -> None:
-    """Guess at the mailed code until that door closes."""
+    """Guess at the mailed code until no more guesses are taken."""
     right = world.mailbox.code(to=user.email)
     assert right is not None
     api, wrong = Api(world.http), f"{(int(right) + 1) % 1_000_000:06}"

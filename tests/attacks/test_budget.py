@@ -1,7 +1,7 @@
-"""One budget for all doors: who guesses at every form, page and call at once gets the tries of one.
+"""One budget for all operations: who guesses at every form, page and call at once gets the tries of one.
 
-Each door by itself is tried in `lockouts/test_second_factors.py`, volleys in `attacks/test_parallel.py`, the tries of a
-reset's link in `resets/test_confirm.py`.
+Each operation by itself is tried in `lockouts/test_second_factors.py`, volleys in `attacks/test_parallel.py`, the tries
+of a reset's link in `resets/test_confirm.py`.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ class Attacker:
         self.browser.cookies.set("twofold_session", people.token(ada, factor.phone, at=later(minutes=-2)))
 
     def sign_ins(self) -> dict[str, Operation]:
-        """Begin sign-ins, and return the doors in which each of them goes on: pages and API."""
+        """Begin sign-ins, and return the operations in which each of them goes on: pages and API."""
         operations: dict[str, Operation] = {}
         for number in range(2):
             begun = Api(self.http).post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]
@@ -67,7 +67,7 @@ class Attacker:
         return operations
 
     def fresh_sign_ins(self) -> dict[str, Operation]:
-        """Return the doors of who begins a sign-in for each guess; none begins where the second factor is locked."""
+        """Return the operations of who begins a sign-in for each guess; no more once the factor is locked."""
 
         def called(password: str, code: str) -> int:
             api = Api(self.http, headers=self._from_elsewhere())
@@ -85,7 +85,7 @@ class Attacker:
         return {"fresh, API": called, "fresh, page": sent}
 
     def profile(self) -> dict[str, Operation]:
-        """Return the doors that a session opens: every form and call that takes a password and a code."""
+        """Return the operations of a session: every form and call that takes a password and a code."""
         app, new = f"/two-factor/authenticators/{self.app}", {"new_password": NEW_PASSWORD}
         configure, page = "/profile/two-factor/configure", f"/profile{app}/remove"
         return {
@@ -163,8 +163,8 @@ def evaluated(people: People) -> int:
     return len(people.events("second_factor_wrong"))
 
 
-def test_guesses_spread_over_all_doors_are_as_many_as_at_one(people: People, attacker: Attacker, ada: Ada) -> None:
-    """Stops: a budget of its own for a door, a sign-in, a cookie, an address, the API or the pages."""
+def test_guesses_spread_over_all_operations_are_as_many_as_in_one(people: People, attacker: Attacker, ada: Ada) -> None:
+    """Stops: a budget of its own for an operation, a sign-in, a cookie, an address, the API or the pages."""
     user, factor = ada
     operations = attacker.sign_ins() | attacker.fresh_sign_ins() | attacker.profile()
     wrong, names = factor.phone.wrong_code(NOON), list(operations)
@@ -182,10 +182,10 @@ def test_guesses_spread_over_all_doors_are_as_many_as_at_one(people: People, att
     assert people.look_up(user).has_second_factor
 
 
-def test_over_all_doors_and_unlocks_a_hundred_guesses_are_the_last(
+def test_over_all_operations_and_unlocks_a_hundred_guesses_are_the_last(
     people: People, attacker: Attacker, ada: Ada
 ) -> None:
-    """Stops: going on at the next door with what an unlock gives, day after day, until one guess is right."""
+    """Stops: going on in the next operation with what an unlock gives, day after day, until one guess is right."""
     user, factor = ada
     operations = attacker.sign_ins() | attacker.profile() | attacker.fresh_sign_ins()
     wrong, order, spent = factor.phone.wrong_code(NOON), cycle(operations), Counter[str]()
@@ -224,7 +224,7 @@ def unlock(people: People, user: User) -> object:
 def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(
     http: httpx.Client, attacker: Attacker
 ) -> None:
-    """Stops: a new door that nobody walked through. The few beside them count for themselves, in tests named here."""
+    """Stops: a new operation that nobody tried. The few beside them count for themselves, in tests named here."""
     described = http.get("/api/openapi.json").json()
     taking: dict[str, set[str]] = {"password": set(), "code": set()}
     for path, operations in described["paths"].items():

@@ -121,7 +121,7 @@ OPERATIONS = {
 
 
 def work_of(http: httpx.Client, people: People, operation: str, email: str) -> list[str]:
-    """Go to a door with an address; return all the work that was done, in order."""
+    """Send an address to a path; return all the work that was done, in order."""
     path, given = OPERATIONS[operation]
     body: dict[str, object] = {"json" if "/api/" in path else "data": {"email": email, **given}}
     with counted(people) as work:

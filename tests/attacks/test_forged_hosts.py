@@ -92,7 +92,7 @@ def unfreezing(stage: Stage, forged: Headers) -> httpx.Response:
     return stage.form(f"/people/{frozen.id}/unfreeze", forged, session=stage.session, reason=REASON)
 
 
-PREPARING = {"reset_confirm"}  # what goes out before a door is tried
+PREPARING = {"reset_confirm"}  # what goes out before a path is tried
 
 SENDING = [
     forgot_password, sign_in, invitation, invitation_by_form, invitation_again, reset, reset_by_form, reset_again,

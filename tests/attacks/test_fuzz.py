@@ -1,8 +1,8 @@
 """Attacks with nonsense: the API against its own description, and pages against forms that no browser sends.
 
-Each operation of the description is first called as it should be, and must succeed (tests/attacks/town.py). Then
+Each operation of the description is first called as it should be, and must succeed (tests/attacks/world.py). Then
 schemathesis draws what the description allows and what it forbids, and fields of it are mixed into the call that
-succeeds: what is drawn alone would seldom come further than the first check. The town is put back before each call.
+succeeds: what is drawn alone would seldom come further than the first check. The database is put back before each call.
 Whatever comes in, nothing breaks (no 5xx), status and content type are declared, the body is as its schema says, and
 nothing happens to a bystander in another account.
 """
@@ -63,7 +63,7 @@ class Fuzz:
         self.seen: Counter[int] = Counter()
 
     def send(self, case: Any, role: str) -> httpx.Response:
-        """Send a call as it was drawn, to the town as it was at first."""
+        """Send a call as it was drawn, to the database as it was at first."""
         self.world.restore()
         token = self.world.tokens[role]
         said = case.as_transport_kwargs(base_url=str(self.world.http.base_url).rstrip("/"))

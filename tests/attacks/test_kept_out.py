@@ -13,7 +13,7 @@ from tests.harness.databases import Backend
 from tests.harness.pages import WebClient
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from tests.harness.smtp import SmtpServer
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.directory.user import User
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo
@@ -57,8 +57,8 @@ def ada(people: People) -> User:
 
 
 @pytest.fixture
-def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
-    return PostOffice(context, smtp, frozen_clock)
+def mailer(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> Mailer:
+    return Mailer(context, smtp, frozen_clock)
 
 
 def moments(days: int, every: timedelta) -> Iterator[datetime]:
@@ -119,7 +119,7 @@ def test_whom_a_botnet_keeps_out_comes_in_by_a_link_from_the_mailbox(
     context: AppContext,
     people: People,
     ada: User,
-    post_office: PostOffice,
+    mailer: Mailer,
     frozen_clock: FrozenClock,
     http: httpx.Client,
 ) -> None:
@@ -132,7 +132,7 @@ def test_whom_a_botnet_keeps_out_comes_in_by_a_link_from_the_mailbox(
     assert "If there is an account with that email address" in page.notice
     frozen_clock.forward(minutes=1)
     botnet.go_on(frozen_clock.at)
-    page = browser.get(f"/known-browser/{post_office.token('known-browser')}")
+    page = browser.get(f"/known-browser/{mailer.token('known-browser')}")
     page = browser.submit(page, "Make this browser known")
     assert (page.path, "do not have to wait" in page.notice) == ("/sign-in", True)
     botnet.go_on(frozen_clock.at)
@@ -145,16 +145,16 @@ def test_whom_a_botnet_keeps_out_comes_in_by_a_link_from_the_mailbox(
 
 
 def test_a_stranger_who_asks_for_every_link_leaves_the_owner_one_that_works(
-    people: People, ada: User, post_office: PostOffice, frozen_clock: FrozenClock, http: httpx.Client
+    people: People, ada: User, mailer: Mailer, frozen_clock: FrozenClock, http: httpx.Client
 ) -> None:
     """Stops: asking for all links of an hour at once, so that for the rest of it the owner gets none."""
     browser, without = WebClient(http), 0
     for _ in range(180):
         frozen_clock.forward(minutes=1)
         WebClient(http).post("/sign-in/email-link", email=ADA)
-        post_office.deliver()
-        newest = post_office.smtp.sent_to(ada.email)[-1].link("/known-browser/").rpartition("/")[2]
+        mailer.deliver()
+        newest = mailer.smtp.sent_to(ada.email)[-1].link("/known-browser/").rpartition("/")[2]
         works = browser.get(f"/known-browser/{newest}").status == 200
         without = 0 if works else without + 1
         assert without <= 5
-    assert len(post_office.smtp.sent_to(ada.email)) == 9
+    assert len(mailer.smtp.sent_to(ada.email)) == 9

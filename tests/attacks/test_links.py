@@ -2,7 +2,7 @@
 
 What else holds this class: `resets/test_confirm.py`, `recovery/test_password_flow.py`, `recovery/test_flow.py` and
 `recovery/test_not_me_flow.py` (each kind by its own flow), `resets/test_pages.py` and `recovery/test_pages.py` (what
-the pages say), `attacks/test_parallel.py` (one link many times at once). Here every kind goes through the door that a
+the pages say), `attacks/test_parallel.py` (one link many times at once). Here every kind goes through the page that a
 person, a mail scanner or an attacker uses. That no request gets its own host into one: `attacks/test_forged_hosts.py`.
 """
 
@@ -106,7 +106,7 @@ def test_a_link_lives_to_the_second_counted_from_when_its_letter_went_out(
     ],
 )
 def test_a_newer_link_is_the_only_one_that_counts(stage: Stage, older: str, newer: str) -> None:
-    """Stops: an old letter, found later; also one of another kind that opens the same door."""
+    """Stops: an old letter, found later; also one of another kind that opens the same page."""
     user = holder(stage, older)
     old, new = (stage.link(kind, user) for kind in (older, newer))
     assert old != new

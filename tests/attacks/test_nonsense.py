@@ -1,6 +1,6 @@
 """Bytes that no honest program writes: in every JSON body, form, address and header that is read.
 
-Each operation of the API is called as it goes all the way (tests/attacks/town.py), with one thing in it that is no
+Each operation of the API is called as it goes all the way (tests/attacks/world.py), with one thing in it that is no
 text, no number or no JSON. It is refused as the client's fault, or taken as it stands; nothing breaks.
 """
 

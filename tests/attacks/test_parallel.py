@@ -66,7 +66,7 @@ def test_of_200_sign_ins_at_once_with_one_valid_code_one_gets_a_session(target: 
 
 
 def test_a_code_that_one_node_took_is_used_up_on_every_other_in_every_form(target: Target) -> None:
-    """One after another, so that every process has had the time to know better; the doors are in test_replay."""
+    """One after another, so that every process has had the time to know better; the operations are in test_replay."""
     user, factor = target.protected()
     at = now()
     before, code = factor.phone.code(later(at=at, seconds=-30)), factor.phone.code(at)

@@ -1,8 +1,9 @@
-"""Replay: a code that was accepted once, again at every door, in every form, the one before it, on every node.
+"""Replay: a code that was accepted once, again in every operation, in every form, the one before it, on every node.
 
-What else holds this class: `factors/test_prove.py` (one door, by its flow), `attacks/test_parallel.py` (many at once,
-and in every form on the other node of two real ones), `faults/test_workers_killed.py` and `faults/test_restore.py`
-(a server of real processes that was killed, or restored, in between), `faults/test_clock.py` (a clock that jumps).
+What else holds this class: `factors/test_prove.py` (one operation, by its flow), `attacks/test_parallel.py` (many at
+once, and in every form on the other node of two real ones), `faults/test_workers_killed.py` and
+`faults/test_restore.py` (a server of real processes that was killed, or restored, in between), `faults/test_clock.py`
+(a clock that jumps).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,11 +27,11 @@ from twofold.signin.outcomes import SignedIn
 
 SESSION = "twofold_session"
 
-# --- the doors that take a code
+# --- the operations that take a code
 
 
 class Operations:
-    """Ada with two phones and a session, and every door at which she can be asked for a code."""
+    """Ada with two phones and a session, and every operation in which she can be asked for a code."""
 
     def __init__(self, people: People, http: httpx.Client, frozen_clock: FrozenClock) -> None:
         self.people, self.http, self.frozen_clock, self.password = people, http, frozen_clock, PASSWORD
@@ -44,7 +45,7 @@ class Operations:
         self.token = self.people.token(self.again(), self.phone, at=later(minutes=-6))
 
     def give(self, operation: str, typed: str) -> str:
-        """Give something typed at a door; say what came of it: taken, used or malformed."""
+        """Give something typed to an operation; say what came of it: taken, used or malformed."""
         came = OPERATIONS[operation](self, typed)
         said = _said_by_api(came) if isinstance(came, Answer) else _said_on_page(came)
         if said == "taken":
@@ -127,7 +128,7 @@ OPERATIONS: dict[str, Callable[[Operations, str], Answer | Page]] = {
     "sign in, in the backup code's field": lambda operations, typed: operations.api().post(
         "/sign-ins/code", sign_in=operations.sign_in_by_program(), backup_code=typed
     ),
-    "sign in, at the backup code's door": lambda operations, typed: operations.api().post(
+    "sign in, where the backup code goes": lambda operations, typed: operations.api().post(
         "/sign-ins/backup-code", sign_in=operations.sign_in_by_program(), backup_code=typed
     ),
     "add": lambda operations, typed: operations.api().post("/two-factor/enrolments", password=PASSWORD, code=typed),
@@ -147,7 +148,7 @@ OPERATIONS: dict[str, Callable[[Operations, str], Answer | Page]] = {
     "step up": lambda operations, typed: operations.api().post("/session/step-up", code=typed),
     "page: step up": _form("/sign-in/step-up"),
     "page: sign in": lambda operations, typed: operations.sign_in_on_pages().post("/sign-in/code", code=typed),
-    "page: sign in, at the backup code's door": lambda operations, typed: operations.sign_in_on_pages().post(
+    "page: sign in, where the backup code goes": lambda operations, typed: operations.sign_in_on_pages().post(
         "/sign-in/backup-code", backup_code=typed
     ),
     "page: add": _form("/profile/two-factor/configure", name="Third"),
@@ -164,8 +165,8 @@ def operations(people: People, http: httpx.Client, frozen_clock: FrozenClock) ->
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_at_every_door_a_code_counts_once_in_whatever_form(operations: Operations, operation: str) -> None:
-    """Stops: replay at a twin door, as a variant, N then N-1 then N, and a second reading of what is no code."""
+def test_in_every_operation_a_code_counts_once_in_whatever_form(operations: Operations, operation: str) -> None:
+    """Stops: replay in another operation, as a variant, N then N-1 then N, and a second reading of what is no code."""
     before, code, after = (operations.phone.code(later(seconds=seconds)) for seconds in (-30, 0, 30))
     for form, write in NO_FORMS.items():
         assert operations.give(operation, write(code)) == "malformed", form
@@ -264,7 +265,7 @@ def test_a_code_is_used_up_after_restarts_and_on_other_nodes_in_every_form(peopl
 
 
 @pytest.mark.parametrize("operation", ["sign in", "page: add", "remove one"])
-def test_a_future_code_that_was_tried_at_one_door_is_used_up_at_all_of_them(
+def test_a_future_code_that_was_tried_in_one_operation_is_used_up_in_all(
     operations: Operations, frozen_clock: FrozenClock, operation: str
 ) -> None:
     """Stops: an attacker who saw codes to come, on a phone whose clock was put forward, and has hints check them."""

@@ -24,7 +24,7 @@ def in_digits_from(zero: str) -> Callable[[str], str]:
 
 
 # The same code in forms that are no six digits of ours, although Python's `int` reads most of them: refused, and never
-# read as the code by one door and as another text by the next.
+# read as the code by one operation and as another text by the next.
 NO_FORMS: dict[str, Callable[[str], str]] = {
     "full-width digits": in_digits_from("\uff10"),
     "Arabic-Indic digits": in_digits_from("\u0660"),

@@ -1,6 +1,6 @@
 """People in every state, what they hold, and a call to each operation of the API that goes all the way.
 
-The town is put back as it was before each call, so that every call finds everything that it can use up.
+The database is put back as it was before each call, so that every call finds everything that it can use up.
 """
 
 from typing import Any, NamedTuple

@@ -50,7 +50,7 @@ def test_a_final_lock_only_yields_to_a_reset(people: People, twofold: Program) -
     people.sign_in(people.look_up(ada))
 
 
-def test_the_door_of_the_mailed_code_is_opened_again(people: People, context: AppContext, twofold: Program) -> None:
+def test_mailed_codes_are_allowed_again(people: People, context: AppContext, twofold: Program) -> None:
     rita = people.user("rita@bank.example", account=people.account("Bank", policy="required"))
     now = clock.now()
     with context.db.write() as connection:

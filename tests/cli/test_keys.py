@@ -75,7 +75,7 @@ def mailed_code(context: AppContext) -> str:
 
 def shown_backup_code(context: AppContext, sign_in: str) -> str | None:
     """Show the backup code that rests in a sign-in."""
-    attempt = attempt_flow.look(context, sign_in, NOON)
+    attempt = attempt_flow.find(context, sign_in, NOON)
     assert attempt is not None
     return set_up_flow.show_backup_code(context, attempt)
 

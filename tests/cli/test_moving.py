@@ -57,7 +57,7 @@ def lived_in(database_url: str) -> tuple[User, Factor]:
 
 
 def signs_in_once(database_url: str, ada: User, factor: Factor) -> None:
-    """Hold that a code of before is used up, that the phone and the backup code open the door, each once."""
+    """Hold that a code of before is used up, that the phone and the backup code let in, each once."""
     with context_on(database_url) as context:
         people = People(context)
         at = later(minutes=2)

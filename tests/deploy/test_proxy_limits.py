@@ -46,7 +46,7 @@ def test_requests_for_mail_are_limited_whatever_they_carry(proxy: tuple[Nginx, h
         "/resets/tf_x",
     ],
 )  # fmt: skip
-def test_every_door_that_hashes_for_anybody_is_limited(proxy: tuple[Nginx, httpx.Client], path: str) -> None:
+def test_every_path_that_hashes_for_anybody_is_limited(proxy: tuple[Nginx, httpx.Client], path: str) -> None:
     _, http = proxy
     found = statuses(http, "POST", path, 3 * PASSWORDS.burst, BEARER)
     assert set(found[: PASSWORDS.burst + 1]) == {PASSES}

@@ -1,4 +1,4 @@
-"""Proving a second factor at a door: hints about the clock, used codes, several phones, the backup code."""
+"""Proving a second factor: hints about the clock, used codes, several phones, the backup code."""
 
 from datetime import datetime
 
@@ -109,7 +109,7 @@ def test_the_next_code_is_accepted(people: People, ada: Ada) -> None:
         assert isinstance(people.give_code(people.attempt(user, at=at), factor.phone.code(at), at=at), SignedIn)
 
 
-def test_a_code_of_one_door_is_used_at_every_other(people: People, ada: Ada) -> None:
+def test_a_code_of_one_operation_is_used_in_every_other(people: People, ada: Ada) -> None:
     user, factor = ada
     session = people.sign_in(user, factor.phone, at=later(minutes=-10))
     proofs = change_flow.Proofs(PASSWORD, factor.phone.code(NOON), None)

@@ -17,7 +17,7 @@ from twofold.lockouts.budget import FREE_PASSWORD_TRIES, LOCK_AFTER
 TEN_MINUTES_BACK, AN_HOUR_AHEAD = timedelta(minutes=-10), timedelta(hours=1)
 
 
-class Jumpy:
+class ServerWithClock:
     """A server whose clock can be set."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
@@ -25,7 +25,7 @@ class Jumpy:
         self.off = timedelta(0)
         self.jump(timedelta(0))
         settings = {"TWOFOLD_DATABASE_URL": database_url, "TWOFOLD_KEYS": KEYS} | CHEAP_SETTINGS
-        self.server = Server(folder / "jumpy", settings=settings | self._faketime())
+        self.server = Server(folder / "shifted", settings=settings | self._faketime())
 
     def _faketime(self) -> dict[str, str]:
         (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
@@ -47,17 +47,17 @@ class Jumpy:
 
 
 @pytest.fixture
-def jumpy(tmp_path: Path, database_url: str) -> Iterator[Jumpy]:
+def shifted(tmp_path: Path, database_url: str) -> Iterator[ServerWithClock]:
     """Start a server whose clock can be set; the test runs once on each kind of database."""
-    made = Jumpy(tmp_path, database_url)
+    made = ServerWithClock(tmp_path, database_url)
     with made.server:
         yield made
 
 
 @pytest.fixture
-def sign_in(jumpy: Jumpy) -> Iterator[Callable[[Member, str], int | None]]:
+def sign_in(shifted: ServerWithClock) -> Iterator[Callable[[Member, str], int | None]]:
     """Sign somebody in with a code, and return the status."""
-    with Program([jumpy.server.url]) as program:
+    with Program([shifted.server.url]) as program:
         yield lambda member, typed: program.sign_in(member.email, typed).status
 
 
@@ -67,71 +67,71 @@ def shown(member: Member, at: datetime) -> str:
 
 
 def test_no_code_is_taken_twice_and_no_lock_falls_off_when_the_clock_jumps(
-    jumpy: Jumpy, database_url: str, sign_in: Callable[[Member, str], int | None]
+    shifted: ServerWithClock, database_url: str, sign_in: Callable[[Member, str], int | None]
 ) -> None:
     """Stops: replay by setting the clock (NTP without authentication); locks and sessions that hang on the clock."""
     ada, bob, eve, kim = crowd(database_url, 4, protected_for=timedelta(days=1))
-    wrong = [eve.factor.phone.wrong_code(jumpy.now)] * LOCK_AFTER
-    used = shown(ada, jumpy.now)
+    wrong = [eve.factor.phone.wrong_code(shifted.now)] * LOCK_AFTER
+    used = shown(ada, shifted.now)
     assert sign_in(ada, used) == 200
     assert [sign_in(eve, code) for code in wrong] == [401] * LOCK_AFTER
 
-    jumpy.jump(TEN_MINUTES_BACK)
+    shifted.jump(TEN_MINUTES_BACK)
     assert sign_in(ada, used) == 401
-    assert sign_in(ada, shown(ada, jumpy.now)) == 401
-    assert sign_in(eve, shown(eve, jumpy.now)) == 423
-    assert sign_in(bob, shown(bob, jumpy.now)) == 200
+    assert sign_in(ada, shown(ada, shifted.now)) == 401
+    assert sign_in(eve, shown(eve, shifted.now)) == 423
+    assert sign_in(bob, shown(bob, shifted.now)) == 200
 
-    jumpy.jump(AN_HOUR_AHEAD)
-    ahead = shown(ada, jumpy.now)
+    shifted.jump(AN_HOUR_AHEAD)
+    ahead = shown(ada, shifted.now)
     assert sign_in(ada, used) == 401
-    assert sign_in(eve, shown(eve, jumpy.now)) == 423
+    assert sign_in(eve, shown(eve, shifted.now)) == 423
     assert [sign_in(ada, ahead), sign_in(ada, ahead)] == [200, 401]
     assert sign_in(kim, kim.factor.backup_code) == 200
 
-    jumpy.jump(timedelta(0))
-    assert [sign_in(ada, code) for code in (used, ahead, shown(ada, jumpy.now))] == [401, 401, 401]
-    assert sign_in(eve, shown(eve, jumpy.now)) == 423
+    shifted.jump(timedelta(0))
+    assert [sign_in(ada, code) for code in (used, ahead, shown(ada, shifted.now))] == [401, 401, 401]
+    assert sign_in(eve, shown(eve, shifted.now)) == 423
     assert sign_in(kim, kim.factor.backup_code) == 401
-    assert sign_in(bob, shown(bob, jumpy.now)) == 200
+    assert sign_in(bob, shown(bob, shifted.now)) == 200
 
 
-def test_a_session_lives_no_longer_for_a_clock_that_was_set_back(jumpy: Jumpy, database_url: str) -> None:
+def test_a_session_lives_no_longer_for_a_clock_that_was_set_back(shifted: ServerWithClock, database_url: str) -> None:
     """Stops: a session that is kept alive by a clock which is set back again and again."""
     ada = crowd(database_url, 1, protected_for=timedelta(days=1))[0]
-    with Program([jumpy.server.url]) as program:
-        begun = program.sign_in(ada.email, shown(ada, jumpy.now))
+    with Program([shifted.server.url]) as program:
+        begun = program.sign_in(ada.email, shown(ada, shifted.now))
     bearer = {"Authorization": f"Bearer {begun.body['session_token']}"}
-    with client_to(jumpy.server.url, headers=bearer) as http:
+    with client_to(shifted.server.url, headers=bearer) as http:
         ends = http.get("/api/v1/session").json()["expires_at"]
-        jumpy.jump(TEN_MINUTES_BACK)
+        shifted.jump(TEN_MINUTES_BACK)
         assert http.get("/api/v1/session").json()["expires_at"] == ends
-        jumpy.jump(AN_HOUR_AHEAD + timedelta(minutes=1))
+        shifted.jump(AN_HOUR_AHEAD + timedelta(minutes=1))
         assert http.get("/api/v1/session").status_code == 401
         statuses = []
         for number in range(30):  # never left alone for an hour: only its end ends it, after 24
-            jumpy.jump(number * timedelta(minutes=50))
+            shifted.jump(number * timedelta(minutes=50))
             statuses.append(http.get("/api/v1/session").status_code)
         assert statuses == [200] * 29 + [401]
 
 
 def test_wrong_passwords_given_while_the_clock_was_ahead_keep_nobody_out_afterwards(
-    jumpy: Jumpy, database_url: str
+    shifted: ServerWithClock, database_url: str
 ) -> None:
     """Stops: a wait that was counted from a moment that never came, and lasts until it does."""
     ada = crowd(database_url, 1, protected_for=timedelta(days=1))[0]
-    jumpy.jump(AN_HOUR_AHEAD)
-    with Program([jumpy.server.url]) as program:
+    shifted.jump(AN_HOUR_AHEAD)
+    with Program([shifted.server.url]) as program:
         wrong = {"email": ada.email, "password": f"not {PASSWORD}"}
         for _ in range(FREE_PASSWORD_TRIES):  # fewer would cost no wait at all
             assert program.post("/sign-ins", wrong).status == 401
-        jumpy.jump(timedelta(0))
+        shifted.jump(timedelta(0))
         assert program.begin(ada.email).status == 201
 
 
 def test_a_node_whose_clock_is_off_is_not_ready_and_says_why(tmp_path: Path, postgresql_url: str) -> None:
     """Stops: a node of several that takes other codes than the rest, and other links, without anybody noticing."""
-    made = Jumpy(tmp_path, postgresql_url)
+    made = ServerWithClock(tmp_path, postgresql_url)
     with made.server as server, client_to(server.url) as http:
         assert http.get("/readyz").status_code == 200
         for off, said in ((TEN_MINUTES_BACK, 600), (AN_HOUR_AHEAD, 3600), (timedelta(seconds=-3), 3)):

@@ -22,7 +22,7 @@ from twofold.events.notices import Notice
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
-from twofold.kit.mail.delivery import LOOKS
+from twofold.kit.mail.delivery import PROBE_WAITS
 from twofold.kit.mail.outbox import WAITS, outbox
 from twofold.kit.mail.smtp import Outcome, SmtpTransport, Unreachable
 from twofold.operations.jobs import jobs_of
@@ -39,7 +39,7 @@ RESETS = 500
 GIVEN_UP = 2_000  # letters in one second of the test: more than there are, so one of them came again and again
 
 
-class Mortal:
+class CrashingTransport:
     """A transport whose process can be made to die between the server's 250 and the note that the letter is sent."""
 
     def __init__(self, url: str) -> None:
@@ -57,12 +57,12 @@ class Mortal:
         return self.smtp.reach()
 
 
-class Post:
+class NodeDelivery:
     """What delivers the letters of a node, second by second of a clock that the test moves."""
 
     def __init__(self, context: AppContext, frozen_clock: FrozenClock, smtp: SmtpServer) -> None:
         self._context, self._frozen_clock = context, frozen_clock
-        self.transport = Mortal(smtp.url)
+        self.transport = CrashingTransport(smtp.url)
         self.restart()
 
     def restart(self) -> None:
@@ -93,8 +93,8 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture
-def post(context: AppContext, frozen_clock: FrozenClock, smtp: SmtpServer) -> Post:
-    return Post(context, frozen_clock, smtp)
+def delivery(context: AppContext, frozen_clock: FrozenClock, smtp: SmtpServer) -> NodeDelivery:
+    return NodeDelivery(context, frozen_clock, smtp)
 
 
 @pytest.fixture
@@ -159,25 +159,30 @@ def due_at(context: AppContext, letter: UUID | None) -> datetime:
 
 
 def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
-    context: AppContext, people: People, grace: User, frozen_clock: FrozenClock, smtp: SmtpServer, post: Post
+    context: AppContext,
+    people: People,
+    grace: User,
+    frozen_clock: FrozenClock,
+    smtp: SmtpServer,
+    delivery: NodeDelivery,
 ) -> None:
     """Stops: mail lost in an outage, links that ran out while they waited, an outage that lasts longer than it is."""
     smtp.stop()
     asked = ask_all(people, grace, frozen_clock.at)
-    post.work()
+    delivery.work()
     assert standing(case_of(context, asked[-1].id), frozen_clock.at) is State.REQUESTED
     assert shown(context, grace, asked[-1].id, frozen_clock.at)["delivery"] == "The e-mail waits to be sent."
 
-    post.passes(minutes=40)
+    delivery.passes(minutes=40)
     with context.db.write() as connection:  # other mail, in the middle of it: a notice, and what somebody waits for
         notice_flow.notify(context, connection, grace, Notice.UNLOCKED, frozen_clock.at)
     password_flow.ask(context, grace.email, origin=Origin(frozen_clock.at, CLIENT_INFO))
     smtp.hang()
-    post.transport.smtp._seconds = 0.1  # so that the test need not sit ten seconds out at each look
-    post.passes(minutes=10)
-    post.transport.smtp._seconds = 10
+    delivery.transport.smtp._seconds = 0.1  # so that the test need not sit ten seconds out at each look
+    delivery.passes(minutes=10)
+    delivery.transport.smtp._seconds = 10
     smtp.stop()
-    post.passes(minutes=10)
+    delivery.passes(minutes=10)
     minted = people.count(reset_links)
     assert minted <= 4, "links were made, and told in the history, that nobody got"
 
@@ -185,13 +190,13 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     smtp.reject(gone.email, "550 5.1.1 No such person here")
     smtp.reject(busy.email, "450 4.2.1 Mailbox busy")
     smtp.start()
-    post.transport.dies_after = RESETS // 2
+    delivery.transport.dies_after = RESETS // 2
     back = frozen_clock.at
     with pytest.raises(KeyboardInterrupt):
-        post.passes(seconds=LOOKS[-1].total_seconds() + 1)
-    post.restart()
-    post.work()
-    assert frozen_clock.at - back <= LOOKS[-1]
+        delivery.passes(seconds=PROBE_WAITS[-1].total_seconds() + 1)
+    delivery.restart()
+    delivery.work()
+    assert frozen_clock.at - back <= PROBE_WAITS[-1]
 
     arrived = letters_by_case(smtp, asked)
     assert {case for case in asked if len(arrived[case]) != 1} == {gone, busy}, "a mail is lost, or came twice"
@@ -206,12 +211,12 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     view = shown(context, grace, gone.id, frozen_clock.at)
     assert (view["state_words"], "550 5.1.1" in view["delivery"]) == ("E-mail rejected", True)
     assert "we keep trying: 450 4.2.1" in shown(context, grace, busy.id, frozen_clock.at)["delivery"]
-    check_the_repeated_letter(context, smtp, frozen_clock, post, died_with(context, asked))
-    check_growing_waits(context, grace, frozen_clock, post, busy)
+    check_the_repeated_letter(context, smtp, frozen_clock, delivery, died_with(context, asked))
+    check_growing_waits(context, grace, frozen_clock, delivery, busy)
     smtp.behave()
     assert isinstance(act_flow.send_again(context, grace, gone.id, origin=Origin(frozen_clock.at, CLIENT_INFO)), Acted)
     frozen_clock.at = due_at(context, case_of(context, busy.id).letter_id)
-    post.work()
+    delivery.work()
     for case in (gone, busy):
         (letter,) = letters_by_case(smtp, asked)[case]
         check_the_one_link(context, case, [letter])
@@ -226,7 +231,12 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
 
 
 def test_a_node_tells_of_letters_that_are_late_and_of_their_end(
-    context: AppContext, grace: User, http: httpx.Client, frozen_clock: FrozenClock, smtp: SmtpServer, post: Post
+    context: AppContext,
+    grace: User,
+    http: httpx.Client,
+    frozen_clock: FrozenClock,
+    smtp: SmtpServer,
+    delivery: NodeDelivery,
 ) -> None:
     """Stops: "mail: true" at /readyz through an outage."""
 
@@ -236,13 +246,13 @@ def test_a_node_tells_of_letters_that_are_late_and_of_their_end(
     smtp.stop()
     with context.db.write() as connection:
         notice_flow.notify(context, connection, grace, Notice.UNLOCKED, frozen_clock.at)
-    post.passes(seconds=59)
+    delivery.passes(seconds=59)
     assert mail() == "ok"
-    post.passes(seconds=1)
+    delivery.passes(seconds=1)
     assert mail() == "late"
     assert "mail" not in str(http.get("/readyz").json()["findings"])
     smtp.start()
-    post.passes(minutes=2)
+    delivery.passes(minutes=2)
     assert mail() == "ok"
 
 
@@ -277,13 +287,13 @@ def died_with(context: AppContext, asked: list[Asked]) -> Asked:
 
 
 def check_the_repeated_letter(
-    context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock, post: Post, case: Asked
+    context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock, delivery: NodeDelivery, case: Asked
 ) -> None:
     """After its claim it comes again, once, under the same Message-ID; the link of the first one is dead from then."""
     (first,) = smtp.sent_to(case.email)
     frozen_clock.at = due_at(context, case_of(context, case.id).letter_id)
-    post.work()
-    post.passes(minutes=5)
+    delivery.work()
+    delivery.passes(minutes=5)
     _, again = smtp.sent_to(case.email)
     assert again.message["Message-ID"] == first.message["Message-ID"]
     with context.db.read() as connection:
@@ -292,12 +302,14 @@ def check_the_repeated_letter(
     check_the_one_link(context, case, [first, again])
 
 
-def check_growing_waits(context: AppContext, grace: User, frozen_clock: FrozenClock, post: Post, case: Asked) -> None:
+def check_growing_waits(
+    context: AppContext, grace: User, frozen_clock: FrozenClock, delivery: NodeDelivery, case: Asked
+) -> None:
     """A mailbox that is busy for hours is tried less and less often, but once an hour at least."""
     letter, waits = case_of(context, case.id).letter_id, []
     for _ in range(len(WAITS) + 1):
         frozen_clock.at = due_at(context, letter)
-        post.work()
+        delivery.work()
         waits.append(due_at(context, letter) - frozen_clock.at)
         assert "we keep trying" in shown(context, grace, case.id, frozen_clock.at)["delivery"]
     assert waits == sorted(waits)

@@ -199,7 +199,7 @@ class Steady(Load):
 
 
 def check(database_url: str, *loads: Load) -> None:
-    """Whoever came was let in, once for each code, or told to come again; nobody met an error or a closed door."""
+    """Whoever came was let in, once for each code, or told to come again; nobody met an error or no answer."""
     tries = [one for load in loads for one in load.tries]
     assert {one.status for one in tries} <= ANSWERED, Counter(one.status for one in tries)
     given = [one for one in tries if one.typed]

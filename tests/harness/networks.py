@@ -1,4 +1,4 @@
-"""The application as it is reached from other networks, and a watch for its limits that stands still."""
+"""The application as it is reached from other networks, and a stopwatch for its limits that stands still."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ OFFICE, NEXT_OPERATION, ELSEWHERE = "192.0.2.7", "192.0.2.250", "198.51.100.66"
 
 
 class Networks:
-    """A client whose requests come from whatever address is set; `forward` lets the limits' watch go on."""
+    """A client whose requests come from whatever address is set; `forward` lets the limits' stopwatch go on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -110,10 +110,10 @@ class People:
         Whoever has a password and helps others is somebody who has signed in before, unless `came` is False.
         """
         named = name or email.partition("@")[0].replace(".", " ").title()
-        home = None if role == "support" else account or self.acme
+        account = None if role == "support" else account or self.acme
         made = add_user_flow.create_user(
             self.context,
-            home,
+            account,
             NewUser(email, named, role, licensed, password),
             origin=Origin(at, actor=acting.CONSOLE),
         )

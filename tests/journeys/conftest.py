@@ -1,4 +1,4 @@
-"""A town to walk through: a real server on its own port, and people who live there."""
+"""What journeys go through: a real server on its own port, and people with sign-ins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,8 +68,8 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[World]:
-    """Serve a town for all journeys."""
-    folder = tmp_path_factory.mktemp("town")
+    """Share one server among all journeys."""
+    folder = tmp_path_factory.mktemp("world")
     url = sqlite_databases.fresh(folder)
     settings = {"database_url": url, "keys": KEYS, "worker": "off", "smtp_url": "smtp://127.0.0.1:9", **CHEAP_SERVER}
     named = variables(**settings)

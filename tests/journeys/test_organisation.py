@@ -23,7 +23,7 @@ from twofold.directory.user import User
 
 @dataclass
 class Organisation(World):
-    """A town with a mail server, where one account has an administrator with a second factor and a member without."""
+    """A server that sends mail, where one account has an administrator with a second factor and a member without."""
 
     smtp: SmtpServer
     acme: UUID
@@ -50,7 +50,7 @@ class Organisation(World):
 
 @pytest.fixture
 def organisation(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Organisation]:
-    """Serve a town of its own, with the work behind the pages and a mail server."""
+    """Start a server of its own, with the work behind the pages and a mail server."""
     folder = tmp_path_factory.mktemp("organisation")
     url = sqlite_databases.fresh(folder)
     with SmtpServer(user="twofold", password="letters", starttls=True) as smtp:

@@ -30,7 +30,7 @@ ANONYMOUS = "203.0.113.66"  # what a client claims to be
 
 @dataclass
 class Cluster(World):
-    """A town served by two nodes; `server` is the first."""
+    """Two nodes on one database; `server` is the first."""
 
     other: Server
     nginx: Nginx

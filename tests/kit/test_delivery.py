@@ -114,7 +114,7 @@ def test_while_the_server_is_away_no_letter_is_touched_and_then_all_of_them_are_
     assert delivery.run(context, NOON)
     assert not delivery.run(context, NOON)
     assert not delivery.run_urgent(context, later(seconds=4))
-    assert not delivery.run(context, later(seconds=5))  # looks, in vain
+    assert not delivery.run(context, later(seconds=5))  # probes, in vain
     smtp.start()
     assert not delivery.run(context, later(seconds=14))
     assert [row(context, letter).tries for letter in (first, second, third)] == [1, 0, 0]
@@ -123,42 +123,42 @@ def test_while_the_server_is_away_no_letter_is_touched_and_then_all_of_them_are_
     assert [row(context, letter).outcome for letter in (first, second, third)] == ["sent"] * 3
 
 
-def test_a_server_that_is_away_is_looked_for_once_a_minute_at_least(
+def test_a_server_that_is_away_is_probed_once_a_minute_at_least(
     context: AppContext, smtp: SmtpServer, delivery: Delivery
 ) -> None:
     for _ in range(2):
         post(context)
     smtp.stop()
     delivery.run(context, NOON)
-    looks: list[float] = []
+    probes: list[float] = []
     server = delivery._server
     for second in range(1, 600):
-        before = server._looks
+        before = server._probes
         assert not delivery.run(context, later(seconds=second))
-        if server._looks > before:
-            looks.append(second)
-    assert looks[:5] == [5, 15, 35, 75, 135]
-    assert {after - before for before, after in pairwise(looks[4:])} == {60}
+        if server._probes > before:
+            probes.append(second)
+    assert probes[:5] == [5, 15, 35, 75, 135]
+    assert {after - before for before, after in pairwise(probes[4:])} == {60}
 
 
-def test_one_thread_looks_for_a_server_that_hangs_and_the_others_go_on(
+def test_one_thread_probes_a_server_that_hangs_and_the_others_go_on(
     context: AppContext, smtp: SmtpServer, delivery: Delivery
 ) -> None:
     post(context)
     smtp.stop()
     assert delivery.run(context, NOON)
     smtp.hang()
-    looking = threading.Thread(target=delivery.run, args=(context, later(seconds=5)))
-    looking.start()
-    wait_until(delivery._server._looking.locked, what="a look")
+    prober = threading.Thread(target=delivery.run, args=(context, later(seconds=5)))
+    prober.start()
+    wait_until(delivery._server._probing.locked, what="a probe")
     assert not delivery.run(context, later(seconds=5))  # at once, while the other one still waits
-    assert delivery._server._looking.locked()
+    assert delivery._server._probing.locked()
     smtp.stop()
-    looking.join(LONGEST)
-    assert not looking.is_alive()
+    prober.join(LONGEST)
+    assert not prober.is_alive()
 
 
-def test_a_clock_that_is_set_back_delays_no_look(
+def test_a_clock_that_is_set_back_delays_no_probe(
     context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock, delivery: Delivery
 ) -> None:
     letter = post(context)

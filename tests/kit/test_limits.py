@@ -26,7 +26,7 @@ PROXY = [ip_network("10.0.0.1/32")]
 
 @pytest.fixture
 def forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Hold the watch; what is returned lets it go on by so many seconds."""
+    """Hold the stopwatch; what is returned lets it go on by so many seconds."""
     at = [1_000.0]
     monkeypatch.setattr(throttled.utils, "now_mono_f", lambda: at[0])
 
@@ -73,7 +73,7 @@ def test_who_is_refused_is_told_how_long() -> None:
 
 def test_a_million_networks_take_no_more_memory_than_ten_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops: a botnet, or whoever owns an IPv6 prefix, that fills the memory of every node."""
-    monkeypatch.setattr(limits, "MOST_NETWORKS", 1_000)  # the same road, and a test that ends
+    monkeypatch.setattr(limits, "MOST_NETWORKS", 1_000)  # the same code, and a test that ends
     budgets = Limits()
     tracemalloc.start()
     try:

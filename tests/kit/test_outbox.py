@@ -21,7 +21,7 @@ def post(
     with context.db.write() as connection:
         letter = context.outbox.post(
             connection, kind, user_id=ADA, account_id=ACME, recipient=recipient, at=NOON,
-            facts={"door": "sign_in"}, not_before=not_before,
+            facts={"operation": "sign_in"}, not_before=not_before,
         )  # fmt: skip
     assert letter is not None
     return letter
@@ -40,7 +40,7 @@ def row(context: AppContext, letter: UUID) -> Any:
 def test_a_letter_waits_with_its_facts_until_it_is_claimed(context: AppContext) -> None:
     letter = post(context)
     (entry,) = claim(context)
-    assert entry == Entry(letter, "locked", ACME, ADA, "ada@acme.example", {"door": "sign_in"}, NOON, 1)
+    assert entry == Entry(letter, "locked", ACME, ADA, "ada@acme.example", {"operation": "sign_in"}, NOON, 1)
 
 
 def test_a_letter_is_lost_with_its_transaction(context: AppContext) -> None:

@@ -1,4 +1,4 @@
-"""The budget of codes by mail: three mails an hour, five wrong ones close the door for a day."""
+"""The budget of codes by mail: three mails an hour, five wrong ones block more for a day."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def mail(people: People, user: User, hours: float = 0, minutes: float = 0, secon
         return mail_limits.charge_mail(connection, user, later(hours=hours, minutes=minutes, seconds=seconds))
 
 
-def test_the_fifth_try_closes_the_door_for_24_hours(people: People, user: User) -> None:
+def test_the_fifth_try_blocks_more_for_24_hours(people: People, user: User) -> None:
     assert [guess(people, user, minutes=minute) for minute in range(4)] == [4, 3, 2, 1]
     assert closed(people, user, minutes=4) is None
     assert guess(people, user, minutes=4) == 0
@@ -48,7 +48,7 @@ def test_the_fifth_try_closes_the_door_for_24_hours(people: People, user: User) 
     assert closed(people, user, hours=24, minutes=4) is None
 
 
-def test_asking_at_a_closed_door_does_not_keep_it_closed(people: People, user: User) -> None:
+def test_asking_while_they_are_blocked_does_not_prolong_it(people: People, user: User) -> None:
     for _ in range(5):
         guess(people, user)
     for hour in range(1, 24):
@@ -70,7 +70,7 @@ def test_a_right_code_forgets_the_wrong_ones(people: People, user: User) -> None
     assert guess(people, user) == 4
 
 
-def test_an_unlock_opens_the_door_again(people: People, user: User) -> None:
+def test_an_unlock_allows_codes_again(people: People, user: User) -> None:
     for _ in range(5):
         guess(people, user)
     with people.context.db.write() as connection:

@@ -1,4 +1,4 @@
-"""Whatever is typed in whatever order, the budget keeps its numbers: a model of the rules runs beside the doors."""
+"""Whatever is typed in whatever order, the budget keeps its numbers: a model of the rules runs beside the flows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,7 +130,7 @@ def never(at: datetime) -> str:
 
 @FEW
 @given(acts)
-def test_the_doors_do_what_the_model_says(context: AppContext, acts: list[tuple[int, int | str]]) -> None:
+def test_the_flows_do_what_the_model_says(context: AppContext, acts: list[tuple[int, int | str]]) -> None:
     model, at = Model(), NOON
     with somebody(context) as user:
         for seconds, act in acts:

@@ -1,4 +1,4 @@
-"""The budget that every door shares, through the doors themselves."""
+"""The budget that every operation shares, through the operations themselves."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -160,7 +160,7 @@ def test_wrong_backup_codes_count_with_wrong_codes(people: People) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_door_spends_the_same_budget(people: People, operation: str) -> None:
+def test_every_operation_spends_the_same_budget(people: People, operation: str) -> None:
     user, factor, session = signed_in(people, authenticators=2 if operation == "remove one" else 1)
     wrong, sign_in = factor.phone.wrong_code(NOON), people.attempt(user)
     assert people.give_code(sign_in, wrong) == WrongCode(4)

@@ -9,7 +9,7 @@ from tests.harness.databases import TEMPLATE, PostgresqlDatabases
 from tests.harness.postgres import Cluster
 
 
-class Couple(NamedTuple):
+class PrimaryAndStandby(NamedTuple):
     """A primary, the standby that has every commit before it is answered, and a database with the current schema."""
 
     primary: Cluster
@@ -23,12 +23,12 @@ class Couple(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def couple() -> Iterator[Couple]:
-    """Share a couple among the tests of a file."""
+def pair() -> Iterator[PrimaryAndStandby]:
+    """Share a pair among the tests of a file."""
     with Cluster() as primary:
         databases = PostgresqlDatabases(lambda: primary)
         database = databases.fresh().rpartition("/")[2]
         primary.drop_database(TEMPLATE)
         with Cluster(replica_of=primary) as standby:
             primary.commit_at_both(standby)
-            yield Couple(primary, standby, database)
+            yield PrimaryAndStandby(primary, standby, database)

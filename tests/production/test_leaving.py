@@ -75,7 +75,7 @@ def gone_well(server: Server) -> None:
 def test_it_gives_notice_serves_on_and_then_ends(
     postgresql_url: str, serve: Serve, holder: "psycopg.Connection[tuple[object, ...]]", workers: int
 ) -> None:
-    """Stops: a balancer that sends people to a door which has just closed."""
+    """Stops: a balancer that sends people to a port that has just closed."""
     server = serve(postgresql_url, smtp=None, workers=workers, leave_notice_seconds=str(NOTICE), **REQUESTS_ALONE)
     with holder, client_to(server.url) as proxy:
         assert "connection" not in proxy.get("/healthz").headers
@@ -97,7 +97,7 @@ def test_without_notice_what_runs_is_finished_and_new_ones_are_refused(
     with holder:
         waiting = Waiting(server, holder)
         told_to_stop(server)
-        processes.wait_until(lambda: server.status("/healthz") is None, what="a closed door")
+        processes.wait_until(lambda: server.status("/healthz") is None, what="a closed port")
         assert server.is_running
         assert waiting.go_on().status_code == 401
     gone_well(server)

@@ -95,8 +95,8 @@ def test_a_reset_goes_by_mail_from_the_administrator_to_its_confirmation(pooled:
     (member,) = crowd(pooled.straight, 1, "reset")
     with context_on(pooled.straight) as context:
         people = People(context)
-        home = people.look_up(member.id).account_id
-        admin = people.user("admin@acme.example", account=home, role="admin", at=yesterday)
+        account = people.look_up(member.id).account_id
+        admin = people.user("admin@acme.example", account=account, role="admin", at=yesterday)
         phone = people.protect(admin, at=yesterday).phone
     with client_to(pooled.server.url) as http:
         office = Api(http)

@@ -29,7 +29,7 @@ def test_the_profile_shows_who_one_is(ada: User, web_client: WebClient) -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
-def test_the_front_door_leads_to_the_profile(ada: User, web_client: WebClient, http: httpx.Client) -> None:
+def test_the_root_path_leads_to_the_profile(ada: User, web_client: WebClient, http: httpx.Client) -> None:
     assert web_client.get("/").path == "/profile"
     assert WebClient(http).get("/").path == "/sign-in"
 

@@ -108,8 +108,8 @@ def test_the_last_seat_goes_to_one_of_two_made_at_once(people: People, context: 
 
 
 def test_one_of_two_gets_an_address_that_both_ask_for_at_once(people: People, context: AppContext) -> None:
-    homes = [people.account("One"), people.account("Two")]
-    outcomes = at_once(*(lambda home=home: create(context, home, password=PASSWORD) for home in homes))
+    accounts = [people.account("One"), people.account("Two")]
+    outcomes = at_once(*(lambda account=account: create(context, account, password=PASSWORD) for account in accounts))
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     assert [outcome.code for outcome in refused] == ["email_taken"]
     assert people.count(users) == 1

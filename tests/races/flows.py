@@ -222,7 +222,7 @@ def wrong_code_that_locks(w: World) -> Act:
 def backup_code_is_saved(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
     due = w.people.give_code(sign_in, w.fresh_backup_code(), at=w.at)
-    attempt = attempt_flow.look(w.context, due.sign_in, w.at)
+    attempt = attempt_flow.find(w.context, due.sign_in, w.at)
     assert attempt is not None
     w.factor = replace(w.factor, backup_code=set_up_flow.show_backup_code(w.context, attempt) or "")
     w.people.set_user(w.ada, password_unproven=True)
@@ -808,9 +808,9 @@ FLOWS: Mapping[Flow, str] = {
     reset_is_confirmed_wrongly: "WrongPassword",
     reset_is_refused: "RefusalDone",
     dead_reset_link_is_found: "LinkOver",
-    password_link_is_asked: "Asked",
+    password_link_is_asked: "Requested",
     password_is_chosen: "PasswordSaved",
-    browser_link_is_asked: "Asked",
+    browser_link_is_asked: "Requested",
     browser_becomes_known: "KnownHere",
     account_is_frozen: "Froze",
     unlock: "Unlocked",

@@ -11,7 +11,7 @@ from twofold.kit.mail.smtp import SmtpTransport
 from twofold.operations.jobs import COMPOSERS
 
 
-class PostOffice:
+class Mailer:
     """Delivers what waits in an outbox at a moment, over a real mail server."""
 
     def __init__(self, context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> None:
@@ -36,9 +36,9 @@ class PostOffice:
 
 
 @pytest.fixture
-def post_office(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> PostOffice:
+def mailer(context: AppContext, smtp: SmtpServer, frozen_clock: FrozenClock) -> Mailer:
     """Deliver letters at noon, or whenever a test says."""
-    return PostOffice(context, smtp, frozen_clock)
+    return Mailer(context, smtp, frozen_clock)
 
 
 @pytest.fixture

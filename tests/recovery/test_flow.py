@@ -8,7 +8,7 @@ import pytest
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import CLIENT_INFO, EARLIER, NEW_PASSWORD, People
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail, NotYourself
 from twofold.directory.user import User
@@ -48,14 +48,14 @@ def boss(people: People) -> User:
 
 
 def test_a_frozen_user_comes_back_with_a_new_password_and_the_second_factor_they_had(
-    context: AppContext, people: People, post_office: PostOffice, boss: User
+    context: AppContext, people: People, mailer: Mailer, boss: User
 ) -> None:
     ada, factor = people.protected()
     people.set_user(ada, frozen_at=EARLIER)
     assert unfreeze(context, ada, acting.user(boss.id)) == Unfrozen(mailed=True)
     assert people.look_up(ada).frozen_at is None
     assert isinstance(people.begin(ada), WrongPassword)  # the old one is void
-    token = post_office.token("set-password")
+    token = mailer.token("set-password")
     assert isinstance(password_flow.look(context, token, later(hours=23, minutes=59)), MayChoose)
     assert isinstance(choose(context, token), PasswordSaved)
     due = people.begin(ada, at=later(minutes=1), password=NEW_PASSWORD)
@@ -79,7 +79,7 @@ def test_the_reason_is_written_down(context: AppContext, people: People, boss: U
 
 
 def test_administrators_are_told_unless_it_was_one_of_them(
-    context: AppContext, people: People, post_office: PostOffice, boss: User
+    context: AppContext, people: People, mailer: Mailer, boss: User
 ) -> None:
     sam = people.user("sam@operator.example", name="Sam Support", role="support")
     ada = people.user(frozen_at=EARLIER)
@@ -90,10 +90,10 @@ def test_administrators_are_told_unless_it_was_one_of_them(
         (acting.Actor("operator", uuid4()), ["operator has unfrozen Ada"]),
     ):
         people.set_user(ada, frozen_at=EARLIER)
-        post_office.smtp.clear()
+        mailer.smtp.clear()
         assert unfreeze(context, ada, actor) == Unfrozen(mailed=True)
-        post_office.deliver()
-        texts = [" ".join(letter.text.split()) for letter in post_office.smtp.sent_to(boss.email)]
+        mailer.deliver()
+        texts = [" ".join(letter.text.split()) for letter in mailer.smtp.sent_to(boss.email)]
         assert [said in text for said, text in zip(told, texts, strict=True)] == [True] * len(told)
         assert all("spoke to her on the phone" in text for text in texts)
 
@@ -119,12 +119,12 @@ def test_it_happens_once(context: AppContext, people: People) -> None:
 
 
 def test_within_24_hours_of_a_reset_the_letter_waits_until_they_are_over(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     ada = people.user(frozen_at=NOON, reset_confirmed_at=NOON)
     assert unfreeze(context, ada, at=later(hours=2)) == Unfrozen(mailed=True, not_before=later(hours=24))
-    assert post_office.deliver(later(hours=23, minutes=59)) == []
-    token = post_office.token("set-password", later(hours=24))
+    assert mailer.deliver(later(hours=23, minutes=59)) == []
+    token = mailer.token("set-password", later(hours=24))
     assert isinstance(choose(context, token, later(hours=24)), PasswordSaved)
 
 
@@ -139,32 +139,32 @@ def test_without_a_mail_server_only_the_command_line_unfreezes(database_url: str
         assert people.look_up(ada).password_hash is None
 
 
-def test_who_signs_in_elsewhere_is_led_there(context: AppContext, people: People, post_office: PostOffice) -> None:
+def test_who_signs_in_elsewhere_is_led_there(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = people.user(frozen_at=EARLIER)
     people.set_account(ada.account_id, sso=True, sso_url="https://sso.acme.example")
     unfreeze(context, ada)
-    (letter,) = post_office.deliver()
+    (letter,) = mailer.deliver()
     assert "https://sso.acme.example" in letter.text
     assert "/set-password/" not in letter.text
 
 
-def test_who_is_frozen_again_gets_no_link(context: AppContext, people: People, post_office: PostOffice) -> None:
+def test_who_is_frozen_again_gets_no_link(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = people.user(frozen_at=EARLIER)
     unfreeze(context, ada)
     people.set_user(ada, frozen_at=NOON)
-    assert post_office.deliver() == []
+    assert mailer.deliver() == []
 
 
 # --- inviting
 
 
 def test_somebody_invited_chooses_a_password_and_signs_in(
-    context: AppContext, people: People, post_office: PostOffice, boss: User
+    context: AppContext, people: People, mailer: Mailer, boss: User
 ) -> None:
     ada = people.user(password=None)
     assert isinstance(invite(context, ada, acting.user(boss.id)), Invited)
-    token = post_office.token("set-password")
-    (letter,) = post_office.smtp.sent_to(ada.email)
+    token = mailer.token("set-password")
+    (letter,) = mailer.smtp.sent_to(ada.email)
     assert letter.subject == "You are invited to Acme"
     assert "Boss has made an account for you at Acme." in letter.text
     found = password_flow.look(context, token, later(minutes=59))
@@ -172,38 +172,36 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     assert (found.invited, found.expires_at) == (True, later(days=7))
     assert isinstance(choose(context, token, later(minutes=59)), PasswordSaved)
     assert isinstance(people.begin(ada, at=later(hours=1), password=NEW_PASSWORD), SignedIn)
-    assert [letter.subject for letter in post_office.deliver(later(hours=1))] == ["Your password is set"]
+    assert [letter.subject for letter in mailer.deliver(later(hours=1))] == ["Your password is set"]
     (event,) = people.events("invited")
     assert (event.actor_id, event.subject_id) == (boss.id, ada.id)
 
 
 def test_an_invitation_by_nobody_in_particular_names_nobody(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     invite(context, people.user(password=None), acting.Actor("operator", uuid4()))
-    (letter,) = post_office.deliver()
+    (letter,) = mailer.deliver()
     assert "An account was made for you at Acme." in letter.text
 
 
 def test_an_invitation_ends_after_seven_days_and_is_asked_for_anew(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     ada, monday = people.user(password=None), later(days=8)
     invite(context, ada)
-    assert isinstance(choose(context, post_office.token("set-password"), later(days=7)), Over)
+    assert isinstance(choose(context, mailer.token("set-password"), later(days=7)), Over)
     password_flow.ask(context, ada.email, origin=Origin(monday, CLIENT_INFO))
-    assert isinstance(choose(context, post_office.token("set-password", monday), monday), PasswordSaved)
+    assert isinstance(choose(context, mailer.token("set-password", monday), monday), PasswordSaved)
     assert isinstance(people.begin(ada, at=monday, password=NEW_PASSWORD), SignedIn)
 
 
-def test_a_newer_invitation_takes_the_place_of_an_older(
-    context: AppContext, people: People, post_office: PostOffice
-) -> None:
+def test_a_newer_invitation_takes_the_place_of_an_older(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = people.user(password=None)
     invite(context, ada)
-    older = post_office.token("set-password")
+    older = mailer.token("set-password")
     invite(context, ada)
-    newer = post_office.token("set-password")
+    newer = mailer.token("set-password")
     assert isinstance(choose(context, older), Over)
     assert isinstance(choose(context, newer), PasswordSaved)
 
@@ -232,20 +230,20 @@ def test_without_a_mail_server_nobody_is_invited(database_url: str) -> None:
 
 
 def test_an_invitation_dies_when_a_password_is_set_otherwise(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     ada = people.user(password=None)
     invite(context, ada)
-    token = post_office.token("set-password")
+    token = mailer.token("set-password")
     with context.db.write() as connection:
         directory.set_password(connection, ada.id, "hash of the operator's", NOON, by_mail=False)
     assert isinstance(choose(context, token), Over)
 
 
-def test_an_invitation_survives_another_role(context: AppContext, people: People, post_office: PostOffice) -> None:
+def test_an_invitation_survives_another_role(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = people.user(password=None)
     invite(context, ada)
-    token = post_office.token("set-password")
+    token = mailer.token("set-password")
     with context.db.write() as connection:
         directory.change_user(connection, ada.id, {"role": "admin"}, ends_sessions=True)
     assert isinstance(choose(context, token), PasswordSaved)

@@ -7,7 +7,7 @@ from tests.harness.clock import NOON
 from tests.harness.contexts import FrozenClock, client_of, context_on
 from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, EARLIER, NEW_PASSWORD, People
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.directory import notice_flow
 from twofold.directory import records as directory
 from twofold.events.notices import Notice
@@ -22,11 +22,11 @@ def ask(web_client: WebClient, email: str = ADA) -> Page:
     return web_client.submit(web_client.get("/forgot-password"), "Send link", email=email)
 
 
-def told_of_a_change(context: AppContext, people: People, post_office: PostOffice) -> str:
+def told_of_a_change(context: AppContext, people: People, mailer: Mailer) -> str:
     ada = people.user()
     with context.db.write() as connection:
         notice_flow.notify(context, connection, ada, Notice.PASSWORD_CHANGED, NOON, address="192.0.2.7", browser="")
-    return f"/not-me/{post_office.token('not-me')}"
+    return f"/not-me/{mailer.token('not-me')}"
 
 
 # --- forgot password
@@ -97,11 +97,11 @@ def test_without_a_mail_server_it_says_so(database_url: str, frozen_clock: Froze
 
 
 def test_a_password_is_chosen_and_its_owner_signs_in_by_themselves(
-    web_client: WebClient, people: People, post_office: PostOffice
+    web_client: WebClient, people: People, mailer: Mailer
 ) -> None:
     people.user()
     ask(web_client)
-    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
+    page = web_client.get(f"/set-password/{mailer.token('set-password')}")
     assert (page.status, page.heading) == (200, "Choose your password")
     assert ADA in page.text
     assert page.form().inputs["new_password"]["autocomplete"] == "new-password"
@@ -114,24 +114,22 @@ def test_a_password_is_chosen_and_its_owner_signs_in_by_themselves(
     assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Profile"
 
 
-def test_the_second_factor_is_asked_for_afterwards(
-    web_client: WebClient, people: People, post_office: PostOffice
-) -> None:
+def test_the_second_factor_is_asked_for_afterwards(web_client: WebClient, people: People, mailer: Mailer) -> None:
     people.protected()
     ask(web_client)
-    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
+    page = web_client.get(f"/set-password/{mailer.token('set-password')}")
     assert "Two-factor authentication stays on" in page.text
     page = web_client.submit(page, "Save password", new_password=NEW_PASSWORD)
     assert web_client.submit(page, "Sign in", email=ADA, password=NEW_PASSWORD).heading == "Enter your code"
 
 
 def test_somebody_invited_is_welcomed(
-    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, mailer: Mailer
 ) -> None:
     ada = people.user(password=None)
     with context.db.write() as connection:
         recovery.invite(context, connection, ada, Origin(NOON, actor=acting.CONSOLE))
-    page = web_client.get(f"/set-password/{post_office.token('set-password')}")
+    page = web_client.get(f"/set-password/{mailer.token('set-password')}")
     assert page.heading == "Choose your password"
     assert "Welcome to Acme." in page.text
 
@@ -145,11 +143,11 @@ def test_somebody_invited_is_welcomed(
     ],
 )
 def test_a_password_that_is_not_taken_is_said_at_the_field_and_never_shown_again(
-    web_client: WebClient, people: People, post_office: PostOffice, typed: str, status: int, error: str
+    web_client: WebClient, people: People, mailer: Mailer, typed: str, status: int, error: str
 ) -> None:
     people.user()
     ask(web_client)
-    path = f"/set-password/{post_office.token('set-password')}"
+    path = f"/set-password/{mailer.token('set-password')}"
     page = web_client.submit(web_client.get(path), "Save password", new_password=typed)
     assert page.status == status
     assert page.errors["new_password"].startswith(error)
@@ -158,11 +156,11 @@ def test_a_password_that_is_not_taken_is_said_at_the_field_and_never_shown_again
 
 
 def test_a_link_that_is_over_says_so_and_offers_another(
-    web_client: WebClient, people: People, post_office: PostOffice, frozen_clock: FrozenClock
+    web_client: WebClient, people: People, mailer: Mailer, frozen_clock: FrozenClock
 ) -> None:
     people.user()
     ask(web_client)
-    path = f"/set-password/{post_office.token('set-password')}"
+    path = f"/set-password/{mailer.token('set-password')}"
     frozen_clock.forward(hours=1)
     for page in (
         web_client.get(path),
@@ -174,11 +172,11 @@ def test_a_link_that_is_over_says_so_and_offers_another(
 
 
 def test_a_link_within_24_hours_of_a_reset_says_when(
-    web_client: WebClient, people: People, post_office: PostOffice, frozen_clock: FrozenClock
+    web_client: WebClient, people: People, mailer: Mailer, frozen_clock: FrozenClock
 ) -> None:
     ada = people.user()
     ask(web_client)
-    path = f"/set-password/{post_office.token('set-password')}"
+    path = f"/set-password/{mailer.token('set-password')}"
     people.set_user(ada, reset_confirmed_at=frozen_clock.forward(minutes=5))
     for page in (web_client.get(path), web_client.post(path, new_password=NEW_PASSWORD)):
         assert (page.status, page.heading) == (409, "Not yet")
@@ -186,11 +184,11 @@ def test_a_link_within_24_hours_of_a_reset_says_when(
 
 
 def test_opening_a_link_uses_nothing_up(
-    web_client: WebClient, people: People, post_office: PostOffice, http: httpx.Client
+    web_client: WebClient, people: People, mailer: Mailer, http: httpx.Client
 ) -> None:
     ada = people.user()
     ask(web_client)
-    path = f"/set-password/{post_office.token('set-password')}"
+    path = f"/set-password/{mailer.token('set-password')}"
     for method in ("HEAD", "GET", "GET", "OPTIONS"):
         http.request(method, path)
     assert people.look_up(ada).password_hash == ada.password_hash
@@ -201,9 +199,9 @@ def test_opening_a_link_uses_nothing_up(
 
 
 def test_the_link_asks_before_it_freezes(
-    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, mailer: Mailer
 ) -> None:
-    path = told_of_a_change(context, people, post_office)
+    path = told_of_a_change(context, people, mailer)
     page = web_client.get(path)
     assert (page.status, page.heading, page.buttons) == (200, "Was this not you?", ["Freeze my account"])
     assert "the password was changed" in page.text
@@ -212,9 +210,9 @@ def test_the_link_asks_before_it_freezes(
 
 
 def test_scanners_that_open_links_freeze_nobody(
-    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, mailer: Mailer
 ) -> None:
-    path = told_of_a_change(context, people, post_office)
+    path = told_of_a_change(context, people, mailer)
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
         assert http.request(method, path, headers={"Purpose": "prefetch"}).status_code < 500
     (ada,) = everybody(context)
@@ -222,9 +220,9 @@ def test_scanners_that_open_links_freeze_nobody(
 
 
 def test_a_form_of_another_site_freezes_nobody(
-    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, mailer: Mailer
 ) -> None:
-    path = told_of_a_change(context, people, post_office)
+    path = told_of_a_change(context, people, mailer)
     strangers: list[dict[str, str]] = [{}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
     for headers in strangers:
         assert http.post(path, headers=headers).status_code == 403
@@ -233,10 +231,10 @@ def test_a_form_of_another_site_freezes_nobody(
 
 
 def test_the_page_after_freezing_names_who_can_help(
-    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, mailer: Mailer
 ) -> None:
     people.user("boss@acme.example", role="admin", name="Grace Boss")
-    path = told_of_a_change(context, people, post_office)
+    path = told_of_a_change(context, people, mailer)
     page = web_client.submit(web_client.get(path), "Freeze my account")
     assert "Grace Boss" in page.text
     page = web_client.get(path)
@@ -245,9 +243,9 @@ def test_the_page_after_freezing_names_who_can_help(
 
 
 def test_where_nobody_can_help_the_page_names_support(
-    context: AppContext, web_client: WebClient, people: People, post_office: PostOffice
+    context: AppContext, web_client: WebClient, people: People, mailer: Mailer
 ) -> None:
-    page = web_client.submit(web_client.get(told_of_a_change(context, people, post_office)), "Freeze my account")
+    page = web_client.submit(web_client.get(told_of_a_change(context, people, mailer)), "Freeze my account")
     assert "ask the people who run Twofold for you" in page.text
 
 
@@ -259,9 +257,9 @@ def test_a_forged_link_says_what_to_do(web_client: WebClient, token: str) -> Non
 
 
 def test_pages_with_a_token_are_kept_by_nobody(
-    context: AppContext, http: httpx.Client, people: People, post_office: PostOffice
+    context: AppContext, http: httpx.Client, people: People, mailer: Mailer
 ) -> None:
-    answer = http.get(told_of_a_change(context, people, post_office))
+    answer = http.get(told_of_a_change(context, people, mailer))
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "strict-origin"
     assert not_me_flow.LIFE.days == 7

@@ -5,14 +5,14 @@ from typing import Any
 
 from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, People
-from tests.recovery.conftest import PostOffice
+from tests.recovery.conftest import Mailer
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.recovery import flow as recovery
 from twofold.recovery import password_flow
-from twofold.recovery.outcomes import Asked, Invited, MayChoose, PasswordSaved, Unfrozen
+from twofold.recovery.outcomes import Invited, MayChoose, PasswordSaved, Requested, Unfrozen
 from twofold.recovery.password_link import Over
 
 RESET = NOON
@@ -31,7 +31,7 @@ def unfrozen_after_a_reset(context: AppContext, people: People) -> User:
 
 
 def ask(context: AppContext, at: datetime) -> None:
-    assert isinstance(password_flow.ask(context, ADA, origin=Origin(at, CLIENT_INFO)), Asked)
+    assert isinstance(password_flow.ask(context, ADA, origin=Origin(at, CLIENT_INFO)), Requested)
 
 
 def invite(context: AppContext, user: User, at: datetime) -> Any:
@@ -44,83 +44,79 @@ def links(letters: list[Any]) -> list[str]:
 
 
 def test_a_promised_letter_comes_though_anybody_asked_for_another(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     unfrozen_after_a_reset(context, people)
     ask(context, later(hours=2))
-    [answer] = [letter for letter in post_office.deliver(later(hours=2)) if "link you asked" in letter.subject]
+    [answer] = [letter for letter in mailer.deliver(later(hours=2)) if "link you asked" in letter.subject]
     assert "/set-password/" not in answer.text
-    assert links(post_office.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
-    token = post_office.token("set-password", QUIET_UNTIL)
+    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
+    token = mailer.token("set-password", QUIET_UNTIL)
     chosen = password_flow.choose(context, token, NEW_PASSWORD, origin=Origin(later(hours=47), CLIENT_INFO))
     assert isinstance(chosen, PasswordSaved)
     assert "A link comes by itself then" in " ".join(answer.text.split())
 
 
-def test_inviting_again_keeps_the_promise_and_says_when(
-    context: AppContext, people: People, post_office: PostOffice
-) -> None:
+def test_inviting_again_keeps_the_promise_and_says_when(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = unfrozen_after_a_reset(context, people)
     assert invite(context, ada, later(hours=3)) == Invited(QUIET_UNTIL)
-    assert links(post_office.deliver(later(hours=3))) == []
-    assert links(post_office.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
+    assert links(mailer.deliver(later(hours=3))) == []
+    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
 
 
 def test_an_invitation_soon_after_a_reset_waits_like_any_password_by_mail(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     """Its link would answer "not yet" for hours, and its owner would not try it again."""
     ada = people.user(password=None, reset_confirmed_at=RESET)
     assert invite(context, ada, later(hours=1)) == Invited(QUIET_UNTIL)
-    assert links(post_office.deliver(later(hours=23))) == []
+    assert links(mailer.deliver(later(hours=23))) == []
     ask(context, later(hours=23))
-    token = post_office.token("set-password", QUIET_UNTIL)
+    token = mailer.token("set-password", QUIET_UNTIL)
     assert isinstance(password_flow.look(context, token, later(days=8, seconds=-1)), MayChoose)
     assert isinstance(password_flow.look(context, token, later(days=8)), Over)
 
 
 def test_an_invitation_that_anybody_replaces_still_lives_seven_days(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     ada = people.user(password=None)
     assert invite(context, ada, NOON) == Invited()
-    first = post_office.token("set-password")
+    first = mailer.token("set-password")
     ask(context, later(hours=5))
-    [letter] = post_office.deliver(later(hours=5))
+    [letter] = mailer.deliver(later(hours=5))
     assert "(7 days)" in letter.text
-    second = post_office.token("set-password")
+    second = mailer.token("set-password")
     assert isinstance(password_flow.look(context, first, later(hours=6)), Over)
     found = password_flow.look(context, second, later(days=6))
     assert isinstance(found, MayChoose)
     assert (found.invited, found.expires_at) == (True, later(days=7, hours=5))
 
 
-def test_an_invitation_that_is_over_bequeaths_nothing(
-    context: AppContext, people: People, post_office: PostOffice
-) -> None:
+def test_an_invitation_that_is_over_bequeaths_nothing(context: AppContext, people: People, mailer: Mailer) -> None:
     ada = people.user(password=None)
     invite(context, ada, NOON)
-    post_office.deliver()
+    mailer.deliver()
     ask(context, later(days=7))
-    [letter] = post_office.deliver(later(days=7))
+    [letter] = mailer.deliver(later(days=7))
     assert "(1 hour)" in letter.text
 
 
 def test_a_link_that_is_asked_for_by_somebody_with_a_password_lives_an_hour(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     people.user()
     ask(context, NOON)
     ask(context, later(minutes=1))
-    token = post_office.token("set-password", later(minutes=1))
+    token = mailer.token("set-password", later(minutes=1))
     assert isinstance(password_flow.look(context, token, later(minutes=61)), Over)
 
 
 def test_no_letter_and_no_page_says_an_hour_of_an_invitation(
-    context: AppContext, people: People, post_office: PostOffice
+    context: AppContext, people: People, mailer: Mailer
 ) -> None:
     ada = people.user(password=None)
     invite(context, ada, NOON)
-    [letter] = post_office.deliver()
+    [letter] = mailer.deliver()
     assert "hour" not in letter.text
     assert "(7 days)" in letter.text

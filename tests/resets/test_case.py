@@ -15,13 +15,13 @@ from twofold.resets.case import (
     OPEN_STATES,
     SHORTEST_REASON,
     Act,
-    Asked,
     Case,
     CloseReason,
     Key,
     Requester,
     State,
     Subject,
+    SubjectAtOpening,
     acts_of,
     allows,
     close_reason,
@@ -47,9 +47,9 @@ GRACE = Requester(
 )  # fmt: skip
 CASE = Case(
     id=UUID(int=12), account_id=ACCOUNT, state=State.SENT, reason="Lost phone", requester_kind="admin",
-    asked=Asked(SUBJECT.email, YESTERDAY, YESTERDAY), requested_at=NOON, sent_at=NOON, valid_until=NOON + LIFE,
-    token_hash=NEWEST, letter_id=None, password_tries=0, approved_at=None, ended_at=None, ended_why=None,
-    subject=SUBJECT, requester=GRACE, approver_name=None, letter=None,
+    asked=SubjectAtOpening(SUBJECT.email, YESTERDAY, YESTERDAY), requested_at=NOON, sent_at=NOON,
+    valid_until=NOON + LIFE, token_hash=NEWEST, letter_id=None, password_tries=0, approved_at=None, ended_at=None,
+    ended_why=None, subject=SUBJECT, requester=GRACE, approver_name=None, letter=None,
 )  # fmt: skip
 
 # The mailbox has given the subject both the password and the link: somebody else must approve.

@@ -1,4 +1,4 @@
-"""Sessions: one door makes them; they end by time, by hand, and by whatever raises their user's version."""
+"""Sessions: one function makes them; they end by time, by hand, and by whatever raises their user's version."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +34,7 @@ def start(people: People, user: User, *, version: int | None = None) -> Started 
         )  # fmt: skip
 
 
-# --- the door
+# --- the start
 
 
 def test_a_session_tells_whose_it_is_and_how_it_was_proved(people: People, user: User) -> None:
@@ -64,13 +64,13 @@ def test_every_session_has_a_token_and_an_id_of_its_own(people: People, user: Us
 
 
 @pytest.mark.parametrize("version", [0, 2, 99])
-def test_the_door_is_shut_under_another_security_version(people: People, user: User, version: int) -> None:
+def test_none_is_started_under_another_security_version(people: People, user: User, version: int) -> None:
     assert start(people, user, version=version) is None
     assert people.count(sessions_table) == 0
 
 
 @pytest.mark.parametrize("values", [{"active": False}, {"frozen_at": NOON}], ids=["deactivated", "frozen"])
-def test_the_door_is_shut_to_who_was_frozen_or_deactivated_meanwhile(
+def test_none_is_started_for_who_was_frozen_or_deactivated_meanwhile(
     people: People, user: User, values: dict[str, object]
 ) -> None:
     people.set_user(user, **values)

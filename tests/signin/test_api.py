@@ -245,7 +245,7 @@ def test_the_forced_set_up_of_a_program(people: People, api: Api) -> None:
     assert api.get("/two-factor")["enabled"] is True
 
 
-def test_five_wrong_mailed_codes_close_the_door(people: People, api: Api) -> None:
+def test_five_wrong_mailed_codes_block_more(people: People, api: Api) -> None:
     user = people.user()
     people.set_account(user.account_id, policy="required")
     sign_in = api.post("/sign-ins", email=ADA, password=PASSWORD)["sign_in"]

@@ -217,11 +217,11 @@ def test_an_attempt_does_not_outlive_a_change_of_its_user(people: People, ada: A
     sign_in = people.attempt(user)
     people.set_user(user, **ENDINGS[ending])
     assert people.give_code(sign_in, factor.phone.code(NOON)) == Expired()
-    assert attempt_flow.look(people.context, sign_in, NOON) is None
+    assert attempt_flow.find(people.context, sign_in, NOON) is None
 
 
 def test_a_password_that_changed_while_it_was_being_proved_makes_no_session(people: People) -> None:
-    """Between the proof and the door: the door itself compares the version."""
+    """Between the proof and the session: what starts it compares the version."""
     user = people.user()
     right = lockouts.prove_password(people.context, ADA, PASSWORD, client=None, address=CLIENT_INFO.address, at=NOON)
     assert isinstance(right, Proved)
@@ -237,12 +237,12 @@ def test_looking_at_an_attempt_changes_nothing(people: People, ada: Ada) -> None
     user, factor = ada
     sign_in = people.attempt(user)
     for minutes in range(10):
-        attempt = attempt_flow.look(people.context, sign_in, later(minutes=minutes))
+        attempt = attempt_flow.find(people.context, sign_in, later(minutes=minutes))
         assert attempt is not None
         assert (attempt.step, attempt.expires_at) == (Step.CODE, later(minutes=10))
-    assert attempt_flow.look(people.context, sign_in, later(minutes=10)) is None
-    assert attempt_flow.look(people.context, None, NOON) is None
-    assert attempt_flow.look(people.context, people.attempt(user, channel="api"), NOON) is None
+    assert attempt_flow.find(people.context, sign_in, later(minutes=10)) is None
+    assert attempt_flow.find(people.context, None, NOON) is None
+    assert attempt_flow.find(people.context, people.attempt(user, channel="api"), NOON) is None
     assert isinstance(people.give_code(sign_in, factor.phone.code(NOON)), SignedIn)
 
 
@@ -271,7 +271,7 @@ def test_after_a_backup_code_the_new_one_is_shown_until_it_is_saved(people: Peop
 
 
 def show_new(people: People, sign_in: str, at: Any = NOON) -> str | None:
-    attempt = attempt_flow.look(people.context, sign_in, at)
+    attempt = attempt_flow.find(people.context, sign_in, at)
     return None if attempt is None else set_up_flow.show_backup_code(people.context, attempt)
 
 
@@ -351,7 +351,7 @@ def test_who_is_locked_is_led_to_the_lock_page_with_the_right_password(people: P
     outcome = people.begin(user)
     assert isinstance(outcome, LockedOut)
     assert (outcome.user.id, outcome.final) == (user.id, False)
-    assert attempt_flow.look(people.context, outcome.sign_in, NOON) is not None
+    assert attempt_flow.find(people.context, outcome.sign_in, NOON) is not None
     lock = flow.lock_of(people.context, user)
     assert lock is not None
     assert not lock.final

@@ -75,7 +75,7 @@ def confirm(people: People, sign_in: str, opened: Opened, typed: str, at: Any = 
 
 
 def opened_in(people: People, sign_in: str, at: Any = NOON) -> Opened:
-    attempt = attempt_flow.look(people.context, sign_in, at)
+    attempt = attempt_flow.find(people.context, sign_in, at)
     assert attempt is not None
     opened = set_up_flow.find_enrolment(people.context, attempt, at)
     assert opened is not None
@@ -89,7 +89,7 @@ def at_set_up(people: People, user: User) -> tuple[str, Opened]:
     return sign_in, opened_in(people, sign_in)
 
 
-# --- the whole road
+# --- the whole way
 
 
 def test_mailbox_then_app_then_backup_code_then_session(people: People, user: User) -> None:
@@ -105,7 +105,7 @@ def test_mailbox_then_app_then_backup_code_then_session(people: People, user: Us
     assert outcome == Due(due.sign_in, "save_backup_code", later(minutes=28))
     assert people.look_up(user).second_factor_since == at
     assert people.count(sessions) == 0
-    attempt = attempt_flow.look(people.context, due.sign_in, at)
+    attempt = attempt_flow.find(people.context, due.sign_in, at)
     assert attempt is not None
     backup_code = set_up_flow.show_backup_code(people.context, attempt)
     at = later(minutes=27)
@@ -227,7 +227,7 @@ def test_the_code_of_one_sign_in_is_none_of_another(people: People, user: User) 
     letters = people.letters("sign_in_code")
     with people.context.db.write() as connection:
         codes = [set_up_flow.mint_mailed_code(people.context, connection, letter, NOON) for letter in letters]
-    attempts = {str(attempt_flow.look(people.context, sign_in, NOON).id): sign_in for sign_in in (owners, attackers)}  # type: ignore[union-attr]
+    attempts = {str(attempt_flow.find(people.context, sign_in, NOON).id): sign_in for sign_in in (owners, attackers)}  # type: ignore[union-attr]
     by_attempt = {
         attempts[letter.facts["attempt"]]: code.code for letter, code in zip(letters, codes, strict=True) if code
     }
@@ -262,10 +262,10 @@ def test_a_code_is_used_once(people: People, user: User) -> None:
     assert give(people, sign_in, code) == OutOfOrder(Step.SET_UP)
 
 
-# --- five wrong ones close the door for a day
+# --- five wrong ones block mailed codes for a day
 
 
-def test_five_wrong_ones_across_sign_ins_and_resends_close_the_door_for_24_hours(people: People, user: User) -> None:
+def test_five_wrong_ones_across_sign_ins_and_resends_block_codes_for_24_hours(people: People, user: User) -> None:
     first = people.attempt(user)
     code = mailed(people)
     assert [give(people, first, wrong(code)) for _ in range(2)] == [WrongMailedCode(4), WrongMailedCode(3)]
@@ -288,7 +288,7 @@ def test_five_wrong_ones_across_sign_ins_and_resends_close_the_door_for_24_hours
     assert len(people.events("mailed_code_wrong")) == 5
 
 
-def test_an_unlock_opens_the_door_before_its_day_is_over(people: People, user: User) -> None:
+def test_an_unlock_allows_mailed_codes_before_the_day_is_over(people: People, user: User) -> None:
     sign_in = people.attempt(user)
     code = mailed(people)
     for _ in range(5):
@@ -311,7 +311,7 @@ def test_the_fifth_may_still_be_right_and_forgets_the_four(people: People, user:
 def test_three_mails_an_hour_go_out_and_a_fourth_sign_in_says_that_none_was_sent(people: People, user: User) -> None:
     attempts = [people.attempt(user) for _ in range(4)]
     assert len(people.letters("sign_in_code")) == 3
-    looked = [attempt_flow.look(people.context, sign_in, NOON) for sign_in in attempts]
+    looked = [attempt_flow.find(people.context, sign_in, NOON) for sign_in in attempts]
     assert [attempt.mailed for attempt in looked if attempt] == [True, True, True, False]
     assert resend(people, attempts[0], later(minutes=9)) == Wait(51 * 60)
     assert people.attempt(user, at=later(hours=1))
@@ -426,7 +426,7 @@ def test_a_session_with_a_factor_is_not_stepped_down(people: People, context: Ap
     assert guard.stepped_down(request, other._replace(user=people.look_up(other.user)), NOON)
 
 
-def test_without_mail_or_at_a_closed_door_a_session_stays_as_it_is(database_url: str) -> None:
+def test_without_mail_or_with_codes_blocked_a_session_stays_as_it_is(database_url: str) -> None:
     with context_on(database_url, mail=False) as context:
         people = People(context)
         session, token = session_before_the_policy(people)

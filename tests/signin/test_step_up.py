@@ -24,7 +24,7 @@ from twofold.sessions import flow as sessions
 from twofold.sessions import guard
 from twofold.sessions.methods import Method
 from twofold.sessions.session import Session
-from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordRequired, Proofs, SteppedUp, step_up
 from twofold.signin.tables import sign_in_attempts
 
 SESSION, ATTEMPT = "twofold_session", "twofold_sign_in"
@@ -89,7 +89,7 @@ def test_a_program_gets_the_new_backup_code_at_once(people: People, ada: Ada, se
 # --- refusals
 
 
-def test_each_refusal_is_that_of_every_door(people: People, ada: Ada, session: Session) -> None:
+def test_each_refusal_is_that_of_every_operation(people: People, ada: Ada, session: Session) -> None:
     code = ada[1].phone.code(LATER)
     assert prove(people, session, WRONG, code) == WrongPassword()
     assert prove(people, session, PASSWORD, "12") == MalformedCode()
@@ -116,7 +116,9 @@ def test_after_a_wrong_code_none_counts_without_the_password(people: People, ada
     """Stops: whoever has a session and nothing else, and tries codes until its owner is locked out."""
     wrong, right = ada[1].phone.wrong_code(LATER), ada[1].phone.code(LATER)
     assert prove(people, session, code=wrong) == WrongCode(4)
-    assert [prove(people, session, code=typed) for typed in (wrong, right, ada[1].backup_code)] == [PasswordToo()] * 3
+    assert [prove(people, session, code=typed) for typed in (wrong, right, ada[1].backup_code)] == [
+        PasswordRequired()
+    ] * 3
     outcome = prove(people, session, PASSWORD, right)
     assert isinstance(outcome, SteppedUp)
     again = people.session(outcome.session.token, at=LATER)

@@ -2,10 +2,10 @@ import httpx
 import pytest
 
 from tests.harness.people import People
-from tests.support.room import Room
+from tests.support.world import World
 
 
 @pytest.fixture
-def room(people: People, http: httpx.Client) -> Room:
+def world(people: People, http: httpx.Client) -> World:
     """Open the support pages, at noon."""
-    return Room(people, http)
+    return World(people, http)

@@ -17,7 +17,7 @@ from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
 from tests.worker.test_serving import asked, user
 from twofold.kit.threads import GIVES_WAY, LEAST_PRIORITY
-from twofold.operations.background_process import Companion
+from twofold.operations.background_process import BackgroundProcess
 
 
 def works(server: Server) -> bool:
@@ -100,7 +100,7 @@ def test_nothing_of_http_is_imported_for_it() -> None:
 def test_one_that_does_not_listen_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twofold.operations.background_process.ENDS_WITHIN", 0.5)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    beside = Companion(os.environ, (sys.executable, "-c", deaf))
+    beside = BackgroundProcess(os.environ, (sys.executable, "-c", deaf))
     beside.start()
     wait_until(lambda: bool(processes.children(os.getpid())), what="the process")
     beside.stop()
@@ -110,7 +110,7 @@ def test_one_that_does_not_listen_is_killed_in_the_end(monkeypatch: pytest.Monke
 
 def test_one_that_dies_again_and_again_is_started_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    beside = Companion({}, (sys.executable, "-c", "raise SystemExit(3)"))
+    beside = BackgroundProcess({}, (sys.executable, "-c", "raise SystemExit(3)"))
 
     def noted(pause: float) -> bool:
         pauses.append(pause)

@@ -25,7 +25,7 @@ class Adoption(NamedTuple):
     at_start: int
 
 
-def look(context: AppContext, viewer: User, at: datetime) -> Adoption:
+def show(context: AppContext, viewer: User, at: datetime) -> Adoption:
     """Return the numbers of the viewer's account."""
     days = [at.date() - timedelta(days=back) for back in range(DAYS, -1, -1)]
     with context.db.read() as connection:

@@ -32,7 +32,7 @@ def show_adoption(request: AnyRequest) -> AnyResponse:
     """Show how many have two-factor authentication, since when, and by name who does not and why."""
     at, context = clock.now(), context_of(request)
     session = guard.administrator(request, at)
-    adoption = adoption_flow.look(context, session.user, at)
+    adoption = adoption_flow.show(context, session.user, at)
     user_filter = UserFilter(people_flow.rules_of(context, session.user, at), "without")
     cursor = cursors.read(request.query_params.get("cursor", ""), PeopleCursor)
     found = people_flow.find_page(context, session.user.account_id, user_filter, cursor, at)

@@ -69,11 +69,11 @@ def find_page(
 
 def find_user(context: AppContext, viewer: User, user_id: UUID, at: datetime) -> UserSummary | None:
     """Find a person whom the viewer oversees."""
-    found = look(context, user_id, at)
+    found = show(context, user_id, at)
     return found if found is not None and oversees(viewer, found.user) else None
 
 
-def look(context: AppContext, user_id: UUID, at: datetime) -> UserSummary | None:
+def show(context: AppContext, user_id: UUID, at: datetime) -> UserSummary | None:
     """Find a person, whoever asks: for those who have shown already that they oversee them."""
     with context.db.read() as connection:
         facts = records.one(connection, user_id, at)

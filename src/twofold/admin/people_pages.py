@@ -30,7 +30,7 @@ from twofold.sessions.session import Session
 LONGEST_SEARCH = 100  # characters
 
 
-class Asked(NamedTuple):
+class ListQuery(NamedTuple):
     """What a list of people is narrowed to, as it stands in the address."""
 
     state: str
@@ -45,7 +45,7 @@ def list_people(request: AnyRequest) -> AnyResponse:
     session = guard.administrator(request, at)
     context, query = context_of(request), request.query_params
     state, search = query.get("state", ""), query.get("q", "").strip()[:LONGEST_SEARCH]
-    asked = Asked(state if state in STATES else "", search)
+    asked = ListQuery(state if state in STATES else "", search)
     user_filter = UserFilter(people_flow.rules_of(context, session.user, at), asked.state, asked.search)
     found = people_flow.find_page(
         context, session.user.account_id, user_filter, cursors.read(query.get("cursor", ""), PeopleCursor), at
@@ -148,7 +148,7 @@ def user_page(
     )  # fmt: skip
 
 
-def _page_url(asked: Asked, cursor: PeopleCursor | None) -> str | None:
+def _page_url(asked: ListQuery, cursor: PeopleCursor | None) -> str | None:
     if cursor is None:
         return None
     said = {"q": asked.search, "state": asked.state, "cursor": cursors.write(cursor)}

@@ -45,8 +45,8 @@ def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAn
         detail = "required_from: a day or a moment, and only with the policy required"
         return problem(400, "invalid_request", detail=detail, fields=["required_from"])
     if data.dry_run:
-        looked = policy_flow.preview(context, session, policy, at, MOST)
-        return _answer(looked, saved=False) if isinstance(looked, Preview) else _refused(looked)
+        preview = policy_flow.preview(context, session, policy, at, MOST)
+        return _answer(preview, saved=False) if isinstance(preview, Preview) else _refused(preview)
     outcome = policy_flow.change_policy(context, session, policy, origin=Origin(at, client_info_of(request)), most=MOST)
     return _answer(outcome.preview, saved=True) if isinstance(outcome, PolicySaved) else _refused(outcome)
 

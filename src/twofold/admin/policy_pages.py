@@ -31,7 +31,7 @@ from twofold.sessions.session import Session
 SHOWN = 100
 
 
-class Typed(NamedTuple):
+class PolicyForm(NamedTuple):
     """What stands in the form."""
 
     policy: str
@@ -46,7 +46,7 @@ def show_policy(request: AnyRequest) -> AnyResponse:
     session = guard.administrator(request, at)
     refused = policy_flow.why_not_offered(context_of(request), session.user, at)
     policy = policy_flow.current(session.user)
-    typed = Typed(policy.policy, as_day(policy.required_from))
+    typed = PolicyForm(policy.policy, as_day(policy.required_from))
     return _policy_page(
         request, session, typed, not_offered=None if refused is None else words.not_offered(refused.reason)
     )
@@ -58,7 +58,7 @@ def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
     """Show whom a required policy would stop; save it once that was seen. One that stops nobody is saved at once."""
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
-    typed = Typed(form["policy"], form["required_from"].strip())
+    typed = PolicyForm(form["policy"], form["required_from"].strip())
     policy = _asked(typed)
     if policy is None:
         return _policy_page(request, session, typed, 400, _wrong(typed))
@@ -72,7 +72,9 @@ def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
     return _refused_page(request, session, typed, outcome)
 
 
-def _preview_page(request: AnyRequest, session: Session, typed: Typed, policy: Policy, at: datetime) -> AnyResponse:
+def _preview_page(
+    request: AnyRequest, session: Session, typed: PolicyForm, policy: Policy, at: datetime
+) -> AnyResponse:
     outcome = policy_flow.preview(context_of(request), session, policy, at, SHOWN)
     if not isinstance(outcome, Preview):
         return _refused_page(request, session, typed, outcome)
@@ -85,7 +87,7 @@ def _preview_page(request: AnyRequest, session: Session, typed: Typed, policy: P
     )  # fmt: skip
 
 
-def _refused_page(request: AnyRequest, session: Session, typed: Typed, outcome: PolicyRefused) -> AnyResponse:
+def _refused_page(request: AnyRequest, session: Session, typed: PolicyForm, outcome: PolicyRefused) -> AnyResponse:
     match outcome:
         case NotOffered(reason):
             return _policy_page(request, session, typed, 409, not_offered=words.not_offered(reason))
@@ -101,7 +103,7 @@ def _refused_page(request: AnyRequest, session: Session, typed: Typed, outcome: 
             assert_never(outcome)
 
 
-def _asked(typed: Typed) -> Policy | None:
+def _asked(typed: PolicyForm) -> Policy | None:
     if typed.policy not in POLICIES:
         return None
     required_from = parse_moment(typed.required_from) if typed.required_from else None
@@ -110,7 +112,7 @@ def _asked(typed: Typed) -> Policy | None:
     return Policy(typed.policy, required_from if typed.policy == "required" else None)
 
 
-def _wrong(typed: Typed) -> dict[str, str]:
+def _wrong(typed: PolicyForm) -> dict[str, str]:
     if typed.policy not in POLICIES:
         return {"policy": _("Choose one of the three.")}
     return {"required_from": _("Write the date like 2027-03-05, or leave it empty for at once.")}
@@ -119,7 +121,7 @@ def _wrong(typed: Typed) -> dict[str, str]:
 def _policy_page(
     request: AnyRequest,
     session: Session,
-    typed: Typed,
+    typed: PolicyForm,
     status: int = 200,
     errors: dict[str, str] | None = None,
     *,

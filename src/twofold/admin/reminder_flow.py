@@ -21,7 +21,7 @@ BATCH = 50  # letters to a transaction, so that nobody who signs in meanwhile wa
 KEPT = timedelta(days=30)
 
 # Lists the next people whom one query finds, after the last one of the batch before.
-Road: TypeAlias = Callable[[sa.Connection, UserDue | None], Sequence[UserDue]]
+NextBatch: TypeAlias = Callable[[sa.Connection, UserDue | None], Sequence[UserDue]]
 
 
 def remind(context: AppContext, at: datetime) -> int:
@@ -29,7 +29,11 @@ def remind(context: AppContext, at: datetime) -> int:
     if not context.outbox.configured:
         return 0
     windows = [Window(days, at + timedelta(days=last), at + timedelta(days=days)) for days, last in WINDOWS]
-    return sum(_walk(context, road, window.days, at) for window in windows for road in _roads(context, window))
+    return sum(
+        _remind_all(context, next_batch, window.days, at)
+        for window in windows
+        for next_batch in _batches(context, window)
+    )
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
@@ -37,7 +41,7 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
     return records.forget_before(connection, at - KEPT)
 
 
-def _roads(context: AppContext, window: Window) -> list[Road]:
+def _batches(context: AppContext, window: Window) -> list[NextBatch]:
     editions = context.settings.two_factor_editions
     with context.db.read() as connection:
         due = records.accounts_due(connection, editions, window)
@@ -51,11 +55,11 @@ def _roads(context: AppContext, window: Window) -> list[Road]:
     return [*(partial(of_account, account) for account in due), of_exceptions]
 
 
-def _walk(context: AppContext, road: Road, days: int, at: datetime) -> int:
+def _remind_all(context: AppContext, next_batch: NextBatch, days: int, at: datetime) -> int:
     told, last = 0, None
     while True:
         with context.db.read() as connection:
-            people = road(connection, last)
+            people = next_batch(connection, last)
         if not people:
             return told
         with context.db.write() as connection:

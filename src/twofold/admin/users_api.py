@@ -66,7 +66,7 @@ def list_users(
     """List the users of the administrator's account by name; a support agent names the account."""
     at, context = clock.now(), context_of(request)
     viewer = guard.overseer(request, at)
-    home = _account_of(request, viewer, account)
+    listed = _account_of(request, viewer, account)
     after = None if cursor is None else cursors.read(cursor, PeopleCursor)
     wrong = [
         *(["account"] if viewer.role == "support" and account is None else []),
@@ -75,10 +75,10 @@ def list_users(
     ]
     if wrong:
         return problem(400, "invalid_request", detail=f"{', '.join(wrong)}: missing or none of ours", fields=wrong)
-    if home is None:
+    if listed is None:
         return problem(404, "not_found")
-    user_filter = UserFilter(people_flow.rules_of(context, home, at), in_state, search.strip())
-    account_id = home.account_id if isinstance(home, User) else home.id
+    user_filter = UserFilter(people_flow.rules_of(context, listed, at), in_state, search.strip())
+    account_id = listed.account_id if isinstance(listed, User) else listed.id
     found = people_flow.find_page(context, account_id, user_filter, after, at, limit)
     users = [user_answer(summary) for summary in found.people]
     return Response(UsersAnswer(users, cursors.write(found.next) if found.next else None), status_code=200)
@@ -148,7 +148,7 @@ def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Resp
     )
     match outcome:
         case User():
-            found = people_flow.look(context, outcome.id, at)
+            found = people_flow.show(context, outcome.id, at)
             return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
         case Refused():
             return refused_problem(outcome)

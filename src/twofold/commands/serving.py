@@ -24,7 +24,7 @@ from twofold.kit.sql.database import Database
 from twofold.kit.threads import share_one_arena
 from twofold.operations import background, migrate, server
 from twofold.operations.assembly import build_context
-from twofold.operations.background_process import companion
+from twofold.operations.background_process import background_process
 from twofold.operations.metrics_endpoint import metrics_endpoint
 from twofold.settings import Settings
 
@@ -113,7 +113,7 @@ def migrate_(*, revision: str, create: bool, as_json: bool) -> None:
         click.echo(f"New database: {described(chosen)}", err=True)
     try:
         _migrate(chosen, before, revision, ahead=ahead)
-    except migrate.InTheWay as held:
+    except migrate.TableInUse as held:
         what = "Something long, such as a backup or a report, holds a table that is to be changed. Nobody had to wait "
         raise Stop(what + "for this. Run `twofold migrate` again when it is over.") from held
     after = schema_state.revision_of(chosen)
@@ -167,7 +167,7 @@ def _numbers_together(workers: int) -> Iterator[None]:
             return
         os.environ[metrics.FOLDER] = folder  # read by the library in each other process when it starts
         if workers == 1:  # this process serves: it counts in memory, and adds what the one beside it has counted
-            metrics.count_beside(Path(folder))
+            metrics.add_other_processes(Path(folder))
         yield
 
 
@@ -177,7 +177,7 @@ def _work_beside(chosen: Settings) -> Iterator[None]:
     if not chosen.worker:
         yield
         return
-    with companion(os.environ):
+    with background_process(os.environ):
         yield
 
 

@@ -48,12 +48,12 @@ def create(*, account: str | None, email: str, name: str, role: str, unlicensed:
         raise click.UsageError("--account is missing: whose user is it? twofold accounts list shows the ids.")
     if account is not None and role == "support":
         raise click.UsageError("Support agents belong to the operator's own account: leave --account away.")
-    home = None if account is None else id_of(account, "account")
+    account_id = None if account is None else id_of(account, "account")
     password = _read_password() if password_stdin else None
     with opened() as context:
         made = new_user_flow.create_user(
             context,
-            home,
+            account_id,
             NewUser(email, name, role, not unlicensed, password),
             origin=console_origin(),
         )

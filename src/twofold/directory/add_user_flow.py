@@ -109,25 +109,25 @@ def place_for(
     new = prepared.new
     if (new.role == "support") != (account_id is None):
         return invalid(Fault("role", "Support agents belong to the operator's account and nobody else does."))
-    home = (
+    account = (
         records.operator_account(connection)
         if account_id is None
         else records.account(connection, account_id, lock=True)
     )
-    if home is None or (account_id is not None and home.is_operator):
+    if account is None or (account_id is not None and account.is_operator):
         return None
-    if home.sso and prepared.password_hash is not None:
+    if account.sso and prepared.password_hash is not None:
         return sso_has_no_password()
     owner = records.user_ids_by_email(connection, email_key(new.email))
-    stands_here = records.has_placeholder(connection, home.id, email_key(new.email))
-    elsewhere = owner is not None and owner[1] != home.id
+    stands_here = records.has_placeholder(connection, account.id, email_key(new.email))
+    elsewhere = owner is not None and owner[1] != account.id
     if stands_here or (owner is not None and not (elsewhere and as_placeholder)):
         return email_taken()
-    if refused := why_not_domain(connection, new.email, home.id):
+    if refused := why_not_domain(connection, new.email, account.id):
         return refused
-    if new.licensed and new.active and (refused := why_no_seat(connection, home)):
+    if new.licensed and new.active and (refused := why_no_seat(connection, account)):
         return refused
-    return Place(home, elsewhere, as_placeholder)
+    return Place(account, elsewhere, as_placeholder)
 
 
 def store_user(

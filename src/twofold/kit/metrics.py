@@ -85,9 +85,9 @@ def observe_request(route: str, status: int, seconds: float) -> None:
     request_seconds.observe(seconds)
 
 
-def count_beside(folder: Path) -> None:
+def add_other_processes(folder: Path) -> None:
     """Count in memory, and add the numbers of other processes out of a folder."""
-    _Beside.folder = folder
+    _OtherProcesses.folder = folder
 
 
 def exposition(*more: Collector) -> bytes:
@@ -99,15 +99,15 @@ def exposition(*more: Collector) -> bytes:
 
 
 def _together() -> CollectorRegistry:
-    folder = _Beside.folder or os.environ.get(FOLDER)  # where the library itself looks when it is imported
+    folder = _OtherProcesses.folder or os.environ.get(FOLDER)  # where the library itself looks when it is imported
     if folder is None:
         return registry
     for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
         if not _is_alive(pid):  # a process that was killed took nothing back
             mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]  # theirs has no types
     together = CollectorRegistry()
-    if _Beside.folder is not None:
-        together.register(_Added(_Beside.folder))
+    if _OtherProcesses.folder is not None:
+        together.register(_Added(_OtherProcesses.folder))
     else:
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # the same
     return together
@@ -123,7 +123,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-class _Beside:
+class _OtherProcesses:
     """Where other processes write their numbers, if this one keeps its own in memory."""
 
     folder: Path | None = None

@@ -27,7 +27,7 @@ from twofold.kit.sql.database import Database
 from twofold.kit.tracing import Tools
 
 LAST_SPANS = 3.0  # seconds for what is left when a process ends: a collector that is away must not hold it up
-WATCHERS = {"/healthz", "/readyz"}  # asked every few seconds, and nothing to look at
+HEALTH_PATHS = {"/healthz", "/readyz"}  # asked every few seconds, and nothing to look at
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _headers = TraceContextTextMapPropagator()
@@ -75,7 +75,7 @@ class TracedRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and note its route, how it was answered and the id by which the log knows it."""
         said = cast("dict[str, Any]", scope)
-        if said["type"] != "http" or said["path"] in WATCHERS:
+        if said["type"] != "http" or said["path"] in HEALTH_PATHS:
             await self._application(scope, receive, send)
             return
         method = said["method"] if said["method"] in METHODS else "_OTHER"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from twofold.kit.sql.database import INSERTS, NEED_NOT_LAST, UtcTime
+from twofold.kit.sql.database import INSERTS, NOT_DURABLE, UtcTime
 from twofold.kit.sql.statement import Statement
 from twofold.lockouts.budget import (
     ADDRESS_BURST,
@@ -65,7 +65,7 @@ _charge_own = Statement(
         name: insert(password_throttles)
         .values(key=_own, wrong=1, next_at=_at, forget_at=_forget)
         .on_conflict_do_update(index_elements=["key"], set_=_next_own, where=_own_may)
-        .returning(_throttle.wrong, *NEED_NOT_LAST[name])
+        .returning(_throttle.wrong, *NOT_DURABLE[name])
         for name, insert in INSERTS.items()
     }
 )
@@ -105,7 +105,7 @@ def _charge_both_on_postgresql() -> Any:
         .returning(_throttle.key)
         .cte("charged")
     )
-    return sa.select(_one.label("charged"), *NEED_NOT_LAST["postgresql"]).select_from(address)
+    return sa.select(_one.label("charged"), *NOT_DURABLE["postgresql"]).select_from(address)
 
 
 def _charge_both_on_sqlite() -> Any:

@@ -14,19 +14,21 @@ from twofold.operations.worker import STOPS_WITHIN
 # -P: what happens to lie in the folder in which the server was started is not imported.
 COMMAND = (sys.executable, "-P", "-m", "twofold.operations.background")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until one that died is started again
-HELD = 60.0  # one that ran for so long was well: the next pause is the first again
+STABLE_AFTER = 60.0  # one that ran for so long was well: the next pause is the first again
 ENDS_WITHIN = STOPS_WITHIN + 3.0
 
 log = structlog.get_logger()
 
 
 @contextmanager
-def companion(environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> Iterator["Companion"]:
+def background_process(
+    environment: Mapping[str, str], command: Sequence[str] = COMMAND
+) -> Iterator["BackgroundProcess"]:
     """Have the process run beside while the block does; one that dies is started again, after a pause that grows.
 
     The pause is 1 to 60 seconds. A process that cannot be started is logged, not raised, and tried again likewise.
     """
-    beside = Companion(environment, command)
+    beside = BackgroundProcess(environment, command)
     beside.start()
     try:
         yield beside
@@ -34,14 +36,14 @@ def companion(environment: Mapping[str, str], command: Sequence[str] = COMMAND) 
         beside.stop()
 
 
-class Companion:
+class BackgroundProcess:
     """The process beside a server, and the thread that watches it."""
 
     def __init__(self, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> None:
         self._environment, self._command = environment, command
-        self._turn = threading.Lock()  # between starting another one and the end
+        self._restarting = threading.Lock()  # between starting another one and the end
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep_running, name="companion", daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, name="background-process", daemon=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -51,7 +53,7 @@ class Companion:
 
     def stop(self) -> None:
         """Tell the process to stop, and wait until it has; one that has not within 18 seconds is killed."""
-        with self._turn:
+        with self._restarting:
             self._stopping.set()
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()  # which is how it is told
@@ -68,12 +70,12 @@ class Companion:
             code = self._wait()
             if self._stopping.is_set():
                 return
-            if clock.stopwatch() - began > HELD:
+            if clock.stopwatch() - began > STABLE_AFTER:
                 pause = FIRST_PAUSE
             log.error("the process beside the server ended; it is started again", code=code, seconds=pause)
             self._stopping.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            with self._turn:
+            with self._restarting:
                 if self._stopping.is_set():
                     return
                 self._launch()

@@ -45,7 +45,7 @@ _COMPOSERS: Mapping[str, Composer] = {
     **{kind: recovery_letters.with_not_me(resets_letters.COMPOSERS[kind]) for kind in TOLD_TO_THEIR_USER},
     **admin_letters.COMPOSERS,
 }
-COMPOSERS = {kind: recovery_letters.greeted(composer) for kind, composer in _COMPOSERS.items()}
+COMPOSERS = {kind: recovery_letters.with_reader(composer) for kind, composer in _COMPOSERS.items()}
 
 # Somebody waits for these before a page: they do not queue behind ten thousand reminders. What anybody can ask for
 # comes after what somebody with a password waits for: a stranger may have a list of addresses.
@@ -103,10 +103,10 @@ def jobs_of(context: AppContext, transport: Transport | None) -> list[Job]:
 def of_every_node(gate: Gate) -> list[Job]:
     """List what each process that serves has to do for itself, wherever letters and reminders are worked off."""
 
-    def obey_blocks(context: AppContext, at: datetime) -> None:
-        gate.obey(block_flow.in_force(context.db, at))
+    def apply_blocks(context: AppContext, at: datetime) -> None:
+        gate.apply(block_flow.in_force(context.db, at))
 
-    return [Job("obey-blocks", timedelta(seconds=2), obey_blocks)]
+    return [Job("obey-blocks", timedelta(seconds=2), apply_blocks)]
 
 
 def _mail_server(settings: Settings) -> Transport | None:

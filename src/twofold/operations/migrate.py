@@ -28,12 +28,12 @@ LOOK_FOR_TURN_EVERY = 0.2  # seconds
 LOCK_TIMEOUT_MS = 500
 WAITS = (0.5, 1.0, 2.0)  # seconds for the others, between two tries; then the last one again and again
 TRIES = 30
-IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 log = structlog.get_logger("twofold.migrate")
 
 
-class InTheWay(Exception):
+class TableInUse(Exception):
     """Something long, such as a backup or a report, holds a table that a migration is to change."""
 
 
@@ -41,7 +41,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     """Migrate a database up to a revision; harmless when it is there already.
 
     Raises:
-        InTheWay: a table was in use for a minute without a gap. What was migrated before it stays.
+        TableInUse: a table was in use for a minute without a gap. What was migrated before it stays.
 
     """
     _run(database_url, lambda config: command.upgrade(config, revision))
@@ -51,7 +51,7 @@ def downgrade(database_url: str, revision: str) -> None:
     """Migrate a database down to a revision, for a roll-back.
 
     Raises:
-        InTheWay: as for an upgrade.
+        TableInUse: as for an upgrade.
 
     """
     _run(database_url, lambda config: command.downgrade(config, revision))
@@ -127,13 +127,13 @@ def _try_again_and_again(db: Database, work: Callable[[Config], None]) -> None:
                 sa.event.listen(connection, "begin", _wait_briefly)
                 work(_config(connection.execution_options(isolation_level="READ COMMITTED")))
         except sa.exc.OperationalError as error:
-            if not isinstance(error.orig, IN_THE_WAY):
+            if not isinstance(error.orig, IN_USE):
                 raise
             log.warning("a table is in use; trying again", seconds=wait)
             time.sleep(wait)
         else:
             return
-    raise InTheWay
+    raise TableInUse
 
 
 def _wait_briefly(connection: sa.Connection) -> None:

@@ -25,11 +25,11 @@ from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import browser_records
 from twofold.recovery.browser_link import DECOY, LIFE, UNSENT_FOR, is_good_for
-from twofold.recovery.outcomes import Asked, KnownHere, MayKnow
+from twofold.recovery.outcomes import KnownHere, MayKnow, Requested
 from twofold.recovery.password_link import Elsewhere, Over
 
 
-def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere | lockouts.Wait | NoMail:
+def ask(context: AppContext, email: str, *, origin: Origin) -> Requested | Elsewhere | lockouts.Wait | NoMail:
     """Ask for a link that makes a browser known; the answer is the same whoever has the address, if anybody."""
     if not context.outbox.configured:
         return NoMail()
@@ -50,7 +50,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere
             origin=origin,
             counted_as="unknown_address_letter",
         )
-    return Asked()
+    return Requested()
 
 
 def mint(connection: sa.Connection, entry: Entry, user: User, at: datetime) -> tuple[str, datetime] | None:

@@ -28,7 +28,7 @@ from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
 from twofold.recovery import browser_flow
-from twofold.recovery.outcomes import Asked, KnownHere, MayKnow
+from twofold.recovery.outcomes import KnownHere, MayKnow, Requested
 from twofold.recovery.password_link import Elsewhere, Over
 
 KNOWN_BROWSER = Link("browser", "/known-browser")
@@ -44,7 +44,7 @@ def submit_email_link(request: AnyRequest, body: bytes) -> AnyResponse:
         return problem_page(request, 400, _("Enter your email address first"), what, "", _back())
     outcome = browser_flow.ask(context_of(request), email, origin=Origin(clock.now(), client_info_of(request)))
     match outcome:
-        case Asked():
+        case Requested():
             return see_other("/sign-in?link_sent=1")
         case Elsewhere(url):
             return page(request, "signin/sso.html", sso_url=url)

@@ -19,11 +19,11 @@ from twofold.recovery import browser_flow, not_me_flow, password_flow, records, 
 from twofold.recovery.password_link import quiet_until
 
 
-def greeted(tell: Composer) -> Composer:
+def with_reader(composer: Composer) -> Composer:
     """Add the name of whoever a letter goes to."""
 
     def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-        told = tell(context, connection, entry, at)
+        told = composer(context, connection, entry, at)
         reader = None if told is None else directory.find_user(connection, entry.user_id)
         if reader is not None and reader.is_placeholder:  # their name is what somebody in another account called them
             return told if entry.kind == "invitation" else None
@@ -32,11 +32,11 @@ def greeted(tell: Composer) -> Composer:
     return compose
 
 
-def with_not_me(tell: Composer) -> Composer:
+def with_not_me(composer: Composer) -> Composer:
     """Add the link "this wasn't me" to what a letter about a change tells its user; a frozen user needs none."""
 
     def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
-        user, told = directory.find_user(connection, entry.user_id), tell(context, connection, entry, at)
+        user, told = directory.find_user(connection, entry.user_id), composer(context, connection, entry, at)
         if told is None or user is None or user.frozen_at is not None:
             return told
         token = not_me_flow.mint(connection, entry, user, at)

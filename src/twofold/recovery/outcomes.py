@@ -7,7 +7,7 @@ import msgspec
 from twofold.directory.user import User
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Requested(msgspec.Struct, frozen=True):
     """Whoever has this address, if anybody, gets a letter."""
 
 

@@ -29,7 +29,7 @@ from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
 from twofold.recovery import not_me_flow, password_flow, words
-from twofold.recovery.outcomes import Asked, Froze, Gone, MayChoose, NotMe, PasswordSaved
+from twofold.recovery.outcomes import Froze, Gone, MayChoose, NotMe, PasswordSaved, Requested
 from twofold.recovery.password_link import Elsewhere, Over, TooSoon
 
 SET_PASSWORD = Link("password", "/set-password")
@@ -57,7 +57,7 @@ def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
         return _forgot_page(request, 400, email, _("Write the address like name@example.com."))
     outcome = password_flow.ask(context_of(request), email, origin=Origin(at, client_info_of(request)))
     match outcome:
-        case Asked():
+        case Requested():
             return see_other("/forgot-password?sent=1")
         case Elsewhere(url):
             return page(request, "signin/sso.html", sso_url=url)

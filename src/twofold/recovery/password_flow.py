@@ -26,7 +26,7 @@ from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.recovery import records
-from twofold.recovery.outcomes import Asked, MayChoose, PasswordSaved
+from twofold.recovery.outcomes import MayChoose, PasswordSaved, Requested
 from twofold.recovery.password_link import (
     DECOY,
     LIFE,
@@ -51,7 +51,7 @@ LETTERS = {
 }
 
 
-def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere | lockouts.Wait | NoMail:
+def ask(context: AppContext, email: str, *, origin: Origin) -> Requested | Elsewhere | lockouts.Wait | NoMail:
     """Ask for a link to choose a new password; the answer is the same whoever has the address, if anybody."""
     if not context.outbox.configured:
         return NoMail()
@@ -73,7 +73,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Asked | Elsewhere
             origin=origin,
             counted_as="unknown_address_letter",
         )
-    return Asked()
+    return Requested()
 
 
 def ask_link(

@@ -86,7 +86,7 @@ class Requester(NamedTuple):
     frozen_at: datetime | None
 
 
-class Asked(NamedTuple):
+class SubjectAtOpening(NamedTuple):
     """What the subject was like when the case was opened: the link is bound to it."""
 
     email: str
@@ -117,7 +117,7 @@ class Case(NamedTuple):
     state: State
     reason: str
     requester_kind: str  # admin | support | console: what they were when they asked
-    asked: Asked
+    asked: SubjectAtOpening
     requested_at: datetime
     sent_at: datetime | None
     valid_until: datetime | None

@@ -14,13 +14,13 @@ from twofold.kit.sql.rows import columns
 from twofold.resets.case import (
     MOST_WRONG_PASSWORDS,
     OPEN_STATES,
-    Asked,
     Case,
     Key,
     Letter,
     Requester,
     State,
     Subject,
+    SubjectAtOpening,
 )
 from twofold.resets.cursor import CaseCursor
 from twofold.resets.link import Link
@@ -216,7 +216,7 @@ def _read(row: AnyRow) -> Case:
         state=State(row.state),
         reason=row.reason,
         requester_kind=row.requester_kind,
-        asked=Asked(row.email, row.second_factor_since, row.factors_changed_at),
+        asked=SubjectAtOpening(row.email, row.second_factor_since, row.factors_changed_at),
         requested_at=row.requested_at,
         sent_at=row.sent_at,
         valid_until=row.valid_until,

@@ -14,7 +14,7 @@ from twofold.signin import records
 from twofold.signin.attempt import LIFE, Attempt, Purpose, Step, guard
 
 
-def look(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
+def find(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
     """Return the attempt of a page's cookie as it stands, if it can still go on; changes nothing."""
     if sign_in is None:
         return None

@@ -165,7 +165,7 @@ def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
 
 def _stepped_down(request: AnyRequest, at: datetime) -> Session | None:
     """Return the session that has to set up a second factor, unless a sign-in of the same browser is under way."""
-    if attempt_flow.look(context_of(request), cookie(request, "attempt"), at) is not None:
+    if attempt_flow.find(context_of(request), cookie(request, "attempt"), at) is not None:
         return None
     session = guard.session_of_page(request, at)
     return session if session is not None and guard.stepped_down(request, session, at) else None

@@ -15,7 +15,7 @@ from twofold.kit.schema_names import schema_name
 from twofold.sessions import guard, methods
 from twofold.signin.bodies import Code, Password
 from twofold.signin.outcomes import Due
-from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordRequired, Proofs, SteppedUp, step_up
 
 
 @schema_name("StepUp")
@@ -66,7 +66,7 @@ def submit_step_up(request: AnyRequest, data: StepUpBody) -> Response[SteppedUpA
                 methods.second_factor_at(proved), new_backup_code,
             )  # fmt: skip
             return Response(answer, status_code=200)
-        case PasswordToo():
+        case PasswordRequired():
             return problem(401, "invalid_password", detail="A code was wrong: send the password as well.")
         case Due():
             return problem(401, "not_signed_in")

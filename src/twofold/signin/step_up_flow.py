@@ -43,14 +43,14 @@ class SteppedUp(msgspec.Struct, frozen=True):
     new_backup_code: str | None = None
 
 
-class PasswordToo(msgspec.Struct, frozen=True):
+class PasswordRequired(msgspec.Struct, frozen=True):
     """A wrong code was given since the last right one: a code counts only beside the password now.
 
     Else whoever has no more than a session could try codes until they lock its owner out.
     """
 
 
-StepUpRefused = factors.ProofsRefused | NotEnabled | PasswordToo
+StepUpRefused = factors.ProofsRefused | NotEnabled | PasswordRequired
 
 
 def step_up(
@@ -79,7 +79,7 @@ def step_up(
         if user is None:
             return SessionOver()
         if password is None and lockouts.hold_counts(connection, user.id).wrong:
-            return PasswordToo()
+            return PasswordRequired()
         passed = _prove_code(context, connection, user, proof, origin)
         if not isinstance(passed, Passed):
             return passed

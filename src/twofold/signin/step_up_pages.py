@@ -18,7 +18,7 @@ from twofold.sessions import guard
 from twofold.sessions.session import Session
 from twofold.signin.attempt import Step
 from twofold.signin.outcomes import Due
-from twofold.signin.step_up_flow import PasswordToo, Proofs, SteppedUp, step_up
+from twofold.signin.step_up_flow import PasswordRequired, Proofs, SteppedUp, step_up
 from twofold.signin.views import PATHS, form_of, handle_of
 
 
@@ -54,7 +54,7 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
             return see_other(PATHS[Step(due)], [set_cookie(context.settings, "attempt", sign_in)])
         case SessionOver() | NotEnabled():
             return see_other(guard.with_handle("/sign-in", handle_of(form["return_to"])))
-        case PasswordToo():
+        case PasswordRequired():
             too = {"password": _("A code was wrong. Enter your password as well.")}
             return _step_up_page(request, session, Form({**form, "needs": ""}), 401, too)
         case _:

@@ -56,7 +56,7 @@ def attempt_of(request: AnyRequest, step: Step) -> Attempt:
 
     """
     token = cookie(request, "attempt")
-    attempt = attempt_flow.look(context_of(request), token, clock.now())
+    attempt = attempt_flow.find(context_of(request), token, clock.now())
     if token is not None:
         note_held(request, token, holds=attempt is not None)
     if attempt is None:

@@ -21,7 +21,7 @@ from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 from twofold.support import audit_flow, audit_words, guard
 from twofold.support.audit_search import EventCursor, Filters, Page
-from twofold.support.audit_views import asked, event_view
+from twofold.support.audit_views import event_view, log_query
 
 CHUNK = 32 * 1024  # characters that are sent at once
 MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -107,7 +107,7 @@ def _any(request: AnyRequest, account: str, at: datetime) -> Log:
 
 
 def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
-    context, wanted = context_of(request), asked(request, context_of(request).db, log.account_id)
+    context, wanted = context_of(request), log_query(request, context_of(request).db, log.account_id)
     cursor = cursors.read(str(request.query_params.get("cursor", "")), EventCursor)
     shown = Page([], None, None) if wanted.errors else audit_flow.read_page(
         context.db, log.account_id, wanted.filters, cursor,
@@ -125,7 +125,7 @@ def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
 
 
 def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse:
-    context, wanted = context_of(request), asked(request, context_of(request).db, log.account_id)
+    context, wanted = context_of(request), log_query(request, context_of(request).db, log.account_id)
     if wanted.errors:
         return _log_page(request, log)
     lines = audit_flow.take_copy(

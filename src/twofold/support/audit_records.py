@@ -76,8 +76,8 @@ def _chosen(account_id: UUID | None, filters: Filters, after: EventCursor | None
         return _branch([of_log, *([_log.kind == _kind()] if filters.kind else [])], filters, after)
     user, of_kind = sa.bindparam("person", type_=sa.Uuid), sa.func.coalesce(_log.kind, "") == _kind()
     rest = [of_kind] if filters.kind else []
-    of_log_looked_at = sa.func.coalesce(_log.account_id, NO_ACCOUNT) == _account()
-    about = _branch([_log.subject_id == user, of_log_looked_at, *rest], filters, after)
+    of_log_unindexed = sa.func.coalesce(_log.account_id, NO_ACCOUNT) == _account()
+    about = _branch([_log.subject_id == user, of_log_unindexed, *rest], filters, after)
     by = _branch([of_log, _log.actor_id == user, ACTED_ON_ANOTHER, *rest], filters, after)
     either = sa.union(sa.select(about.subquery()), sa.select(by.subquery())).subquery("either")
     forwards = after is not None and after.forwards

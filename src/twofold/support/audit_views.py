@@ -19,7 +19,7 @@ NOBODY = UUID(int=0)
 DAY = timedelta(days=1)
 
 
-class Asked(NamedTuple):
+class LogQuery(NamedTuple):
     """What an audit page is narrowed to: as it was typed, as it was understood, and what of it makes no sense."""
 
     typed: dict[str, str]
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
         return f"{path}?{query}" if query else path
 
 
-def asked(request: AnyRequest, db: Database, account_id: UUID) -> Asked:
+def log_query(request: AnyRequest, db: Database, account_id: UUID) -> LogQuery:
     """Read the filters of an audit page: `person` is an address or an id; `from` and `to` are days, both included."""
     query = request.query_params
     typed = {name: str(query.get(name, "")).strip()[:LONGEST] for name in ("person", "kind", "from", "to")}
@@ -44,7 +44,7 @@ def asked(request: AnyRequest, db: Database, account_id: UUID) -> Asked:
         if typed[name] and moment is None
     }
     filters = Filters(_user(db, account_id, typed), typed["kind"], since, _end_of(until, typed["to"]))
-    return Asked(typed, filters, errors)
+    return LogQuery(typed, filters, errors)
 
 
 def event_view(found: Found) -> dict[str, Any]:

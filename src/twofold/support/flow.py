@@ -31,7 +31,7 @@ class PeopleFound(NamedTuple):
     next: SearchCursor | None
 
 
-class AccountLooked(NamedTuple):
+class AccountDetails(NamedTuple):
     """An account with its domains and the numbers of its people."""
 
     account: Account
@@ -68,14 +68,14 @@ def find_people(
     return PeopleFound(people, SearchCursor(stage, last.key, last.user.id))
 
 
-def look_at_account(db: Database, account_id: UUID) -> AccountLooked | None:
+def account_details(db: Database, account_id: UUID) -> AccountDetails | None:
     """Look at an account; None when there is none by that id."""
     with db.read() as connection:
         account = accounts_flow.find_account(connection, account_id)
         if account is None:
             return None
         domains = accounts_flow.domains_of(connection, account_id)
-        return AccountLooked(account, domains, records.count_people(connection, account_id))
+        return AccountDetails(account, domains, records.count_people(connection, account_id))
 
 
 def _listed(context: AppContext, facts: Facts, at: datetime) -> UserSummary:

@@ -55,21 +55,21 @@ def show_account(request: AnyRequest, account: str) -> AnyResponse:
     """Show an account: what it has, its people, its resets."""
     at = clock.now()
     session, context, account_id = guard.agent(request, at), context_of(request), row_id(account)
-    looked = None if account_id is None else flow.look_at_account(context.db, account_id)
-    if looked is None:
+    details = None if account_id is None else flow.account_details(context.db, account_id)
+    if details is None:
         raise NotFoundException
     state, text = _asked(request, "state"), _asked(request, "q")
     state = state if state in STATES else ""
-    wanted = UserFilter(people_flow.rules_of(context, looked.account, at), state, text)
+    wanted = UserFilter(people_flow.rules_of(context, details.account, at), state, text)
     found = people_flow.find_page(
-        context, looked.account.id, wanted, cursors.read(_asked(request, "cursor", 2000), PeopleCursor), at
+        context, details.account.id, wanted, cursors.read(_asked(request, "cursor", 2000), PeopleCursor), at
     )
     return page(
-        request, "support/account.html", viewer=viewer_of(session), account=account_view(looked), state=state, q=text,
+        request, "support/account.html", viewer=viewer_of(session), account=account_view(details), state=state, q=text,
         states=words.states(), people=[summary_view(listed, session.user) for listed in found.people],
-        previous_url=_people_url(looked.account.id, state, text, found.previous),
-        next_url=_people_url(looked.account.id, state, text, found.next),
-        **_cases(request, session.user, at, account_id=looked.account.id),
+        previous_url=_people_url(details.account.id, state, text, found.previous),
+        next_url=_people_url(details.account.id, state, text, found.next),
+        **_cases(request, session.user, at, account_id=details.account.id),
     )  # fmt: skip
 
 

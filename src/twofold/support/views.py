@@ -9,7 +9,7 @@ from twofold.admin.user_summary import UserSummary
 from twofold.admin.views import user_view
 from twofold.directory.account import Account
 from twofold.directory.user import User
-from twofold.support.flow import AccountLooked
+from twofold.support.flow import AccountDetails
 
 
 def summary_view(listed: UserSummary, agent: User) -> dict[str, Any]:
@@ -23,18 +23,18 @@ def account_row(account: Account) -> dict[str, Any]:
     return {**shown, "policy": words.policy(account.policy)}
 
 
-def account_view(looked: AccountLooked) -> dict[str, Any]:
+def account_view(details: AccountDetails) -> dict[str, Any]:
     """Return what an account's page shows of it."""
-    account = looked.account
+    account = details.account
     return {
         **account_row(account),
         "is_operator": account.is_operator,
-        "domains": looked.domains,
+        "domains": details.domains,
         "sso_url": account.sso_url,
         "required_from": account.required_from if account.policy == "required" else None,
         "seats": account.seats,
         "created_at": account.created_at,
-        "counts": looked.counts,
+        "counts": details.counts,
     }
 
 

@@ -30,7 +30,7 @@ def must_prove_her_mailbox(life: Any) -> bool:
 
 
 class Forced(Profile):
-    """The letters with codes, the door that they open, and the set-up behind it."""
+    """The letters with codes, what they prove, and the set-up after it."""
 
     @act(2, when=must_prove_her_mailbox, node=on_node, which=of_some)
     def a_code_is_mailed(self, node: int, which: int) -> None:
@@ -85,7 +85,7 @@ class Forced(Profile):
             model.mailbox.open()
             attempt.step, attempt.expires = Step.SET_UP, at + TEN_MINUTES
             if attempt.channel == "page":
-                shown = attempt_flow.look(context, attempt.token, at)
+                shown = attempt_flow.find(context, attempt.token, at)
                 assert shown is not None
                 self._opened(attempt, forced.find_enrolment(context, shown, at), at)
         else:
@@ -249,7 +249,7 @@ class Forced(Profile):
     def _shown(self, node: int, asker: Held | Begun, at: datetime) -> Opened | None:
         context = self.nodes[node].context
         if isinstance(asker, Begun):
-            attempt = attempt_flow.look(context, asker.token, at)
+            attempt = attempt_flow.find(context, asker.token, at)
             assert attempt is not None
             return forced.find_enrolment(context, attempt, at)
         _, session = self._page_of(node, asker, at)

@@ -23,7 +23,7 @@ class Helped(Machine):
 
     @act(5, when=lambda life: life.model.wrong > 0 or life.model.mailbox.closed(life.at), node=on_node)
     def is_unlocked(self, node: int) -> None:
-        """Unlocking opens the door of the mailed code as well."""
+        """Unlocking allows mailed codes again as well."""
         at, context, model = self._tick(), self.nodes[node].context, self.model
         outcome = act_flow.unlock(context, self.grace, self.ada.id, REASON, origin=Origin(at, CLIENT_INFO))
         if not model.locked and model.mailbox.closed(at) is None:

@@ -309,7 +309,7 @@ class Machine(RuleBasedStateMachine):
     def _rests(self, node: int, attempt: Begun, at: datetime) -> str | None:
         """Read the new backup code as the page shows it, again on each reload."""
         context = self.nodes[node].context
-        shown = attempt_flow.look(context, attempt.token, at)
+        shown = attempt_flow.find(context, attempt.token, at)
         assert shown is not None
         return forced.show_backup_code(context, shown)
 

@@ -181,7 +181,7 @@ class Throttle:
 
 @dataclass
 class Mailbox:
-    """The door of the mailed code: five wrong ones close it for a day; three letters go out within an hour."""
+    """The mailed codes: five wrong ones block more for a day; three letters go out within an hour."""
 
     wrong: int = 0
     closed_until: datetime = EARLIER

@@ -237,7 +237,7 @@ class Stories(Changes, Helped, Reset):
         self.at += timedelta(seconds=seconds, milliseconds=-2 * bool(seconds))
         self.gives_a_mailed_code(node, 0, given)
         if and_again and self._waiting(Step.VERIFY_EMAIL):
-            self.asks_for_another_code(node, 0)  # which the closed door does not send
+            self.asks_for_another_code(node, 0)  # which is not sent while codes are blocked
         if signed_in and wrong and self.held:
             self.is_stepped_down(node, 0)
         if and_again == "unlocked" and self.model.mailbox.closed(self.at):

@@ -87,12 +87,12 @@ class AnonymousLimits:
             await self._app(scope, receive, send)
             return
         noted, vault = cast("dict[str, Any]", scope), self._vault()
-        asker = self._asker(noted, vault)
-        noted[ANONYMOUS], noted[KNOWN_CLIENT] = asker.is_anonymous, asker.client is not None
+        caller = self._caller(noted, vault)
+        noted[ANONYMOUS], noted[KNOWN_CLIENT] = caller.is_anonymous, caller.client is not None
         kind = self._kind_of(str(noted["method"]), path)
         refusal = None
-        if asker.is_anonymous or kind is not Kind.OTHER:
-            refusal = self._refusal(noted, asker, kind, self._answers[is_call(path)])
+        if caller.is_anonymous or kind is not Kind.OTHER:
+            refusal = self._refusal(noted, caller, kind, self._answers[is_call(path)])
         if refusal is not None:
             await self._refuse(noted, send, refusal)
             return
@@ -101,28 +101,28 @@ class AnonymousLimits:
             token, held = noted[HELD]
             self._rejected_tokens.note(token, bears_mark=vault.issued(token), holds=held)
 
-    def _asker(self, scope: dict[str, Any], vault: Vault) -> "_Asker":
+    def _caller(self, scope: dict[str, Any], vault: Vault) -> "_Caller":
         tokens: list[str] = []
         clients: list[str] = []
         for name, token in _tokens(scope["headers"], self._cookies):
             (clients if name == "browser" else tokens).append(token)
         is_anonymous = not any(self._rejected_tokens.holds(token, bears_mark=vault.issued(token)) for token in tokens)
-        return _Asker(is_anonymous, next((client for client in clients if vault.issued(client)), None))
+        return _Caller(is_anonymous, next((client for client in clients if vault.issued(client)), None))
 
-    def _refusal(self, scope: dict[str, Any], asker: "_Asker", kind: Kind, answers: Answers) -> "_Refusal | None":
+    def _refusal(self, scope: dict[str, Any], caller: "_Caller", kind: Kind, answers: Answers) -> "_Refusal | None":
         address = address_of(scope, self._settings.trusted_proxies)
         is_limited = is_limited_address(address, self._settings.unlimited_networks)
-        wait = self._charge(network_of(address), asker, kind) if is_limited else 0.0
+        wait = self._charge(network_of(address), caller, kind) if is_limited else 0.0
         if wait:
             return _Refusal(429, answers.too_many[kind], ceil(wait), held_back=True)
-        if self._is_full(asker, kind):
+        if self._is_full(caller, kind):
             return _Refusal(503, answers.busy, answers.busy_for, held_back=is_limited)
         return None
 
-    def _charge(self, network: str, asker: "_Asker", kind: Kind) -> float:
+    def _charge(self, network: str, caller: "_Caller", kind: Kind) -> float:
         """Charge a request to whoever pays for it; return the seconds to wait where that is too much."""
-        if kind is Kind.PASSWORD and asker.client is not None:
-            wait = self._limits.charge_known_client(digest(asker.client).hex())
+        if kind is Kind.PASSWORD and caller.client is not None:
+            wait = self._limits.charge_known_client(digest(caller.client).hex())
         else:
             wait = self._limits.charge(kind, network)
         if wait:
@@ -140,16 +140,16 @@ class AnonymousLimits:
         await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers})
         await send({"type": "http.response.body", "body": refusal.body, "more_body": False})
 
-    def _is_full(self, asker: "_Asker", kind: Kind) -> bool:
+    def _is_full(self, caller: "_Caller", kind: Kind) -> bool:
         pools = self._pools()
         if pools is None:
             return False
         if kind is Kind.PASSWORD:
-            return pools.password.is_full(first=asker.client is not None or not asker.is_anonymous)
-        return asker.is_anonymous and pools.anonymous.is_full()
+            return pools.password.is_full(first=caller.client is not None or not caller.is_anonymous)
+        return caller.is_anonymous and pools.anonymous.is_full()
 
 
-class _Asker(NamedTuple):
+class _Caller(NamedTuple):
     """Who sent a request, as far as tokens tell: anonymous or not, and the token of a client that we know."""
 
     is_anonymous: bool

@@ -18,8 +18,8 @@ from twofold.kit.http.joined_writes import JoinedWrites
 
 CONNECTION = "twofold_connection"  # in the state that uvicorn hands on with each request
 SWEEP = 0.5  # seconds between two looks at the deadlines
-LATECOMER = 0.5  # seconds for a request that was on its way when the server was told to stop
-HALF_HERE = 5.0  # seconds for one whose head had begun to come
+LATE_REQUEST_SECONDS = 0.5  # seconds for a request that was on its way when the server was told to stop
+PARTIAL_REQUEST_SECONDS = 5.0  # seconds for one whose head had begun to come
 SLICE = 4096  # bytes handed on at once
 LAST_WORDS = 1.0  # seconds in which a client may read why it was refused, before what it still sends resets all
 
@@ -275,7 +275,7 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self._is_last = True
-        self._loop.call_later(HALF_HERE if self.received else LATECOMER, self._give_up_waiting)
+        self._loop.call_later(PARTIAL_REQUEST_SECONDS if self.received else LATE_REQUEST_SECONDS, self._give_up_waiting)
 
     def _give_up_waiting(self) -> None:
         if not self._running and not self._is_closing:

@@ -123,7 +123,7 @@ class Edge:
         """Return why a request goes no further, whatever it asks for; None when it may."""
         refusals, path = self._refusals, scope["path"]
         api, call = path.startswith("/api/"), is_call(path)
-        if self._gate.shuts_out(scope):
+        if self._gate.is_blocked(scope):
             return refusals.blocked_call if api else refusals.blocked_page
         raw_path = scope["raw_path"].partition(b"?")[0]  # some servers leave the query on it
         if not is_canonical(raw_path):

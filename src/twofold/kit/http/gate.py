@@ -32,11 +32,11 @@ class Gate:
         self._trusted = trusted_proxies
         self._blocks: Blocks | None = None
 
-    def obey(self, blocks: Blocks) -> None:
+    def apply(self, blocks: Blocks) -> None:
         """Use another block list from now on."""
         self._blocks = blocks
 
-    def shuts_out(self, scope: "Scope") -> bool:
+    def is_blocked(self, scope: "Scope") -> bool:
         """Tell whether a request comes from a blocked network."""
         if not self._blocks or scope["path"] in ALWAYS_OPEN:
             return False

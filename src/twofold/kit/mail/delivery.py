@@ -29,11 +29,11 @@ from twofold.kit.mail.outbox import Entry, Priority, Selection
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
 
 # Between two attempts to reach a mail server that is away: longer and longer, but never more than a minute.
-LOOKS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
+PROBE_WAITS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 
 DECOYS_ADDRESS = "nobody@localhost"  # a decoy is composed with it: nothing is sent there
 
-Told: TypeAlias = dict[str, Any]
+Content: TypeAlias = dict[str, Any]
 
 log = structlog.get_logger("twofold.mail")
 
@@ -42,7 +42,7 @@ class Claimed(NamedTuple):
     """A claimed letter and its content; None when it was dropped or waits for a repair."""
 
     entry: Entry
-    told: Told | None
+    content: Content | None
 
 
 class Delivery:
@@ -100,7 +100,7 @@ class Delivery:
         """Ask for the content of a letter; one that is out of date is dropped, one that breaks waits for a repair."""
         try:
             with connection.begin_nested() as composing:
-                told = self._composers[entry.kind](context, connection, entry, at)
+                content = self._composers[entry.kind](context, connection, entry, at)
                 if entry.is_decoy:
                     composing.rollback()
         except (sa.exc.OperationalError, sa.exc.InterfaceError):
@@ -109,17 +109,17 @@ class Delivery:
             log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
             _put_aside(connection, entry, at, error)
             return Claimed(entry, None)
-        if told is None:
+        if content is None:
             _drop(connection, entry, at)
-        return Claimed(entry, told)
+        return Claimed(entry, content)
 
     def _write(self, context: AppContext, claimed: Claimed, at: datetime) -> EmailMessage | None:
         """Write a letter, while no transaction is open: on SQLite nobody else could write meanwhile."""
-        entry, told = claimed
-        if told is None:
+        entry, content = claimed
+        if content is None:
             return None
         try:
-            return self._letters.write(entry._replace(recipient=entry.recipient or DECOYS_ADDRESS), told, at)
+            return self._letters.write(entry._replace(recipient=entry.recipient or DECOYS_ADDRESS), content, at)
         except Exception as error:  # as in `_compose`
             log.exception("letter could not be composed", kind=entry.kind, letter=str(entry.id))
             with context.db.write() as connection:
@@ -146,38 +146,38 @@ class _MailServer:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._looking = threading.Lock()
-        self._looks = 0
-        self._next_look: datetime | None = None  # None while it is there
+        self._probing = threading.Lock()
+        self._probes = 0
+        self._next_probe: datetime | None = None  # None while it is there
 
     def lost(self, at: datetime, outcome: Unreachable) -> None:
         """Note that the server could not be reached with a letter."""
-        with self._looking:
-            if self._next_look is None:
-                self._looks, self._next_look = 0, at + LOOKS[0]
+        with self._probing:
+            if self._next_probe is None:
+                self._probes, self._next_probe = 0, at + PROBE_WAITS[0]
                 log.error("the mail server is away", why=outcome.why)
 
     def is_away(self, at: datetime) -> bool:
         """Tell whether it is away; try to reach it, where the next attempt is due."""
-        if self._looks_at(at) and self._looking.acquire(blocking=False):
+        if self._probe_is_due(at) and self._probing.acquire(blocking=False):
             try:
-                if self._looks_at(at):  # still: another thread may just have looked
-                    self._look(at)
+                if self._probe_is_due(at):  # still: another thread may just have probed
+                    self._probe(at)
             finally:
-                self._looking.release()
-        return self._next_look is not None
+                self._probing.release()
+        return self._next_probe is not None
 
-    def _looks_at(self, at: datetime) -> bool:
+    def _probe_is_due(self, at: datetime) -> bool:
         """Tell whether it is away and an attempt is due; one that lies far ahead means that the clock was set back."""
-        return self._next_look is not None and not timedelta(0) < self._next_look - at <= LOOKS[-1]
+        return self._next_probe is not None and not timedelta(0) < self._next_probe - at <= PROBE_WAITS[-1]
 
-    def _look(self, at: datetime) -> None:
+    def _probe(self, at: datetime) -> None:
         if self._transport.reach() is None:
-            self._next_look = None
+            self._next_probe = None
             log.warning("the mail server is back")
         else:
-            self._looks += 1
-            self._next_look = at + LOOKS[min(self._looks, len(LOOKS) - 1)]
+            self._probes += 1
+            self._next_probe = at + PROBE_WAITS[min(self._probes, len(PROBE_WAITS) - 1)]
 
 
 def _drop(connection: sa.Connection, entry: Entry, at: datetime) -> None:

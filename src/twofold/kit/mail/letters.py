@@ -45,15 +45,15 @@ class Letters:
         self._sender = _address(settings.mail_from, settings.issuer)
         self._templates = _environment(settings)
 
-    def write(self, entry: Entry, told: Mapping[str, Any], at: datetime) -> EmailMessage:
+    def write(self, entry: Entry, content: Mapping[str, Any], at: datetime) -> EmailMessage:
         """Write a letter with the content that its composer gave; a repeated one has the Message-ID that it had before.
 
         Raises:
             jinja2.TemplateError: a template of the kind is missing, or names what the composer did not give.
 
         """
-        told = _plain(told)
-        subject = self._subject(entry.kind, told)
+        content = _plain(content)
+        subject = self._subject(entry.kind, content)
         message = EmailMessage(policy=SMTP)
         message["From"] = self._sender
         message["To"] = _address(entry.recipient)
@@ -61,14 +61,14 @@ class Letters:
         message["Date"] = format_datetime(at)
         message["Message-ID"] = f"<{entry.id}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no automatic responder answers it
-        framed = {**told, "kind": entry.kind, "subject": subject}
+        framed = {**content, "kind": entry.kind, "subject": subject}
         message.set_content(self._text(framed), cte="quoted-printable")
         message.add_alternative(self._render("mail/layout.html", framed), subtype="html", cte="quoted-printable")
         return message
 
-    def _subject(self, kind: str, told: Mapping[str, Any]) -> str:
+    def _subject(self, kind: str, content: Mapping[str, Any]) -> str:
         """One line, whatever names and reasons contain."""
-        words = " ".join(self._render(f"mail/{kind}/subject.txt", told).split())
+        words = " ".join(self._render(f"mail/{kind}/subject.txt", content).split())
         return "".join(letter for letter in words if letter.isprintable())[:LONGEST_SUBJECT]
 
     def _text(self, framed: Mapping[str, Any]) -> str:
@@ -76,16 +76,16 @@ class Letters:
         wrapped = "\n".join(_wrapped(line) for line in lines)
         return re.sub(r"\n{3,}", "\n\n", wrapped).strip() + "\n"
 
-    def _render(self, template: str, told: Mapping[str, Any]) -> str:
-        return self._templates.get_template(template).render(told)
+    def _render(self, template: str, content: Mapping[str, Any]) -> str:
+        return self._templates.get_template(template).render(content)
 
 
-def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a letter tells with the words of others as plain ones; old names may hold anything.
 
     A mail program would make a link of `evil.example` in a name, and a reason could pretend to be a paragraph of ours.
     """
-    return {name: _plain_value(name, value) for name, value in told.items()}
+    return {name: _plain_value(name, value) for name, value in content.items()}
 
 
 def _plain_value(name: str, value: Any) -> Any:

@@ -49,11 +49,11 @@ PRAGMAS = (
 
 # A transaction that need not be durable is visible at once, but neither disk nor replica is waited for. On SQLite
 # the connection is told before (`write`, `write_one`); on PostgreSQL a statement says so, beside whatever it returns.
-NEED_NOT_LAST: dict[str, list[sa.ColumnElement[str]]] = {
-    "postgresql": [sa.literal_column("set_config('synchronous_commit', 'off', true)").label("need_not_last")],
+NOT_DURABLE: dict[str, list[sa.ColumnElement[str]]] = {
+    "postgresql": [sa.literal_column("set_config('synchronous_commit', 'off', true)").label("not_durable")],
     "sqlite": [],
 }
-_need_not_last = Statement({"postgresql": sa.text("SET LOCAL synchronous_commit TO OFF")})
+_not_durable = Statement({"postgresql": sa.text("SET LOCAL synchronous_commit TO OFF")})
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -121,15 +121,15 @@ class Database:
         self.url = url
         self.on_sqlite = url.startswith("sqlite")
         seconds = timeout.total_seconds()
-        self._watch: timeouts.Monitor | None = None
+        self._monitor: timeouts.Monitor | None = None
         self._writers: Writers | None = None
         if self.on_sqlite:
             self.engine = _sqlite_engine(url, seconds)  # makes the folder, where there is none
             self._writers = Writers(url, self._lend, seconds)
             self._engine_aside = self.engine
         else:
-            self.engine, self._watch = timeouts.engine(url, pool_size, seconds)
-            self._engine_aside, _watch = timeouts.engine(url, 1, seconds, self._watch)
+            self.engine, self._monitor = timeouts.engine(url, pool_size, seconds)
+            self._engine_aside, _monitor = timeouts.engine(url, 1, seconds, self._monitor)
         self._most = pool_size if self._writers is None else SQLITE_CONNECTIONS
         self._share = _Share(1 if self.on_sqlite else max(1, pool_size // 2), seconds)
 
@@ -170,7 +170,7 @@ class Database:
     def write_one(self) -> Iterator[sa.Connection]:
         """Lend a connection for a single statement that is a transaction of its own, and not a durable one.
 
-        On PostgreSQL it has to return NEED_NOT_LAST.
+        On PostgreSQL it has to return NOT_DURABLE.
         """
         with self._writer(durable=False, alone=True) as connection:
             yield connection
@@ -188,7 +188,7 @@ class Database:
                 with self._lend() as connection, connection.begin():
                     _begin.enqueue(connection)  # drivers and pools begin nothing by themselves: reads stand alone
                     if not durable:
-                        _need_not_last.enqueue(connection)
+                        _not_durable.enqueue(connection)
                     yield connection
 
     def _lend(self) -> sa.Connection:
@@ -211,8 +211,8 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection, for good."""
-        if self._watch is not None:
-            self._watch.close()
+        if self._monitor is not None:
+            self._monitor.close()
         self.give_back()
         if self._writers is not None:
             self._writers.close()

@@ -76,7 +76,7 @@ class Statement:
         On PostgreSQL its error is raised there.
         """
         outcome = _execute(connection, self._prepared_for(connection.dialect), values)
-        if isinstance(outcome, _Asked) and not outcome.answer.query_pipeline.in_transaction:
+        if isinstance(outcome, _Pending) and not outcome.answer.query_pipeline.in_transaction:
             outcome.wait()  # no commit would take it along
 
     def _prepared_for(self, dialect: sa.Dialect) -> "_Prepared":
@@ -87,14 +87,14 @@ class Statement:
         return prepared
 
 
-class _Came(NamedTuple):
+class _Result(NamedTuple):
     """What came of a statement."""
 
     rows: Sequence[Any]
     changed: int
 
 
-class _Asked(NamedTuple):
+class _Pending(NamedTuple):
     """A statement on its way to PostgreSQL; whoever looks at what came of it waits for that."""
 
     connection: sa.Connection
@@ -120,18 +120,18 @@ class _Asked(NamedTuple):
             raise
 
 
-def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Came | _Asked:
+def _execute(connection: sa.Connection, prepared: "_Prepared", values: Mapping[str, Any]) -> _Result | _Pending:
     if connection._has_events or connection.engine._has_events:  # noqa: SLF001 - nothing public tells it
         result = connection.exec_driver_sql(prepared.text, prepared.named(values), {"preserve_rowcount": True})
-        return _Came(result.fetchall() if result.returns_rows else (), result.rowcount)
+        return _Result(result.fetchall() if result.returns_rows else (), result.rowcount)
     parameters = prepared.parameters(values)
     try:
         if prepared.pipelined is not None:
             query_pipeline: QueryPipeline = connection.info.get(QUERY_PIPELINE) or _find_query_pipeline(connection)
-            return _Asked(connection, prepared, parameters, query_pipeline.take(prepared.pipelined, parameters))
+            return _Pending(connection, prepared, parameters, query_pipeline.take(prepared.pipelined, parameters))
         cursor = connection.info.get(CURSOR) or _open_cursor(connection)
         cursor.execute(prepared.text, parameters)
-        return _Came(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
+        return _Result(cursor.fetchall() if prepared.taken else (), cursor.rowcount)
     except Exception as error:
         _raise(error, connection, prepared, parameters)
         raise
@@ -161,7 +161,7 @@ class _Parameter(NamedTuple):
     name: str
     key: str
     default: Any
-    turn: Converter | None
+    convert: Converter | None
 
 
 class _Prepared(NamedTuple):
@@ -178,8 +178,8 @@ class _Prepared(NamedTuple):
     def parameters(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         if values.keys() != self.required:
             self._refuse(values.keys())
-        given = [(values.get(key, default), turn) for _name, key, default, turn in self.order]
-        return tuple([value if turn is None or value is None else turn(value) for value, turn in given])
+        given = [(values.get(key, default), convert) for _name, key, default, convert in self.order]
+        return tuple([value if convert is None or value is None else convert(value) for value, convert in given])
 
     def _refuse(self, given: AbstractSet[str]) -> NoReturn:
         wrong = [*(f"{name} is missing" for name in sorted(self.required - given)),
@@ -192,7 +192,9 @@ class _Prepared(NamedTuple):
         return dict(zip(names, parameters, strict=True)) if self.by_name else parameters
 
     def row(self, row: Sequence[Any]) -> Any:
-        return self.shape([value if turn is None else turn(value) for turn, value in zip(self.taken, row, strict=True)])
+        return self.shape(
+            [value if convert is None else convert(value) for convert, value in zip(self.taken, row, strict=True)]
+        )
 
 
 def _prepare(statement: Any, dialect: sa.Dialect, columns_stored: list[str] | None) -> _Prepared:

@@ -22,7 +22,7 @@ from twofold.kit import clock
 from twofold.kit.sql.query_pipeline import QueryPipeline
 
 READABLE = 1  # psycopg's word for "something came"
-LOOK_FIRST_AFTER, LOOK_AT_LEAST_EVERY = 0.1, 1.0  # seconds between two looks of the monitor, growing
+FIRST_PROBE_AFTER, LONGEST_PROBE_WAIT = 0.1, 1.0  # seconds between two probes of the monitor, growing
 
 # Nobody waits for the threads of a command or of a job: they may be slow, but find out when the other machine is gone.
 LONGEST_SILENCE = 300.0  # seconds
@@ -108,15 +108,17 @@ class Monitor:
         with self._lock:
             if self.away or self._closed.is_set():
                 return
-            threading.Thread(target=self._look, args=(arguments, options), name="database-watch", daemon=True).start()
+            threading.Thread(
+                target=self._probe, args=(arguments, options), name="database-monitor", daemon=True
+            ).start()
             self.away = True  # only now: where no thread starts, nobody would find out that it is back
         log.error("the database is away")
 
-    def _look(self, arguments: Any, options: Any) -> None:
+    def _probe(self, arguments: Any, options: Any) -> None:
         mark_interactive()
-        wait = LOOK_FIRST_AFTER
+        wait = FIRST_PROBE_AFTER
         while not self._closed.wait(wait):
-            wait = min(LOOK_AT_LEAST_EVERY, wait * 1.5)
+            wait = min(LONGEST_PROBE_WAIT, wait * 1.5)
             try:
                 self._connect(arguments, options).close()
             except (psycopg.Error, OSError):  # OSError: no file may be opened any more
@@ -274,7 +276,7 @@ def engine(url: str, pool_size: int, timeout: float, monitor: Monitor | None = N
         return monitor.connect(*arguments, **options)
 
     @sa.event.listens_for(made, "checkout")
-    def refuse_a_dead_one(connection: Any, _record: Any, _proxy: Any) -> None:
+    def refuse_closed(connection: Any, _record: Any, _proxy: Any) -> None:
         """Leave an idle connection that was hung up on: looking costs no round trip, and spares somebody a refusal.
 
         So is every one while the database is away: whoever took it would wait for an answer once more.

@@ -22,7 +22,7 @@ from tests.harness import processes
 from tests.harness.certificates import self_signed
 from tests.harness.contexts import CHEAP_SERVER, KEYS
 from tests.harness.wire import client_to
-from tests.production.conftest import Couple
+from tests.production.conftest import PrimaryAndStandby
 from twofold.kit.sql.database import Database
 from twofold.kit.sql.timeouts import ReadOnly
 from twofold.settings import load
@@ -41,22 +41,22 @@ def port_of(address: str) -> object:
 
 
 @pytest.mark.parametrize("options", ["", PRIMARY])
-def test_of_several_hosts_the_primary_is_found(couple: Couple, options: str) -> None:
-    assert port_of(couple.address(options)) == couple.primary.port
+def test_of_several_hosts_the_primary_is_found(pair: PrimaryAndStandby, options: str) -> None:
+    assert port_of(pair.address(options)) == pair.primary.port
 
 
-def test_a_replica_is_read_only_by_those_who_ask_for_one(couple: Couple) -> None:
+def test_a_replica_is_read_only_by_those_who_ask_for_one(pair: PrimaryAndStandby) -> None:
     """Stops: sessions that a lagging replica still knows, a start that fails at the first sign-in only."""
-    alone = couple.standby.url(couple.database)
+    alone = pair.standby.url(pair.database)
     with pytest.raises(sa.exc.OperationalError) as refused:
         port_of(alone)
     assert isinstance(refused.value.orig, ReadOnly)
-    assert port_of(f"{alone}?target_session_attrs=any") == couple.standby.port
+    assert port_of(f"{alone}?target_session_attrs=any") == pair.standby.port
 
 
-def test_a_connection_whose_database_takes_no_writes_any_more_is_given_up(couple: Couple) -> None:
+def test_a_connection_whose_database_takes_no_writes_any_more_is_given_up(pair: PrimaryAndStandby) -> None:
     """Stops: a node that goes on with the old primary after a switch-over, every answer an error."""
-    db = Database(couple.primary.url(couple.database), pool_size=1)
+    db = Database(pair.primary.url(pair.database), pool_size=1)
     try:
         with db.read() as connection:
             before = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
@@ -70,14 +70,14 @@ def test_a_connection_whose_database_takes_no_writes_any_more_is_given_up(couple
         db.close()
 
 
-def test_the_certificate_of_every_host_is_checked(couple: Couple, tmp_path: Path) -> None:
-    roots = couple.primary.speak_tls().read_bytes() + couple.standby.speak_tls().read_bytes()
+def test_the_certificate_of_every_host_is_checked(pair: PrimaryAndStandby, tmp_path: Path) -> None:
+    roots = pair.primary.speak_tls().read_bytes() + pair.standby.speak_tls().read_bytes()
     (tmp_path / "root.crt").write_bytes(roots)
-    (tmp_path / "other.crt").write_bytes(self_signed(couple.primary.host)[0])
-    address = couple.address(f"{PRIMARY}&sslmode=verify-full&sslrootcert={tmp_path}")
+    (tmp_path / "other.crt").write_bytes(self_signed(pair.primary.host)[0])
+    address = pair.address(f"{PRIMARY}&sslmode=verify-full&sslrootcert={tmp_path}")
     with pytest.raises(sa.exc.OperationalError, match="certificate verify failed"):
         port_of(f"{address}/other.crt")
-    assert port_of(f"{address}/root.crt") == couple.primary.port
+    assert port_of(f"{address}/root.crt") == pair.primary.port
 
 
 def server_says(asking: "Asking", status: int) -> None:
@@ -105,23 +105,25 @@ class Asking:
         self._thread.join()
 
 
-def test_a_promotion_under_load_loses_no_session_and_accepts_nothing_twice(couple: Couple, serve: Serve) -> None:
+def test_a_promotion_under_load_loses_no_session_and_accepts_nothing_twice(
+    pair: PrimaryAndStandby, serve: Serve
+) -> None:
     """Stops: a node that must be restarted by hand, a code that the new primary does not know to be used."""
-    members = crowd(couple.primary.url(couple.database), 10)
-    server = serve(couple.address(PRIMARY), smtp=None, workers=2, **CHEAP_SERVER)
+    members = crowd(pair.primary.url(pair.database), 10)
+    server = serve(pair.address(PRIMARY), smtp=None, workers=2, **CHEAP_SERVER)
     asking = Asking(server.url)
     try:
         with Load([server.url], members) as load:
             load.wait_for(8)
-            couple.primary.kill()
+            pair.primary.kill()
             killed_after = len(load.tries)
             server_says(asking, 503)
-            couple.standby.promote()
+            pair.standby.promote()
             server_says(asking, 200)
             load.finish()
     finally:
         asking.stop()
-    survivor = couple.standby.url(couple.database)
+    survivor = pair.standby.url(pair.database)
     check_nothing_accepted_twice(survivor, members, load.tries)
     check_every_session_was_told(survivor)
     accepted = [one for one in load.tries if one.accepted]

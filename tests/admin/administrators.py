@@ -19,7 +19,7 @@ NOWHERE = UUID("00000000-0000-4000-8000-000000000000")
 
 
 @dataclass(frozen=True)
-class Boss:
+class Administrator:
     """An administrator with a browser and a program, both signed in."""
 
     user: User
@@ -32,11 +32,11 @@ class Boss:
         return self.browser.get(path)
 
 
-def administrator(people: People, http: httpx.Client, email: str, **values: object) -> Boss:
+def administrator(people: People, http: httpx.Client, email: str, **values: object) -> Administrator:
     """Make an administrator with two-factor authentication and sign them in, on pages and by a program."""
     user, factor = people.protected(email, **({"role": "admin"} | values))
     token = people.token(user, factor.phone, at=later(minutes=-2), channel="api")
-    return Boss(user, factor, browser_of(people, http, user, factor), Api(http, token))
+    return Administrator(user, factor, browser_of(people, http, user, factor), Api(http, token))
 
 
 def browser_of(people: People, http: httpx.Client, user: User, factor: Factor | None = None) -> WebClient:

@@ -14,7 +14,7 @@ from twofold.directory.user import User
 REASON = "Ticket 4711, called back on the number on file."
 
 
-class Room:
+class World:
     """Who is in it, and what they do."""
 
     def __init__(self, people: People, http: httpx.Client) -> None:
