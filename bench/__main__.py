@@ -4,7 +4,7 @@ python -m bench            every operation, both databases, 1 and 2 workers, 8 a
 python -m bench --quick    the same in a minute and a half; prints the results and keeps nothing
 python -m bench storm      four times as many passwords as can be hashed: do other requests get through?
 python -m bench scale      among 10 thousand and 1 million people, with 10 million lines in the audit log
-python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state at each door
+python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state in each operation
 python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
 python -m bench neighbours    can the answers to others tell who got a letter? 2,000 looks in all (--looks N)
 python -m bench distance  PostgreSQL 0.5 and 2 ms away: what do pipelines save a second factor?

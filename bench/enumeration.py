@@ -1,7 +1,8 @@
 """Time as a witness: what a stopwatch tells somebody without a password about who exists, and in which state.
 
 Every state is asked for in turn, in an order drawn anew each round, on one connection, one request at a time: what the
-machine does beside that falls on all of them alike. Each address is used once at each door, so that no throttle counts.
+machine does beside that falls on all of them alike. Each address is used once in each operation: no throttle
+counts.
 Two groups hold unknown addresses: how far those two lie apart is what chance alone does.
 
 Argon2 with the least parameters makes what differs beside the hash show more, not less; the real ones come after, for
@@ -40,7 +41,7 @@ AT_ONCE = 500
 
 
 class Group(msgspec.Struct, frozen=True):
-    """What one state took at one door, in milliseconds, and how it compares with unknown addresses.
+    """What one state took in one operation, in milliseconds, and how it compares with unknown addresses.
 
     `slower` is the chance that a request of this state takes longer than one of an unknown address (Mann and Whitney's
     U, divided by all pairs): 0.5 tells nothing. `p_rank` is how often chance alone lies as far from it; `distance` is
@@ -59,7 +60,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """One door of one database under one set of argon2 parameters."""
+    """One operation of one database under one set of argon2 parameters."""
 
     store: str
     operation: str
@@ -68,7 +69,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 def run(n: int, n_real: int) -> list[Watched]:
-    """Measure every door on both databases: n requests of each state, and n_real under the real argon2 parameters."""
+    """Measure every operation on both databases: n requests of each state, n_real under the real argon2 parameters."""
     found: list[Watched] = []
     for kind in STORES:
         for count, parameters in ((n, CHEAP), (n_real, None)):
@@ -78,7 +79,7 @@ def run(n: int, n_real: int) -> list[Watched]:
                 with _served(subject, parameters) as port:
                     operations = (
                         OPERATIONS if parameters is not None else OPERATIONS[:1]
-                    )  # the other doors hash nothing
+                    )  # the other operations hash nothing
                     found += [_watch(subject.kind, port, operation, who, count, parameters) for operation in operations]
     return found
 

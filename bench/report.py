@@ -251,7 +251,7 @@ def enumeration_table(watched: Sequence[Watched]) -> str:
         for one in watched
         for group in one.groups
     ]  # fmt: skip
-    head = ("database", "door", "state", "n", "p50 ms", "p90 ms", "slower than unknown (p)", "distance (p)")
+    head = ("database", "operation", "state", "n", "p50 ms", "p90 ms", "slower than unknown (p)", "distance (p)")
     return _table(head, rows)
 
 
