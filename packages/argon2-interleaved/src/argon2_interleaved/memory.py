@@ -58,7 +58,8 @@ class Memory:
     def last_blocks(self, starts: Sequence[bytes], passes: int) -> list[bytes]:
         """Fill for one password or two interleaved, given the `first_blocks` of each; return the last block of each.
 
-        It takes milliseconds, without the interpreter lock. What was computed with stays until `wipe` or `close`.
+        It takes milliseconds, without the interpreter lock. What was computed with stays until `wipe` or `close`; a
+        later call overwrites it, but for the second password's where it is given one alone.
 
         Raises:
             ValueError: there are neither one nor two starts of 2048 bytes, there is no pass, or it is closed.
@@ -78,14 +79,17 @@ class Memory:
             return [bytes(room[-BLOCK_BYTES:]) for room in rooms]
 
     def wipe(self) -> None:
-        """Overwrite what passwords have left, without the interpreter lock."""
+        """Overwrite with zeros the room of every password since the last `wipe`, without the interpreter lock.
+
+        Not what Python and the stack hold of them: the starts, the last blocks.
+        """
         for own in range(self._used):
             with self._room(own) as room:
                 _native.wipe(room)
         self._used = 0
 
     def close(self) -> None:
-        """Give it back to the system, which hands it to nobody before it is overwritten; a second time does nothing."""
+        """Give it back to the system as it is, which overwrites it before it hands it on; twice does nothing more."""
         self._view.release()
         self._map.close()
 

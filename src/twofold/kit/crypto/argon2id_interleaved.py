@@ -86,7 +86,7 @@ class Interleaved:
             return
         for password, last in zip(passwords, lasts, strict=True):
             password.computed(last)
-        if not self._waiting:  # else those who wait overwrite it at once
+        if not self._waiting:  # else who waits overwrites it, or another thread takes them and this one comes to rest
             memory.wipe()
 
     def _next(self) -> "list[_Password]":
