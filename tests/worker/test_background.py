@@ -4,20 +4,30 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import Serve
 from tests.harness import processes
+from tests.harness.clock import NOON
 from tests.harness.metrics import scrape
-from tests.harness.people import ADA
+from tests.harness.people import ADA, ANONYMOUS, PASSWORD, People
 from tests.harness.ports import free_port
 from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from tests.harness.smtp import SmtpServer
+from tests.races.flows import Nowhere
 from tests.worker.test_serving import asked, user
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import argon2id
+from twofold.kit.crypto.hashing import NoHasher
 from twofold.kit.threads import GIVES_WAY, LEAST_PRIORITY
+from twofold.operations import background, jobs
 from twofold.operations.background_process import BackgroundProcess
+from twofold.recovery import password_flow
 
 
 def works(server: Server) -> bool:
@@ -88,6 +98,28 @@ def test_what_it_counts_is_among_the_numbers_of_the_server(database_url: str, se
     assert found["twofold_request_seconds_count"] == sum(
         value for name, value in found.items() if name.startswith("twofold_requests_total")
     )
+
+
+def test_it_does_not_find_out_how_passwords_are_hashed_best(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stops: memory for two passwords, and 0.2 seconds of CPU, at each start of a process that hashes none."""
+    monkeypatch.setattr(argon2id, "quickest", lambda *_asked: pytest.fail("it measured"))
+    told = threading.Event()
+    told.set()
+    background.work(context.settings, told)
+
+
+def test_no_work_beside_a_server_hashes_a_password(people: People) -> None:
+    people.user()
+    password_flow.ask(people.context, ADA, origin=Origin(NOON, ANONYMOUS))
+    context = replace(people.context, hasher=NoHasher())
+    for job in jobs.jobs_of(context, Nowhere()):
+        job.run(context, NOON)
+    assert people.letters("password_link")
+    for hashing in (lambda: context.hasher.hash(PASSWORD), lambda: context.hasher.verify(None, PASSWORD)):
+        with pytest.raises(RuntimeError, match="no passwords"):
+            hashing()
 
 
 def test_nothing_of_http_is_imported_for_it() -> None:

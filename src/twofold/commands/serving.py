@@ -50,7 +50,7 @@ def serve(*, host: str, port: int, workers: int, create: bool) -> None:
     demand_named(chosen, create=create)
     with only_server(chosen):
         bring_schema(chosen)
-        build_context(chosen).db.close()  # so that wrong keys stop us here, and not each worker later
+        build_context(chosen, hashes=False).db.close()  # so that wrong keys stop us here, and not each worker later
         _serve(chosen, host, port, workers)
 
 

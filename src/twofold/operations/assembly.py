@@ -6,16 +6,18 @@ For servers, commands and the process behind the pages alike: nothing of HTTP is
 from twofold.kit import tracing
 from twofold.kit.context import AppContext
 from twofold.kit.crypto import keyring
+from twofold.kit.crypto.hashing import NoHasher
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.mail.outbox import Outbox
 from twofold.operations import jobs
 from twofold.settings import Settings
 
 
-def build_context(settings: Settings, processes: int = 1) -> AppContext:
+def build_context(settings: Settings, processes: int = 1, *, hashes: bool = True) -> AppContext:
     """Open the database and put the tools together; the keys are checked against what rests in the database.
 
-    `processes` is how many serving processes share the cores of this machine.
+    `processes` is how many serving processes share the cores of this machine; one that never `hashes` a password does
+    not measure how it is done best.
 
     Raises:
         SettingsError: a key is missing, malformed or wrong, or traces are on without OpenTelemetry.
@@ -30,7 +32,8 @@ def build_context(settings: Settings, processes: int = 1) -> AppContext:
     except BaseException:
         db.close()
         raise
-    hasher = tools.hasher(settings.argon2_memory_kib, settings.argon2_passes, processes=processes)
+    parameters = settings.argon2_memory_kib, settings.argon2_passes
+    hasher = tools.hasher(*parameters, processes=processes) if hashes else NoHasher()
     return AppContext(settings, db, vault, hasher, outbox_of(settings))
 
 

@@ -64,7 +64,8 @@ def work(settings: Settings, told: threading.Event) -> None:
     """
     tools = tracing.tools(settings)
     tools.begin()
-    context = build_context(msgspec.structs.replace(settings, pool_size=min(CONNECTIONS, settings.pool_size)))
+    few = msgspec.structs.replace(settings, pool_size=min(CONNECTIONS, settings.pool_size))
+    context = build_context(few, hashes=False)
     log.info("twofold works", mail=context.outbox.configured)
     gc.freeze()  # what is here now stays: the collector need not look through it again and again
     try:

@@ -47,5 +47,23 @@ class Hasher:
         return not stored.startswith(self._parameters)
 
 
+class NoHasher(Hasher):
+    """The hasher of a process that checks no passwords: it measures nothing and takes no memory.
+
+    Raises:
+        RuntimeError: when it is to hash or verify: a mistake of the caller.
+
+    """
+
+    def __init__(self) -> None:
+        """Prepare nothing."""
+
+    def hash(self, password: str) -> str:
+        raise RuntimeError("this process hashes no passwords")
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        raise RuntimeError("this process verifies no passwords")
+
+
 def _bytes(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
