@@ -236,6 +236,7 @@ def test_systemd_understands_every_line_of_the_units(unit: Path, tmp_path: Path)
 def test_proxies_keep_what_they_must(example: str, kubernetes_settings: Settings) -> None:
     text = (DEPLOY / example).read_text()
     assert re.search(r"X-Forwarded-For (\$remote_addr;|\{remote_host\})", text)
+    assert re.search(r"X-Request-ID (\$request_id;|\{http\.request\.uuid\})", text)
     assert set(re.findall(r"TWOFOLD_[A-Z_]+", text)) <= set(names_of_settings({}))
     links = [path for path in paths(kubernetes_settings) if path.endswith("{token:str}")]
     assert len(links) == 4

@@ -1,5 +1,6 @@
 """The database is stopped, killed, frozen: all are answered within two seconds, and it comes back by itself."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -134,6 +135,22 @@ def test_everybody_is_answered_within_two_seconds_and_the_service_returns_by_its
         assert not [answer for answer in after if answer is None or answer.status_code == 503], asker.kind
     usual = [seconds for asker in askers for begun, seconds, _ in asker.answers if begun + seconds < began]
     assert max(slowest.values()) < in_time(usual), slowest
+
+
+def test_what_the_database_said_and_to_whom_stands_in_the_log(pair: Pair) -> None:
+    """Stops: a night in which the log knows that the database did not answer, and neither why nor whom it hit."""
+    node = pair.nodes[0]
+    pair.postgres.stop()
+    with browser(node.url) as http:
+        wait_until(lambda: ask(http, "code").status_code == 503, what="a refusal")
+        refused = ask(http, "code").headers["x-request-id"]
+    pair.postgres.start()
+    for each in pair.nodes:
+        each.wait_until_ready()
+    lines = [json.loads(line) for line in node.logged.splitlines() if '"the database did not answer"' in line]
+    (line,) = [line for line in lines if line.get("id") == refused]
+    assert "refused" in line["says"] or "shutting down" in line["says"] or "terminating" in line["says"]
+    assert line["error"] == "OperationalError"
 
 
 def test_an_idle_pool_does_not_refuse_the_first_who_comes_after_a_restart(pair: Pair) -> None:

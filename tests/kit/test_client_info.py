@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.client_info import browser_in_words, browser_name, client_address
+from twofold.kit.client_info import Proxies, browser_in_words, browser_name, client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
 
@@ -46,6 +46,44 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
 )
 def test_the_address_is_the_nearest_hop_that_is_no_proxy_of_ours(peer: str, forwarded: str, address: str) -> None:
     assert client_address(peer, forwarded, PROXIES) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "given_ids", "kept"),
+    [
+        ("10.0.0.1", ["5f1c-9.A_b"], "5f1c-9.A_b"),
+        ("10.0.0.1", ["x" * 64], "x" * 64),
+        ("203.0.113.9", ["5f1c"], None),
+        ("", ["5f1c"], None),
+        ("10.0.0.1", [], None),
+        ("10.0.0.1", ["one", "two"], None),
+        ("10.0.0.1", [""], None),
+        ("10.0.0.1", ["x" * 65], None),
+        ("10.0.0.1", ["two words"], None),
+        ("10.0.0.1", ["5f1c\n"], None),
+        ("10.0.0.1", ['"}{"'], None),
+    ],
+)
+def test_the_id_of_a_request_is_a_trusted_proxys_or_none(peer: str, given_ids: list[str], kept: str | None) -> None:
+    """Stops: a stranger who chooses the id by which the log and the audit log know a request."""
+    headers = [(b"host", b"x"), *((b"x-request-id", one.encode()) for one in given_ids)]
+    assert Proxies(PROXIES).look_at({"client": (peer, 1), "headers": headers}) == (peer, kept)
+    assert Proxies(()).look_at({"client": (peer, 1), "headers": headers}) == (peer, None)
+
+
+def test_what_is_remembered_of_one_client_is_not_said_of_another() -> None:
+    proxies = Proxies(PROXIES)
+
+    def address(peer: str, *lines: str) -> str:
+        headers = [(b"x-forwarded-for", line.encode()) for line in lines]
+        return proxies.look_at({"client": (peer, 1), "headers": headers})[0]
+
+    for _ in range(2):
+        assert address("10.0.0.1", "192.0.2.1") == "192.0.2.1"
+        assert address("10.0.0.2", "192.0.2.2") == "192.0.2.2"
+        assert address("203.0.113.9", "192.0.2.1") == "203.0.113.9"
+        assert address("10.0.0.1", "x" * 500, "192.0.2.3") == "192.0.2.3"
+        assert address("10.0.0.1") == "10.0.0.1"
 
 
 @given(st.text(max_size=200))

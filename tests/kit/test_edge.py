@@ -1,7 +1,13 @@
+import json
+from typing import Any
+
 import httpx
 import pytest
+import structlog
 
+from tests.conftest import Serve
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.wire import client_to
 
 # Nothing here depends on the kind of database.
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -177,3 +183,34 @@ def test_a_wrong_address_or_method_of_a_page_is_a_page(http: httpx.Client, metho
     answer = http.request(method, path, headers={"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == status
     assert "<h1>" in answer.text
+
+
+# --- the line of the log
+
+
+def test_a_request_is_logged_with_the_user_whose_session_it_is(people: People, http: httpx.Client) -> None:
+    ada = people.user()
+    with structlog.testing.capture_logs() as entries:
+        http.get("/api/v1/session", headers={"Authorization": f"Bearer {people.token(ada)}"})
+        http.get("/profile", headers={"Cookie": f"twofold_session={people.token(ada)}"})
+        http.get("/api/v1/session")
+        http.get("/sign-in")
+    lines = [entry for entry in entries if entry["event"] == "request"]
+    assert [line["user"] for line in lines] == [ada.id, ada.id, None, None]
+    assert {line["address"] for line in lines} == {"testclient"}
+
+
+def test_what_a_trusted_proxy_says_of_a_request_stands_in_its_line_and_its_answer(
+    database_url: str, serve: Serve
+) -> None:
+    server = serve(database_url, trusted_proxies="127.0.0.1")
+    said = {"X-Forwarded-For": "198.51.100.7, 192.0.2.9", "X-Request-ID": "5f1c90aa"}
+    with client_to(server.url) as http:
+        assert http.get("/sign-in", headers=said).headers["x-request-id"] == "5f1c90aa"
+        own = http.get("/sign-in").headers["x-request-id"]
+    asked = [line for line in lines_of(server.logged) if line.get("route") == "/sign-in"]
+    assert [(line["id"], line["address"]) for line in asked] == [("5f1c90aa", "192.0.2.9"), (own, "127.0.0.1")]
+
+
+def lines_of(logged: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in logged.splitlines()]

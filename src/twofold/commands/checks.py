@@ -24,6 +24,7 @@ from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.libsodium import Libsodium
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.mail import outbox
+from twofold.kit.sql.away import what_it_says
 from twofold.kit.sql.database import Database
 from twofold.operations import health, migrate, rotation
 from twofold.setting_values import SettingsError
@@ -108,7 +109,7 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
     try:
         revision = schema_state.revision_of(settings)
     except sa.exc.SQLAlchemyError as error:
-        says = f"{shown} cannot be reached: {database_away.what_it_says(error)}"
+        says = f"{shown} cannot be reached: {what_it_says(error)}"
         yield Checked("database", Health.FINDING, says, database_away.remedy(error))
         return
     if why := schema_state.why_not(revision):

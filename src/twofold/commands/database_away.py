@@ -1,8 +1,6 @@
 """What to say when a database cannot be worked with: what it said itself, in one line, and what to do."""
 
-import sqlalchemy as sa
-
-DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+from twofold.kit.sql.away import said, what_it_says
 
 # What the database or the system says, and what to do; the first that fits. {setting} is where the address was named.
 REMEDIES = (
@@ -22,22 +20,12 @@ REMEDIES = (
 OTHERWISE = "Check {setting}, and that the database is running."
 
 
-def what_it_says(error: Exception) -> str:
-    """Return the first line of what the database said; no address with a password is in it."""
-    return _said(error).splitlines()[0]
-
-
 def remedy(error: Exception, setting: str = "TWOFOLD_DATABASE_URL") -> str:
     """Return what to do about it."""
-    said = _said(error)
-    return next((todo for part, todo in REMEDIES if part in said), OTHERWISE).format(setting=setting)
+    reason = said(error)
+    return next((todo for part, todo in REMEDIES if part in reason), OTHERWISE).format(setting=setting)
 
 
 def sentence(error: Exception, setting: str = "TWOFOLD_DATABASE_URL") -> str:
     """Return both in one line."""
     return f"The database cannot be reached: {what_it_says(error)}. {remedy(error, setting)}"
-
-
-def _said(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).strip() or type(cause).__name__

@@ -25,7 +25,6 @@ from rich.table import Table
 
 from twofold import redaction
 from twofold.commands import database_away, schema_state
-from twofold.commands.database_away import DATABASE_AWAY
 from twofold.directory import flow as directory
 from twofold.directory.refusals import Refused
 from twofold.directory.user import User
@@ -36,6 +35,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto import private_memory
 from twofold.kit.crypto.vault import VaultError
 from twofold.kit.http.requests import row_id
+from twofold.kit.sql.away import DATABASE_AWAY
 from twofold.operations.assembly import build_context
 from twofold.setting_values import SettingsError
 from twofold.settings import Settings, load

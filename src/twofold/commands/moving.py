@@ -8,11 +8,11 @@ import click
 import sqlalchemy as sa
 
 from twofold.commands import database_away, schema_state
-from twofold.commands.database_away import DATABASE_AWAY
 from twofold.commands.frame import Stop, as_json, console_origin, demand_owner, opened, quiet_logs, reason, show
 from twofold.commands.only_server import server_lock
 from twofold.kit import clock, nodes
 from twofold.kit.crypto import keyring
+from twofold.kit.sql.away import DATABASE_AWAY
 from twofold.operations import copy_database, restore
 from twofold.setting_values import SettingsError
 from twofold.settings import Settings, load

@@ -3,11 +3,15 @@
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from twofold.kit.network import Network
 
 BROWSER_LENGTH = 200  # characters, at most
+ADDRESS = "twofold_address"  # in the scope of a request: what `address_of` has found
+REMEMBERED, LONGEST_REMEMBERED = 1024, 100  # clients of a process, and characters of what a proxy says of one
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")
 
 # What a client's name for itself holds, and what a person calls it; the first that fits counts, because most of them
@@ -64,9 +68,47 @@ def client_address(
 
 def address_of(scope: Mapping[str, Any], trusted: Sequence[Network]) -> str:
     """Return the address of the client of a request (an ASGI scope), as far as proxies that are trusted tell."""
-    peer = scope["client"][0] if scope.get("client") else ""
+    if (found := scope.get(ADDRESS)) is not None:
+        return str(found)
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return client_address(peer, ",".join(lines), trusted)
+    return client_address(_peer(scope), ",".join(lines), trusted)
+
+
+class Proxies:
+    """The proxies that are trusted, and what they say of requests; nobody else is believed.
+
+    What came of the last addresses is remembered: to read one takes longer than all else here, for every request.
+    """
+
+    def __init__(self, trusted: Sequence[Network]) -> None:
+        self._trusted = tuple(trusted)
+        self._address = lru_cache(REMEMBERED)(lambda peer, forwarded: client_address(peer, forwarded, self._trusted))
+        self._trusts = lru_cache(REMEMBERED)(lambda peer: _within(peer, self._trusted))
+
+    def look_at(self, scope: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Return the address of the client of a request, and the id that a trusted proxy gave it (`X-Request-ID`).
+
+        There is one id, of up to 64 plain characters, or none.
+        """
+        peer = _peer(scope)
+        if not self._trusted:
+            return peer, None
+        lines: list[str] = []
+        ids: list[str] = []
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                lines.append(value.decode("latin-1"))
+            elif name == b"x-request-id":
+                ids.append(value.decode("latin-1"))
+        forwarded = ",".join(lines)
+        remembered = len(forwarded) <= LONGEST_REMEMBERED
+        address = (self._address if remembered else self._address.__wrapped__)(peer, forwarded)
+        believed = len(ids) == 1 and _REQUEST_ID.fullmatch(ids[0]) and self._trusts(peer)
+        return address, ids[0] if believed else None
+
+
+def _peer(scope: Mapping[str, Any]) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def browser_name(headers: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ import structlog
 from twofold import redaction
 from twofold.kit import logs, tracing
 from twofold.kit.crypto import private_memory
+from twofold.kit.sql.away import what_it_says
 from twofold.kit.threads import give_way, share_one_arena
 from twofold.operations import jobs
 from twofold.operations.assembly import build_context
@@ -49,8 +50,8 @@ def main() -> None:
     chosen = load(os.environ)  # noqa: TID251 - a process of its own: nobody hands it settings
     try:
         work(chosen, told)
-    except sa.exc.SQLAlchemyError as error:  # its text may hold an address; the server starts this process again
-        log.error("the database did not answer", error=type(error).__name__)  # noqa: TRY400 - see above
+    except sa.exc.SQLAlchemyError as error:  # the server starts this process again
+        log.error("the database did not answer", error=type(error).__name__, says=what_it_says(error))  # noqa: TRY400 - that
         sys.exit(1)
 
 

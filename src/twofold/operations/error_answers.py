@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import jinja2
-import sqlalchemy as sa
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -17,6 +16,7 @@ from twofold.kit.http.pools import Overloaded
 from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.http.render import problem_page, see_other
 from twofold.kit.http.requests import ShortCircuit, is_call
+from twofold.kit.sql import away
 from twofold.kit.words import gettext as _
 from twofold.operations import limiting
 from twofold.sessions.flow import SessionEnded
@@ -56,7 +56,8 @@ def _overloaded(request: Request[Any, Any, Any], _error: Exception) -> Response[
 
 def _database_away(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Say nothing of whether it was carried out: of a COMMIT that got no answer nobody knows."""
-    log.error("the database did not answer", error=type(error).__name__)
+    request_id = request.scope.get("twofold_request_id", "")
+    log.error("the database did not answer", id=request_id, error=type(error).__name__, says=away.what_it_says(error))
     return _unavailable(
         request,
         _("We cannot answer right now."),
@@ -192,9 +193,7 @@ EXCEPTION_HANDLERS: dict[type[Exception], Callable[[Request[Any, Any, Any], Any]
     BadForm: _bad_form,
     Overloaded: _overloaded,
     SessionEnded: _session_ended,
-    sa.exc.OperationalError: _database_away,
-    sa.exc.InterfaceError: _database_away,
-    sa.exc.TimeoutError: _database_away,
+    **dict.fromkeys(away.DATABASE_AWAY, _database_away),
     ValidationException: _invalid,
     HTTPException: http_error,
     RecursionError: _too_deep,

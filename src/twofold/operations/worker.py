@@ -15,6 +15,7 @@ import structlog
 from twofold.kit import clock, leases
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import random_bytes
+from twofold.kit.sql.away import DATABASE_AWAY, what_it_says
 
 AFTER_FAILURE = timedelta(seconds=5)
 LEASE = timedelta(minutes=2)
@@ -72,6 +73,9 @@ class Worker:
             try:
                 if not self._run(job, clock.now()):
                     wait = job.every
+            except DATABASE_AWAY as error:
+                wait = max(job.every, AFTER_FAILURE)
+                log.error("job failed", job=job.name, error=type(error).__name__, says=what_it_says(error))  # noqa: TRY400
             except sa.exc.SQLAlchemyError as error:  # what a database says of a statement may hold its values
                 wait = max(job.every, AFTER_FAILURE)
                 log.error("job failed", job=job.name, error=type(error).__name__)  # noqa: TRY400 - see above

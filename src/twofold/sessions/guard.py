@@ -16,6 +16,7 @@ from twofold.kit.http.requests import (
     cookie,
     local_path,
     note_held,
+    note_user,
     row_id,
     set_cookie,
     whole_path,
@@ -151,4 +152,6 @@ def _find(request: AnyRequest, token: str | None, at: datetime) -> Session | Non
     context = context_of(request)
     session = flow.find(context.db, context.settings, token, at)
     note_held(request, token, holds=session is not None)
+    if session is not None:
+        note_user(request, session.user.id)
     return session

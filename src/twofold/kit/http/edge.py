@@ -8,12 +8,13 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from twofold.kit import clock
+from twofold.kit.client_info import ADDRESS, Proxies
 from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.http.addresses import OwnHost, is_canonical
 from twofold.kit.http.anonymous import LIMITED_ROUTE
 from twofold.kit.http.gate import Gate
 from twofold.kit.http.leaving import is_leaving
-from twofold.kit.http.requests import is_call
+from twofold.kit.http.requests import USER, is_call
 from twofold.settings import Settings
 
 log = structlog.get_logger("twofold.requests")
@@ -76,6 +77,7 @@ class Edge:
         self._gate = gate
         self._host = OwnHost(settings.base_url)
         self._origin = settings.base_url
+        self._proxies = Proxies(settings.trusted_proxies)
         self._observe = observe
         self._headers = [*HEADERS, STRICT_TRANSPORT] if settings.secure else HEADERS
 
@@ -84,18 +86,20 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id = random_bytes(8).hex()
-        cast("dict[str, Any]", scope)["twofold_request_id"] = request_id
-        method = str(cast("dict[str, Any]", scope)["method"])
+        noted = cast("dict[str, Any]", scope)
+        address, given = self._proxies.look_at(noted)
+        request_id = given or random_bytes(8).hex()
+        noted[ADDRESS], noted["twofold_request_id"] = address, request_id
+        method = str(noted["method"])
         if method == "HEAD":  # answered like a GET, without the body
-            cast("dict[str, Any]", scope)["method"] = "GET"
+            noted["method"] = "GET"
         path, started, status = scope["path"], clock.stopwatch(), 500
         headers = self._headers if path.startswith("/static/") else [*self._headers, NO_STORE]
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                cast("dict[str, Any]", scope)["method"] = method  # for the server, which would miss the body
+                noted["method"] = method  # for the server, which would miss the body
                 status = message["status"]
                 own = {name.lower() for name, _value in message["headers"]}  # a page may be stricter than the rest
                 rest = [header for header in headers if header[0] not in own]
@@ -113,11 +117,14 @@ class Edge:
             await _refuse(send_with_headers, refusal)
         taken = clock.stopwatch() - started
         # Only the route is named: a path may hold the token of a link.
-        route = str(cast("dict[str, Any]", scope).get("path_template") or "unknown")
+        route = str(noted.get("path_template") or "unknown")
         self._observe(route, status, taken)
         if route == LIMITED_ROUTE:
             return  # a flood must not become a flood of lines: it is counted instead
-        log.info("request", method=method, route=route, status=status, seconds=round(taken, 4), id=request_id)
+        log.info(
+            "request", method=method, route=route, status=status, seconds=round(taken, 4), id=request_id,
+            address=address, user=noted.get(USER),
+        )  # fmt: skip
 
     def _refusal(self, scope: Scope, method: str) -> Refusal | None:
         """Return why a request goes no further, whatever it asks for; None when it may."""

@@ -17,6 +17,7 @@ AnyRequest = Request[Any, Any, Any]
 AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
+USER = "twofold_user"  # in the scope of a request: the id of whoever's session it is
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 EMAIL_LIFE = 10 * 60  # seconds
 LONGEST_EMAIL = 254  # characters
@@ -89,6 +90,11 @@ def is_token(text: str) -> bool:
 def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:
     """Note whether a token holds: requests with one that does are served before anonymous ones (kit.http.anonymous)."""
     cast("dict[str, Any]", request.scope)[HELD] = token, holds
+
+
+def note_user(request: AnyRequest, user_id: UUID) -> None:
+    """Note whose session a request is of, for the log."""
+    cast("dict[str, Any]", request.scope)[USER] = user_id
 
 
 def client_token(request: AnyRequest) -> str | None:
