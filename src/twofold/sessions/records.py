@@ -1,7 +1,7 @@
 """The statements of sessions."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -9,24 +9,29 @@ import sqlalchemy as sa
 from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
 from twofold.kit.sql.database import delete_idle
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.sessions import methods
 from twofold.sessions.session import OwnSession, Session
 from twofold.sessions.tables import sessions
 
-_columns = (
-    sessions.c.id,
-    sessions.c.token_hash,
-    sessions.c.methods,
-    sessions.c.proved,
-    sessions.c.channel,
-    sessions.c.authenticated_at,
-    sessions.c.last_seen_at,
-    sessions.c.expires_at,
-)
+
+class _Stored(NamedTuple):
+    """A session as it rests, before its methods are read and its user is put beside it."""
+
+    id: UUID
+    token_hash: bytes
+    methods: str
+    proved: str | None
+    channel: str
+    authenticated_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
 # A session counts only under the security version it was made under: raising that ends it, on every node at once.
 _session = (
-    sa.select(*_columns, *(column.label(f"person_{column.key}") for column in USER))
+    sa.select(*columns(_Stored, sessions), *(column.label(f"person_{column.key}") for column in USER))
     .select_from(
         sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
     )
@@ -140,7 +145,14 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 def _read(row: Any) -> Session | None:
     if row is None:
         return None
-    own = len(_columns)
-    id_, hash_, names, proved, channel, began_at, last_seen_at, expires_at = row[:own]
-    known = methods.read(names, proved, began_at)
-    return Session(id_, hash_, known, channel, began_at, last_seen_at, expires_at, User(*row[own:]))
+    own, user = _Stored(*row[: len(_Stored._fields)]), User(*row[len(_Stored._fields) :])
+    return Session(
+        id=own.id,
+        token_hash=own.token_hash,
+        methods=methods.read(own.methods, own.proved, own.authenticated_at),
+        channel=own.channel,
+        began_at=own.authenticated_at,
+        last_seen_at=own.last_seen_at,
+        expires_at=own.expires_at,
+        user=user,
+    )

@@ -1,7 +1,7 @@
 """The statements of sign-in attempts."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,31 +10,36 @@ from twofold.directory.tables import USER, accounts, users
 from twofold.directory.user import User
 from twofold.kit.crypto.vault import Sealed
 from twofold.kit.sql.database import AnyRow, UtcTime, delete_idle
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.lockouts.known_client import KnownClient
 from twofold.sessions import methods
 from twofold.signin.attempt import Attempt, Purpose, Step
 from twofold.signin.tables import sign_in_attempts
 
-_columns = (
-    sign_in_attempts.c.id,
-    sign_in_attempts.c.token_hash,
-    sign_in_attempts.c.channel,
-    sign_in_attempts.c.step,
-    sign_in_attempts.c.purpose,
-    sign_in_attempts.c.session_id,
-    sign_in_attempts.c.methods,
-    sign_in_attempts.c.proved,
-    sign_in_attempts.c.created_at,
-    sign_in_attempts.c.security_version,
-    sign_in_attempts.c.return_to,
-    sign_in_attempts.c.known_client,
-    sign_in_attempts.c.known_until,
-    sign_in_attempts.c.mailed,
-    sign_in_attempts.c.expires_at,
-)
+
+class _Stored(NamedTuple):
+    """An attempt as it rests, before its values are read and its user is put beside it."""
+
+    id: UUID
+    token_hash: bytes
+    channel: str
+    step: str
+    purpose: str | None
+    session_id: UUID | None
+    methods: str
+    proved: str | None
+    created_at: datetime
+    security_version: int
+    return_to: str
+    known_client: bytes | None
+    known_until: datetime | None
+    mailed: bool
+    expires_at: datetime
+
+
 _attempt = sa.select(
-    *(column.label(f"attempt_{column.name}") for column in _columns),
+    *(column.label(f"attempt_{column.name}") for column in columns(_Stored, sign_in_attempts)),
     *(column.label(f"person_{column.key}") for column in USER),
 ).select_from(
     sign_in_attempts.join(users, users.c.id == sign_in_attempts.c.user_id).join(
@@ -163,23 +168,19 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 def _read(row: AnyRow | None) -> Attempt | None:
     if row is None:
         return None
-    own = len(_columns)
-    (
-        id_, token_hash, channel, step, purpose, session_id, method_names, proved, created_at, version, return_to,
-        client, known_until, mailed, expires_at,
-    ) = row[:own]  # fmt: skip
+    own, user = _Stored(*row[: len(_Stored._fields)]), User(*row[len(_Stored._fields) :])
     return Attempt(
-        id_,
-        token_hash,
-        channel.removesuffix(STEPS_UP),
-        Step(step),
-        Purpose(purpose or Purpose.SESSION),
-        session_id,
-        methods.read(method_names, proved, created_at),
-        version,
-        return_to,
-        None if client is None else KnownClient(client, known_until),
-        mailed,
-        expires_at,
-        User(*row[own:]),
+        id=own.id,
+        token_hash=own.token_hash,
+        channel=own.channel.removesuffix(STEPS_UP),
+        step=Step(own.step),
+        purpose=Purpose(own.purpose or Purpose.SESSION),
+        session_id=own.session_id,
+        methods=methods.read(own.methods, own.proved, own.created_at),
+        security_version=own.security_version,
+        return_to=own.return_to,
+        known_client=None if own.known_client is None else KnownClient(own.known_client, own.known_until),
+        mailed=own.mailed,
+        expires_at=own.expires_at,
+        user=user,
     )
