@@ -243,7 +243,7 @@ def test_the_case_page_tells_the_history_and_offers_what_can_be_done(
     frozen_clock.forward(minutes=20)
     assert "Link expired" in grace.get(page.path).text
     page = grace.submit(page, "Send again")
-    assert "Another e-mail is on its way." in page.text
+    assert "Another email is on its way." in page.text
     assert "Grace Hopper had it sent again." in page.text
     page = grace.submit(page, "Cancel")
     assert "Cancelled." in page.text

@@ -295,6 +295,28 @@ def test_the_backup_code_shows_a_new_one_and_goes_on_when_it_is_saved(
     done = web_client.submit(unsaved, "Continue", saved="yes")
     assert done.heading == "Profile"
     assert "You may not have your backup code" not in done.text
+    assert "You signed in with your backup code" in done.text
+    assert done.link("Replace my phone")
+
+
+def test_after_a_backup_code_the_phone_can_be_replaced_at_once(ada: Ada, http: httpx.Client) -> None:
+    web_client = WebClient(http)
+    page = web_client.get("/profile/sessions")
+    page = web_client.submit(page, "Sign in", email=ADA, password=PASSWORD)
+    page = web_client.submit(page, "Verify", code=ada[1].backup_code)
+    assert "Is your phone lost or broken? Replace it now" in page.text
+    assert {"Continue", "Replace my phone"} <= set(page.buttons)
+    unsaved = web_client.post(page.path, then="replace")
+    assert unsaved.errors["saved"].startswith("Save the code")
+    page = web_client.post(page.path, then="replace", saved="yes")
+    assert page.path == "/profile/two-factor/authenticators"
+    page = web_client.click(page, "Replace my phone")
+    assert set(page.form("Continue").fields) == {"replaces", "password"}  # the backup code was proved a moment ago
+
+
+def test_who_came_with_the_app_is_not_told_to_replace_the_phone(ada: Ada, http: httpx.Client) -> None:
+    page = WebClient(http).sign_in(ADA, PASSWORD, ada[1].phone.code(NOON))
+    assert "You signed in with your backup code" not in page.text
 
 
 def test_a_wrong_and_a_spent_backup_code_say_so(ada: Ada, web_client: WebClient, http: httpx.Client) -> None:

@@ -1,8 +1,10 @@
 """The people of an account, by name, and what an administrator can change of one of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 from urllib.parse import urlencode
+from uuid import UUID
 
 from litestar import get, post
 from litestar.exceptions import NotFoundException
@@ -24,6 +26,8 @@ from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, c
 from twofold.kit.words import gettext as _
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import Keep, UserChange
+from twofold.resets import flow as resets
+from twofold.resets.views import case_view
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 
@@ -52,6 +56,7 @@ def list_people(request: AnyRequest) -> AnyResponse:
     )
     return page(
         request, "admin/people.html", viewer=viewer_of(session), notice=_notice(request),
+        resets=open_resets(request, session.user, [summary.user.id for summary in found.people], at),
         people=[user_view(summary, session.user) for summary in found.people], asked=asked, states=words.states(),
         previous_url=_page_url(asked, found.previous), next_url=_page_url(asked, found.next),
     )  # fmt: skip
@@ -111,6 +116,13 @@ def save_change(
             assert_never(outcome)
 
 
+def open_resets(request: AnyRequest, viewer: User, user_ids: Sequence[UUID], at: datetime) -> dict[UUID, Any]:
+    """Return, by user, the resets that are open, as somebody who oversees these users sees them."""
+    context = context_of(request)
+    cases = resets.open_cases_of(context, user_ids, at)
+    return {user_id: case_view(case, viewer, context.settings.issuer, at) for user_id, case in cases.items()}
+
+
 def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:
     """Read what the form asks for; None when its date is none. A date that was shown and sent back stays."""
     until: datetime | Keep | None = Keep.AS_IS
@@ -145,6 +157,8 @@ def user_page(
     return page(
         request, "admin/person.html", status, viewer=viewer_of(session), user=user_view(summary, session.user),
         typed=typed, errors=errors or {}, notice=_notice(request),
+        reset=open_resets(request, session.user, [user.id], at).get(user.id),
+        notice_of_reset=request.query_params.get("done") == "reset",
     )  # fmt: skip
 
 

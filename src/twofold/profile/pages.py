@@ -31,6 +31,8 @@ from twofold.kit.http.requests import (
 from twofold.kit.words import gettext as _
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
+from twofold.resets import flow as resets
+from twofold.resets.views import case_view
 from twofold.sessions import flow as sessions
 from twofold.sessions import guard
 from twofold.sessions.session import OwnSession, Session
@@ -48,6 +50,7 @@ class TwoFactorView(NamedTuple):
     backup_code_created_at: datetime | None
     backup_code_unseen: bool
     locked: bool
+    came_by_backup_code: bool
 
 
 @get("/profile")
@@ -59,6 +62,7 @@ def show_profile(request: AnyRequest) -> AnyResponse:
     return page(
         request, "profile/profile.html", viewer=guard.viewer_of(session), notice=_notice(request),
         two_factor=_two_factor(request, session, at), sso=session.user.sso,
+        reset=_open_reset(request, session, at),
     )  # fmt: skip
 
 
@@ -157,7 +161,14 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
         backup_code_created_at=shown.backup_code_created_at,
         backup_code_unseen=shown.backup_code_unseen,
         locked=shown.locked,
+        came_by_backup_code=[method.name for method in session.methods if method.second] == ["backup_code"],
     )
+
+
+def _open_reset(request: AnyRequest, session: Session, at: datetime) -> dict[str, Any] | None:
+    context, user = context_of(request), session.user
+    case = resets.open_cases_of(context, [user.id], at).get(user.id)
+    return None if case is None else case_view(case, user, context.settings.issuer, at)
 
 
 def _notice(request: AnyRequest) -> str | None:

@@ -3,6 +3,7 @@
 Whatever changes a case holds its user first, so that a case, its link and the user's factors change one after another.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,7 @@ from twofold.resets.case import (
     State,
     close_reason,
     sees,
+    standing,
 )
 from twofold.resets.cursor import CaseCursor
 from twofold.resets.history_flow import note, notify_of_support
@@ -152,6 +154,13 @@ def cases_for(
     more = len(found) > PAGE
     last = found[PAGE - 1] if more else None
     return Listing(shown, None if last is None else cursors.write(CaseCursor(last.requested_at, last.id)))
+
+
+def open_cases_of(context: AppContext, user_ids: Sequence[UUID], at: datetime) -> dict[UUID, Case]:
+    """Return, by user, the cases that are open: for those who have shown already that they may know of them."""
+    with context.db.read() as connection:
+        cases = records.open_of(connection, user_ids) if user_ids else []
+    return {case.subject.id: case for case in cases if standing(case, at) is not State.CLOSED}
 
 
 def case_for(context: AppContext, viewer: User, case_id: UUID) -> tuple[Case, list[HistoryLine]] | NoSuchCase:

@@ -71,6 +71,7 @@ _by_link = (
 )
 
 _is_open = _case.state.in_(OPEN_STATES)
+_open_of = _cases.where(_case.user_id.in_(sa.bindparam("of_users", expanding=True)), _is_open)
 _end_open = (
     reset_cases.update()
     .where(_is_open)
@@ -144,6 +145,11 @@ def list_cases(
             (_case.requested_at < after.requested_at) | (_case.id < after.id),
         )
     return [_read(row) for row in connection.execute(query)]
+
+
+def open_of(connection: sa.Connection, user_ids: Sequence[UUID]) -> list[Case]:
+    """Return the cases of some users that are stored as open; at most one of each."""
+    return [_read(row) for row in connection.execute(_open_of, {"of_users": user_ids})]
 
 
 def end_open_of(

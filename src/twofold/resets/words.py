@@ -133,7 +133,7 @@ def event(line: HistoryLine, product: str) -> str:
 def done(act: Act) -> str:
     """Say what somebody just did about a case."""
     said = {
-        Act.SEND: _("Another e-mail is on its way. The link before it stops working when it is sent."),
+        Act.SEND: _("Another email is on its way. The link before it stops working when it is sent."),
         Act.CANCEL: _("Cancelled. Its links do not work any more, and the person's account stays as it is."),
         Act.APPROVE: _("Approved. The person can confirm it now with their password."),
     }

@@ -39,6 +39,8 @@ from twofold.signin.views import (
     start_over,
 )
 
+AUTHENTICATORS = "/profile/two-factor/authenticators"  # where a phone is replaced
+
 
 @get("/", sync_to_thread=False)
 def home() -> AnyResponse:
@@ -161,7 +163,7 @@ def submit_saved(request: AnyRequest, body: bytes) -> AnyResponse:
     )  # fmt: skip
     match outcome:
         case SignedIn():
-            return enter_page(request, outcome)
+            return enter_page(request, outcome, AUTHENTICATORS if form["then"] == "replace" else "")
         case Expired() | OutOfOrder():
             return start_over(request, outcome)
         case _:

@@ -74,15 +74,18 @@ def start_over(request: AnyRequest, outcome: Expired | OutOfOrder) -> AnyRespons
     return see_other("/sign-in?expired=1" if cookie(request, "attempt") else "/sign-in", forget)
 
 
-def enter_page(request: AnyRequest, signed_in: SignedIn) -> AnyResponse:
-    """Hand the browser its session; whatever session it had before is not the one it gets."""
+def enter_page(request: AnyRequest, signed_in: SignedIn, go_to: str = "") -> AnyResponse:
+    """Hand the browser its session; whatever session it had before is not the one it gets.
+
+    It leads to where somebody wanted to go, unless they chose to `go_to` something else on the way.
+    """
     settings = context_of(request).settings
     cookies: list[Cookie] = [
         set_cookie(settings, "session", signed_in.session.token),
         set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
         forget_cookie(settings, "attempt"),
     ]
-    return see_other(signed_in.return_to or guard.HOME, cookies)
+    return see_other(go_to or signed_in.return_to or guard.HOME, cookies)
 
 
 def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:

@@ -81,12 +81,15 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     session, context = guard.agent(request, at), context_of(request)
     listed = find_summary(request, session.user, user_id, at)
     user = listed.user
+    case = resets.open_cases_of(context, [user.id], at).get(user.id)
+    open_case = None if case is None else case_view(case, session.user, context.settings.issuer, at)
     history = audit_flow.read_page(context.db, user.account_id, Filters(user_id=user.id), None, EVENTS)
     return page(
         request, "support/person.html", viewer=viewer_of(session), user=summary_view(listed, session.user),
         account_id=user.account_id, events=[event_view(found) for found in history.events],
         frozen_at=user.frozen_at, password_set_at=user.password_set_at, sso=user.sso,
         password_unproven=user.password_unproven, notice=_notice(request),
+        reset=open_case, notice_of_reset=_asked(request, "done") == "reset",
         all_events=address(f"/support/accounts/{user.account_id}/audit", [("person", str(user.id))]),
         **_cases(request, session.user, at, user_id=user.id),
     )  # fmt: skip

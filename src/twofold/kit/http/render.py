@@ -14,7 +14,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
-from twofold.kit.clock import now
+from twofold.kit import clock
 from twofold.kit.http.requests import AnyRequest, AnyResponse
 from twofold.kit.templates import template_environment
 from twofold.settings import Settings
@@ -73,7 +73,7 @@ def problem_page(
 
 def moment(at: datetime) -> str:
     """Say a time as a person does: the hour today, with the date on other days; in UTC, and said so."""
-    if at.date() == now().date():
+    if at.date() == clock.now().date():
         return f"{at:%H:%M} UTC"
     return f"{format_date(at, 'd MMMM y', locale='en')}, {at:%H:%M} UTC"
 
