@@ -67,7 +67,7 @@ class Model:
                 self.last_step, self.wrong, self.in_row = step, 0, 0
                 self.accepted.append(step)
                 return Passed("otp")
-            if abs(act) <= 1 or step <= self.last_step:
+            if abs(act) <= 1 or step == self.last_step:
                 return UsedCode(5 - self.wrong)
             self.wrong, self.in_row = self.wrong + 1, self.in_row + 1
             if act > 0:

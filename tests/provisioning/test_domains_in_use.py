@@ -248,7 +248,7 @@ def test_inviting_again_and_claiming_the_domain_do_not_wait_for_each_other(
         begun.set()
         first.join(LONG)
         second.join(LONG)
-        assert [type(one).__name__ for one in outcome] == ["Invited", "Account"]
+        assert [type(one).__name__ for one in outcome] == ["Invited", "CustomerAccount"]
 
 
 def test_users_of_one_domain_do_not_wait_for_each_other(postgresql_url: str) -> None:

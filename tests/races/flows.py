@@ -823,7 +823,7 @@ FLOWS: Mapping[Flow, str] = {
     support_agent_is_made: "MadeUser",
     user_is_made: "UUID",
     account_is_made: "UUID",
-    account_turns_to_sso: "Account",
+    account_turns_to_sso: "CustomerAccount",
     operator_key_is_made_used_and_revoked: "bool",
     network_is_blocked_and_let_in_again: "Block",
     log_is_exported: "exported",
