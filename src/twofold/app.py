@@ -47,6 +47,7 @@ from twofold.kit.http.requests import API_ROOT
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
+from twofold.oidc import applications_api, discovery_api
 from twofold.operations import health, jobs, limiting, metrics_endpoint, registries, server
 from twofold.operations.assembly import build_context
 from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
@@ -90,6 +91,7 @@ PAGES = [
     *support_pages.handlers,
     *support_act_pages.handlers,
     *audit_pages.handlers,
+    *discovery_api.handlers,
     *help_pages.handlers,
     *health.handlers,
 ]
@@ -105,6 +107,7 @@ API = [
     *admin_acts_api.handlers,
     *admin_policy_api.handlers,
     *audit_api.handlers,
+    *applications_api.handlers,
 ]
 
 log = structlog.get_logger()

@@ -7,6 +7,7 @@ import click
 from twofold.commands import env_file
 from twofold.commands.abuse import abuse
 from twofold.commands.accounts import accounts
+from twofold.commands.applications import applications
 from twofold.commands.audit_log import audit
 from twofold.commands.break_glass import reset, unfreeze, unlock
 from twofold.commands.demonstration import demo
@@ -14,6 +15,7 @@ from twofold.commands.doctor import doctor
 from twofold.commands.frame import Program
 from twofold.commands.keys import keys
 from twofold.commands.moving import copy, restored
+from twofold.commands.oidc_keys import oidc_keys
 from twofold.commands.operator_keys import operator_keys
 from twofold.commands.serving import migrate_, serve, worker
 from twofold.commands.show_settings import show_settings
@@ -32,8 +34,8 @@ def main() -> None:
 
 
 for command in (
-    demo, serve, worker, migrate_, accounts, users, operator_keys, keys, audit, doctor, show_settings, unlock, unfreeze,
-    reset, locked, reset_cases, abuse, copy, restored,
+    demo, serve, worker, migrate_, accounts, users, applications, operator_keys, keys, oidc_keys, audit, doctor,
+    show_settings, unlock, unfreeze, reset, locked, reset_cases, abuse, copy, restored,
 ):  # fmt: skip
     main.add_command(command)
 env_file.add_option(main, but=demo)

@@ -20,12 +20,15 @@ SCALING = Path(__file__).parents[2] / "docs" / "scaling.md"
 # Tables without the account, and what is known of them instead.
 WITHOUT_ACCOUNT = {
     "accounts": "its own id is the account",
+    "application_secrets": "two rows an application at most",
+    "applications": "registered by the operator",
     "audit_chains": "one row an account, and its key is the account",
     "audit_signing_keys": "one row, of the installation",
     "blocked_networks": "a handful, of the installation",
     "destinations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "encryption_keys": "one row a key of the ring",
     "leases": "one row a job",
+    "oidc_keys": "two rows a rotation",
     "operator_keys": "one row a program of the operator",
     "password_throttles": "an address that nobody has belongs to no account; kept for a day after the last wrong try",
     "refusal_counts": "counted before anybody is known; a row an hour and network, kept for 30 days",

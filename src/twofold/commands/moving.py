@@ -61,8 +61,8 @@ def restored(*, reason: str, as_json: bool) -> None:
     said = (
         f"{done.people} people sign in anew, {done.authenticators} authenticators wait for their next code, "
         f"{done.backup_codes} backup codes and {done.links} links are void. Look through "
-        "twofold operator-keys list and twofold abuse blocks: what was revoked or let in again since the backup is as "
-        "it was then."
+        "twofold operator-keys list, twofold applications list and twofold abuse blocks: what was revoked, replaced or "
+        "let in again since the backup is as it was then."
     )
     show(done._asdict(), as_json=as_json, said=said)
 

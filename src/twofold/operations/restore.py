@@ -38,6 +38,8 @@ BEGUN = (destinations, sign_in_attempts, enrolments, removals)
 KEPT: Mapping[str, str] = {
     "accounts": "what an operator and an administrator said last is theirs to look through",
     "account_domains": "the same",
+    "application_secrets": "a secret replaced since works again: the command says to look through them",
+    "applications": "as the backup has them: the command says to look through them",
     "audit_chains": "the chain goes on from where the backup left it; an export signed later shows the gap",
     "audit_events": "append-only; the restore is an event of its own",
     "audit_signing_keys": "the same key goes on signing",
@@ -48,6 +50,7 @@ KEPT: Mapping[str, str] = {
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",
     "mailbox_budgets": "counts go back to the backup's; the codes they guard are void",
+    "oidc_keys": "a key that the backup lacks signs nothing more; applications fetch the others anew",
     "operator_keys": "a key revoked since works again: the command says to look through them",
     "outbox": "a letter may come twice, under the same Message-ID; one whose link or code is void is dropped",
     "password_throttles": "waits go back to the backup's",

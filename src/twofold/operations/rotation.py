@@ -23,6 +23,7 @@ from twofold.kit.crypto import keyring
 from twofold.kit.crypto.keyring import encryption_keys
 from twofold.kit.crypto.vault import Sealed, VaultError
 from twofold.kit.sql.rows import columns
+from twofold.oidc.key_tables import oidc_keys
 from twofold.signin.tables import sign_in_attempts
 
 BATCH = 200  # secrets a transaction
@@ -58,6 +59,7 @@ PLACES = (
         "sign_in_attempts.backup",
     ),
     Place(audit_signing_keys.c.number, audit_signing_keys.c.key_id, audit_signing_keys.c.box, "audit_signing_keys"),
+    Place(oidc_keys.c.kid, oidc_keys.c.key_id, oidc_keys.c.sealed, "oidc_keys"),
 )
 
 

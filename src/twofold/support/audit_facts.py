@@ -7,6 +7,7 @@ from typing import Any
 from twofold.events.kinds import Operation
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
+from twofold.support import application_words
 
 
 def in_words(kind: str, details: dict[str, Any]) -> str:
@@ -106,6 +107,7 @@ def _export(details: Mapping[str, Any]) -> str:
 
 
 MORE: dict[str, Callable[[dict[str, Any]], str]] = {
+    **application_words.MORE,
     "signed_in": _methods,
     "signed_out": _sessions,
     "stepped_up": _methods,

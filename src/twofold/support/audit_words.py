@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from twofold.directory.user import NamedUser
 from twofold.kit.words import gettext as _
-from twofold.support import audit_facts
+from twofold.support import application_words, audit_facts
 from twofold.support.audit_search import Found
 
 
@@ -27,6 +27,7 @@ def kinds() -> dict[str, Description]:
         **_of_passwords(),
         **_of_people(),
         **_of_accounts(),
+        **{kind: Description(*said) for kind, said in application_words.sentences().items()},
     }
 
 

@@ -25,11 +25,13 @@ def upgrade() -> None:
     _give_letters_turns()
     _keep_promises()
     _keep_authentication_facts()
+    _register_applications()
     _note_first_sign_ins()
     _index_browsers()
     _index_destinations()
     _index_endings()
     _find_users_by_domain()
+    _index_applications()
     _index_letters_by_turn()
 
 
@@ -37,6 +39,8 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
+    for table in ("oidc_keys", "application_secrets", "applications"):
+        op.drop_table(table, if_exists=True)
     op.drop_table("ended_sessions", if_exists=True)
     op.drop_table("destinations", if_exists=True)
     _forget_authentication_facts()
@@ -175,6 +179,60 @@ def _forget_authentication_facts() -> None:
     steps.drop_column("sign_in_attempts", "purpose")
     steps.drop_column("sign_in_attempts", "proved")
     steps.drop_column("sessions", "proved")
+
+
+def _register_applications() -> None:
+    """Keep the applications that sign people in through OpenID Connect, and the keys that sign for them."""
+    op.create_table(
+        "applications",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("public", sa.Boolean(), nullable=False),
+        sa.Column("redirect_uris", sa.Text(), nullable=False),
+        sa.Column("post_logout_redirect_uris", sa.Text(), nullable=False),
+        sa.Column("backchannel_logout_uri", sa.Text(), nullable=True),
+        sa.Column("home_url", sa.Text(), nullable=True),
+        sa.Column("algorithm", sa.Text(), nullable=False),
+        sa.Column("acr", sa.Text(), nullable=True),
+        sa.Column("second_factor_age", sa.Integer(), nullable=True),
+        sa.Column("pkce", sa.Boolean(), nullable=False),
+        sa.Column("accounts", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "application_secrets",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application_secrets")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "oidc_keys",
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("algorithm", sa.Text(), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("active_from", UtcTime(), nullable=False),
+        sa.Column("retired_at", UtcTime(), nullable=True),
+        sa.Column("gone_at", UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("kid", name=op.f("pk_oidc_keys")),
+        if_not_exists=True,
+    )
+
+
+def _index_applications() -> None:
+    steps.create_index(op.f("ix_application_secrets_application_id"), "application_secrets", ["application_id"])
+    without_end = sa.text("retired_at IS NULL")
+    steps.create_index(
+        "uq_oidc_keys_algorithm", "oidc_keys", ["algorithm"],
+        unique=True, sqlite_where=without_end, postgresql_where=without_end,
+    )  # fmt: skip
 
 
 def _note_first_sign_ins() -> None:

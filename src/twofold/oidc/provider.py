@@ -1,0 +1,49 @@
+"""What this provider is and can do, as it describes itself (OpenID Connect Discovery, RFC 8414). Pure."""
+
+from typing import Any
+
+from twofold.oidc.application import ALGORITHMS
+from twofold.sessions import methods
+
+SCOPES = ("openid", "profile", "email", "account", "offline_access")
+CLAIMS = (
+    "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "sid", "auth_time", "acr", "amr", "name", "email",
+    "email_verified", "account_id", "account_name", "edition", "role", "licensed",
+)  # fmt: skip
+CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
+WITH_SECRET = ("client_secret_basic", "client_secret_post")
+
+# What a member that is left out would promise: OpenID Connect Discovery section 3 takes `request_uri` as supported.
+NOT_BUILT = ("request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported")
+
+
+def description(issuer: str) -> dict[str, Any]:
+    """Describe the provider whose issuer is the base URL."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oidc/authorize",
+        "token_endpoint": f"{issuer}/oidc/token",
+        "userinfo_endpoint": f"{issuer}/oidc/userinfo",
+        "jwks_uri": f"{issuer}/oidc/jwks.json",
+        "introspection_endpoint": f"{issuer}/oidc/introspect",
+        "revocation_endpoint": f"{issuer}/oidc/revoke",
+        "end_session_endpoint": f"{issuer}/oidc/end-session",
+        "scopes_supported": SCOPES,
+        "claims_supported": CLAIMS,
+        "claim_types_supported": ("normal",),
+        "subject_types_supported": ("public",),
+        "response_types_supported": ("code",),
+        "response_modes_supported": ("query", "form_post"),
+        "grant_types_supported": ("authorization_code", "refresh_token"),
+        "prompt_values_supported": ("none", "login"),
+        "acr_values_supported": (methods.ONE_FACTOR, methods.TWO_FACTORS),
+        "code_challenge_methods_supported": ("S256",),
+        "id_token_signing_alg_values_supported": ALGORITHMS,
+        "token_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
+        "introspection_endpoint_auth_methods_supported": WITH_SECRET,
+        "revocation_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        **dict.fromkeys(NOT_BUILT, False),
+    }
