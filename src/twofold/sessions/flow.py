@@ -76,7 +76,7 @@ def find(db: Database, settings: Settings, token: str, at: datetime) -> Session 
         return None
     if due_to_be_seen(session, at):
         with db.write() as connection:
-            records.seen(connection, session.token_hash, at)
+            note_use(connection, session, at)
     return session
 
 
@@ -131,6 +131,12 @@ def find_by_id(context: AppContext, connection: sa.Connection, session_id: UUID,
     """Find a session by its `sid`, if it holds."""
     session = records.by_id(connection, session_id)
     return session if session is not None and holds(session, context.settings.session_idle, at) else None
+
+
+def note_use(connection: sa.Connection, session: Session, at: datetime) -> None:
+    """Write down that a session was used, at most once a minute: by an application, which has no token of it."""
+    if due_to_be_seen(session, at):
+        records.seen(connection, session.token_hash, at)
 
 
 def list_own(context: AppContext, session: Session, at: datetime) -> list[OwnSession]:

@@ -1,46 +1,19 @@
 """The statements of sessions."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.directory.tables import USER, accounts, users
-from twofold.directory.user import User
+from twofold.directory.tables import users
 from twofold.kit.sql.database import delete_idle
-from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.sessions import methods
-from twofold.sessions.session import OwnSession, Session
-from twofold.sessions.tables import sessions
+from twofold.sessions.session import OwnSession, Session, of_row
+from twofold.sessions.tables import COUNTS, JOINED, SESSION, sessions
 
-
-class _Stored(NamedTuple):
-    """A session as it rests, before its methods are read and its user is put beside it."""
-
-    id: UUID
-    token_hash: bytes
-    methods: str
-    proved: str | None
-    channel: str
-    authenticated_at: datetime
-    last_seen_at: datetime
-    expires_at: datetime
-
-
-# A session counts only under the security version it was made under: raising that ends it, on every node at once.
-_session = (
-    sa.select(*columns(_Stored, sessions), *(column.label(f"person_{column.key}") for column in USER))
-    .select_from(
-        sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id),
-    )
-    .where(
-        sessions.c.security_version == users.c.security_version,
-        users.c.active,
-        users.c.frozen_at.is_(None),
-    )
-)
+_session = sa.select(*SESSION).select_from(JOINED).where(*COUNTS)
 _session_by_token = Statement(_session.where(sessions.c.token_hash == sa.bindparam("token_hash")))
 _session_by_id = Statement(_session.where(sessions.c.id == sa.bindparam("session_id")))
 _OWN = ("id", "browser", "address", "authenticated_at", "last_seen_at", "expires_at", "methods", "proved")
@@ -143,16 +116,4 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _read(row: Any) -> Session | None:
-    if row is None:
-        return None
-    own, user = _Stored(*row[: len(_Stored._fields)]), User(*row[len(_Stored._fields) :])
-    return Session(
-        id=own.id,
-        token_hash=own.token_hash,
-        methods=methods.read(own.methods, own.proved, own.authenticated_at),
-        channel=own.channel,
-        began_at=own.authenticated_at,
-        last_seen_at=own.last_seen_at,
-        expires_at=own.expires_at,
-        user=user,
-    )
+    return None if row is None else of_row(row)

@@ -1,11 +1,12 @@
 """A session and whose it is, as one value; and whether it still holds."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from twofold.directory.user import User
-from twofold.sessions.methods import Methods, has_second_factor
+from twofold.sessions.methods import Methods, has_second_factor, read
 
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -54,6 +55,37 @@ class Started(NamedTuple):
     token: str
     id: UUID
     expires_at: datetime
+
+
+class StoredSession(NamedTuple):
+    """A session as it rests, before its methods are read and its user is put beside it."""
+
+    id: UUID
+    token_hash: bytes
+    methods: str
+    proved: str | None
+    channel: str
+    authenticated_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+OWN_COLUMNS = len(StoredSession._fields)
+
+
+def of_row(values: Sequence[Any]) -> Session:
+    """Read a session from the columns of `tables.SESSION`: its own, then its user's."""
+    own = StoredSession(*values[:OWN_COLUMNS])
+    return Session(
+        id=own.id,
+        token_hash=own.token_hash,
+        methods=read(own.methods, own.proved, own.authenticated_at),
+        channel=own.channel,
+        began_at=own.authenticated_at,
+        last_seen_at=own.last_seen_at,
+        expires_at=own.expires_at,
+        user=User(*values[OWN_COLUMNS:]),
+    )
 
 
 def holds(session: Session, idle: timedelta, at: datetime) -> bool:

@@ -2,7 +2,10 @@
 
 import sqlalchemy as sa
 
+from twofold.directory.tables import USER, accounts, users
 from twofold.kit.sql.database import UtcTime, metadata
+from twofold.kit.sql.rows import columns
+from twofold.sessions.session import StoredSession
 
 sessions = sa.Table(
     "sessions",
@@ -23,6 +26,12 @@ sessions = sa.Table(
     sa.Index("ix_sessions_user_id", "user_id"),
     sa.Index("ix_sessions_expires_at", "expires_at"),
 )
+
+# A session with its user and account, in the order that session.of_row reads.
+SESSION = (*columns(StoredSession, sessions), *(column.label(f"person_{column.key}") for column in USER))
+JOINED = sessions.join(users, users.c.id == sessions.c.user_id).join(accounts, accounts.c.id == users.c.account_id)
+# It counts only under the security version it was made under: raising that ends it, on every node at once.
+COUNTS = (sessions.c.security_version == users.c.security_version, users.c.active, users.c.frozen_at.is_(None))
 
 # Sessions that ended before their time, until that: applications are to be told, and whoever still has the token.
 ended_sessions = sa.Table(
