@@ -39,6 +39,7 @@ from twofold.kit.crypto import private_memory
 from twofold.kit.http import leaving
 from twofold.kit.http.edge import SAFE_METHODS, Edge
 from twofold.kit.http.gate import Gate
+from twofold.kit.http.machine import ELSEWHERE, paths_with
 from twofold.kit.http.pools import ThreadPools
 from twofold.kit.http.problems import problem
 from twofold.kit.http.render import environment
@@ -47,7 +48,14 @@ from twofold.kit.http.requests import API_ROOT
 from twofold.kit.http.single_headers import SingleHeaders
 from twofold.kit.mail.smtp import Transport
 from twofold.kit.threads import PROCESSES
-from twofold.oidc import applications_api, discovery_api
+from twofold.oidc import (
+    applications_api,
+    authorize_pages,
+    discovery_api,
+    end_session_pages,
+    token_api,
+    userinfo_api,
+)
 from twofold.operations import health, jobs, limiting, metrics_endpoint, registries, server
 from twofold.operations.assembly import build_context
 from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
@@ -91,10 +99,14 @@ PAGES = [
     *support_pages.handlers,
     *support_act_pages.handlers,
     *audit_pages.handlers,
+    *authorize_pages.handlers,
+    *end_session_pages.handlers,
     *discovery_api.handlers,
     *help_pages.handlers,
     *health.handlers,
 ]
+# What applications call: forms and tokens, no cookie.
+PROGRAMS = [*token_api.handlers, *userinfo_api.handlers]
 API = [
     *signin_api.handlers,
     *step_up_api.handlers,
@@ -148,13 +160,16 @@ def build_app(
         ),
     )
     inner = SingleHeaders(limiting.before(app))
-    return Limited(Edge(inner, settings, metrics.observe_request, refusals(app.state.pages), gate))
+    from_elsewhere = paths_with(app, ELSEWHERE)
+    return Limited(
+        Edge(inner, settings, metrics.observe_request, refusals(app.state.pages), gate, from_elsewhere=from_elsewhere)
+    )
 
 
 def _routers(demo: Sequence[Any]) -> list[Router]:
     """Put the handlers of pages, calls and files under their paths."""
     return [
-        Router("/", route_handlers=[*PAGES, *demo], before_request=_no_nul, include_in_schema=False),
+        Router("/", route_handlers=[*PAGES, *PROGRAMS, *demo], before_request=_no_nul, include_in_schema=False),
         Router(API_ROOT, route_handlers=API, before_request=_only_json, security=[{"session": []}]),
         create_static_files_router(
             "/static",

@@ -12,7 +12,7 @@ from twofold.kit.crypto import keyring
 from twofold.kit.mail import outbox
 from twofold.kit.sql.database import metadata
 from twofold.lockouts import tables as lockouts
-from twofold.oidc import application_tables, key_tables
+from twofold.oidc import application_tables, grant_tables, key_tables
 from twofold.provisioning import tables as provisioning
 from twofold.recovery import tables as recovery
 from twofold.resets import tables as resets
@@ -20,8 +20,8 @@ from twofold.sessions import tables as sessions
 from twofold.signin import tables as signin
 
 TABLE_MODULES = (
-    abuse, admin, application_tables, audit, backup_code, directory, factors, key_tables, keyring, leases, lockouts,
-    outbox, provisioning, recovery, resets, sessions, signin, totp,
+    abuse, admin, application_tables, audit, backup_code, directory, factors, grant_tables, key_tables, keyring, leases,
+    lockouts, outbox, provisioning, recovery, resets, sessions, signin, totp,
 )  # fmt: skip
 
 # The one order in which a transaction locks rows of existing tables; docs/architecture.md says how it is kept.
@@ -46,6 +46,11 @@ LOCK_ORDER = (
     "password_links",
     "browser_links",
     "not_me_links",
+    "authorizations",
+    "authorization_codes",
+    "refresh_tokens",
+    "access_tokens",
+    "grants",
     "sessions",
     "ended_sessions",
     "destinations",

@@ -24,6 +24,7 @@ WITHOUT_ACCOUNT = {
     "applications": "registered by the operator",
     "audit_chains": "one row an account, and its key is the account",
     "audit_signing_keys": "one row, of the installation",
+    "authorizations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "blocked_networks": "a handful, of the installation",
     "destinations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "encryption_keys": "one row a key of the ring",

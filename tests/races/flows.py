@@ -38,6 +38,13 @@ from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
+from twofold.oidc import authorize_flow, registration_flow, token_flow
+from twofold.oidc.answer import Answer, Mode
+from twofold.oidc.application import Application, Registration
+from twofold.oidc.authorize_flow import Asked
+from twofold.oidc.registration_flow import Registered
+from twofold.oidc.request import AuthorizationRequest
+from twofold.oidc.token_flow import Code, Tokens
 from twofold.operations import jobs
 from twofold.operations.jobs import COMPOSERS
 from twofold.operations.worker import Job, Worker
@@ -62,6 +69,7 @@ from twofold.signin.outcomes import Due
 from twofold.support import audit_flow
 from twofold.support.audit_search import Filters
 
+CALLBACK = "https://crm.example/callback"
 REASON = "She called, and I know her voice."
 
 Act = Callable[[AppContext], object]
@@ -339,6 +347,96 @@ def destination_is_kept(w: World) -> Act:
     return lambda context: destination_flow.keep(
         context.db, "/people", browser=w.name, address=CLIENT_INFO.address, at=at
     )
+
+
+# --- applications
+
+
+def _application(w: World) -> Application:
+    made = registration_flow.create(
+        w.context, Registration("CRM", public=False, redirect_uris=(CALLBACK,), pkce=False), origin=Origin(w.at)
+    )
+    assert isinstance(made, Registered), made
+    return made.application
+
+
+def _asked(w: World, application: Application) -> Asked:
+    request = AuthorizationRequest(
+        client_id=application.id, redirect_uri=CALLBACK, mode=Mode.QUERY, state=None, scope="openid offline_access",
+        nonce=None, challenge=None, prompts=frozenset(), max_age=None, acr_values=(),
+    )  # fmt: skip
+    return Asked(request, application)
+
+
+def _application_code(w: World, application: Application) -> Code:
+    answer = authorize_flow.answer(w.context, _asked(w, application), w.session(), stepped_down=False, at=w.at)
+    assert isinstance(answer, Answer), answer
+    return Code(answer.fields["code"], CALLBACK, None)
+
+
+def _tokens(w: World, application: Application) -> Tokens:
+    tokens = token_flow.exchange(w.context, application, _application_code(w, application), origin=Origin(w.at))
+    assert isinstance(tokens, Tokens), tokens
+    return tokens
+
+
+def application_is_answered_at_once(w: World) -> Act:
+    asked, session, at = _asked(w, _application(w)), w.session(), w.at
+    return lambda context: authorize_flow.answer(context, asked, session, stepped_down=False, at=at)
+
+
+def application_waits(w: World) -> Act:
+    request, at = _asked(w, _application(w)).request, w.now()
+    return lambda context: authorize_flow.keep(context, request, None, browser=w.name, origin=Origin(at, CLIENT_INFO))
+
+
+def application_is_answered_after_a_sign_in(w: World) -> Act:
+    kept = application_waits(w)(w.context)
+    assert isinstance(kept, UUID)
+    waiting = authorize_flow.find(w.context, kept, browser=w.name, at=w.at)
+    assert waiting is not None
+    session, at = w.session(), w.at
+    return lambda context: authorize_flow.resume(
+        context, waiting, session, authorization=kept, browser=w.name, stepped_down=False, at=at
+    )
+
+
+def code_is_exchanged(w: World) -> Act:
+    application = _application(w)
+    code, at = _application_code(w, application), w.at
+    return lambda context: token_flow.exchange(context, application, code, origin=Origin(at, CLIENT_INFO))
+
+
+def code_is_exchanged_twice(w: World) -> Act:
+    application = _application(w)
+    code, at = _application_code(w, application), w.at
+    token_flow.exchange(w.context, application, code, origin=Origin(at))
+    return lambda context: token_flow.exchange(context, application, code, origin=Origin(at, CLIENT_INFO))
+
+
+def token_is_refreshed(w: World) -> Act:
+    application = _application(w)
+    token, at = _tokens(w, application).issued.refresh_token or "", later(at=w.at, minutes=2)
+    return lambda context: token_flow.refresh(context, application, token, None, origin=Origin(at, CLIENT_INFO))
+
+
+def token_is_refreshed_long_after(w: World) -> Act:
+    application = _application(w)
+    token, at = _tokens(w, application).issued.refresh_token or "", w.at
+    token_flow.refresh(w.context, application, token, None, origin=Origin(at))
+    later_on = Origin(later(at=at, minutes=1), CLIENT_INFO)
+    return lambda context: token_flow.refresh(context, application, token, None, origin=later_on)
+
+
+def tokens_are_revoked(w: World) -> Act:
+    application = _application(w)
+    issued, origin = _tokens(w, application).issued, Origin(w.at, CLIENT_INFO)
+
+    def act(context: AppContext) -> None:
+        token_flow.revoke(context, application, issued.access_token, origin=origin)
+        token_flow.revoke(context, application, issued.refresh_token or "", origin=origin)
+
+    return act
 
 
 # --- factors
@@ -781,6 +879,14 @@ FLOWS: Mapping[Flow, str] = {
     program_is_stepped_up_by_backup_code: "SteppedUp",
     backup_code_of_a_step_up_is_saved: "SignedIn",
     destination_is_kept: "UUID",
+    application_is_answered_at_once: "Answer",
+    application_waits: "UUID",
+    application_is_answered_after_a_sign_in: "Answer",
+    code_is_exchanged: "Tokens",
+    code_is_exchanged_twice: "Refused",
+    token_is_refreshed: "Tokens",
+    token_is_refreshed_long_after: "Refused",
+    tokens_are_revoked: "NoneType",
     set_up_begins: "Opened",
     set_up_begins_after_a_code: "Opened",
     phone_is_added: "Changed",

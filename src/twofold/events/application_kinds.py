@@ -15,6 +15,15 @@ class ApplicationSignedIn(Event, frozen=True):
     session: str
 
 
+class ApplicationGrantEnded(Event, frozen=True):
+    """What an application was given for somebody was taken back: `code_reused`, `refresh_token_reused` or `revoked`."""
+
+    kind: ClassVar = "application_grant_ended"
+
+    application: str
+    why: str
+
+
 class ApplicationCreated(Changes, frozen=True):
     """An application was registered."""
 

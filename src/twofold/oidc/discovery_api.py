@@ -3,10 +3,11 @@
 from litestar import Response, route
 
 from twofold.kit import clock
+from twofold.kit.http.machine import CORS
 from twofold.kit.http.pools import quick
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
 from twofold.oidc import key_flow
-from twofold.oidc.cors_views import CORS, READ, preflight
+from twofold.oidc.cors_views import READ, preflight
 from twofold.oidc.provider import description
 
 CONFIGURATION = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from twofold.oidc.answer import Mode
 from twofold.oidc.application import ALGORITHMS
+from twofold.oidc.request import SCOPES, Prompt
 from twofold.sessions import methods
 
-SCOPES = ("openid", "profile", "email", "account", "offline_access")
 CLAIMS = (
-    "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "sid", "auth_time", "acr", "amr", "name", "email",
+    "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "at_hash", "sid", "auth_time", "acr", "amr", "name", "email",
     "email_verified", "account_id", "account_name", "edition", "role", "licensed",
 )  # fmt: skip
 CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
@@ -33,9 +34,9 @@ def description(issuer: str) -> dict[str, Any]:
         "claim_types_supported": ("normal",),
         "subject_types_supported": ("public",),
         "response_types_supported": ("code",),
-        "response_modes_supported": ("query", "form_post"),
+        "response_modes_supported": tuple(Mode),
         "grant_types_supported": ("authorization_code", "refresh_token"),
-        "prompt_values_supported": ("none", "login"),
+        "prompt_values_supported": tuple(Prompt),
         "acr_values_supported": (methods.ONE_FACTOR, methods.TWO_FACTORS),
         "code_challenge_methods_supported": ("S256",),
         "id_token_signing_alg_values_supported": ALGORITHMS,

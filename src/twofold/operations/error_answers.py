@@ -12,6 +12,7 @@ from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 
 from twofold.kit.http.edge import Refusal, Refusals
 from twofold.kit.http.forms import BadForm
+from twofold.kit.http.machine import is_for_programs, oauth_error
 from twofold.kit.http.pools import Overloaded
 from twofold.kit.http.problems import MEDIA_TYPE, problem, problem_body
 from twofold.kit.http.render import problem_page, see_other
@@ -71,6 +72,9 @@ def _session_ended(request: Request[Any, Any, Any], _error: SessionEnded) -> Res
 
 
 def _unavailable(request: Request[Any, Any, Any], what: str, todo: str) -> Response[Any]:
+    if is_for_programs(request):
+        later = {"Retry-After": str(limiting.RETRY_AFTER)}
+        return oauth_error(503, "temporarily_unavailable", "Try again in a moment.", later)
     if _is_api(request):
         return problem(503, "unavailable", retry_after=limiting.RETRY_AFTER)
     response = problem_page(request, 503, _("Try again in a moment"), what, todo)
@@ -151,6 +155,8 @@ def _wrong_field(key: str, message: str) -> tuple[str, str]:
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = 400 if error.detail == CUT_OFF else error.status_code
+    if is_for_programs(request):
+        return oauth_error(status, "invalid_request", "The request is not as it should be.")
     if _is_api(request):
         if status == HTTP_400_BAD_REQUEST:
             return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
@@ -176,6 +182,8 @@ def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Respons
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     request_id = request.scope.get("twofold_request_id", "")
     log.error("unexpected error", id=request_id, error=type(error).__name__, exc_info=error)
+    if is_for_programs(request):
+        return oauth_error(500, "server_error", f"Request id {request_id}")
     if _is_api(request):
         return problem(500, "internal", detail=f"Request id {request_id}")
     what = _("Something went wrong on our side, and we have written it down.")

@@ -23,6 +23,7 @@ from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Priority
 from twofold.kit.mail.smtp import SmtpTransport, Transport
 from twofold.lockouts import flow as lockouts
+from twofold.oidc import grant_flow as grants
 from twofold.operations.worker import Job, Worker
 from twofold.recovery import flow as recovery
 from twofold.recovery import letters as recovery_letters
@@ -71,6 +72,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     recovery.forget_over,
     reminders.forget_over,
     outbox.forget_settled,
+    grants.forget_over,
     abuse.forget_old,
     nodes.forget_gone,
 )

@@ -21,6 +21,7 @@ from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.http.anonymous import LIMITED, AnonymousLimits, Answers
 from twofold.kit.http.limits import Counts, Kind
+from twofold.kit.http.machine import PROGRAMS, paths_with
 from twofold.kit.http.problems import problem_body
 from twofold.kit.words import gettext as _
 
@@ -41,6 +42,7 @@ def before(app: Litestar) -> ASGIApp:
         _routes(app),
         _never_limited(),
         _answers(app.state.pages),
+        paths_with(app, PROGRAMS),
         vault=lambda: cast("AppContext", app.state.context).vault,
         pools=lambda: app.state.get("pools"),
     )

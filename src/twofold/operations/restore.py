@@ -20,6 +20,7 @@ from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.sql.database import Database
+from twofold.oidc.grant_tables import access_tokens, authorization_codes, authorizations, refresh_tokens
 from twofold.recovery.tables import browser_links, not_me_links, password_links
 from twofold.resets.case import OPEN_STATES, State
 from twofold.resets.tables import reset_cases, reset_events
@@ -32,7 +33,10 @@ from twofold.signin.tables import sign_in_attempts
 NOBODYS_HASH = bytes(32)
 
 # What is only good while something goes on: whoever is in the middle of it begins again.
-BEGUN = (destinations, sign_in_attempts, enrolments, removals)
+BEGUN = (
+    destinations, sign_in_attempts, enrolments, removals, authorizations, authorization_codes, access_tokens,
+    refresh_tokens,
+)  # fmt: skip
 
 # What stays as the backup has it, and why that is safe.
 KEPT: Mapping[str, str] = {
@@ -47,6 +51,7 @@ KEPT: Mapping[str, str] = {
     "ended_sessions": "whoever was told of an ending since may be told again",
     "discarded_events": "nobody's, and gone within seconds",
     "encryption_keys": "a key that is missing from the ring is named at the start",
+    "grants": "give nothing without a session; they say which applications to tell that those have ended",
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",
     "mailbox_budgets": "counts go back to the backup's; the codes they guard are void",

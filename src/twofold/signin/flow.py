@@ -117,7 +117,9 @@ def submit_saved(
         return finish(context, connection, attempt, attempt.methods, client=client, origin=origin)
 
 
-def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due | NoMail | MailedCodeClosed | Expired:
+def step_down(
+    context: AppContext, session: Session, *, return_to: str = "", origin: Origin
+) -> Due | NoMail | MailedCodeClosed | Expired:
     """Replace a session by the forced set-up: a policy came to require what its user does not have.
 
     Expired: the session has ended meanwhile.
@@ -134,7 +136,7 @@ def step_down(context: AppContext, session: Session, *, origin: Origin) -> Due |
             return MailedCodeClosed(closed.seconds)
         attempt = begin(
             connection, user, token, Step.VERIFY_EMAIL, "page", methods=first_factors(session.methods),
-            known_client=None, return_to="", at=origin.at,
+            known_client=None, return_to=return_to, at=origin.at,
         )  # fmt: skip
         mail_a_code(context, connection, attempt, origin.at)
         sessions.step_down(connection, session, origin=origin)

@@ -34,6 +34,7 @@ from twofold.signin.views import (
     attempt_of,
     enter_page,
     form_of,
+    handle_of,
     mailbox_closed_page,
     no_mail,
     start_over,
@@ -100,7 +101,9 @@ def resend(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_set_up(request: AnyRequest) -> AnyResponse:
     """Show the QR code of the forced set-up; to a session that was stepped down, say what is due."""
     if _stepped_down(request, clock.now()) is not None:
-        return page(request, "signin/step_down.html")
+        return page(
+            request, "signin/step_down.html", return_to=handle_of(request.query_params.get("return_to", ""))
+        )  # fmt: skip
     return _set_up_page(request, attempt_of(request, Step.SET_UP))
 
 
@@ -108,14 +111,14 @@ def show_set_up(request: AnyRequest) -> AnyResponse:
 @quick
 def begin(request: AnyRequest, body: bytes) -> AnyResponse:
     """Step a session down to the set-up; within an attempt, start the set-up again."""
-    form_of(request, body)
-    at, context = clock.now(), context_of(request)
+    at, context, form = clock.now(), context_of(request), form_of(request, body)
     session = _stepped_down(request, at)
     if session is None:
         attempt_of(request, Step.SET_UP)
         set_up_flow.open_enrolment(context, cookie(request, "attempt") or "", channel="page", at=at)
         return see_other("/sign-in/set-up")
-    outcome = flow.step_down(context, session, origin=Origin(at, client_info_of(request)))
+    return_to = guard.destination(request, form["return_to"], at)
+    outcome = flow.step_down(context, session, return_to=return_to, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Due(sign_in, due):
             settings = context.settings

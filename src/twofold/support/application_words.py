@@ -12,6 +12,9 @@ def sentences() -> dict[str, Sentences]:
     """Return what each kind of event is called in a list, and the sentence that tells one."""
     return {
         "application_signed_in": (_("Signed in to an application"), _("%(who)s signed in to an application")),
+        "application_grant_ended": (
+            _("Signed out of an application"), _("%(whom)s: the tokens of an application were taken back")
+        ),
         "application_created": (_("Application registered"), _("%(who)s registered an application")),
         "application_changed": (_("Application changed"), _("%(who)s changed an application")),
         "application_deleted": (_("Application deleted"), _("%(who)s deleted an application")),
@@ -39,6 +42,16 @@ def changes(details: Mapping[str, Any]) -> str:
     return f"{name(details)}: {changed}" if changed else name(details)
 
 
+def why_ended(details: Mapping[str, Any]) -> str:
+    """Say why the tokens of an application were taken back."""
+    reasons = {
+        "code_reused": _("its code was used a second time"),
+        "refresh_token_reused": _("a refresh token was used that had been replaced"),
+        "revoked": _("the application asked for it"),
+    }
+    return reasons.get(details.get("why", ""), "")
+
+
 def active_from(details: Mapping[str, Any]) -> str:
     """Say since when new keys sign."""
     return _("from %(moment)s") % {"moment": details.get("active_from", "")}
@@ -46,6 +59,7 @@ def active_from(details: Mapping[str, Any]) -> str:
 
 MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "application_signed_in": name,
+    "application_grant_ended": why_ended,
     "application_created": name,
     "application_changed": changes,
     "application_deleted": name,

@@ -23,7 +23,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.http.limits import Counts, Kind, Limits, is_limited_address
 from twofold.kit.http.pools import ANONYMOUS, KNOWN_CLIENT, ThreadPools
-from twofold.kit.http.requests import HELD, Cookies, cookies_of, is_call, is_token
+from twofold.kit.http.requests import HELD, Cookies, basic, cookies_of, is_call, is_token
 from twofold.kit.network import network_of
 from twofold.settings import Settings
 
@@ -60,11 +60,14 @@ class AnonymousLimits:
         routes: Mapping[tuple[str, str], Kind],
         never_limited: frozenset[str],
         answers: Mapping[bool, Answers],
+        for_programs: frozenset[str],
         *,
         vault: Callable[[], Vault],
         pools: Callable[[], ThreadPools | None],
     ) -> None:
-        """Wrap an application; `routes` are limited by method and path, `answers` goes by whether it is the API.
+        """Wrap an application; `routes` are limited by method and path, `answers` goes by whether a program asks.
+
+        Those ask for the API and for the paths `for_programs`.
 
         What is `never_limited` are whole paths: all that only begins like one is answered with a page, which costs.
         """
@@ -73,6 +76,7 @@ class AnonymousLimits:
         self._kind_of = _Routes(routes)
         self._never_limited = never_limited
         self._answers = answers
+        self._for_programs = for_programs
         self._vault, self._pools = vault, pools
         self._limits = Limits(settings.limit_passwords)
         self._cookies = cookies_of(settings)
@@ -92,7 +96,8 @@ class AnonymousLimits:
         kind = self._kind_of(str(noted["method"]), path)
         refusal = None
         if caller.is_anonymous or kind is not Kind.OTHER:
-            refusal = self._refusal(noted, caller, kind, self._answers[is_call(path)])
+            answers = self._answers[is_call(path) or path in self._for_programs]
+            refusal = self._refusal(noted, caller, kind, answers)
         if refusal is not None:
             await self._refuse(noted, send, refusal)
             return
@@ -228,5 +233,7 @@ def _tokens(headers: list[tuple[bytes, bytes]], cookies: Cookies) -> Iterator[tu
             scheme, _, token = value.decode("latin-1").partition(" ")
             if scheme.lower() == "bearer" and is_token(token):
                 yield "session", token
+            elif (given := basic(value.decode("latin-1"))) is not None and is_token(given[1]):
+                yield "session", given[1]
         elif header == b"twofold-client" and is_token(token := value.decode("latin-1")):
             yield "browser", token

@@ -70,11 +70,16 @@ class Edge:
         observe: Callable[[str, int, float], None],
         refusals: "Refusals",
         gate: Gate,
+        from_elsewhere: frozenset[str] = frozenset(),
     ) -> None:
-        """Wrap an application; blocked networks do not get past the gate."""
+        """Wrap an application; blocked networks do not get past the gate.
+
+        The paths `from_elsewhere` take what no page of ours has sent (kit.http.machine).
+        """
         self._app = app
         self._refusals = refusals
         self._gate = gate
+        self._from_elsewhere = from_elsewhere
         self._host = OwnHost(settings.base_url)
         self._origin = settings.base_url
         self._proxies = Proxies(settings.trusted_proxies)
@@ -137,7 +142,7 @@ class Edge:
             return refusals.not_found_call if call else refusals.not_found_page
         if raw_path not in PROBES and not self._host.fits(scope["headers"]):
             return refusals.misdirected_call if call else refusals.misdirected_page
-        if method not in SAFE_METHODS and not api and not self._own_origin(scope):
+        if method not in SAFE_METHODS and not api and path not in self._from_elsewhere and not self._own_origin(scope):
             return refusals.foreign_form
         return None
 

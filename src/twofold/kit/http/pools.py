@@ -14,8 +14,9 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
+from twofold.kit.http.requests import tokens_in
 from twofold.kit.sql.database import serve_anonymous
 from twofold.kit.sql.timeouts import mark_interactive
 from twofold.kit.threads import give_way
@@ -200,6 +201,23 @@ def takes_password(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         first = bool(request.scope.get(KNOWN_CLIENT)) or not _is_anonymous(kwargs)
         pool: ThreadPool = request.app.state.pools.password
         return await pool.run(functools.partial(handler, *args, **kwargs), first=first)
+
+    return run
+
+
+def takes_token(handler: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """Run a handler whose form may bear a token of ours as `quick` does where a request bears one in its head.
+
+    The decorated handler raises Overloaded where the queue of the pool is full.
+    """
+
+    @functools.wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        request, body = cast("Any", kwargs["request"]), cast("bytes", kwargs["body"])
+        issued = request.app.state.context.vault.issued
+        is_known = not _is_anonymous(kwargs) or any(issued(token) for token in tokens_in(body))
+        pool: ThreadPool = getattr(request.app.state.pools, "quick" if is_known else "anonymous")
+        return await pool.run(functools.partial(handler, *args, **kwargs))
 
     return run
 

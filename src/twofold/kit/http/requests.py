@@ -1,9 +1,10 @@
 """What handlers ask of a request: the application, the client, the tokens it carries."""
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 from uuid import UUID
 
 from litestar import Request, Response
@@ -82,9 +83,24 @@ def bearer(request: AnyRequest) -> str | None:
     return token if scheme.lower() == "bearer" and TOKEN.fullmatch(token) else None
 
 
+def basic(header: str) -> tuple[str, str] | None:
+    """Read name and secret of a program (HTTP Basic; form-encoded, as RFC 6749 section 2.3.1 has it)."""
+    scheme, _, given = header.partition(" ")
+    try:
+        name, colon, secret = base64.b64decode(given.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (unquote_plus(name), unquote_plus(secret)) if scheme.lower() == "basic" and colon else None
+
+
 def is_token(text: str) -> bool:
     """Tell whether a text looks like a token of ours."""
     return TOKEN.fullmatch(text) is not None
+
+
+def tokens_in(body: bytes) -> list[str]:
+    """List what looks like a token of ours in a form, in which it is written as it is."""
+    return TOKEN.findall(body.decode("latin-1"))
 
 
 def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:

@@ -26,12 +26,14 @@ def upgrade() -> None:
     _keep_promises()
     _keep_authentication_facts()
     _register_applications()
+    _grant_tokens()
     _note_first_sign_ins()
     _index_browsers()
     _index_destinations()
     _index_endings()
     _find_users_by_domain()
     _index_applications()
+    _index_tokens()
     _index_letters_by_turn()
 
 
@@ -39,6 +41,8 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
+    for table in ("refresh_tokens", "access_tokens", "grants", "authorization_codes", "authorizations"):
+        op.drop_table(table, if_exists=True)
     for table in ("oidc_keys", "application_secrets", "applications"):
         op.drop_table(table, if_exists=True)
     op.drop_table("ended_sessions", if_exists=True)
@@ -233,6 +237,85 @@ def _index_applications() -> None:
         "uq_oidc_keys_algorithm", "oidc_keys", ["algorithm"],
         unique=True, sqlite_where=without_end, postgresql_where=without_end,
     )  # fmt: skip
+
+
+def _grant_tokens() -> None:
+    """Keep what applications ask for, the codes they get, and the tokens that they hold then."""
+    op.create_table(
+        "authorizations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("browser", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authorizations")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "authorization_codes",
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("redirect_uri", sa.Text(), nullable=False),
+        sa.Column("challenge", sa.Text(), nullable=True),
+        sa.Column("nonce", sa.Text(), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.Column("used_at", UtcTime(), nullable=True),
+        sa.Column("grant_id", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_authorization_codes")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "grants",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("revoked_at", UtcTime(), nullable=True),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
+        if_not_exists=True,
+    )
+    _keep_tokens()
+
+
+def _keep_tokens() -> None:
+    op.create_table(
+        "access_tokens",
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("grant_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_access_tokens")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("grant_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("replaced_at", UtcTime(), nullable=True),
+        sa.Column("successor", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_refresh_tokens")),
+        if_not_exists=True,
+    )
+
+
+def _index_tokens() -> None:
+    steps.create_index(op.f("ix_authorizations_network"), "authorizations", ["network"])
+    steps.create_index(op.f("ix_grants_session_id"), "grants", ["session_id"])
+    for table in ("authorizations", "authorization_codes", "grants", "access_tokens", "refresh_tokens"):
+        steps.create_index(op.f(f"ix_{table}_expires_at"), table, ["expires_at"])
 
 
 def _note_first_sign_ins() -> None:

@@ -1,0 +1,134 @@
+"""What is still to be proved before an application gets its code, or why it gets none. Pure."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from twofold.oidc.application import Application
+from twofold.oidc.request import AuthorizationRequest, Prompt, Refused
+from twofold.sessions.methods import (
+    ONE_FACTOR,
+    TWO_FACTORS,
+    authenticated_at,
+    has_second_factor,
+    second_factor_at,
+)
+from twofold.sessions.session import Session
+
+PHISHING_RESISTANT = "phr"  # nothing proves that yet
+KNOWN = (ONE_FACTOR, TWO_FACTORS, PHISHING_RESISTANT)
+
+
+class Need(StrEnum):
+    """What somebody has to do first."""
+
+    SIGN_IN = "sign_in"
+    STEP_DOWN = "step_down"  # a policy asks them to set up a second factor before anything else
+    PASSWORD = "password"  # noqa: S105 - a step, not a password
+    CODE = "code"
+    SET_UP = "set_up"  # the application asks for a second factor, which they may have and have not
+
+
+class Standing(NamedTuple):
+    """What decides about somebody who is signed in, beside their session."""
+
+    stepped_down: bool
+    may_set_up: bool
+
+
+class OtherAccount(NamedTuple):
+    """The application is not for the account of whoever is signed in."""
+
+
+class Ready(NamedTuple):
+    """The session is all that the application asks for."""
+
+    session: Session
+
+
+def decide(
+    asked: AuthorizationRequest,
+    application: Application,
+    session: Session | None,
+    standing: Standing,
+    *,
+    proved_after: datetime | None,
+    at: datetime,
+) -> Ready | Need | Refused | OtherAccount:
+    """Decide what is needed first.
+
+    What was proved after `proved_after`, when the request began, was proved for it; None says that it begins now.
+    """
+    if session is None:
+        return Need.SIGN_IN
+    if application.accounts and session.user.account_id not in application.accounts:
+        return OtherAccount()
+    if asked.subject is not None and asked.subject != str(session.user.id):
+        return Refused("login_required", "Somebody else is signed in than the ID token names.")
+    if standing.stepped_down:
+        return Need.STEP_DOWN
+    proved = authenticated_at(session.methods)
+    if not _is_fresh(proved, proved_after):
+        if Prompt.SELECT_ACCOUNT in asked.prompts:
+            return Need.SIGN_IN
+        if Prompt.LOGIN in asked.prompts or _older(proved, asked.max_age, at):
+            return Need.PASSWORD
+    return _second_factor(asked, application, session, standing, proved_after, at) or Ready(session)
+
+
+def silently(needed: Need | OtherAccount) -> Refused:
+    """Return the error for `prompt=none`, where nothing may be asked (OpenID Connect Core section 3.1.2.6)."""
+    if isinstance(needed, OtherAccount):
+        return Refused("access_denied", "The application is not for the account of whoever is signed in.")
+    if needed in (Need.SIGN_IN, Need.PASSWORD):
+        return Refused("login_required", "Somebody has to sign in first.")
+    return Refused("interaction_required", "A second factor has to be proved or set up first.")
+
+
+def _second_factor(
+    asked: AuthorizationRequest,
+    application: Application,
+    session: Session,
+    standing: Standing,
+    proved_after: datetime | None,
+    at: datetime,
+) -> Need | Refused | None:
+    can = session.user.has_second_factor
+    wanted = _wanted(asked, application, can=can or standing.may_set_up)
+    if isinstance(wanted, Refused):
+        return wanted
+    if wanted == ONE_FACTOR:
+        return None
+    if not can:
+        return Need.SET_UP
+    proved = second_factor_at(session.methods)
+    if not has_second_factor(session.methods) or proved is None:
+        return Need.CODE
+    age = application.second_factor_age
+    too_old = age is not None and at - proved > age
+    return Need.CODE if too_old and not _is_fresh(proved, proved_after) else None
+
+
+def _wanted(asked: AuthorizationRequest, application: Application, *, can: bool) -> str | Refused:
+    """Return the assurance to reach: what the application always asks for, and the best of what this request names.
+
+    A request that names only what we have never heard of asks for nothing (`acr_values` are wishes, OpenID Connect Core
+    section 3.1.2.1); one that names what we know is not answered with less.
+    """
+    unmet = Refused("unmet_authentication_requirements", "The authentication asked for cannot be reached.")
+    reachable = (ONE_FACTOR, TWO_FACTORS) if can else (ONE_FACTOR,)
+    always = application.acr or (TWO_FACTORS if application.second_factor_age is not None else ONE_FACTOR)
+    named = [value for value in asked.acr_values if value in KNOWN]
+    reached = [value for value in reachable if value in named]
+    if always not in reachable or (named and not reached):
+        return unmet
+    return max([always, *reached], key=KNOWN.index)
+
+
+def _is_fresh(proved: datetime, proved_after: datetime | None) -> bool:
+    return proved_after is not None and proved > proved_after
+
+
+def _older(proved: datetime, seconds: int | None, at: datetime) -> bool:
+    """Tell whether a proof is older than `max_age`; 0 asks for a new one, as `prompt=login` does."""
+    return seconds is not None and (seconds == 0 or at - proved > timedelta(seconds=seconds))

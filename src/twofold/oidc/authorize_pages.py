@@ -1,0 +1,162 @@
+"""The authorization endpoint, and the way back to it from whatever had to be proved first."""
+
+from datetime import datetime
+from typing import assert_never
+
+from litestar import get, post
+
+from twofold.kit import clock
+from twofold.kit.acting import Origin
+from twofold.kit.crypto.tokens import new_token
+from twofold.kit.http.machine import FROM_ELSEWHERE
+from twofold.kit.http.pools import quick
+from twofold.kit.http.render import page, problem_page, see_other
+from twofold.kit.http.requests import (
+    AnyRequest,
+    AnyResponse,
+    client_info_of,
+    context_of,
+    cookie,
+    row_id,
+    set_cookie,
+)
+from twofold.kit.words import gettext as _
+from twofold.oidc import authorize_flow
+from twofold.oidc.answer import Answer
+from twofold.oidc.application import Application
+from twofold.oidc.authorization import Need
+from twofold.oidc.authorize_flow import Asked, Denied, Due, Rejected, Unaddressed
+from twofold.oidc.authorize_views import led_on, sent_at_once
+from twofold.oidc.query_views import as_query
+from twofold.oidc.request import read
+from twofold.sessions import guard
+
+AUTHORIZE = "/oidc/authorize"
+
+
+@get(AUTHORIZE)
+@quick
+def authorize(request: AnyRequest) -> AnyResponse:
+    """Answer an application whose user is signed in as it asks; lead everybody else to what is due first."""
+    at, context = clock.now(), context_of(request)
+    parameters = read(request.scope["query_string"].decode("latin-1"))
+    asked = Unaddressed("query") if parameters is None else authorize_flow.read(context, parameters, at)
+    match asked:
+        case Unaddressed(field):
+            return _unaddressed(request, field)
+        case Rejected(application, answer):
+            return sent_at_once(request, answer, application.name)
+        case Asked():
+            return _answered(request, asked, at)
+        case _:
+            assert_never(asked)
+
+
+@post(AUTHORIZE, opt=FROM_ELSEWHERE)
+@quick
+def authorize_by_form(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Go on as if it had been a query: with a form of another site browsers send no cookie that says who this is."""
+    return see_other(f"{AUTHORIZE}?{as_query(request, body)}")
+
+
+@get("/oidc/authorize/{authorization:str}")
+@quick
+def go_on(request: AnyRequest, authorization: str) -> AnyResponse:
+    """Go on with a request of this browser, once what it asks for is proved."""
+    at, context = clock.now(), context_of(request)
+    wanted, browser = row_id(authorization), cookie(request, "destinations")
+    if wanted is None or browser is None:
+        return _over(request)
+    waiting = authorize_flow.find(context, wanted, browser=browser, at=at)
+    if waiting is None:
+        return _over(request)
+    session = guard.session_of_page(request, at)
+    stepped_down = session is not None and guard.stepped_down(request, session, at)
+    outcome = authorize_flow.resume(
+        context, waiting, session, authorization=wanted, browser=browser, stepped_down=stepped_down, at=at
+    )
+    match outcome:
+        case None:
+            return _over(request)
+        case Answer():
+            return led_on(request, outcome, waiting.asked.application.name)
+        case Denied(application, answer):
+            return _denied(request, application, answer)
+        case Due(need, application):
+            return _led(request, need, application, at)
+        case _:
+            assert_never(outcome)
+
+
+def _answered(request: AnyRequest, asked: Asked, at: datetime) -> AnyResponse:
+    context = context_of(request)
+    session = guard.session_of_page(request, at)
+    stepped_down = session is not None and guard.stepped_down(request, session, at)
+    outcome = authorize_flow.answer(context, asked, session, stepped_down=stepped_down, at=at)
+    match outcome:
+        case Answer():
+            return sent_at_once(request, outcome, asked.application.name)
+        case Denied(application, answer):
+            return _denied(request, application, answer)
+        case Due():
+            browser = cookie(request, "destinations") or new_token("destinations")
+            kept = authorize_flow.keep(
+                context, asked.request, session, browser=browser, origin=Origin(at, client_info_of(request))
+            )
+            if kept is None:
+                return _no_room(request)
+            return see_other(f"{AUTHORIZE}/{kept}", [set_cookie(context.settings, "destinations", browser)])
+        case _:
+            assert_never(outcome)
+
+
+def _led(request: AnyRequest, need: Need, application: Application, at: datetime) -> AnyResponse:
+    """Lead to what is due, and from there back to here."""
+    match need:
+        case Need.SIGN_IN:
+            return guard.led_back("/sign-in", request, at)
+        case Need.STEP_DOWN:
+            return guard.led_back("/sign-in/set-up", request, at)
+        case Need.PASSWORD:
+            return guard.led_back(f"{guard.STEP_UP}?needs=password", request, at)
+        case Need.CODE:
+            return guard.led_back(f"{guard.STEP_UP}?needs=code", request, at)
+        case Need.SET_UP:
+            return page(request, "oidc/set_up.html", name=application.name, again=request.scope["path"])
+        case _:
+            assert_never(need)
+
+
+def _denied(request: AnyRequest, application: Application, answer: Answer) -> AnyResponse:
+    why = _("%(name)s is not for the people of your organisation, so you cannot sign in to it with this account.")
+    return page(
+        request, "oidc/denied.html", 403, why=why % {"name": application.name}, name=application.name,
+        address=answer.address,
+    )  # fmt: skip
+
+
+def _unaddressed(request: AnyRequest, field: str) -> AnyResponse:
+    what = {
+        "client_id": _("The application that sent you here is not known here (client_id)."),
+        "redirect_uri": _("The address to which you would be sent back is not one of the application (redirect_uri)."),
+    }.get(field, _("The address that you came by is not as it should be."))
+    todo = _("Nobody was signed in. Tell the people who run the application.")
+    return problem_page(request, 400, _("You cannot sign in to this application"), what, todo)
+
+
+def _over(request: AnyRequest) -> AnyResponse:
+    return problem_page(
+        request, 410, _("This sign-in is over"),
+        _("It went on already, it took more than an hour, or it began in another browser."),
+        _("Go back to the application, and sign in from there."),
+    )  # fmt: skip
+
+
+def _no_room(request: AnyRequest) -> AnyResponse:
+    return problem_page(
+        request, 503, _("Try again in a moment"), _("Too many people on your network are signing in right now."),
+        _("Wait a minute, then go back to the application, and sign in from there."),
+    )  # fmt: skip
+
+
+handlers = [authorize, authorize_by_form, go_on]

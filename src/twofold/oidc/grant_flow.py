@@ -1,0 +1,168 @@
+"""Grants and their tokens: handed out, rotated, checked and ended. A token never outlives the session it comes from."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from twofold.audit import flow as audit
+from twofold.events import application_kinds
+from twofold.kit import acting
+from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
+from twofold.kit.crypto import bearer_sealed
+from twofold.kit.crypto.tokens import digest
+from twofold.oidc import authorization_records, grant_records
+from twofold.oidc.grant_records import Held, HeldRefresh
+from twofold.sessions.session import Session, holds
+
+ACCESS_LIFE = timedelta(minutes=15)
+SAME_SUCCESSOR = timedelta(seconds=10)  # two tabs that refresh at once both go on
+
+
+class Issued(NamedTuple):
+    """The tokens that an application is handed; `seconds` is how long the access token lives."""
+
+    access_token: str
+    refresh_token: str | None
+    seconds: int
+    scope: str
+    session: Session
+
+
+class Replayed(NamedTuple):
+    """A refresh token that was replaced some time ago: whoever sends it now, somebody has a copy of it."""
+
+    grant_id: UUID
+
+
+def begin(
+    context: AppContext, connection: sa.Connection, session: Session, *, grant_id: UUID, application_id: UUID,
+    scope: str, at: datetime,
+) -> Issued:  # fmt: skip
+    """Store a grant of a session to an application, and its first tokens."""
+    grant_records.store_grant(
+        connection,
+        {
+            "id": grant_id,
+            "application_id": application_id,
+            "user_id": session.user.id,
+            "account_id": session.user.account_id,
+            "session_id": session.id,
+            "scope": scope,
+            "created_at": at,
+            "expires_at": session.expires_at,
+        },
+    )
+    refresh = None
+    if "offline_access" in scope.split(" "):
+        refresh = context.vault.new_token("refresh")
+        _store_refresh(connection, session, grant_id, refresh)
+    return _issue(context, connection, session, grant_id, scope, refresh, at)
+
+
+def refresh(
+    context: AppContext, connection: sa.Connection, token: str, found: HeldRefresh, scope: str, at: datetime
+) -> Issued | Replayed:
+    """Replace a refresh token that was found by the next one; the same one again gets the same next one for a while."""
+    held = found.held
+    successor = context.vault.new_token("refresh")
+    if found.replaced_at is None:
+        sealed = bearer_sealed.seal(successor, token, _identity(token))
+        if grant_records.replace(connection, digest(token), sealed, at):
+            _store_refresh(connection, held.session, held.grant_id, successor)
+            return _issue(context, connection, held.session, held.grant_id, scope, successor, at)
+        again = grant_records.by_refresh(connection, digest(token), at)  # another request was quicker
+        if again is None:
+            return Replayed(held.grant_id)
+        found = again
+    given = _given_before(token, found, at)
+    if given is None:
+        return Replayed(held.grant_id)
+    return _issue(context, connection, held.session, held.grant_id, scope, given, at)
+
+
+def by_access(context: AppContext, token: str, at: datetime) -> Held | None:
+    """Find what an access token gives, if it holds: one statement."""
+    with context.db.read() as connection:
+        return by_access_in(context, connection, token, at)
+
+
+def by_access_in(context: AppContext, connection: sa.Connection, token: str, at: datetime) -> Held | None:
+    """Find it likewise within a transaction."""
+    return _holding(context, grant_records.by_access(connection, digest(token), at), at)
+
+
+def by_refresh(context: AppContext, connection: sa.Connection, token: str, at: datetime) -> HeldRefresh | None:
+    """Find a refresh token, also one that was replaced, if its session holds."""
+    found = grant_records.by_refresh(connection, digest(token), at)
+    return found if found is not None and _holding(context, found.held, at) is not None else None
+
+
+def end(connection: sa.Connection, grant_id: UUID, why: str, *, origin: Origin) -> None:
+    """End a grant with all of its tokens; `why` is `code_reused`, `refresh_token_reused` or `revoked`."""
+    ended = grant_records.revoke(connection, grant_id, origin.at)
+    if ended is None:
+        return
+    audit.record(
+        connection, application_kinds.ApplicationGrantEnded(application=str(ended.application_id), why=why),
+        origin=origin.by(acting.SYSTEM), account_id=ended.account_id, subject_id=ended.user_id,
+    )  # fmt: skip
+
+
+def drop_access(connection: sa.Connection, token: str) -> None:
+    """End one access token alone."""
+    grant_records.drop_access(connection, digest(token))
+
+
+def forget_over(connection: sa.Connection, at: datetime) -> int:
+    """Delete requests, codes, grants and tokens that are over; for the clean-up."""
+    return authorization_records.forget_over(connection, at) + grant_records.forget_over(connection, at)
+
+
+def _issue(
+    context: AppContext, connection: sa.Connection, session: Session, grant_id: UUID, scope: str,
+    refresh_token: str | None, at: datetime,
+) -> Issued:  # fmt: skip
+    token, expires_at = context.vault.new_token("access"), min(at + ACCESS_LIFE, session.expires_at)
+    grant_records.store_access(
+        connection,
+        {
+            "token_hash": digest(token),
+            "grant_id": grant_id,
+            "user_id": session.user.id,
+            "account_id": session.user.account_id,
+            "scope": scope,
+            "expires_at": expires_at,
+        },
+    )
+    return Issued(token, refresh_token, int((expires_at - at).total_seconds()), scope, session)
+
+
+def _store_refresh(connection: sa.Connection, session: Session, grant_id: UUID, token: str) -> None:
+    grant_records.store_refresh(
+        connection,
+        {
+            "token_hash": digest(token),
+            "grant_id": grant_id,
+            "user_id": session.user.id,
+            "account_id": session.user.account_id,
+            "expires_at": session.expires_at,
+        },
+    )
+
+
+def _given_before(token: str, found: HeldRefresh, at: datetime) -> str | None:
+    """Return the successor that a replaced token got, to its bearer, while that is not long ago."""
+    if found.replaced_at is None or found.successor is None or at - found.replaced_at > SAME_SUCCESSOR:
+        return None
+    return bearer_sealed.read(found.successor, token, _identity(token))
+
+
+def _holding(context: AppContext, held: Held | None, at: datetime) -> Held | None:
+    return held if held is not None and holds(held.session, context.settings.session_idle, at) else None
+
+
+def _identity(token: str) -> str:
+    return f"refresh_tokens.successor:{digest(token).hex()}"
