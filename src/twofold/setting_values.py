@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from twofold import redaction
 
 KEY_BYTES = 32
-ISSUER_LENGTH = 40
+NAME_LENGTH = 40
 HIGHEST_PORT = 65535
 
 
@@ -146,9 +146,9 @@ def parse_listen(variable: str, text: str) -> Listen | None:
     return Listen(host, port)
 
 
-def parse_issuer(text: str) -> str:
-    if ":" in text or len(text) > ISSUER_LENGTH or not text.isprintable():
-        msg = f"TWOFOLD_ISSUER must have at most {ISSUER_LENGTH} characters and no colon: apps show it so."
+def parse_product_name(text: str) -> str:
+    if ":" in text or len(text) > NAME_LENGTH or not text.isprintable():
+        msg = f"TWOFOLD_PRODUCT_NAME must have at most {NAME_LENGTH} characters and no colon: apps show it so."
         raise SettingsError(msg)
     return text
 

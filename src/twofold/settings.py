@@ -23,10 +23,10 @@ from twofold.setting_values import (
     parse_certificates,
     parse_database_url,
     parse_editions,
-    parse_issuer,
     parse_keys,
     parse_listen,
     parse_networks,
+    parse_product_name,
     parse_smtp_login,
     parse_smtp_url,
 )
@@ -39,6 +39,10 @@ LEAST_ARGON2 = ((47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5))
 SECRETS = ("keys", "database_url", "smtp_url", "smtp_password")
 ADDRESSES = ("database_url", "smtp_url")
 
+PREFIX = "TWOFOLD_"
+# Settings that had another name, which goes on working.
+OLD_NAMES = {"PRODUCT_NAME": "ISSUER"}
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the operator can choose, as one frozen object."""
@@ -46,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     data_dir: Path
     base_url: str = "http://127.0.0.1:8000"
-    issuer: str = "Twofold"
+    product_name: str = "Twofold"
     keys: tuple[Key, ...] = ()
     smtp_url: str | None = None
     smtp_user: str | None = None
@@ -126,7 +130,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         data_dir=data_dir,
         database_url=parse_database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'twofold.db'}")),
         base_url=parse_base_url(read.text("BASE_URL", "http://127.0.0.1:8000")),
-        issuer=parse_issuer(read.text("ISSUER", "Twofold")),
+        product_name=parse_product_name(read.text("PRODUCT_NAME", "Twofold")),
         keys=parse_keys(read.text("KEYS", "")),
         smtp_url=parse_smtp_url(read.text("SMTP_URL", "")),
         smtp_user=read.text("SMTP_USER", "") or None,
@@ -153,6 +157,33 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
     _check_together(settings)
     return settings
+
+
+def variable_of(environ: Mapping[str, str], name: str) -> str:
+    """Return the variable that a setting is read from: its old one, where an environment has that alone.
+
+    Raises:
+        SettingsError: it has both.
+
+    """
+    variable, old = f"{PREFIX}{name}", f"{PREFIX}{OLD_NAMES.get(name, name)}"
+    is_set = _is_set(environ, variable)
+    if old == variable or not _is_set(environ, old):
+        return variable
+    if is_set:
+        msg = f"{variable} and {old} are both set: the second is the old name of the first, so take it away."
+        raise SettingsError(msg)
+    return old
+
+
+def old_names_in(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the old names by which an environment has settings, each with the name of today."""
+    names = [(f"{PREFIX}{old}", f"{PREFIX}{new}") for new, old in OLD_NAMES.items()]
+    return [(old, new) for old, new in names if _is_set(environ, old)]
+
+
+def _is_set(environ: Mapping[str, str], variable: str) -> bool:
+    return any(environ.get(name, "").strip() for name in (variable, f"{variable}_FILE"))
 
 
 def _check_together(settings: Settings) -> None:
@@ -185,7 +216,7 @@ class _Reader:
         self._environ = environ
 
     def text(self, name: str, default: str) -> str:
-        variable = f"TWOFOLD_{name}"
+        variable = variable_of(self._environ, name)
         value, file = self._environ.get(variable), self._environ.get(f"{variable}_FILE")
         if value is not None and file is not None:
             msg = f"{variable} and {variable}_FILE are both set: keep one of them."

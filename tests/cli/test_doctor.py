@@ -159,6 +159,12 @@ def test_a_key_file_that_is_gone_or_open_to_others_is_a_finding(sqlite_url: str,
     assert "chmod 600" in finding(twofold, "keys")
 
 
+def test_a_setting_by_its_old_name_is_worth_a_note(well: Program) -> None:
+    said = doctor(well.with_settings(issuer="Acme"))["settings"]
+    assert [one["remedy"] for one in said if one["health"] == "note"] == ["Call it TWOFOLD_PRODUCT_NAME."]
+    assert [one for one in said if one["health"] == "finding"] == []
+
+
 @pytest.mark.parametrize("setting", ["keys", "database_url", "smtp_url", "smtp_password"])
 def test_a_file_with_a_secret_that_everybody_can_read_is_a_finding(well: Program, tmp_path: Path, setting: str) -> None:
     open_to_all(tmp_path)

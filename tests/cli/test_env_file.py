@@ -20,7 +20,7 @@ from twofold.setting_values import SettingsError
 def file(tmp_path: Path) -> Path:
     """Write what the service has its settings from."""
     file = tmp_path / "twofold.env"
-    file.write_text(f"# of the service\n\nTWOFOLD_DATA_DIR={tmp_path / 'data'}\nTWOFOLD_ISSUER='Acme Login'\n")
+    file.write_text(f"# of the service\n\nTWOFOLD_DATA_DIR={tmp_path / 'data'}\nTWOFOLD_PRODUCT_NAME='Acme Login'\n")
     return file
 
 
@@ -44,20 +44,20 @@ def test_its_settings_count_where_the_environment_says_nothing(bare: Program, fi
     for named in (bare, ["--env-file", str(file)]), (bare.with_settings(env_file=str(file)), []):
         twofold, arguments = named
         shown = origins(twofold, *arguments)
-        assert shown["TWOFOLD_ISSUER"] == ("Acme Login", f"env file {file}")
+        assert shown["TWOFOLD_PRODUCT_NAME"] == ("Acme Login", f"env file {file}")
         assert shown["TWOFOLD_DATA_DIR"] == (str(tmp_path / "data"), f"env file {file}")
         assert shown["TWOFOLD_KEYS"][1] == "environment"
         assert shown["TWOFOLD_POOL_SIZE"][1] == "default"
-    assert origins(bare.with_settings(issuer="Mine"), "--env-file", str(file))["TWOFOLD_ISSUER"] == (
+    assert origins(bare.with_settings(product_name="Mine"), "--env-file", str(file))["TWOFOLD_PRODUCT_NAME"] == (
         "Mine", "environment",
     )  # fmt: skip
 
 
 def test_the_option_names_the_file_rather_than_the_variable(bare: Program, file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.env"
-    other.write_text("TWOFOLD_ISSUER=Other\nTWOFOLD_POOL_SIZE=3\n")
+    other.write_text("TWOFOLD_PRODUCT_NAME=Other\nTWOFOLD_POOL_SIZE=3\n")
     shown = origins(bare.with_settings(env_file=str(other)), "--env-file", str(file))
-    assert (shown["TWOFOLD_ISSUER"][0], shown["TWOFOLD_POOL_SIZE"][0]) == ("Acme Login", 8)
+    assert (shown["TWOFOLD_PRODUCT_NAME"][0], shown["TWOFOLD_POOL_SIZE"][0]) == ("Acme Login", 8)
     other.write_text(f"TWOFOLD_DATA_DIR={tmp_path / 'other'}\n")
     twofold = bare.with_settings(env_file=str(other))
     twofold.done("migrate", "--env-file", str(file))

@@ -6,8 +6,8 @@ import pytest
 
 from tests.cli.program import Program
 from twofold import settings
-from twofold.commands.show_settings import PREFIX, SPANS, names_of_settings
-from twofold.settings import Settings
+from twofold.commands.show_settings import SPANS, names_of_settings
+from twofold.settings import PREFIX, Settings
 
 MADE_ELSEWHERE = {"demo"}  # by `twofold demo` alone
 
@@ -29,14 +29,27 @@ def test_every_setting_is_shown() -> None:
 
 
 def test_each_says_where_it_came_from(twofold: Program, tmp_path: Path) -> None:
-    file = tmp_path / "issuer"
+    file = tmp_path / "name"
     file.write_text("Acme Login\n")
-    settings = shown(twofold.with_settings(issuer_file=str(file), session_hours="8"))
-    assert settings["TWOFOLD_ISSUER"]["value"] == "Acme Login"
-    assert settings["TWOFOLD_ISSUER"]["from"] == f"file {file}"
+    settings = shown(twofold.with_settings(product_name_file=str(file), session_hours="8"))
+    assert settings["TWOFOLD_PRODUCT_NAME"]["value"] == "Acme Login"
+    assert settings["TWOFOLD_PRODUCT_NAME"]["from"] == f"file {file}"
     assert (settings["TWOFOLD_SESSION_HOURS"]["value"], settings["TWOFOLD_SESSION_HOURS"]["from"]) == (8, "environment")
     assert (settings["TWOFOLD_POOL_SIZE"]["value"], settings["TWOFOLD_POOL_SIZE"]["from"]) == (8, "default")
     assert settings["TWOFOLD_WORKER"]["value"] == "on"
+
+
+def test_the_old_name_of_a_setting_works_and_is_said_to_be_old(twofold: Program, tmp_path: Path) -> None:
+    old = twofold.with_settings(issuer="Acme Login")
+    assert shown(old)["TWOFOLD_PRODUCT_NAME"] == {
+        "setting": "TWOFOLD_PRODUCT_NAME", "value": "Acme Login", "from": "environment, as TWOFOLD_ISSUER",
+    }  # fmt: skip
+    file = tmp_path / "name"
+    file.write_text("Acme Login\n")
+    row = shown(twofold.with_settings(issuer_file=str(file)))["TWOFOLD_PRODUCT_NAME"]
+    assert (row["value"], row["from"]) == ("Acme Login", f"file {file}, as TWOFOLD_ISSUER")
+    assert "TWOFOLD_ISSUER" not in shown(old)
+    assert "old name of the first" in old.with_settings(product_name="Acme").called_wrongly("settings")
 
 
 def test_secrets_stay_hidden(twofold: Program) -> None:
@@ -54,11 +67,11 @@ def test_secrets_stay_hidden(twofold: Program) -> None:
 
 def test_what_is_named_a_secret_is_shown_nowhere(twofold: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops: a setting of a later version that holds a secret, and that some list of them forgot."""
-    monkeypatch.setattr(settings, "SECRETS", (*settings.SECRETS, "issuer"))
-    told = twofold.with_settings(issuer="swordfish")
-    assert shown(told)["TWOFOLD_ISSUER"]["value"] == "***"
+    monkeypatch.setattr(settings, "SECRETS", (*settings.SECRETS, "product_name"))
+    told = twofold.with_settings(product_name="swordfish")
+    assert shown(told)["TWOFOLD_PRODUCT_NAME"]["value"] == "***"
     assert "swordfish" not in repr(settings.load(told.settings))
-    assert "swordfish" not in twofold.with_settings(issuer_file="swordfish").called_wrongly("settings")
+    assert "swordfish" not in twofold.with_settings(product_name_file="swordfish").called_wrongly("settings")
 
 
 def test_keys_of_a_data_folder_are_said_to_be_there(twofold: Program, tmp_path: Path) -> None:

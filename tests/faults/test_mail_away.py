@@ -132,7 +132,7 @@ def case_of(context: AppContext, case_id: UUID) -> Case:
 
 def shown(context: AppContext, grace: User, case_id: UUID, at: datetime) -> dict[str, Any]:
     """Return what the page of a case shows to the administrator."""
-    return case_view(case_of(context, case_id), grace, context.settings.issuer, at)
+    return case_view(case_of(context, case_id), grace, context.settings.product_name, at)
 
 
 def live_links(context: AppContext, case_id: UUID, at: datetime) -> list[Open]:

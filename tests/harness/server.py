@@ -22,7 +22,7 @@ INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 
 
 def variables(**settings: str) -> dict[str, str]:
-    """Write settings as the environment has them: `variables(issuer="Acme")` is TWOFOLD_ISSUER."""
+    """Write settings as the environment has them: `variables(product_name="Acme")` is TWOFOLD_PRODUCT_NAME."""
     return {f"TWOFOLD_{name.upper()}": value for name, value in settings.items()}
 
 

@@ -30,7 +30,7 @@ TOLD: dict[str, Any] = {
 def settings(**chosen: Any) -> Settings:
     return Settings(
         database_url="sqlite:///unused", data_dir=Path("/nonexistent"), base_url="https://login.acme.example",
-        mail_from="twofold@acme.example", issuer="Acme Login", **chosen,
+        mail_from="twofold@acme.example", product_name="Acme Login", **chosen,
     )  # fmt: skip
 
 

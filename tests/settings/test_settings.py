@@ -21,7 +21,7 @@ def test_nothing_set_is_a_good_start_on_one_machine() -> None:
     settings = read()
     assert settings.database_url == "sqlite:///var/twofold.db"
     assert settings.base_url == "http://127.0.0.1:8000"
-    assert settings.issuer == "Twofold"
+    assert settings.product_name == "Twofold"
     assert settings.keys == ()
     assert settings.smtp_url is None
     assert settings.two_factor_editions == {"enterprise"}
@@ -36,7 +36,7 @@ def test_every_setting_is_read() -> None:
         DATA_DIR="/srv/twofold",
         DATABASE_URL="postgresql://twofold@db.example/twofold",
         BASE_URL="https://login.example.com/",
-        ISSUER="Acme",
+        PRODUCT_NAME="Acme",
         KEYS=f"new:{SECRET},old:{base64.b64encode(b'k' * 32).decode()}",
         SMTP_URL="smtp+starttls://user:password@mail.example.com:587",
         MAIL_FROM="login@example.com",
@@ -55,7 +55,7 @@ def test_every_setting_is_read() -> None:
     assert settings.data_dir == Path("/srv/twofold")
     assert settings.database_url == "postgresql+psycopg://twofold@db.example/twofold"
     assert settings.base_url == "https://login.example.com"
-    assert settings.issuer == "Acme"
+    assert settings.product_name == "Acme"
     assert settings.keys == (Key("new", bytes(32)), Key("old", b"k" * 32))
     assert settings.smtp_url == "smtp+starttls://user:password@mail.example.com:587"
     assert (settings.mail_from, settings.support_email) == ("login@example.com", "help@example.com")
@@ -105,7 +105,7 @@ WRONG = {
         "http://login.example.com",
         "http://10.0.0.1",
     ],
-    "ISSUER": ["Acme: Login", "A" * 41, "Ac\nme"],
+    "PRODUCT_NAME": ["Acme: Login", "A" * 41, "Ac\nme"],
     "KEYS": [
         "no-colon",
         "id:not base64",
@@ -243,7 +243,7 @@ def test_postgresql_demands_keys_of_its_operators_own() -> None:
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
 def test_an_empty_value_is_as_good_as_none(value: str) -> None:
-    assert read(ISSUER=value, SMTP_URL=value, SESSION_HOURS=value) == read()
+    assert read(PRODUCT_NAME=value, SMTP_URL=value, SESSION_HOURS=value) == read()
 
 
 def test_editions_may_be_listed_with_commas() -> None:
@@ -269,15 +269,23 @@ def test_every_setting_takes_a_file_and_says_when_it_is_missing(name: str, tmp_p
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
-    with pytest.raises(SettingsError, match="TWOFOLD_ISSUER_FILE"):
-        read(ISSUER_FILE=str(binary))
+    with pytest.raises(SettingsError, match="TWOFOLD_PRODUCT_NAME_FILE"):
+        read(PRODUCT_NAME_FILE=str(binary))
 
 
 def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path: Path) -> None:
-    file = tmp_path / "issuer"
+    file = tmp_path / "name"
     file.write_text("Acme")
-    with pytest.raises(SettingsError, match="TWOFOLD_ISSUER and TWOFOLD_ISSUER_FILE are both set"):
-        read(ISSUER="Acme", ISSUER_FILE=str(file))
+    with pytest.raises(SettingsError, match="TWOFOLD_PRODUCT_NAME and TWOFOLD_PRODUCT_NAME_FILE are both set"):
+        read(PRODUCT_NAME="Acme", PRODUCT_NAME_FILE=str(file))
+
+
+@pytest.mark.parametrize("value", ["Acme: Login", "A" * 41])
+def test_a_setting_by_its_old_name_is_checked_like_by_its_new_one(value: str) -> None:
+    assert read(ISSUER="Acme").product_name == "Acme"
+    assert read(ISSUER="", PRODUCT_NAME="Acme").product_name == "Acme"
+    with pytest.raises(SettingsError, match="TWOFOLD_PRODUCT_NAME"):
+        read(ISSUER=value)
 
 
 ENOUGH = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5), (65536, 3), (20000, 2), (19456, 3), (7168, 20)]

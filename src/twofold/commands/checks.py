@@ -17,7 +17,7 @@ from twofold.commands import database_away, env_file, schema_state
 from twofold.commands.address_checks import base_url, mail, proxies
 from twofold.commands.checked import Checked, Health
 from twofold.commands.schema_state import State
-from twofold.commands.show_settings import PREFIX, names_of_settings
+from twofold.commands.show_settings import names_of_settings
 from twofold.directory import accounts_flow
 from twofold.kit import nodes
 from twofold.kit.crypto import argon2id, keyring
@@ -28,7 +28,7 @@ from twofold.kit.sql.away import what_it_says
 from twofold.kit.sql.database import Database
 from twofold.operations import health, migrate, rotation
 from twofold.setting_values import SettingsError
-from twofold.settings import SECRETS, Settings
+from twofold.settings import PREFIX, SECRETS, Settings, old_names_in
 
 LONGEST_WAIT = timedelta(minutes=10)
 MOST_FOLLOWED = 50_000  # events of the audit log, some seconds
@@ -62,7 +62,8 @@ def _is_served(settings: Settings, at: datetime) -> bool:
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
-    known = {*names_of_settings(environ), env_file.VARIABLE}
+    old_names = old_names_in(environ)
+    known = {*names_of_settings(environ), env_file.VARIABLE, *(old for old, _new in old_names)}
     unknown = sorted(
         name
         for name in environ
@@ -72,6 +73,8 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Checked]:
         close = difflib.get_close_matches(name, known, n=1)
         remedy = f"Did you mean {close[0]}?" if close else "Take it away; `twofold settings` lists what there is."
         yield Checked("settings", Health.FINDING, f"{name} is no setting, so it does nothing.", remedy)
+    for old, new in old_names:
+        yield Checked("settings", Health.NOTE, f"{old} is an old name, which goes on working.", f"Call it {new}.")
     if not unknown:
         yield Checked("settings", Health.OK, "Every TWOFOLD_ variable is a setting.")
 

@@ -13,7 +13,7 @@ import click
 import structlog
 
 from twofold.commands import schema_state
-from twofold.commands.frame import Stop, as_json, demand_owner, quiet_logs, settings, show
+from twofold.commands.frame import Stop, as_json, demand_owner, environment, quiet_logs, settings, show
 from twofold.commands.new_database import create_option, demand_named, described
 from twofold.commands.only_server import only_server
 from twofold.commands.schema_state import State
@@ -26,7 +26,7 @@ from twofold.operations import background, migrate, server
 from twofold.operations.assembly import build_context
 from twofold.operations.background_process import background_process
 from twofold.operations.metrics_endpoint import metrics_endpoint
-from twofold.settings import Settings
+from twofold.settings import Settings, old_names_in
 
 APPLICATION = "twofold.app:from_environment"
 
@@ -208,6 +208,8 @@ def _warn(chosen: Settings, port: int, workers: int) -> None:
         log.warning("no mail server is set (TWOFOLD_SMTP_URL): what needs mail is refused, notices are skipped")
     if not chosen.slow_to_guess:
         log.warning("password hashes are weak (TWOFOLD_ARGON2_MEMORY_KIB, TWOFOLD_ARGON2_PASSES): for trying out only")
+    for old, new in old_names_in(environment()):
+        log.warning("a setting has an old name, which goes on working", old=old, new=new)
     own = urlsplit(chosen.base_url).port
     if not chosen.secure and own != port:
         log.warning("links lead elsewhere: TWOFOLD_BASE_URL names another port", base_url=chosen.base_url, port=port)

@@ -10,9 +10,8 @@ import click
 from twofold.commands import env_file
 from twofold.commands.frame import as_json, environment, show_rows
 from twofold.kit.crypto import keyring
-from twofold.settings import Settings, load
+from twofold.settings import OLD_NAMES, PREFIX, Settings, load, variable_of
 
-PREFIX = "TWOFOLD_"
 # Variables that name a unit, which the setting itself carries.
 SPANS = {
     "DATABASE_TIMEOUT_MS": ("database_timeout", timedelta(milliseconds=1)),
@@ -30,7 +29,8 @@ class Reads(Mapping[str, str]):
         self.names: list[str] = []
 
     def __getitem__(self, name: str) -> str:
-        if name.startswith(PREFIX) and name not in self.names and not name.endswith("_FILE"):
+        old = name.removeprefix(PREFIX) in OLD_NAMES.values()
+        if name.startswith(PREFIX) and name not in self.names and not name.endswith("_FILE") and not old:
             self.names.append(name)
         return self._environ[name]
 
@@ -73,6 +73,13 @@ def value_of(settings: Settings, name: str) -> Any:
 
 def origin_of(environ: Mapping[str, str], settings: Settings, name: str) -> str:
     """Say where a setting came from."""
+    variable = variable_of(environ, name.removeprefix(PREFIX))
+    if variable != name:
+        return f"{_origin(environ, settings, variable)}, as {variable}"
+    return _origin(environ, settings, name)
+
+
+def _origin(environ: Mapping[str, str], settings: Settings, name: str) -> str:
     if f"{name}_FILE" in environ:
         return f"file {environ[f'{name}_FILE']}"
     if name == "TWOFOLD_KEYS" and not settings.keys:

@@ -14,12 +14,12 @@ from twofold.settings import Settings
 
 def label_of(settings: Settings, email: str) -> str:
     """Return how the app names this account, so that a person can find the right entry."""
-    return f"{settings.issuer} ({email})"
+    return f"{settings.product_name} ({email})"
 
 
 def enrolment_view(settings: Settings, opened: Opened, email: str) -> dict[str, Any]:
     """Return what the set-up pages show: QR code, key, link, and until when."""
-    uri = totp.otpauth_uri(settings.issuer, email, opened.secret)
+    uri = totp.otpauth_uri(settings.product_name, email, opened.secret)
     return {
         "qr_svg": qr_svg(uri),
         "key": totp.base32(opened.secret),

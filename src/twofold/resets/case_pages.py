@@ -31,7 +31,7 @@ def list_cases(request: AnyRequest) -> AnyResponse:
     asked = request.query_params
     account, after = asked.get("account", ""), asked.get("cursor", "")
     listing = flow.cases_for(context, session.user, account_id=row_id(account), after=after)
-    shown = [case_view(case, session.user, context.settings.issuer, at) for case in listing.cases]
+    shown = [case_view(case, session.user, context.settings.product_name, at) for case in listing.cases]
     return page(
         request, "resets/list.html", viewer=guard.viewer_of(session), cases=shown, first_page=not after,
         first_url=_list_url(account), next_url=_list_url(account, listing.next_cursor) if listing.next_cursor else None,
@@ -48,8 +48,8 @@ def show_case(request: AnyRequest, case_id: str) -> AnyResponse:
     if isinstance(found, NoSuchCase):
         return _no_such(request)
     case, history = found
-    view = case_view(case, session.user, context.settings.issuer, at)
-    lines = [{"at": line.at, "words": words.event(line, context.settings.issuer)} for line in history]
+    view = case_view(case, session.user, context.settings.product_name, at)
+    lines = [{"at": line.at, "words": words.event(line, context.settings.product_name)} for line in history]
     return page(
         request, "resets/case.html", viewer=guard.viewer_of(session), case=view, acts=view["acts"], history=lines,
         notice=_notice(request),

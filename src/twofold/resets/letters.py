@@ -22,7 +22,7 @@ def confirm(context: AppContext, connection: sa.Connection, entry: Entry, at: da
         return None
     case = minted.case
     return {
-        "asked_by": words.requester(case, context.settings.issuer),
+        "asked_by": words.requester(case, context.settings.product_name),
         "role": words.role(case.requester_kind),
         "asked_at": case.requested_at,
         "reason": _one_line(case.reason),
@@ -61,7 +61,7 @@ def about_a_case(context: AppContext, connection: sa.Connection, entry: Entry, _
         "happened_at": entry.created_at,
         "person": facts["name"],
         "email": facts["email"],
-        "asked_by": facts["requester"] or words.operators(context.settings.issuer),
+        "asked_by": facts["requester"] or words.operators(context.settings.product_name),
         "role": words.role(facts["requester_kind"]),
         "reason": _one_line(facts["reason"]),
         "link": f"{context.settings.base_url}/resets/case/{facts['case']}",

@@ -94,7 +94,7 @@ def case_view(case: Case, viewer: User, product: str, at: datetime) -> dict[str,
 
 def over_page(request: AnyRequest, verdict: Over) -> AnyResponse:
     """Say that a link works no longer, why, and what to do."""
-    product = context_of(request).settings.issuer
+    product = context_of(request).settings.product_name
     shown: dict[str, Any]
     match verdict:
         case Used(case):

@@ -100,7 +100,7 @@ def _cases(
 ) -> dict[str, Any]:
     context = context_of(request)
     cases = resets.cases_for(context, agent, account_id=account_id, user_id=user_id).cases
-    shown = [case_view(case, agent, context.settings.issuer, at) for case in cases[:CASES]]
+    shown = [case_view(case, agent, context.settings.product_name, at) for case in cases[:CASES]]
     return {"cases": shown, "more_cases": len(cases) > CASES}
 
 

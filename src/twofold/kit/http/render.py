@@ -26,8 +26,7 @@ def environment(settings: Settings | None = None) -> jinja2.Environment:
     made.filters.update(moment=moment, groups=groups, changed=changed)
     made.globals.update(
         static=static_url,
-        product=settings.issuer if settings else "Twofold",
-        issuer=settings.issuer if settings else "Twofold",
+        product=settings.product_name if settings else "Twofold",
         support_email=settings.support_email if settings else None,
     )
     return made

@@ -42,7 +42,7 @@ class Letters:
     """Writes the letters of one installation."""
 
     def __init__(self, settings: Settings) -> None:
-        self._sender = _address(settings.mail_from, settings.issuer)
+        self._sender = _address(settings.mail_from, settings.product_name)
         self._templates = _environment(settings)
 
     def write(self, entry: Entry, content: Mapping[str, Any], at: datetime) -> EmailMessage:
@@ -112,7 +112,7 @@ def browser(name: str) -> str:
 def _environment(settings: Settings) -> jinja2.Environment:
     made = template_environment()
     made.filters.update(moment=moment, browser=browser)
-    made.globals.update(product=settings.issuer, base_url=settings.base_url, support_email=settings.support_email)
+    made.globals.update(product=settings.product_name, base_url=settings.base_url, support_email=settings.support_email)
     return made
 
 
