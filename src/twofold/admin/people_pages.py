@@ -120,7 +120,7 @@ def open_resets(request: AnyRequest, viewer: User, user_ids: Sequence[UUID], at:
     """Return, by user, the resets that are open, as somebody who oversees these users sees them."""
     context = context_of(request)
     cases = resets.open_cases_of(context, user_ids, at)
-    return {user_id: case_view(case, viewer, context.settings.issuer, at) for user_id, case in cases.items()}
+    return {user_id: case_view(case, viewer, context.settings.product_name, at) for user_id, case in cases.items()}
 
 
 def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:

@@ -168,7 +168,7 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
 def _open_reset(request: AnyRequest, session: Session, at: datetime) -> dict[str, Any] | None:
     context, user = context_of(request), session.user
     case = resets.open_cases_of(context, [user.id], at).get(user.id)
-    return None if case is None else case_view(case, user, context.settings.issuer, at)
+    return None if case is None else case_view(case, user, context.settings.product_name, at)
 
 
 def _notice(request: AnyRequest) -> str | None:

@@ -133,7 +133,8 @@ def _link_page(
     return page(
         request, "resets/confirm.html", status, case=case,
         asked_by=words.requester(case, context.settings.product_name), role=words.role(case.requester_kind),
-        valid_until=link.verdict.valid_until, errors=errors or {}, needs_new_password=link.needs_new_password or "new_password" in (errors or {}),
+        valid_until=link.verdict.valid_until, errors=errors or {},
+        needs_new_password=link.needs_new_password or "new_password" in (errors or {}),
         needs_approval=link.needs_approval, approvers=link.approvers, fingerprint=fingerprint(token),
     )  # fmt: skip
 

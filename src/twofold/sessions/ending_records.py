@@ -7,12 +7,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.tables import users
-from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle
+from twofold.kit.sql.database import UtcTime, delete_idle
 from twofold.kit.sql.statement import Statement
 from twofold.sessions.ending import Ending, EndReason
 from twofold.sessions.tables import ended_sessions, sessions
 
-_COPIED = ("id", "token_hash", "user_id", "account_id", "expires_at")
+_copied = [sessions.c[name] for name in ("id", "token_hash", "user_id", "account_id", "expires_at")]
 _unannounced = Statement(
     sa.select(
         ended_sessions.c.id,
@@ -61,8 +61,11 @@ def end_all_of_account(connection: sa.Connection, account_id: UUID, reason: EndR
 
 
 def end_all(connection: sa.Connection, reason: EndReason, at: datetime) -> int:
-    """End every session of the installation; return how many there were."""
-    return _move(connection, sa.true(), reason, at)
+    """End every session of the installation, while no server runs; return how many there were."""
+    told = (sa.literal(reason.value, sa.Text), sa.literal(at, UtcTime), sa.literal(value=False, type_=sa.Boolean))
+    names = [*(column.name for column in _copied), "reason", "ended_at", "announced"]
+    connection.execute(ended_sessions.insert().from_select(names, sa.select(*_copied, *told), include_defaults=False))
+    return connection.execute(sessions.delete()).rowcount
 
 
 def unannounced(connection: sa.Connection, most: int) -> list[Ending]:
@@ -90,14 +93,9 @@ def forget_over(connection: sa.Connection, at: datetime) -> int:
 
 
 def _move(connection: sa.Connection, which: sa.ColumnElement[bool], reason: EndReason, at: datetime) -> int:
-    """End sessions and keep what is to be told of them; two that end the same one at once keep it once."""
-    kept = sa.select(
-        *(sessions.c[name] for name in _COPIED),
-        sa.literal(reason.value, sa.Text),
-        sa.literal(at, UtcTime),
-        sa.literal(False, sa.Boolean),
-    ).where(which)
-    insert = INSERTS[connection.dialect.name](ended_sessions)
-    into = insert.from_select([*_COPIED, "reason", "ended_at", "announced"], kept, include_defaults=False)
-    connection.execute(into.on_conflict_do_nothing())
-    return connection.execute(sessions.delete().where(which)).rowcount
+    """End sessions and keep what is to be told of them. Of two that end the same one at once, one finds it gone."""
+    gone = connection.execute(sessions.delete().where(which).returning(*_copied)).mappings().all()
+    told = {"reason": reason.value, "ended_at": at, "announced": False}
+    if gone:
+        connection.execute(ended_sessions.insert(), [{**row, **told} for row in gone])
+    return len(gone)

@@ -82,7 +82,7 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     listed = find_summary(request, session.user, user_id, at)
     user = listed.user
     case = resets.open_cases_of(context, [user.id], at).get(user.id)
-    open_case = None if case is None else case_view(case, session.user, context.settings.issuer, at)
+    open_case = None if case is None else case_view(case, session.user, context.settings.product_name, at)
     history = audit_flow.read_page(context.db, user.account_id, Filters(user_id=user.id), None, EVENTS)
     return page(
         request, "support/person.html", viewer=viewer_of(session), user=summary_view(listed, session.user),
