@@ -56,7 +56,7 @@ from twofold.oidc import (
     token_api,
     userinfo_api,
 )
-from twofold.operations import health, jobs, limiting, metrics_endpoint, registries, server
+from twofold.operations import first_series, health, jobs, limiting, metrics_endpoint, registries, server
 from twofold.operations.assembly import build_context
 from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, refusals
 from twofold.operations.worker import Worker
@@ -191,6 +191,7 @@ def from_environment() -> ASGIApp:
     settings = load(os.environ)
     tools = tracing.tools(settings)
     tools.begin()
+    first_series.begin()
     processes = int(os.environ.get(PROCESSES, "1"))
     app = tools.application(build_app(build_context(settings, processes), serves=True))
     gc.freeze()  # what is here now stays: the collector need not look through it again and again

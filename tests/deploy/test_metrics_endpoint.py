@@ -4,8 +4,10 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -25,12 +27,13 @@ from tests.harness.server import Server, worker
 from tests.harness.wire import client_to
 from twofold.kit.http import metrics_listener
 from twofold.kit.http.metrics_listener import listening
+from twofold.operations import migrate
 from twofold.setting_values import Listen, SettingsError
 from twofold.settings import load
 
 
 def requests_counted(numbers: Numbers) -> float:
-    return sum(value for name, value in numbers.items() if name.startswith('twofold_requests_total{route="/healthz"'))
+    return numbers['twofold_requests_total{method="GET",route="/healthz",status="200"}']
 
 
 # --- where they are
@@ -38,7 +41,7 @@ def requests_counted(numbers: Numbers) -> float:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: str, serve: Serve, workers: int) -> None:
-    port = free_port()
+    port, began = free_port(), time.time()
     with context_on(database_url) as context:
         People(context).user()
     server = serve(database_url, workers=workers, metrics_listen=f"{HOST}:{port}")
@@ -54,8 +57,16 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
     assert numbers['twofold_events_total{kind="signed_in",result="done"}'] == 1
     assert numbers['twofold_pool_inside{pool="quick"}'] == 0
     assert {"twofold_mail_waiting", "twofold_sign_ins_in_progress"} <= numbers.keys()
+    assert numbers["twofold_processes"] == len(processes.family(server.pid))
+    assert 0 < numbers["process_cpu_seconds_total"] <= processes.cpu_seconds(server.pid)
+    memory = sum(processes.resident_bytes(pid) for pid in processes.family(server.pid))
+    assert 0.5 < numbers["process_resident_memory_bytes"] / memory < 2
+    assert began - 2 < numbers["process_start_time_seconds"] < time.time() + 2
+    (build,) = [name for name in numbers if name.startswith("twofold_build_info{")]
+    assert f'version="{metadata.version("twofold")}"' in build
+    assert f'schema="{migrate.newest()}"' in build
     text = httpx.get(f"http://{HOST}:{port}/metrics", timeout=processes.LONGEST).text
-    assert not re.search(r"ada|acme|tf_|127\.0\.0\.1", text)
+    assert not re.search(r"\bada\b|acme|tf_|127\.0\.0\.1", text)
     assert server.stop() == 0
 
 
@@ -74,6 +85,17 @@ def test_what_a_killed_worker_was_doing_is_not_counted_for_ever(postgresql_url: 
 def _environment(pid: int) -> Iterator[str]:
     for pair in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
         yield pair.decode().partition("=")[2]
+
+
+def test_methods_that_clients_make_up_share_a_series(sqlite_url: str, serve: Serve) -> None:
+    """Stops: a client that makes a series for each method that it can think of."""
+    port = free_port()
+    server = serve(sqlite_url, metrics_listen=f"{HOST}:{port}")
+    with client_to(server.url) as http:
+        for method in ("PROPFIND", "PURGE", "SEARCH"):
+            http.request(method, "/healthz")
+    made_up = [value for name, value in scrape(port).items() if 'twofold_requests_total{method="other"' in name]
+    assert made_up == [3]
 
 
 def test_a_worker_has_them_as_well(database_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tests.harness.processes import LONGEST, wait_until
 HOST = "127.0.0.1"
 
 Numbers = dict[str, float]
+NUMBER = re.compile(r"^((?:twofold|process)_\S+) (\S+)$", re.MULTILINE)
 
 
 def scrape(port: int) -> Numbers:
@@ -16,7 +17,7 @@ def scrape(port: int) -> Numbers:
     answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=LONGEST)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
-    return {name: float(value) for name, value in re.findall(r"^(twofold_\S+) (\S+)$", answer.text, re.MULTILINE)}
+    return {name: float(value) for name, value in NUMBER.findall(answer.text)}
 
 
 def wait_for(port: int, name: str, value: float) -> None:

@@ -12,6 +12,7 @@ from twofold.kit.network import UNKNOWN, network_of
 from twofold.kit.sql.database import Database
 
 KEPT = timedelta(days=30)
+UNKNOWN_SIGN_IN, UNKNOWN_LETTER = "unknown_address_sign_in", "unknown_address_letter"  # kinds of refusals
 MOST_NETWORKS_AN_HOUR = 2_000  # that have rows of their own, of each process
 
 

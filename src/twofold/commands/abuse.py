@@ -7,6 +7,7 @@ import click
 
 from twofold.abuse import block_flow, report_flow
 from twofold.abuse.blocklist import WrongNetwork
+from twofold.abuse.flow import UNKNOWN_LETTER, UNKNOWN_SIGN_IN
 from twofold.abuse.report_flow import Report
 from twofold.commands.frame import (
     Stop,
@@ -28,8 +29,8 @@ KINDS = {
     "second_factor_wrong": "wrong codes",
     "mailed_code_wrong": "wrong mailed codes",
     "password_link_asked": "password links asked for",
-    "unknown_address_sign_in": "sign-ins of unknown addresses",
-    "unknown_address_letter": "password links for unknown addresses",
+    UNKNOWN_SIGN_IN: "sign-ins of unknown addresses",
+    UNKNOWN_LETTER: "password links for unknown addresses",
     "limited_password": "password tries limited",
     "limited_mail": "requests for mail limited",
     "limited_other": "other requests limited",

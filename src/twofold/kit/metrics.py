@@ -17,10 +17,14 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # any other a client has made up
 
 registry = CollectorRegistry()
 
-requests = Counter("twofold_requests_total", "Requests answered.", ["route", "status"], registry=registry)
+requests = Counter("twofold_requests_total", "Requests answered.", ["method", "route", "status"], registry=registry)
+unexpected_errors = Counter(
+    "twofold_unexpected_errors_total", "Requests that ended in an error which nobody expected.", registry=registry
+)
 request_seconds = Histogram(
     "twofold_request_seconds",
     "Seconds from request to answer.",
@@ -79,9 +83,9 @@ database_wait_seconds = Histogram(
 )
 
 
-def observe_request(route: str, status: int, seconds: float) -> None:
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request; `route` is its template, `seconds` how long the answer took."""
-    requests.labels(route, str(status)).inc()
+    requests.labels(method if method in METHODS else "other", route, str(status)).inc()
     request_seconds.observe(seconds)
 
 

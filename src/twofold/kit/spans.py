@@ -23,12 +23,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from twofold.kit.crypto.hashing import Hasher
 from twofold.kit.crypto.tokens import random_bytes
 from twofold.kit.mail.smtp import Delivered, Outcome, Rejected, Transport, TryLater, Unreachable
+from twofold.kit.metrics import METHODS
 from twofold.kit.sql.database import Database
 from twofold.kit.tracing import Tools
 
 LAST_SPANS = 3.0  # seconds for what is left when a process ends: a collector that is away must not hold it up
 HEALTH_PATHS = {"/healthz", "/readyz"}  # asked every few seconds, and nothing to look at
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _headers = TraceContextTextMapPropagator()
 

@@ -22,7 +22,7 @@ from twofold.kit import logs, tracing
 from twofold.kit.crypto import private_memory
 from twofold.kit.sql.away import what_it_says
 from twofold.kit.threads import give_way, share_one_arena
-from twofold.operations import jobs
+from twofold.operations import first_series, jobs
 from twofold.operations.assembly import build_context
 from twofold.settings import Settings, load
 
@@ -65,6 +65,7 @@ def work(settings: Settings, told: threading.Event) -> None:
     """
     tools = tracing.tools(settings)
     tools.begin()
+    first_series.begin()
     few = msgspec.structs.replace(settings, pool_size=min(CONNECTIONS, settings.pool_size))
     context = build_context(few, hashes=False)
     log.info("twofold works", mail=context.outbox.configured)

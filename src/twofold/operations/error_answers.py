@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_404_NOT_FOUND
 
+from twofold.kit import metrics
 from twofold.kit.http.edge import Refusal, Refusals
 from twofold.kit.http.forms import BadForm
 from twofold.kit.http.machine import is_for_programs, oauth_error
@@ -181,6 +182,7 @@ def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Respons
 
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     request_id = request.scope.get("twofold_request_id", "")
+    metrics.unexpected_errors.inc()
     log.error("unexpected error", id=request_id, error=type(error).__name__, exc_info=error)
     if is_for_programs(request):
         return oauth_error(500, "server_error", f"Request id {request_id}")

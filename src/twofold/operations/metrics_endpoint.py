@@ -9,19 +9,23 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from importlib import metadata
+from platform import python_version
 from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from twofold.kit import clock, metrics
 from twofold.kit.http.metrics_listener import CannotListen, listening
 from twofold.kit.http.pools import ThreadPools
 from twofold.kit.mail import outbox
+from twofold.kit.process_metrics import ProcessMetrics
 from twofold.kit.sql import timeouts
 from twofold.kit.sql.database import Database
+from twofold.operations import migrate
 from twofold.settings import Settings
 from twofold.signin import attempt_flow
 
@@ -44,11 +48,12 @@ def metrics_endpoint(settings: Settings, *, own_port: int | None = None) -> Iter
     """
     with ExitStack() as stack:
         address, gauges = settings.metrics_listen, DatabaseGauges()
+        collectors = (gauges, ProcessMetrics(), BuildInfo())
         if address is not None:
             try:
                 if address.port == own_port:
                     raise CannotListen("it is the port of the public address")  # noqa: TRY301 - answered as any other
-                stack.enter_context(listening(address, lambda: metrics.exposition(gauges)))
+                stack.enter_context(listening(address, lambda: metrics.exposition(*collectors)))
                 stack.enter_context(_Refresher(settings, gauges))
             except CannotListen as error:
                 if address.chosen:
@@ -67,6 +72,18 @@ async def sample(db: Database, pools: ThreadPools) -> None:
         for name, inside in pools.inside.items():
             metrics.pool_inside.labels(name).set(inside)
         await asyncio.sleep(SAMPLED_EVERY.total_seconds())
+
+
+class BuildInfo(Collector):
+    """What runs here: its version, the schema that it brings and the Python below it, as labels of a 1."""
+
+    def __init__(self) -> None:
+        said = {"version": metadata.version("twofold"), "schema": migrate.newest(), "python": python_version()}
+        self._family = InfoMetricFamily("twofold_build", "The version of this node.", said)
+
+    def collect(self) -> Iterable[InfoMetricFamily]:
+        """Return it."""
+        yield self._family
 
 
 class _Counted(NamedTuple):

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from twofold.abuse import unknown_flow as unknown
+from twofold.abuse.flow import UNKNOWN_LETTER
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.directory.refusals import NoMail
@@ -48,7 +49,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Requested | Elsew
             kinds.BrowserLinkAsked(),
             None if found is None else (found.id, found.account_id),
             origin=origin,
-            counted_as="unknown_address_letter",
+            counted_as=UNKNOWN_LETTER,
         )
     return Requested()
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.abuse import unknown_flow as unknown
+from twofold.abuse.flow import UNKNOWN_LETTER
 from twofold.audit import flow as audit
 from twofold.directory import add_user_flow, notice_flow
 from twofold.directory import flow as directory
@@ -71,7 +72,7 @@ def ask(context: AppContext, email: str, *, origin: Origin) -> Requested | Elsew
             kinds.PasswordLinkAsked(),
             None if found is None else (found.id, found.account_id),
             origin=origin,
-            counted_as="unknown_address_letter",
+            counted_as=UNKNOWN_LETTER,
         )
     return Requested()
 

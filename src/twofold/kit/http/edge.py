@@ -67,7 +67,7 @@ class Edge:
         self,
         app: ASGIApp,
         settings: Settings,
-        observe: Callable[[str, int, float], None],
+        observe: Callable[[str, str, int, float], None],
         refusals: "Refusals",
         gate: Gate,
         from_elsewhere: frozenset[str] = frozenset(),
@@ -123,7 +123,7 @@ class Edge:
         taken = clock.stopwatch() - started
         # Only the route is named: a path may hold the token of a link.
         route = str(noted.get("path_template") or "unknown")
-        self._observe(route, status, taken)
+        self._observe(method, route, status, taken)
         if route == LIMITED_ROUTE:
             return  # a flood must not become a flood of lines: it is counted instead
         log.info(

@@ -33,6 +33,8 @@ PROBE_WAITS = tuple(timedelta(seconds=s) for s in (5, 10, 20, 40, 60))
 
 DECOYS_ADDRESS = "nobody@localhost"  # a decoy is composed with it: nothing is sent there
 
+SENT, POSTPONED, REJECTED, DROPPED = OUTCOMES = ("sent", "postponed", "rejected", "dropped")  # of letters, as counted
+
 Content: TypeAlias = dict[str, Any]
 
 log = structlog.get_logger("twofold.mail")
@@ -184,13 +186,13 @@ def _drop(connection: sa.Connection, entry: Entry, at: datetime) -> None:
     """Note that a letter is not to be sent; a decoy as settled so long ago that it is soon deleted."""
     settled_at = at - outbox.KEPT + outbox.DECOYS_KEPT if entry.is_decoy else at
     outbox.settle(connection, entry.id, "dropped", settled_at)
-    metrics.letters.labels("dropped").inc()
+    metrics.letters.labels(DROPPED).inc()
 
 
 def _put_aside(connection: sa.Connection, entry: Entry, at: datetime, error: Exception) -> None:
     """Let a letter that breaks wait for a repair."""
     outbox.postpone(connection, entry, at, f"not composed: {type(error).__name__}")
-    metrics.letters.labels("postponed").inc()
+    metrics.letters.labels(POSTPONED).inc()
 
 
 def _settle(connection: sa.Connection, entry: Entry, outcome: Outcome, at: datetime) -> None:
@@ -199,15 +201,15 @@ def _settle(connection: sa.Connection, entry: Entry, outcome: Outcome, at: datet
     match outcome:
         case Delivered():
             outbox.settle(connection, entry.id, "sent", at)
-            metrics.letters.labels("sent").inc()
+            metrics.letters.labels(SENT).inc()
             named.info("letter sent")
         case TryLater(why) | Unreachable(why):
             outbox.postpone(connection, entry, at, why)
-            metrics.letters.labels("postponed").inc()
+            metrics.letters.labels(POSTPONED).inc()
             named.warning("letter postponed", why=why)
         case Rejected(why):
             outbox.settle(connection, entry.id, "rejected", at, why)
-            metrics.letters.labels("rejected").inc()
+            metrics.letters.labels(REJECTED).inc()
             named.error("letter rejected", why=why)
         case _:
             assert_never(outcome)

@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.abuse import unknown_flow as unknown
+from twofold.abuse.flow import UNKNOWN_SIGN_IN
 from twofold.audit import flow as audit
 from twofold.directory import flow as directory
 from twofold.events import kinds
@@ -93,7 +94,7 @@ def _prove_password(
                 kinds.SignInRefused(why="password_wrong"),
                 directory.user_ids_by_email(connection, given.email),
                 origin=origin,
-                counted_as="unknown_address_sign_in",
+                counted_as=UNKNOWN_SIGN_IN,
                 result="refused",
             )
         return proved
