@@ -37,6 +37,8 @@ TELL_NOTHING = {"x-request-id", "content-length"}  # new with each request; the 
 # Places that read an id where no walk comes: another program, a demo, and what belongs to no account.
 NOT_WALKED = {
     "commands.frame.id_of", "demo.pages", "provisioning.api.list_accounts", "provisioning.abuse_api.unblock",
+    "oidc.applications_api.show_application", "oidc.applications_api.change_application",
+    "oidc.applications_api.delete_application", "oidc.applications_api.create_secret",
     "sessions.guard.destination", "signin.views.handle_of",  # a browser's, not an account's: sessions/test_destinations
 }  # fmt: skip
 

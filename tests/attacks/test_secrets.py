@@ -33,7 +33,7 @@ HASHED = {
     "sessions.token_hash", "sign_in_attempts.token_hash", "sign_in_attempts.known_client", "known_clients.token_hash",
     "password_links.token_hash", "browser_links.token_hash", "not_me_links.token_hash", "reset_cases.token_hash",
     "reset_links.token_hash", "unknown_wrong_codes.browser", "removals.token_hash", "operator_keys.key_hash",
-    "backup_codes.code_hash", "backup_codes.spent_hash",
+    "backup_codes.code_hash", "backup_codes.spent_hash", "application_secrets.secret_hash",
 }  # fmt: skip
 
 

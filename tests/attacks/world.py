@@ -19,6 +19,8 @@ from twofold.abuse.blocklist import Block
 from twofold.directory.user import User
 from twofold.kit import acting
 from twofold.kit.acting import Origin
+from twofold.oidc import registration_flow
+from twofold.oidc.application import Registration
 from twofold.operations.jobs import COMPOSERS
 from twofold.schema import metadata
 from twofold.sessions import flow as sessions
@@ -58,6 +60,7 @@ class World:
         )  # fmt: skip
         assert isinstance(blocked, Block)
         self.block = str(blocked.id)
+        self.crm = self._application()
         self.tablet = self._second_app()
         self.tokens = {
             "nobody": "", "operator": key, "member": self._session(self.ada), "other": self._session(self.ada),
@@ -105,6 +108,7 @@ class World:
         app, case = {"authenticator": self.tablet}, {"case_id": self.case}
         setting_up = {"enrolment": self.opened["enrolment"]}
         new_app = Authenticator.type_in(self.opened["secret"]).code(self.at)
+        crm = {"client_id": self.crm}
         invited = {"email": "new@acme.example", "name": "New", "role": "admin", "licensed": True}
         return {
             "POST /sign-ins": Seed("nobody", body={"email": ADA, "password": PASSWORD}),
@@ -157,10 +161,24 @@ class World:
             "GET /abuse": Seed("operator", query={"hours": 2}),
             "GET /abuse/blocks": Seed("operator"),
             "POST /abuse/blocks": Seed("operator", body=reason | {"network": "198.51.100.0/24", "hours": 2}),
+            "GET /applications": Seed("operator"),
+            "POST /applications": Seed("operator", body={"name": "CRM", "redirect_uris": ["https://crm.example/"]}),
+            "GET /applications/{client_id}": Seed("operator", crm),
+            "PATCH /applications/{client_id}": Seed("operator", crm, body={"name": "CRM 2"}),
+            "DELETE /applications/{client_id}": Seed("operator", crm),
+            "POST /applications/{client_id}/secrets": Seed("operator", crm),
             "POST /abuse/blocks/{block}/lift": Seed("operator", {"block": self.block}, body=reason),
         }
 
     # --- making it
+
+    def _application(self) -> str:
+        made = registration_flow.create(
+            self.people.context, Registration("CRM", public=False, redirect_uris=("https://crm.example/",)),
+            origin=Origin(NOON, actor=acting.CONSOLE),
+        )  # fmt: skip
+        assert isinstance(made, registration_flow.Registered), made
+        return str(made.application.id)
 
     def _second_app(self) -> str:
         api = Api(self.http, self.people.token(self.ada, self.factor.phone, at=later(minutes=-5), channel="api"))

@@ -39,9 +39,11 @@ from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
 from twofold.oidc import authorize_flow, registration_flow, token_flow
+from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
 from twofold.oidc.authorize_flow import Asked
+from twofold.oidc.key_tables import oidc_keys
 from twofold.oidc.registration_flow import Registered
 from twofold.oidc.request import AuthorizationRequest
 from twofold.oidc.token_flow import Code, Tokens
@@ -727,6 +729,34 @@ def operator_key_is_made_used_and_revoked(w: World) -> Act:
     return act
 
 
+def application_is_registered_changed_and_deleted(w: World) -> Act:
+    said = Registration(
+        f"CRM {w.name}", public=False, redirect_uris=("https://crm.example/",), accounts=frozenset({w.account})
+    )
+
+    def act(context: AppContext) -> bool:
+        origin = Origin(w.at, actor=acting.CONSOLE)
+        made = registration_flow.create(context, said, origin=origin)
+        assert isinstance(made, registration_flow.Registered), made
+        registration_flow.change(context.db, made.application.id, {"algorithm": "ES256"}, origin=origin)
+        registration_flow.rotate_secret(context, made.application.id, origin=origin)
+        return registration_flow.delete(context.db, made.application.id, origin=origin)
+
+    return act
+
+
+def signing_keys_are_made_and_rotated(w: World) -> Act:
+    with w.context.db.write() as connection:
+        connection.execute(oidc_keys.delete())
+
+    def act(context: AppContext) -> object:
+        signing.list_keys(context, w.at)
+        signing.rotate(context, at_once=False, origin=Origin(w.at, actor=acting.CONSOLE))
+        return signing.rotate(context, at_once=True, origin=Origin(w.at, actor=acting.CONSOLE))
+
+    return act
+
+
 def network_is_blocked_and_let_in_again(w: World) -> Act:
     def act(context: AppContext) -> object:
         network = f"2001:db8:{w.name[:4]}:{w.name[4:6]}00::/56"
@@ -931,6 +961,8 @@ FLOWS: Mapping[Flow, str] = {
     account_is_made: "UUID",
     account_turns_to_sso: "CustomerAccount",
     operator_key_is_made_used_and_revoked: "bool",
+    application_is_registered_changed_and_deleted: "bool",
+    signing_keys_are_made_and_rotated: "Rotated",
     network_is_blocked_and_let_in_again: "Block",
     log_is_exported: "exported",
     unlock_on_the_server: "done",

@@ -27,8 +27,8 @@ PARENTHESES = re.compile(r"\(([^()]*)\)")
 
 # To store a row here waits for nobody: its keys are random, so no other transaction stores the same.
 FRESH = frozenset({
-    "accounts", "audit_events", "authenticators", "operator_keys", "outbox", "reset_events", "reset_links", "sessions",
-    "sign_in_attempts",
+    "accounts", "application_secrets", "applications", "audit_events", "authenticators", "operator_keys", "outbox",
+    "reset_events", "reset_links", "sessions", "sign_in_attempts",
 })  # fmt: skip
 
 Key = UUID | bytes

@@ -106,6 +106,7 @@ def rotate(context: AppContext, *, at_once: bool, origin: Origin) -> Rotated | A
     made = [_new_key(context.vault, algorithm, at, active_from) for algorithm in ALGORITHMS]
     rotated = Rotated([str(values["kid"]) for values in made], active_from)
     with context.db.write() as connection:
+        records.hold_keys(connection)
         if at_once:
             records.delete_all(connection)
         else:

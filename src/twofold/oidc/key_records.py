@@ -13,6 +13,7 @@ from twofold.oidc.signing_key import SigningKey
 _all = sa.select(*columns(SigningKey, oidc_keys)).order_by(
     oidc_keys.c.algorithm, oidc_keys.c.active_from, oidc_keys.c.kid
 )
+_hold = sa.select(oidc_keys.c.kid).order_by(oidc_keys.c.kid).with_for_update()
 _keep = {name: insert(oidc_keys).on_conflict_do_nothing() for name, insert in INSERTS.items()}
 _retire = (
     oidc_keys.update()
@@ -29,6 +30,11 @@ _delete_gone = oidc_keys.delete().where(oidc_keys.c.gone_at <= sa.bindparam("at"
 def all_keys(connection: sa.Connection) -> list[SigningKey]:
     """List every key, of each algorithm in the order in which they sign."""
     return [SigningKey(*row) for row in connection.execute(_all)]
+
+
+def hold_keys(connection: sa.Connection) -> None:
+    """Hold every key to the end of the transaction, so that one rotation comes after another."""
+    connection.execute(_hold)
 
 
 def keep_key(connection: sa.Connection, values: dict[str, Any]) -> None:
