@@ -12,7 +12,7 @@ from twofold.kit.crypto import keyring
 from twofold.kit.mail import outbox
 from twofold.kit.sql.database import metadata
 from twofold.lockouts import tables as lockouts
-from twofold.oidc import application_tables, grant_tables, key_tables
+from twofold.oidc import application_tables, grant_tables, key_tables, logout_tables
 from twofold.provisioning import tables as provisioning
 from twofold.recovery import tables as recovery
 from twofold.resets import tables as resets
@@ -21,7 +21,7 @@ from twofold.signin import tables as signin
 
 TABLE_MODULES = (
     abuse, admin, application_tables, audit, backup_code, directory, factors, grant_tables, key_tables, keyring, leases,
-    lockouts, outbox, provisioning, recovery, resets, sessions, signin, totp,
+    lockouts, logout_tables, outbox, provisioning, recovery, resets, sessions, signin, totp,
 )  # fmt: skip
 
 # The one order in which a transaction locks rows of existing tables; docs/architecture.md says how it is kept.
@@ -54,6 +54,7 @@ LOCK_ORDER = (
     "sessions",
     "ended_sessions",
     "destinations",
+    "logout_deliveries",
     "applications",
     "application_secrets",
     "known_clients",

@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     argon2_passes: int = 2
     limit_passwords: int = 10
     unlimited_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    logout_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     pool_size: int = 8
     database_timeout: timedelta = timedelta(milliseconds=1500)
     leave_notice: timedelta = timedelta(0)
@@ -148,6 +149,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         argon2_passes=read.number("ARGON2_PASSES", 2, 1, 20),
         limit_passwords=read.number("LIMIT_PASSWORDS", 10, 1, 10_000),
         unlimited_networks=parse_networks("TWOFOLD_UNLIMITED_NETWORKS", read.text("UNLIMITED_NETWORKS", "")),
+        logout_networks=parse_networks("TWOFOLD_LOGOUT_NETWORKS", read.text("LOGOUT_NETWORKS", "")),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
         database_timeout=timedelta(milliseconds=read.number("DATABASE_TIMEOUT_MS", 1500, 100, 60_000)),
         leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),

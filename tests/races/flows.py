@@ -8,6 +8,8 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from tests.cli.program import Program
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
@@ -38,11 +40,12 @@ from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
-from twofold.oidc import authorize_flow, registration_flow, token_flow
+from twofold.oidc import authorize_flow, logout_flow, registration_flow, token_flow
 from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
 from twofold.oidc.authorize_flow import Asked
+from twofold.oidc.grant_tables import grants
 from twofold.oidc.key_tables import oidc_keys
 from twofold.oidc.registration_flow import Registered
 from twofold.oidc.request import AuthorizationRequest
@@ -60,7 +63,7 @@ from twofold.resets import confirm_flow
 from twofold.resets import flow as cases
 from twofold.resets.confirm_flow import Given
 from twofold.resets.outcomes import CaseOpened
-from twofold.sessions import destination_flow
+from twofold.sessions import destination_flow, ending_flow
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import attempt_flow, set_up_flow, step_up_flow
@@ -354,10 +357,11 @@ def destination_is_kept(w: World) -> Act:
 # --- applications
 
 
-def _application(w: World) -> Application:
-    made = registration_flow.create(
-        w.context, Registration("CRM", public=False, redirect_uris=(CALLBACK,), pkce=False), origin=Origin(w.at)
+def _application(w: World, backchannel_logout_uri: str | None = None) -> Application:
+    said = Registration(
+        "CRM", public=False, redirect_uris=(CALLBACK,), backchannel_logout_uri=backchannel_logout_uri, pkce=False
     )
+    made = registration_flow.create(w.context, said, origin=Origin(w.at))
     assert isinstance(made, Registered), made
     return made.application
 
@@ -439,6 +443,30 @@ def tokens_are_revoked(w: World) -> Act:
         token_flow.revoke(context, application, issued.refresh_token or "", origin=origin)
 
     return act
+
+
+def ending_is_announced(w: World) -> Act:
+    _sign_out_of_application(w)
+    return lambda context: ending_flow.announce(context, jobs.SUBSCRIBERS, w.at)
+
+
+def application_is_told(w: World) -> Act:
+    _sign_out_of_application(w)
+    ending_flow.announce(w.context, jobs.SUBSCRIBERS, w.at)
+    return lambda context: logout_flow.deliver(context, w.at)
+
+
+def _sign_out_of_application(w: World) -> None:
+    """End a session from which an application is to be told: in a network where nobody is asked."""
+    application = _application(w, backchannel_logout_uri="http://127.0.0.1:1/")
+    _tokens(w, application)
+    with w.context.db.read() as connection:
+        [session_id] = connection.execute(
+            sa.select(grants.c.session_id).where(grants.c.application_id == application.id)
+        ).scalars()
+        session = sessions.find_by_id(w.context, connection, session_id, w.at)
+    assert session is not None
+    sessions.sign_out(w.context.db, session, origin=Origin(w.at))
 
 
 # --- factors
@@ -917,6 +945,8 @@ FLOWS: Mapping[Flow, str] = {
     token_is_refreshed: "Tokens",
     token_is_refreshed_long_after: "Refused",
     tokens_are_revoked: "NoneType",
+    ending_is_announced: "bool",
+    application_is_told: "bool",
     set_up_begins: "Opened",
     set_up_begins_after_a_code: "Opened",
     phone_is_added: "Changed",

@@ -49,6 +49,7 @@ def test_every_setting_is_read() -> None:
         ARGON2_PASSES="3",
         LIMIT_PASSWORDS="50",
         UNLIMITED_NETWORKS="10.1.2.0/24",
+        LOGOUT_NETWORKS="10.1.3.0/24",
         POOL_SIZE="20",
         METRICS_LISTEN="[::1]:9000",
     )
@@ -62,6 +63,7 @@ def test_every_setting_is_read() -> None:
     assert settings.two_factor_editions == {"enterprise", "plus"}
     assert settings.trusted_proxies == tuple(map(ip_network, ("10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32")))
     assert (settings.limit_passwords, settings.unlimited_networks) == (50, (ip_network("10.1.2.0/24"),))
+    assert settings.logout_networks == (ip_network("10.1.3.0/24"),)
     assert (settings.session_idle, settings.session_life) == (timedelta(minutes=15), timedelta(hours=8))
     assert settings.metrics_listen == Listen("::1", 9000)
     assert str(settings.metrics_listen) == "[::1]:9000"
@@ -141,6 +143,7 @@ WRONG = {
     "ARGON2_PASSES": ["0", "21"],
     "LIMIT_PASSWORDS": ["0", "10001", "many"],
     "UNLIMITED_NETWORKS": ["office.example.com", "10.0.0.1/8", "*"],
+    "LOGOUT_NETWORKS": ["crm.example.com", "10.0.0.1/8", "*"],
     "POOL_SIZE": ["0", "201"],
     "LEAVE_NOTICE_SECONDS": ["-1", "301", "soon"],
     "METRICS_LISTEN": [

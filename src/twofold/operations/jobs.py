@@ -24,6 +24,7 @@ from twofold.kit.mail.outbox import Priority
 from twofold.kit.mail.smtp import SmtpTransport, Transport
 from twofold.lockouts import flow as lockouts
 from twofold.oidc import grant_flow as grants
+from twofold.oidc import logout_flow as logout
 from twofold.operations.worker import Job, Worker
 from twofold.recovery import flow as recovery
 from twofold.recovery import letters as recovery_letters
@@ -57,7 +58,8 @@ PRIORITIES: Mapping[str, Priority] = {
     Notice.BROWSER_LINK: Priority.ASKED_FOR,
 }
 # Who is told of sessions that ended before their time, in the transaction that notes it.
-SUBSCRIBERS: Sequence[endings.Subscriber] = ()
+SUBSCRIBERS: Sequence[endings.Subscriber] = (logout.subscriber,)
+LOGOUTS_AT_ONCE = 4  # an application that does not answer takes one of them at a time
 
 LETTERS_AT_ONCE = 3  # one of which takes the oldest; another thread takes only what somebody waits for
 
@@ -73,6 +75,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     reminders.forget_over,
     outbox.forget_settled,
     grants.forget_over,
+    logout.forget_settled,
     abuse.forget_old,
     nodes.forget_gone,
 )
@@ -91,8 +94,8 @@ def jobs_of(context: AppContext, transport: Transport | None) -> list[Job]:
         Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
     ]
     second = timedelta(seconds=1)
-    if SUBSCRIBERS:
-        jobs.append(Job("announce-endings", second, _announce_endings, alone=True))
+    jobs.append(Job("announce-endings", second, _announce_endings, alone=True))
+    jobs += [Job(f"logouts-{number}", second, logout.deliver) for number in range(1, LOGOUTS_AT_ONCE + 1)]
     if transport is not None:
         delivery = Delivery(context, transport, COMPOSERS)
         jobs += [Job(f"letters-{number}", second, delivery.run) for number in range(1, LETTERS_AT_ONCE)]

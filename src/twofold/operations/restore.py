@@ -54,6 +54,7 @@ KEPT: Mapping[str, str] = {
     "grants": "give nothing without a session; they say which applications to tell that those have ended",
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",
+    "logout_deliveries": "an application may be told twice of a sign-out, under the same `jti`",
     "mailbox_budgets": "counts go back to the backup's; the codes they guard are void",
     "oidc_keys": "a key that the backup lacks signs nothing more; applications fetch the others anew",
     "operator_keys": "a key revoked since works again: the command says to look through them",

@@ -41,7 +41,14 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
-    for table in ("refresh_tokens", "access_tokens", "grants", "authorization_codes", "authorizations"):
+    for table in (
+        "logout_deliveries",
+        "refresh_tokens",
+        "access_tokens",
+        "grants",
+        "authorization_codes",
+        "authorizations",
+    ):
         op.drop_table(table, if_exists=True)
     for table in ("oidc_keys", "application_secrets", "applications"):
         op.drop_table(table, if_exists=True)
@@ -283,6 +290,7 @@ def _grant_tokens() -> None:
         if_not_exists=True,
     )
     _keep_tokens()
+    _tell_of_endings()
 
 
 def _keep_tokens() -> None:
@@ -311,11 +319,36 @@ def _keep_tokens() -> None:
     )
 
 
+def _tell_of_endings() -> None:
+    op.create_table(
+        "logout_deliveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcTime(), nullable=True),
+        sa.Column("claimed_until", UtcTime(), nullable=True),
+        sa.Column("settled_at", UtcTime(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_logout_deliveries")),
+        if_not_exists=True,
+    )
+
+
 def _index_tokens() -> None:
     steps.create_index(op.f("ix_authorizations_network"), "authorizations", ["network"])
     steps.create_index(op.f("ix_grants_session_id"), "grants", ["session_id"])
     for table in ("authorizations", "authorization_codes", "grants", "access_tokens", "refresh_tokens"):
         steps.create_index(op.f(f"ix_{table}_expires_at"), table, ["expires_at"])
+    steps.create_index(op.f("ix_logout_deliveries_settled_at"), "logout_deliveries", ["settled_at"])
+    for columns, where in (
+        (["due_at"], sa.text("due_at IS NOT NULL")),
+        (["application_id", "claimed_until"], sa.text("claimed_until IS NOT NULL")),
+    ):
+        name = f"ix_logout_deliveries_{'_'.join(columns)}"
+        steps.create_index(name, "logout_deliveries", columns, sqlite_where=where, postgresql_where=where)
 
 
 def _note_first_sign_ins() -> None:
