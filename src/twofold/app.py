@@ -137,6 +137,10 @@ def build_app(
 
     One that `serves` requests does what every node has to, such as obeying the block list. With a `transport` the work
     behind the pages is done here as well, and letters go there: for a demo. A server has a process of its own for it.
+
+    Raises:
+        IncompleteRegistry: a kind of event or letter lacks something that belongs to it.
+
     """
     registries.check()
     settings = context.settings

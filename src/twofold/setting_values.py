@@ -61,7 +61,12 @@ def looks_like_a_path(text: str) -> bool:
 
 
 def parse_database_url(text: str) -> str:
-    """Return the address as SQLAlchemy takes it; of several hosts it wants the list behind the question mark."""
+    """Return the address as SQLAlchemy takes it; of several hosts it wants the list behind the question mark.
+
+    Raises:
+        SettingsError: it is no address of SQLite or PostgreSQL, or one of a database in memory.
+
+    """
     redaction.learn_address(text)
     scheme, _, rest = text.partition(":")
     if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
@@ -104,6 +109,12 @@ def _postgresql_url(rest: str) -> str:
 
 
 def parse_base_url(text: str) -> str:
+    """Return scheme, host and port, without a slash at the end.
+
+    Raises:
+        SettingsError: it is no such address, has a path, or speaks http beyond this machine.
+
+    """
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname or "", parts.port
@@ -133,6 +144,12 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_listen(variable: str, text: str) -> Listen | None:
+    """Return where to listen: `host:port`, the default of an empty text, or None for "off".
+
+    Raises:
+        SettingsError: it is neither.
+
+    """
     if text in {"", "off"}:
         return None if text else METRICS_LISTEN
     try:
@@ -147,6 +164,12 @@ def parse_listen(variable: str, text: str) -> Listen | None:
 
 
 def parse_product_name(text: str) -> str:
+    """Return the name that authenticator apps show.
+
+    Raises:
+        SettingsError: it is longer than 40 characters, has a colon, or cannot be printed.
+
+    """
     if ":" in text or len(text) > NAME_LENGTH or not text.isprintable():
         msg = f"TWOFOLD_PRODUCT_NAME must have at most {NAME_LENGTH} characters and no colon: apps show it so."
         raise SettingsError(msg)
@@ -183,6 +206,12 @@ def _key(text: str, source: str) -> Key:
 
 
 def parse_smtp_url(text: str) -> str | None:
+    """Return the address of the mail server; None for an empty text: there is none.
+
+    Raises:
+        SettingsError: its scheme is not smtp, smtps or smtp+starttls, or it has no host.
+
+    """
     if not text:
         return None
     redaction.learn_address(text)
@@ -224,6 +253,12 @@ def parse_smtp_login(url: str | None, user: str | None, password: str | None) ->
 
 
 def parse_certificates(variable: str, text: str) -> Path | None:
+    """Return the file of certificates in PEM; None for an empty text.
+
+    Raises:
+        SettingsError: it cannot be read, or holds none.
+
+    """
     if not text:
         return None
     try:
@@ -235,6 +270,12 @@ def parse_certificates(variable: str, text: str) -> Path | None:
 
 
 def parse_address(variable: str, text: str) -> str:
+    """Return one e-mail address, or an empty text.
+
+    Raises:
+        SettingsError: it has no @, or a character that would end it in a header.
+
+    """
     if text and ("@" not in text or any(mark in text for mark in "\r\n<>, ")):
         msg = f"{variable} must be one e-mail address, not {text!r}."
         raise SettingsError(msg)
@@ -242,6 +283,12 @@ def parse_address(variable: str, text: str) -> str:
 
 
 def parse_editions(text: str) -> frozenset[str]:
+    """Read names of editions: a list as JSON, or separated by commas.
+
+    Raises:
+        SettingsError: it begins like JSON and is no list of texts.
+
+    """
     try:
         listed = text.startswith("[")
         names = msgspec.json.decode(text, type=list[str]) if listed else [name.strip() for name in text.split(",")]
@@ -252,6 +299,12 @@ def parse_editions(text: str) -> frozenset[str]:
 
 
 def parse_networks(variable: str, text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read networks in CIDR form, or single addresses, separated by commas.
+
+    Raises:
+        SettingsError: one of them is neither.
+
+    """
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:

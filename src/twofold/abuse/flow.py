@@ -63,5 +63,5 @@ def hour_of(at: datetime) -> datetime:
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
-    """Delete counts that are older than 30 days, and blocks whose time is over; for the clean-up."""
+    """Delete counts older than 30 days, and blocks whose time is over; return how many. For the clean-up."""
     return records.forget_before(connection, hour_of(at - KEPT)) + records.forget_blocks_over(connection, at)

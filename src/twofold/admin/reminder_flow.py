@@ -37,7 +37,7 @@ def remind(context: AppContext, at: datetime) -> int:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete what was noted for dates that are long over; for the clean-up."""
+    """Delete what was noted for dates that are 30 days over, and return how many; for the clean-up."""
     return records.forget_before(connection, at - KEPT)
 
 

@@ -32,6 +32,7 @@ def run(port: int, announce: Callable[[str, Sequence[DemoUser]], None]) -> None:
 
     Raises:
         CannotListen: the port is taken.
+        SystemExit: the server could not start; its log says why.
 
     """
     server.demand_free(HOST, port)

@@ -69,7 +69,7 @@ def change_user(connection: sa.Connection, user_id: UUID, values: dict[str, Any]
 
 
 def set_password(connection: sa.Connection, user_id: UUID, hashed: str, at: datetime, *, by_mail: bool) -> int | None:
-    """Give a user a new password and end their sessions.
+    """Give a user a new password and end their sessions; return the raised version, None where there is no such user.
 
     One set by mail stays unproven until it has been used with the second factor: the mailbox alone is never both.
     """
@@ -87,7 +87,10 @@ def note_first_sign_in(connection: sa.Connection, user: User, at: datetime) -> N
 
 
 def void_password(connection: sa.Connection, user_id: UUID) -> int | None:
-    """Take a user's password away, because somebody else knows it or may know it. End their sessions."""
+    """Take a user's password away, because somebody else knows it or may know it. End their sessions.
+
+    Return the raised version; None where there is no such user.
+    """
     values = {"password_hash": None, "password_set_at": None, "password_unproven": False}
     return records.update_user(connection, user_id, values, ends_sessions=True)
 
@@ -107,7 +110,10 @@ def strengthen_password(connection: sa.Connection, user_id: UUID, old: str, new:
 
 
 def factors_changed(connection: sa.Connection, user_id: UUID, at: datetime, *, since: datetime | None) -> int | None:
-    """Note that a user's authenticators changed, and since when they protect (None: no longer). End their sessions."""
+    """Note that a user's authenticators changed, and since when they protect (None: no longer). End their sessions.
+
+    Return the raised version; None where there is no such user.
+    """
     values: dict[str, Any] = {"second_factor_since": since, "factors_changed_at": at}
     if since is not None:
         values["password_unproven"] = False

@@ -183,7 +183,7 @@ def switch_off(connection: sa.Connection, user: User, at: datetime) -> int | Non
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete what is over of every kind, and removals whose time is over; for the clean-up."""
+    """Delete what is over of every kind, and removals whose time is over; return how many. For the clean-up."""
     return sum(kind.forget_over(connection, at) for kind in kinds_flow.KINDS) + records.forget_over(connection, at)
 
 

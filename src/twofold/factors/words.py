@@ -116,7 +116,7 @@ def malformed_code() -> str:
 
 
 def wait(seconds: int) -> str:
-    """Say how long to wait after too many wrong passwords."""
+    """Say how long to wait after too many wrong passwords, in seconds or in minutes."""
     if seconds < 60:  # noqa: PLR2004 - a minute
         return ngettext(
             "Too many wrong passwords. Wait %(n)d second, then try again.",

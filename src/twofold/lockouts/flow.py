@@ -232,7 +232,7 @@ def is_last_who_can_act(connection: sa.Connection, user: User) -> bool:
 
 
 def forget_old(connection: sa.Connection, at: datetime) -> int:
-    """Delete throttles, known clients and wrong codes whose time is over; for the clean-up."""
+    """Delete throttles, known clients and wrong codes whose time is over; return how many. For the clean-up."""
     over = (password_records.forget_old, records.forget_old, unknown_records.forget_old)
     return sum(forget(connection, at) for forget in over)
 

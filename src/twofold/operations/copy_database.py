@@ -47,6 +47,7 @@ def copy(source_url: str, target_url: str, progress: Progress, at: datetime) -> 
     Raises:
         CannotCopy: both are the same, a schema is not this version's, the target is in use, a node uses one of them,
             or what they hold differs at the end.
+        OSError: on SQLite: the folder of a file, or the lock file beside it, cannot be made.
 
     """
     if _file_of(source_url) is not None and _file_of(source_url) == _file_of(target_url):

@@ -82,7 +82,13 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
 
 
 def worker_of(context: AppContext, transport: Transport | None = None) -> Worker:
-    """Build the worker of an application; without a transport letters go to the mail server of the settings."""
+    """Build the worker of an application; without a transport letters go to the mail server of the settings.
+
+    Raises:
+        SettingsError: traces are on without OpenTelemetry.
+        OSError: the file with the mail server's certificates cannot be read.
+
+    """
     return Worker(context, jobs_of(context, transport or _mail_server(context.settings)))
 
 

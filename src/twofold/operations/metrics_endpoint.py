@@ -44,6 +44,7 @@ def metrics_endpoint(settings: Settings, *, own_port: int | None = None) -> Iter
 
     Raises:
         CannotListen: the address was chosen, and it cannot be listened on; the message names the setting.
+        OSError: on SQLite: the folder of the file, or the lock file beside it, cannot be made.
 
     """
     with ExitStack() as stack:

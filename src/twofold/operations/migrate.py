@@ -42,6 +42,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
     Raises:
         TableInUse: a table was in use for a minute without a gap. What was migrated before it stays.
+        OSError: on SQLite: the folder of the file, or the lock file beside it, cannot be made.
 
     """
     _run(database_url, lambda config: command.upgrade(config, revision))
@@ -51,7 +52,7 @@ def downgrade(database_url: str, revision: str) -> None:
     """Migrate a database down to a revision, for a roll-back.
 
     Raises:
-        TableInUse: as for an upgrade.
+        TableInUse, OSError: as for an upgrade.
 
     """
     _run(database_url, lambda config: command.downgrade(config, revision))

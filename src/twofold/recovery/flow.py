@@ -133,7 +133,7 @@ def forget_decoys(connection: sa.Connection, decoys: Sequence[UUID]) -> int:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete links whose time is over; for the clean-up."""
+    """Delete links whose time is over, and return how many; for the clean-up."""
     return records.forget_over(connection, at) + browser_records.forget_over(connection, at)
 
 

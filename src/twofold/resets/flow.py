@@ -115,7 +115,10 @@ def close_cases_of(connection: sa.Connection, user_id: UUID, at: datetime, *, wh
 
 
 def close_cases_of_account(connection: sa.Connection, account_id: UUID, at: datetime, *, why: str) -> int:
-    """Close whatever cases of an account are open, because its people sign in elsewhere now; the caller holds them."""
+    """Close whatever cases of an account are open, because its people sign in elsewhere now; the caller holds them.
+
+    Return how many there were.
+    """
     closed = records.end_open_of_account(connection, account_id, State.CLOSED, at, why)
     for key in closed:
         note(connection, key, reset_kinds.ResetClosed, origin=Origin(at, actor=acting.SYSTEM), words=why)
@@ -185,7 +188,7 @@ def usable_reason(words: str) -> bool:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete links so old that nobody needs to be told any more what became of them; for the clean-up."""
+    """Delete links so old that nobody needs to be told any more what became of them; return how many."""
     return records.forget_links(connection, at - LINKS_REMEMBERED)
 
 

@@ -41,7 +41,7 @@ def find(db: Database, handle: UUID, *, browser: str, at: datetime) -> str:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete destinations whose time is over; for the clean-up."""
+    """Delete destinations whose time is over, and return how many; for the clean-up."""
     return records.forget_over(connection, at)
 
 

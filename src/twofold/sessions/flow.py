@@ -163,7 +163,7 @@ def end_one(db: Database, session: Session, session_id: UUID, *, origin: Origin)
 
 
 def end_others(db: Database, session: Session, *, origin: Origin) -> int:
-    """End every session of the same user but this one."""
+    """End every session of the same user but this one; return how many."""
     with db.write() as connection:
         directory.lock_user_row(connection, session.user.id)  # several rows: one after another with whoever ends all
         ended = ending_records.end_others_of(
@@ -216,7 +216,7 @@ def end_all(connection: sa.Connection, reason: EndReason, at: datetime) -> None:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete sessions that are over; for the clean-up."""
+    """Delete sessions that are over, and return how many; for the clean-up."""
     return records.forget_over(connection, at)
 
 

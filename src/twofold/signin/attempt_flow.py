@@ -53,5 +53,5 @@ def in_progress(connection: sa.Connection, at: datetime) -> int:
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
-    """Delete attempts whose time is over; for the clean-up."""
+    """Delete attempts whose time is over, and return how many; for the clean-up."""
     return records.forget_over(connection, at)
