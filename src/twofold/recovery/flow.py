@@ -103,11 +103,11 @@ def unfreeze(
         return NoMail()
     directory.change_user(connection, held.id, {"frozen_at": None}, ends_sessions=False)
     directory.void_password(connection, held.id)
-    sessions.end_outdated(connection, held.id, EndReason.PASSWORD_CHANGED, origin.at)
     back = held._replace(frozen_at=None, password_hash=None, password_set_at=None)
     not_before = quiet_until(back, origin.at)
     records.void(connection, held.id)
     ask_link(context, connection, back, Purpose.UNFROZEN, origin.at, not_before=not_before)
+    sessions.end_outdated(connection, held.id, EndReason.PASSWORD_CHANGED, origin.at)
     audit.record(
         connection, kinds.Unfrozen(), origin=origin, account_id=held.account_id, subject_id=held.id, reason=reason
     )
