@@ -39,7 +39,8 @@ NOT_WALKED = {
     "commands.frame.id_of", "demo.pages", "provisioning.api.list_accounts", "provisioning.abuse_api.unblock",
     "oidc.applications_api.show_application", "oidc.applications_api.change_application",
     "oidc.applications_api.delete_application", "oidc.applications_api.create_secret",
-    "sessions.guard.destination", "signin.views.handle_of",  # a browser's, not an account's: sessions/test_destinations
+    # A browser's, not an account's: sessions/test_destinations, oidc/test_authorize.
+    "sessions.guard.destination", "signin.views.handle_of", "oidc.authorize_pages.go_on",
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ HASHED = {
     "password_links.token_hash", "browser_links.token_hash", "not_me_links.token_hash", "reset_cases.token_hash",
     "reset_links.token_hash", "unknown_wrong_codes.browser", "removals.token_hash", "operator_keys.key_hash",
     "backup_codes.code_hash", "backup_codes.spent_hash", "application_secrets.secret_hash",
+    "authorization_codes.code_hash", "access_tokens.token_hash", "refresh_tokens.token_hash",
 }  # fmt: skip
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Request, get
 
 from tests.harness.clock import NOON, later
-from tests.harness.contexts import FrozenClock
+from tests.harness.contexts import FrozenClock, client_of
 from tests.harness.parallel import at_once
 from tests.harness.people import CLIENT_INFO, Ada, People
 from tests.oidc.applications import CALLBACK
@@ -14,6 +15,7 @@ from tests.oidc.relying_party import CHALLENGE, ISSUER, VERIFIER, RelyingParty, 
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
+from twofold.kit.http.pools import ANONYMOUS
 from twofold.oidc import grant_flow, registration_flow, token_flow
 from twofold.oidc.grant_tables import access_tokens, authorization_codes, grants, refresh_tokens
 from twofold.oidc.token_flow import Code, Tokens
@@ -359,6 +361,21 @@ def test_a_session_opens_nothing_at_the_token_endpoint(crm: RelyingParty, sessio
     sent = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = crm.send("POST", "/oidc/token", session, content=body, headers=sent)
     assert refused(answer) == (401, "invalid_client")
+
+
+@get("/who", sync_to_thread=False)
+def who(request: Request[Any, Any, Any]) -> dict[str, bool]:
+    """Tell whether whoever asks counts as anonymous."""
+    return {"anonymous": bool(request.scope.get(ANONYMOUS))}
+
+
+def test_an_application_with_its_secret_is_not_anonymous(context: AppContext, crm: RelyingParty) -> None:
+    """Stops: a flood of strangers behind whom applications wait."""
+    with client_of(context, who) as http:
+        assert http.get("/who", auth=(crm.client_id, crm.registered.secret or "")).json() == {"anonymous": False}
+        assert http.get("/who", auth=(crm.client_id, "tf_app_" + "x" * 65)).json() == {"anonymous": True}
+        assert http.get("/who", auth=(crm.client_id, "wrong")).json() == {"anonymous": True}
+        assert http.get("/who", headers={"Authorization": "Basic ?"}).json() == {"anonymous": True}
 
 
 # --- userinfo

@@ -27,8 +27,9 @@ PARENTHESES = re.compile(r"\(([^()]*)\)")
 
 # To store a row here waits for nobody: its keys are random, so no other transaction stores the same.
 FRESH = frozenset({
-    "accounts", "application_secrets", "applications", "audit_events", "authenticators", "operator_keys", "outbox",
-    "reset_events", "reset_links", "sessions", "sign_in_attempts",
+    "access_tokens", "accounts", "application_secrets", "applications", "audit_events", "authenticators",
+    "authorization_codes", "authorizations", "grants", "logout_deliveries", "operator_keys", "outbox",
+    "refresh_tokens", "reset_events", "reset_links", "sessions", "sign_in_attempts",
 })  # fmt: skip
 
 Key = UUID | bytes
