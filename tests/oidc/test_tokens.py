@@ -294,6 +294,20 @@ def test_what_ends_the_session_ends_every_token(
     assert crm.refresh(body["refresh_token"]).status_code in (400, 401)
 
 
+def test_who_must_set_a_second_factor_up_first_has_no_token_until_then(people: People, crm: RelyingParty) -> None:
+    """Stops: an application in which a policy that stops somebody everywhere else does not."""
+    user = people.user("grace@acme.example")
+    alone = people.token(user)
+    body, code = crm.tokens(alone, scope="openid offline_access"), crm.code(alone)
+    people.set_account(user.account_id, policy="required")
+    assert crm.userinfo(body["access_token"]).status_code == 401
+    assert refused(crm.refresh(body["refresh_token"])) == (400, "invalid_grant")
+    assert refused(crm.exchange(code)) == (400, "invalid_grant")
+    assert crm.call("/oidc/introspect", {"token": body["access_token"]}).json() == {"active": False}
+    people.set_account(user.account_id, policy="optional")
+    assert crm.userinfo(body["access_token"]).status_code == 200
+
+
 def test_the_clean_up_deletes_what_is_over() -> None:
     assert grant_flow.forget_over in jobs.FORGET
 

@@ -15,6 +15,7 @@ from twofold.kit.crypto import bearer_sealed
 from twofold.kit.crypto.tokens import digest
 from twofold.oidc import authorization_records, grant_records
 from twofold.oidc.grant_records import Held, HeldRefresh
+from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session, holds
 
 ACCESS_LIFE = timedelta(minutes=15)
@@ -161,7 +162,10 @@ def _given_before(token: str, found: HeldRefresh, at: datetime) -> str | None:
 
 
 def _holding(context: AppContext, held: Held | None, at: datetime) -> Held | None:
-    return held if held is not None and holds(held.session, context.settings.session_idle, at) else None
+    """Return a token if its session holds, and nothing is asked of its user before they go on."""
+    if held is None or not holds(held.session, context.settings.session_idle, at):
+        return None
+    return None if sessions.must_set_up(context.settings, held.session, at) else held
 
 
 def _identity(token: str) -> str:

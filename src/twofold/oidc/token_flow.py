@@ -50,7 +50,7 @@ def exchange(context: AppContext, application: Application, given: Code, *, orig
             _end_if_used(connection, application, given.code, origin)
             return _BAD_CODE
         session = sessions.find_by_id(context, connection, redeemed.session_id, at)
-        if session is None or not _may_use(application, session):
+        if session is None or not _may_use(application, session) or sessions.must_set_up(context.settings, session, at):
             return _BAD_CODE
         issued = grant_flow.begin(
             context, connection, session, grant_id=grant_id, application_id=application.id, scope=redeemed.scope, at=at

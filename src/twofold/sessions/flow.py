@@ -174,6 +174,12 @@ def end_others(db: Database, session: Session, *, origin: Origin) -> int:
     return ended
 
 
+def must_set_up(settings: Settings, session: Session, at: datetime) -> bool:
+    """Tell whether a policy asks the user of a session for a second factor before anything else."""
+    user = session.user
+    return not user.has_second_factor and user.eligibility(settings.two_factor_editions, at).required
+
+
 def goes_on(connection: sa.Connection, session: Session, user: User) -> bool:
     """Tell whether a session that was read before its user was held is still one: neither ended nor outdated."""
     return user.security_version == session.user.security_version and records.exists(connection, session.token_hash)

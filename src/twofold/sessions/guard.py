@@ -142,8 +142,7 @@ def caller(request: AnyRequest, at: datetime, *, even_stepped_down: bool = False
 
 def stepped_down(request: AnyRequest, session: Session, at: datetime) -> bool:
     """Tell whether this user must set up a second factor before anything else."""
-    user, editions = session.user, context_of(request).settings.two_factor_editions
-    return not user.has_second_factor and user.eligibility(editions, at).required
+    return flow.must_set_up(context_of(request).settings, session, at)
 
 
 def _find(request: AnyRequest, token: str | None, at: datetime) -> Session | None:
