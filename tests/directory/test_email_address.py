@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.directory.email_address import domain_of, email_key, masked, usable
+from twofold.directory.email_address import (
+    domain_key,
+    domain_of,
+    email_key,
+    is_placeholder_key,
+    masked,
+    placeholder_key,
+    usable,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +49,18 @@ def test_the_compared_form_of_the_compared_form_is_itself(text: str) -> None:
 )
 def test_the_domain_is_what_stands_behind_the_last_at(address: str, domain: str) -> None:
     assert domain_of(address) == domain
+
+
+def test_a_domain_by_itself_is_compared_like_those_of_addresses() -> None:
+    assert domain_key(" ACME.Example\n") == domain_of("ada@acme.example")
+
+
+def test_a_placeholder_begins_like_its_address_and_is_none() -> None:
+    key = placeholder_key(" Ada@ACME.example", "7f3a")
+    assert key == "ada@acme.example 7f3a"
+    assert is_placeholder_key(key)
+    assert not usable(key)
+    assert not is_placeholder_key(email_key("ada@acme.example"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.kit.client_info import Proxies, browser_in_words, browser_name, client_address
+from twofold.kit.client_info import Proxies, address_of, browser_in_words, browser_name, client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48"))
 
@@ -94,6 +94,18 @@ def test_without_trusted_proxies_no_header_changes_the_address(forwarded: str) -
 @given(st.lists(st.ip_addresses().map(str) | st.text(max_size=20), max_size=5), st.ip_addresses(network="192.0.2.0/24"))
 def test_a_client_cannot_choose_the_address_that_our_proxy_saw(claimed: list[str], real: object) -> None:
     assert client_address("10.0.0.1", ", ".join([*claimed, str(real)]), PROXIES) == str(real)
+
+
+def test_every_line_of_the_header_counts_and_no_other_header_does() -> None:
+    headers = [
+        (b"x-forwarded-for", b"198.51.100.1"), (b"host", b"192.0.2.9"), (b"x-forwarded-for", b"192.0.2.1, 10.0.0.2"),
+    ]  # fmt: skip
+    assert address_of({"client": ("10.0.0.1", 4711), "headers": headers}, PROXIES) == "192.0.2.1"
+    assert address_of({"client": ("203.0.113.9", 4711), "headers": headers}, PROXIES) == "203.0.113.9"
+
+
+def test_a_request_over_no_network_has_no_address() -> None:
+    assert address_of({"client": None, "headers": []}, PROXIES) == ""
 
 
 def test_a_browsers_name_is_short_and_can_be_printed() -> None:

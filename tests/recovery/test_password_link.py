@@ -10,6 +10,7 @@ from tests.harness.clock import NOON, later
 from twofold.directory.user import User
 from twofold.kit.mail import outbox
 from twofold.recovery.password_link import (
+    DECOY,
     LIFE,
     UNSENT_FOR,
     Over,
@@ -37,7 +38,11 @@ LINK = PasswordLink(ID, ID, Purpose.FORGOT, "ada@acme.example", later(days=-9), 
 def test_each_link_lives_as_long_as_its_letter_says() -> None:
     assert LIFE[Purpose.FORGOT] == timedelta(hours=1)
     assert LIFE[Purpose.INVITATION] == timedelta(days=7)
-    assert LIFE[Purpose.UNFROZEN] == timedelta(days=1)
+    assert LIFE[Purpose.UNFROZEN] == LIFE[Purpose.RESET] == timedelta(days=1)
+
+
+def test_a_decoy_lies_as_long_as_a_link_that_was_asked_for() -> None:
+    assert timedelta(hours=1) == DECOY == LIFE[Purpose.FORGOT]
 
 
 def test_a_request_outlives_its_letter_which_is_given_up_before() -> None:
@@ -92,3 +97,10 @@ def test_a_link_from_before_a_reset_stays_dead_when_the_24_hours_are_over() -> N
     invitation = LINK._replace(purpose=Purpose.INVITATION, expires_at=later(days=3))
     assert isinstance(refused(invitation, ADA._replace(reset_confirmed_at=NOON), later(days=2)), Over)
     assert refused(invitation, ADA._replace(reset_confirmed_at=later(seconds=-1)), later(days=2)) is None
+
+
+def test_a_reset_keeps_the_link_alive_that_it_has_promised_itself_and_no_other() -> None:
+    promised = LINK._replace(purpose=Purpose.RESET)
+    assert is_bound_to(promised, ADA._replace(reset_confirmed_at=NOON))
+    assert not is_bound_to(promised, ADA._replace(reset_confirmed_at=later(microseconds=1)))
+    assert not is_bound_to(LINK, ADA._replace(reset_confirmed_at=NOON))

@@ -1,6 +1,7 @@
 """When a session holds, to the microsecond: no database here."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,9 +15,11 @@ IDLE = timedelta(hours=1)
 BLINK = timedelta(microseconds=1)
 
 
-def session(*, seen: datetime = NOON, expires: datetime = NOON + timedelta(hours=24)) -> Session:
-    somebody = cast("Any", None)  # whose it is does not matter here
-    return Session(UUID(int=1), b"hash", proved("pwd"), "page", NOON, seen, expires, somebody)
+def session(
+    *, seen: datetime = NOON, expires: datetime = NOON + timedelta(hours=24), role: str = "member", methods: str = "pwd"
+) -> Session:
+    somebody = cast("Any", SimpleNamespace(role=role))  # what else they are does not matter here
+    return Session(UUID(int=1), b"hash", proved(*methods.split()), "page", NOON, seen, expires, somebody)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,22 @@ def test_a_clock_that_was_put_back_ends_no_session() -> None:
     back = NOON - timedelta(minutes=10)
     assert holds(session(), IDLE, back)
     assert not due_to_be_seen(session(), back)
+
+
+@pytest.mark.parametrize(
+    ("role", "methods", "agent", "overseer"),
+    [
+        ("member", "pwd", False, False),
+        ("member", "pwd otp", False, False),
+        ("admin", "pwd", False, True),
+        ("admin", "pwd otp", False, True),
+        ("support", "pwd", False, False),
+        ("support", "pwd otp", True, True),
+        ("support", "pwd backup_code", True, True),
+    ],
+)
+def test_an_agent_opens_no_account_without_a_second_factor(
+    role: str, methods: str, *, agent: bool, overseer: bool
+) -> None:
+    held = session(role=role, methods=methods)
+    assert (held.of_agent, held.of_overseer) == (agent, overseer)
