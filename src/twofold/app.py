@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
-from pathlib import Path
 from typing import Any, cast
 
 import structlog
@@ -16,10 +15,8 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
-import twofold
 from twofold import redaction
 from twofold.admin import act_pages as admin_act_pages
 from twofold.admin import acts_api as admin_acts_api
@@ -46,7 +43,9 @@ from twofold.kit.http.render import environment
 from twofold.kit.http.request_limits import Limited
 from twofold.kit.http.requests import API_ROOT
 from twofold.kit.http.single_headers import SingleHeaders
+from twofold.kit.http.static import static_file
 from twofold.kit.mail.smtp import Transport
+from twofold.kit.static_files import files_of
 from twofold.kit.threads import PROCESSES
 from twofold.oidc import (
     applications_api,
@@ -78,7 +77,6 @@ from twofold.support import audit_api, audit_pages
 from twofold.support import pages as support_pages
 
 LARGEST_BODY = 64 * 1024
-LONGEST_NAME = 200  # bytes; of our own files none comes near it
 
 PAGES = [
     *signin_pages.handlers,
@@ -104,6 +102,7 @@ PAGES = [
     *discovery_api.handlers,
     *help_pages.handlers,
     *health.handlers,
+    static_file,
 ]
 # What applications call: forms and tokens, no cookie.
 PROGRAMS = [*token_api.handlers, *userinfo_api.handlers]
@@ -144,7 +143,7 @@ def build_app(
     """
     registries.check()
     settings = context.settings
-    gate = Gate(settings.trusted_proxies)
+    gate, files = Gate(settings.trusted_proxies), files_of(settings)
     app = Litestar(
         route_handlers=_routers(demo),
         exception_handlers=cast("Any", EXCEPTION_HANDLERS),
@@ -155,7 +154,8 @@ def build_app(
         state=State(
             {
                 "context": context,
-                "pages": environment(settings),
+                "pages": environment(settings, files),
+                "files": files,
                 "demo_people": demo_people,
                 "transport": transport,
                 "gate": gate,
@@ -171,18 +171,10 @@ def build_app(
 
 
 def _routers(demo: Sequence[Any]) -> list[Router]:
-    """Put the handlers of pages, calls and files under their paths."""
+    """Put the handlers of pages and calls under their paths."""
     return [
         Router("/", route_handlers=[*PAGES, *PROGRAMS, *demo], before_request=_no_nul, include_in_schema=False),
         Router(API_ROOT, route_handlers=API, before_request=_only_json, security=[{"session": []}]),
-        create_static_files_router(
-            "/static",
-            [str(_package_folder() / "static")],
-            include_in_schema=False,
-            cache_control=None,
-            before_request=_no_file,
-            after_request=_keep_for_ever,
-        ),
     ]
 
 
@@ -267,18 +259,6 @@ async def _no_nul(request: Request[Any, Any, Any]) -> Response[Any] | None:
     return http_error(request, HTTPException(status_code=400)) if _has_nul(request) else None
 
 
-async def _no_file(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Refuse what no file can be called: the system would answer that with an error."""
-    path = str(request.scope["path"])
-    impossible = "\0" in path or len(path.encode(errors="replace")) > LONGEST_NAME
-    return http_error(request, HTTPException(status_code=404)) if impossible else None
-
-
-def _keep_for_ever(response: Response[Any]) -> Response[Any]:
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return response
-
-
 def _openapi() -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", description="A session token, or an operator key.")
     return OpenAPIConfig(
@@ -289,7 +269,3 @@ def _openapi() -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(security_schemes={"session": bearer}),
     )
-
-
-def _package_folder() -> Path:
-    return Path(twofold.__file__).parent

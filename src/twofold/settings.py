@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 
 from twofold import redaction
+from twofold.brand.accent import Accent, parse_accent
+from twofold.brand.links import Link, origin_of, parse_home_url, parse_links
+from twofold.brand.logo import Logo, read_logo
 from twofold.setting_values import (
     METRICS_LISTEN,
     Key,
@@ -51,6 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     base_url: str = "http://127.0.0.1:8000"
     product_name: str = "Twofold"
+    logo: Logo | None = None
+    logo_dark: Logo | None = None
+    accent: Accent | None = None
+    home_url: str | None = None
+    links: tuple[Link, ...] = ()
     keys: tuple[Key, ...] = ()
     smtp_url: str | None = None
     smtp_user: str | None = None
@@ -131,7 +139,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         data_dir=data_dir,
         database_url=parse_database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'twofold.db'}")),
         base_url=parse_base_url(read.text("BASE_URL", "http://127.0.0.1:8000")),
-        product_name=parse_product_name(read.text("PRODUCT_NAME", "Twofold")),
+        **_brand(read),
         keys=parse_keys(read.text("KEYS", "")),
         smtp_url=parse_smtp_url(read.text("SMTP_URL", "")),
         smtp_user=read.text("SMTP_USER", "") or None,
@@ -159,6 +167,18 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
     _check_together(settings)
     return settings
+
+
+def _brand(read: "_Reader") -> dict[str, Any]:
+    """Read what stands in the place of ours wherever people look."""
+    return {
+        "product_name": parse_product_name(read.text("PRODUCT_NAME", "Twofold")),
+        "logo": read_logo("TWOFOLD_LOGO", read.text("LOGO", "")),
+        "logo_dark": read_logo("TWOFOLD_LOGO_DARK", read.text("LOGO_DARK", "")),
+        "accent": parse_accent(read.text("ACCENT", "")),
+        "home_url": parse_home_url(read.text("HOME_URL", "")),
+        "links": parse_links(read.text("LINKS", "")),
+    }
 
 
 def variable_of(environ: Mapping[str, str], name: str) -> str:
@@ -191,6 +211,12 @@ def _is_set(environ: Mapping[str, str], variable: str) -> bool:
 def _check_together(settings: Settings) -> None:
     """Refuse values that are in order by themselves and contradict each other."""
     _ = settings.smtp_login
+    if settings.logo_dark is not None and settings.logo is None:
+        msg = "TWOFOLD_LOGO_DARK is set, and TWOFOLD_LOGO is not: the light theme needs a logo as well."
+        raise SettingsError(msg)
+    if settings.home_url is not None and origin_of(settings.home_url) == origin_of(settings.base_url):
+        msg = "TWOFOLD_HOME_URL leads back to TWOFOLD_BASE_URL: name your product's own address, or leave it out."
+        raise SettingsError(msg)
     if not settings.on_sqlite and not settings.keys:
         msg = (
             "TWOFOLD_KEYS is missing: with PostgreSQL the encryption keys are yours to keep. Make one with "

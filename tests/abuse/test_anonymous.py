@@ -26,7 +26,7 @@ from twofold.kit.http import anonymous
 from twofold.kit.http.anonymous import LIMITED
 from twofold.kit.http.limits import BUDGETS, Kind
 from twofold.kit.http.pools import ThreadPool, ThreadPools, takes_password
-from twofold.kit.http.render import static_url
+from twofold.kit.static_files import files_of
 from twofold.sessions.tables import sessions
 from twofold.setting_values import parse_keys
 from twofold.settings import Settings
@@ -390,7 +390,7 @@ def test_every_route_that_hashes_for_anybody_says_so() -> None:
 def test_only_what_watches_this_node_and_files_that_there_are_are_never_limited(networks: Networks) -> None:
     """Stops: a flood of addresses that only begin like one that is not limited, each answered with a page."""
     use_up(networks, Kind.OTHER)
-    style = static_url("twofold.css")
+    style = files_of(None).url("twofold.css")
     for path in ("/healthz", "/readyz", style):
         assert networks.send("GET", path).status_code == 200, path
     for path in ("/healthzz", "/readyz/nowhere", "/metrics", "/static/nowhere.css"):

@@ -109,7 +109,7 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", "/known-browser/{token}"): Call("user", "", NOTHING),
     ("POST", "/api/v1/abuse/blocks/{block}/lift"): Call("account", "", saying(reason="A mistake.")),
     ("GET", "/api/{path}"): Call("account", ""),
-    ("GET", "/static/{file_path}"): Call("account", ""),
+    ("GET", "/static/{name}"): Call("account", ""),
 }  # fmt: skip
 
 # In the query or in the body.

@@ -65,7 +65,7 @@ class World:
             "account": self.subject.account_id,
             "case_id": opened.id,
             "path": "nowhere",
-            "file_path": "twofold.css",
+            "name": "twofold.css",
             "token": "tf_reset_0123456789012345678901234567890123456789012",
         }
 

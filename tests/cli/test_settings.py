@@ -4,6 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.brand.pictures import SVG
 from tests.cli.program import Program
 from twofold import settings
 from twofold.commands.show_settings import SPANS, names_of_settings
@@ -50,6 +51,19 @@ def test_the_old_name_of_a_setting_works_and_is_said_to_be_old(twofold: Program,
     assert (row["value"], row["from"]) == ("Acme Login", f"file {file}, as TWOFOLD_ISSUER")
     assert "TWOFOLD_ISSUER" not in shown(old)
     assert "old name of the first" in old.with_settings(product_name="Acme").called_wrongly("settings")
+
+
+def test_what_is_the_operators_own_is_shown_as_it_was_set(twofold: Program, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text(SVG)
+    links = '{"Privacy": "https://acme.example/privacy", "Contact": "mailto:help@acme.example"}'
+    rows = shown(twofold.with_settings(logo=str(logo), accent="#7A1FA2", links=links))
+    assert rows["TWOFOLD_LOGO"]["value"] == str(logo)
+    assert rows["TWOFOLD_ACCENT"]["value"] == "#7a1fa2"
+    assert rows["TWOFOLD_LINKS"]["value"] == [
+        "Privacy: https://acme.example/privacy",
+        "Contact: mailto:help@acme.example",
+    ]
 
 
 def test_secrets_stay_hidden(twofold: Program) -> None:

@@ -10,9 +10,14 @@ import jinja2
 import pytest
 from jinja2 import nodes
 
+from tests.brand.pictures import png
 from tests.harness.clock import NOON, later
+from twofold.brand.accent import parse_accent
+from twofold.brand.links import parse_links
+from twofold.brand.logo import Logo
 from twofold.kit.mail.letters import WORDS_OF_OTHERS, Letters
 from twofold.kit.mail.outbox import Entry
+from twofold.kit.static_files import files_of
 from twofold.settings import Settings
 
 ID = UUID("11111111-2222-4333-8444-555555555555")
@@ -35,10 +40,14 @@ def settings(**chosen: Any) -> Settings:
 
 
 def write(
-    kind: str = "two_factor_added", to: str = "ada@acme.example", at: datetime = NOON, **told: Any
+    kind: str = "two_factor_added",
+    to: str = "ada@acme.example",
+    at: datetime = NOON,
+    chosen: dict[str, Any] | None = None,
+    **told: Any,
 ) -> EmailMessage:
     entry = Entry(ID, kind, ID, ID, to, {}, NOON, 1)
-    return Letters(settings(support_email="help@acme.example")).write(entry, TOLD | told, at)
+    return Letters(settings(support_email="help@acme.example", **(chosen or {}))).write(entry, TOLD | told, at)
 
 
 def text_of(message: EmailMessage, subtype: str = "plain") -> str:
@@ -151,6 +160,18 @@ def test_html_asks_for_nothing_from_elsewhere() -> None:
     assert not re.search(r"<(img|script|link|iframe|table|style)\b|url\(", html)
 
 
+def test_a_letter_bears_the_logo_accent_and_links_of_the_operator() -> None:
+    links = parse_links('{"Privacy": "https://acme.example/privacy", "Contact": "mailto:help@acme.example"}')
+    own = {"logo": Logo(Path("logo.png"), "png", png()), "accent": parse_accent("#7a1fa2"), "links": links}
+    message = write("browser_link", chosen=own, url="https://login.acme.example/x", valid_until=NOON)
+    html = text_of(message, "html")
+    address = files_of(settings(**own)).url("logo.png")
+    assert re.findall(r'<img src="([^"]+)"', html) == [f"https://login.acme.example{address}"]
+    assert "background:#7a1fa2" in html
+    assert 'href="https://acme.example/privacy"' in html
+    assert text_of(message).endswith("\nPrivacy: https://acme.example/privacy\nContact: help@acme.example\n")
+
+
 def test_every_kind_of_letter_has_its_three_templates() -> None:
     folder = files("twofold").joinpath("templates/mail")
     for kind in folder.iterdir():
@@ -179,11 +200,11 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 
 # What letters say beside the words of others: our own words, moments, numbers, links, addresses that were checked.
 OUR_OWN = {
-    "_", "about", "about_at", "act", "address", "after", "afterwards", "asked_at", "base_url", "before", "browser",
-    "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper", "helpers",
-    "kind", "life", "link", "needs_approval", "needs_new_password", "new", "new_password", "ngettext", "not_me_url",
-    "old", "person_url", "policy", "product", "promised", "required_from", "role", "split", "sso", "subject",
-    "support_email", "until", "url", "valid_until", "why",
+    "_", "about", "about_at", "accent", "act", "address", "after", "afterwards", "asked_at", "base_url", "before",
+    "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper",
+    "helpers", "kind", "label", "life", "link", "logo_url", "needs_approval", "needs_new_password", "new",
+    "new_password", "ngettext", "not_me_url", "old", "own_links", "person_url", "policy", "product", "promised",
+    "required_from", "role", "split", "sso", "subject", "support_email", "until", "url", "valid_until", "why",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.brand.pictures import SVG
 from twofold.setting_values import Key, Listen, SettingsError
 from twofold.settings import Settings, load
 
@@ -108,6 +109,11 @@ WRONG = {
         "http://10.0.0.1",
     ],
     "PRODUCT_NAME": ["Acme: Login", "A" * 41, "Ac\nme"],
+    "LOGO": ["/nonexistent/logo.svg", "/dev/null"],
+    "LOGO_DARK": ["/nonexistent/logo.svg"],
+    "ACCENT": ["blue", "#fff", "#ffffff", "#0b5a6cff", "0b5a6c", "#gggggg"],
+    "HOME_URL": ["http://app.example.com", "app.example.com", "http://127.0.0.1:8000/", "https://a.example/\nx"],
+    "LINKS": ["Privacy", '["https://a.example"]', '{"Privacy": "http://a.example"}', '{"Privacy": 1}'],
     "KEYS": [
         "no-colon",
         "id:not base64",
@@ -281,6 +287,21 @@ def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path: Path) -> None
     file.write_text("Acme")
     with pytest.raises(SettingsError, match="TWOFOLD_PRODUCT_NAME and TWOFOLD_PRODUCT_NAME_FILE are both set"):
         read(PRODUCT_NAME="Acme", PRODUCT_NAME_FILE=str(file))
+
+
+def test_a_logo_for_the_dark_needs_one_for_the_light(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text(SVG)
+    assert read(LOGO=str(logo), LOGO_DARK=str(logo)).logo == read(LOGO=str(logo)).logo
+    with pytest.raises(SettingsError, match="TWOFOLD_LOGO_DARK is set, and TWOFOLD_LOGO is not"):
+        read(LOGO_DARK=str(logo))
+
+
+@pytest.mark.parametrize("home", ["https://login.example.com/people", "https://LOGIN.example.com"])
+def test_home_is_somewhere_else_than_here(home: str) -> None:
+    """Stops: the front page leading to itself for ever."""
+    with pytest.raises(SettingsError, match="TWOFOLD_HOME_URL leads back to TWOFOLD_BASE_URL"):
+        read(HOME_URL=home, BASE_URL="https://login.example.com")
 
 
 @pytest.mark.parametrize("value", ["Acme: Login", "A" * 41])

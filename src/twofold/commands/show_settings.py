@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from twofold.brand.accent import Accent
+from twofold.brand.links import Link
+from twofold.brand.logo import Logo
 from twofold.commands import env_file
 from twofold.commands.frame import as_json, environment, show_rows
 from twofold.kit.crypto import keyring
@@ -94,8 +97,10 @@ def _plain(value: Any) -> Any:
     match value:
         case bool():
             return "on" if value else "off"
-        case Path():
+        case Path() | Accent() | Logo():
             return str(value)
+        case (Link(), *_):
+            return [str(link) for link in value]
         case frozenset() | tuple():
             return sorted(map(str, value))
         case _:

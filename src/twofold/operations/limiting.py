@@ -7,7 +7,6 @@ costs a row an hour and network, and one line of the log each time.
 import asyncio
 import contextlib
 from functools import partial
-from importlib import resources
 from typing import cast
 
 import jinja2
@@ -23,6 +22,7 @@ from twofold.kit.http.anonymous import LIMITED, AnonymousLimits, Answers
 from twofold.kit.http.limits import Counts, Kind
 from twofold.kit.http.machine import PROGRAMS, paths_with
 from twofold.kit.http.problems import problem_body
+from twofold.kit.static_files import StaticFiles
 from twofold.kit.words import gettext as _
 
 WRITTEN_DOWN_EVERY = 5.0  # seconds
@@ -40,7 +40,7 @@ def before(app: Litestar) -> ASGIApp:
         app,
         context.settings,
         _routes(app),
-        _never_limited(),
+        _never_limited(app.state.files),
         _answers(app.state.pages),
         paths_with(app, PROGRAMS),
         vault=lambda: cast("AppContext", app.state.context).vault,
@@ -74,10 +74,9 @@ async def write_down(app: Litestar) -> None:
         log.warning("requests limited: not written down yet", error=type(error).__name__)
 
 
-def _never_limited() -> frozenset[str]:
+def _never_limited(files: StaticFiles) -> frozenset[str]:
     """List what is cheap, and asked by those who must be answered: browsers with a page, and who watches this node."""
-    files = resources.files("twofold").joinpath("static").iterdir()
-    return frozenset({"/healthz", "/readyz", *(f"/static/{file.name}" for file in files)})
+    return frozenset({"/healthz", "/readyz", *(f"/static/{name}" for name in files.by_name)})
 
 
 def _routes(app: Litestar) -> dict[tuple[str, str], Kind]:

@@ -66,6 +66,12 @@ def show_profile(request: AnyRequest) -> AnyResponse:
     )  # fmt: skip
 
 
+@get("/.well-known/change-password", sync_to_thread=False)
+def change_password() -> AnyResponse:
+    """Lead password managers to where a password is changed (W3C, A Well-Known URL for Changing Passwords)."""
+    return see_other("/profile/password")
+
+
 @get("/profile/password")
 @quick
 def show_password(request: AnyRequest) -> AnyResponse:
@@ -213,6 +219,7 @@ def _session_view(row: OwnSession, session: Session) -> dict[str, Any]:
 
 handlers = [
     show_profile,
+    change_password,
     show_password,
     submit_password,
     show_sessions,

@@ -26,8 +26,9 @@ from twofold.sessions import destination_flow, ending_flow, flow
 from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import authenticated_at, second_factor_at
 from twofold.sessions.session import Session
+from twofold.settings import Settings
 
-HOME = "/profile"  # where a sign-in leads that nobody asked for
+PROFILE = "/profile"
 STEP_UP = "/sign-in/step-up"
 
 
@@ -65,13 +66,18 @@ def signed_in(request: AnyRequest, at: datetime, otherwise: AnyResponse | None =
     return session
 
 
+def home(settings: Settings) -> str:
+    """Return where a sign-in leads that nobody asked for."""
+    return settings.home_url or PROFILE
+
+
 def led_back(first: str, request: AnyRequest, at: datetime) -> AnyResponse:
     """Lead to a page where something is to be proved `first`, and then on to what this request asked for.
 
     Where that was is kept for this browser alone (destination_flow.py); the address names it by a handle.
     """
     path = local_path(whole_path(request)) if request.method == "GET" else ""
-    if path in ("", HOME):
+    if path in ("", home(context_of(request).settings)):
         return see_other(first)
     context = context_of(request)
     browser = cookie(request, "destinations") or new_token("destinations")
@@ -98,7 +104,7 @@ def proved_within(request: AnyRequest, session: Session, life: timedelta, at: da
     if second and not session.user.has_second_factor:
         what = _("This page asks for a second factor, and you have none.")
         todo = _("Set up two-factor authentication in your profile first.")
-        link = (HOME, _("Back to your profile"))
+        link = (PROFILE, _("Back to your profile"))
         raise ShortCircuit(problem_page(request, 403, _("Not available"), what, todo, link))
     proved = second_factor_at(session.methods) if second else authenticated_at(session.methods)
     if proved is not None and at - proved < life:

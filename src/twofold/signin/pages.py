@@ -43,9 +43,9 @@ AUTHENTICATORS = "/profile/two-factor/authenticators"  # where a phone is replac
 
 
 @get("/", sync_to_thread=False)
-def home() -> AnyResponse:
-    """Lead on to the profile, which leads on to the sign-in where it has to."""
-    return see_other(guard.HOME)
+def home(request: AnyRequest) -> AnyResponse:
+    """Lead to where people belong: the operator's product, or the profile, which leads to the sign-in if it has to."""
+    return see_other(guard.home(context_of(request).settings))
 
 
 @get("/sign-in")
@@ -57,7 +57,9 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     notice = None if ended is None else session_words.ended(ended)
     if request.query_params.get("expired"):
         if session is not None:
-            return see_other(guard.HOME)  # a form that was sent twice: the first one has signed in
+            return see_other(
+                guard.home(context_of(request).settings)
+            )  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
         notice, email = _("Your password is saved. Sign in with it."), email_of_cookie(request)

@@ -41,7 +41,7 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
     errors = missing_proofs(form, needs_password=password, needs_code=code)
     if errors:
         return _step_up_page(request, session, form, 400, errors)
-    return_to = guard.destination(request, form["return_to"], at)
+    return_to = guard.destination(request, form["return_to"], at) or guard.PROFILE
     proofs = Proofs(form["password"] if password else None, form["code"] if code else None, cookie(request, "browser"))
     outcome = step_up(
         context, session, proofs, channel="page", origin=Origin(at, client_info_of(request)), return_to=return_to,
@@ -49,7 +49,7 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
     match outcome:
         case SteppedUp(started):
             cookies = [set_cookie(context.settings, "session", started.token)]
-            return see_other(return_to or guard.HOME, cookies)
+            return see_other(return_to, cookies)
         case Due(sign_in, due):
             return see_other(PATHS[Step(due)], [set_cookie(context.settings, "attempt", sign_in)])
         case SessionOver() | NotEnabled():

@@ -85,7 +85,7 @@ def enter_page(request: AnyRequest, signed_in: SignedIn, go_to: str = "") -> Any
         set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
         forget_cookie(settings, "attempt"),
     ]
-    return see_other(go_to or signed_in.return_to or guard.HOME, cookies)
+    return see_other(go_to or signed_in.return_to or guard.home(settings), cookies)
 
 
 def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:

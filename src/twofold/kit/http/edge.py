@@ -7,6 +7,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from twofold.brand.links import origin_of
 from twofold.kit import clock
 from twofold.kit.client_info import ADDRESS, Proxies
 from twofold.kit.crypto.tokens import random_bytes
@@ -21,11 +22,10 @@ log = structlog.get_logger("twofold.requests")
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action {forms}; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = [
-    (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     # No path ever leaves, for it may hold the token of a link. no-referrer would make browsers send `Origin: null` with
     # our own forms.
@@ -84,7 +84,8 @@ class Edge:
         self._origin = settings.base_url
         self._proxies = Proxies(settings.trusted_proxies)
         self._observe = observe
-        self._headers = [*HEADERS, STRICT_TRANSPORT] if settings.secure else HEADERS
+        policy = (b"content-security-policy", _policy(settings).encode())
+        self._headers = [policy, *HEADERS, *([STRICT_TRANSPORT] if settings.secure else [])]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with an id, and its answer back, with the headers."""
@@ -153,6 +154,11 @@ class Edge:
         if site is not None:
             return site == b"same-origin"
         return headers.get(b"origin", b"").decode("latin-1") == self._origin
+
+
+def _policy(settings: Settings) -> str:
+    """Let forms go to us alone, and to the operator's product, to which the last form of a sign-in is led on."""
+    return POLICY.format(forms=" ".join(["'self'", *([origin_of(settings.home_url)] if settings.home_url else [])]))
 
 
 async def _refuse(send: Callable[[Message], Awaitable[None]], refusal: Refusal) -> None:

@@ -1,10 +1,7 @@
 """Pages: templates rendered to answers."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,18 +13,22 @@ from litestar.enums import MediaType
 
 from twofold.kit import clock
 from twofold.kit.http.requests import AnyRequest, AnyResponse
+from twofold.kit.static_files import StaticFiles
 from twofold.kit.templates import template_environment
 from twofold.settings import Settings
 
 
-def environment(settings: Settings | None = None) -> jinja2.Environment:
+def environment(settings: Settings, files: StaticFiles) -> jinja2.Environment:
     """Build the template environment of pages."""
     made = template_environment()
     made.filters.update(moment=moment, groups=groups, changed=changed)
     made.globals.update(
-        static=static_url,
-        product=settings.product_name if settings else "Twofold",
-        support_email=settings.support_email if settings else None,
+        static=files.url,
+        files=files,
+        product=settings.product_name,
+        home_url=settings.home_url,
+        own_links=settings.links,
+        support_email=settings.support_email,
     )
     return made
 
@@ -85,15 +86,3 @@ def groups(text: str) -> str:
 def changed(query: Mapping[str, str], **parts: str) -> str:
     """Return a link to the page itself with other parts of its query."""
     return "?" + urlencode({**query, **parts})
-
-
-@cache
-def static_url(name: str) -> str:
-    """Return the address of a static file, which changes with its content so that browsers may keep it for ever.
-
-    Raises:
-        OSError: there is no such file.
-
-    """
-    content = files("twofold").joinpath("static", name).read_bytes()
-    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"

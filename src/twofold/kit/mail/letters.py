@@ -22,6 +22,7 @@ from twofold.kit.client_info import browser_in_words
 from twofold.kit.context import AppContext
 from twofold.kit.mail.outbox import Entry
 from twofold.kit.plain_text import unlinked
+from twofold.kit.static_files import files_of
 from twofold.kit.templates import template_environment
 from twofold.kit.words import gettext
 from twofold.settings import Settings
@@ -30,6 +31,7 @@ from twofold.settings import Settings
 Composer: TypeAlias = Callable[[AppContext, sa.Connection, Entry, datetime], dict[str, Any] | None]
 
 WIDTH = 72  # characters of a line
+ACCENT = "#0b5a6c"  # of buttons, as pages have it in the light theme
 LONGEST_SUBJECT = 150  # characters
 
 # What of a letter somebody else has written: names and reasons. A test knows every other word that letters use.
@@ -112,7 +114,12 @@ def browser(name: str) -> str:
 def _environment(settings: Settings) -> jinja2.Environment:
     made = template_environment()
     made.filters.update(moment=moment, browser=browser)
-    made.globals.update(product=settings.product_name, base_url=settings.base_url, support_email=settings.support_email)
+    files = files_of(settings)
+    made.globals.update(
+        product=settings.product_name, base_url=settings.base_url, support_email=settings.support_email,
+        own_links=settings.links, accent=str(settings.accent or ACCENT),
+        logo_url=settings.base_url + files.url(files.logo) if files.logo else None,
+    )  # fmt: skip
     return made
 
 
