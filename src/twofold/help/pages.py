@@ -5,6 +5,7 @@ from typing import Any
 from litestar import get
 
 from twofold.kit import clock
+from twofold.kit.http.compression import public
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page
 from twofold.kit.http.requests import AnyRequest, AnyResponse
@@ -15,14 +16,14 @@ from twofold.sessions import guard
 @quick
 def authenticator_apps(request: AnyRequest) -> AnyResponse:
     """Tell how each of the four apps is set up, step by step."""
-    return page(request, "help/authenticator_apps.html", viewer=_viewer(request))
+    return public(request, page(request, "help/authenticator_apps.html", viewer=_viewer(request)))
 
 
 @get("/help/two-factor")
 @quick
 def two_factor(request: AnyRequest) -> AnyResponse:
     """Answer what people ask about two-factor authentication."""
-    return page(request, "help/two_factor.html", viewer=_viewer(request))
+    return public(request, page(request, "help/two_factor.html", viewer=_viewer(request)))
 
 
 @get("/api/docs", include_in_schema=False)
@@ -30,10 +31,11 @@ def two_factor(request: AnyRequest) -> AnyResponse:
 def api_reference(request: AnyRequest) -> AnyResponse:
     """Show the API's description as a page to read; the same for machines is /api/openapi.json."""
     schema = request.app.openapi_schema.to_schema()
-    return page(
+    shown = page(
         request, "api/reference.html", title=schema["info"]["title"], version=schema["info"]["version"],
         groups=_groups(schema),
     )  # fmt: skip
+    return public(request, shown)
 
 
 def _viewer(request: AnyRequest) -> guard.Viewer | None:

@@ -13,6 +13,7 @@ from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import fingerprint
 from twofold.kit.http.anonymous import SENDS_MAIL, TAKES_PASSWORD
+from twofold.kit.http.compression import public
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.links import Link
 from twofold.kit.http.pools import quick, takes_password
@@ -41,8 +42,8 @@ NOT_ME = Link("notme", "/not-me")
 def show_forgot(request: AnyRequest) -> AnyResponse:
     """Ask for the address; afterwards say that a letter is on its way, if anybody has it."""
     if request.query_params.get("sent"):
-        return page(request, "recovery/sent.html")
-    return _forgot_page(request)
+        return public(request, page(request, "recovery/sent.html"))
+    return public(request, _forgot_page(request))
 
 
 @post("/forgot-password", opt=SENDS_MAIL)

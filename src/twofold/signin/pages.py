@@ -12,6 +12,7 @@ from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.anonymous import TAKES_PASSWORD
+from twofold.kit.http.compression import public
 from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.render import page, see_other
@@ -73,7 +74,8 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
     return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
-    return sign_in_page(request, email=email, return_to=return_to, notice=notice, forget_session=over)
+    shown = sign_in_page(request, email=email, return_to=return_to, notice=notice, forget_session=over)
+    return public(request, shown)
 
 
 @post("/sign-in", opt=TAKES_PASSWORD)
