@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.harness.clock import NOON
-from tests.harness.pages import Page
+from tests.harness.pages import Page, WebClient
 from tests.oidc.applications import CALLBACK, register
 from twofold.kit.context import AppContext
 from twofold.oidc import key_flow
@@ -97,6 +97,13 @@ class RelyingParty:
         """Verify an ID token with the published keys, as anybody could."""
         keys = KeySet.import_key_set({"keys": key_flow.published(self.context, NOON)})
         return jwt.decode(id_token, keys, algorithms=["RS256", "ES256"]).claims
+
+
+def browser_of(http: httpx.Client, session: str) -> WebClient:
+    """Be a browser that has a session."""
+    browser = WebClient(http)
+    browser.cookies.set("twofold_session", session)
+    return browser
 
 
 def answer_of(answer: httpx.Response) -> dict[str, str]:
