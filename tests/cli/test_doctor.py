@@ -169,7 +169,7 @@ def test_a_setting_by_its_old_name_is_worth_a_note(well: Program) -> None:
 def test_a_file_with_a_secret_that_everybody_can_read_is_a_finding(well: Program, tmp_path: Path, setting: str) -> None:
     open_to_all(tmp_path)
     secret = tmp_path / "secret"
-    well = well.with_settings(smtp_user="mailer", smtp_password="letters")
+    well = well.with_settings(smtp_user="mailer", smtp_password="tangerine-9")
     secret.write_text(well.settings[f"TWOFOLD_{setting.upper()}"])
     from_file = well.with_settings(**{f"{setting}_file": str(secret)})
     del from_file.settings[f"TWOFOLD_{setting.upper()}"]

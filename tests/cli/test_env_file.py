@@ -9,6 +9,7 @@ import pytest
 from tests.cli.program import DEFAULTS, Program
 from tests.cli.test_frame import commands
 from tests.harness.databases import PostgresqlDatabases
+from tests.harness.processes import wait_until
 from tests.harness.server import SERVE, Server
 from tests.harness.wire import client_to
 from twofold.commands import env_file
@@ -73,7 +74,7 @@ def test_a_server_and_all_of_its_processes_have_what_it_says(file: Path, tmp_pat
     with server, client_to(server.url) as http:
         assert {"Acme Login" in http.get("/sign-in").text for _ in range(8)} == {True}
         assert f"sqlite:///{tmp_path / 'data' / 'twofold.db'} (TWOFOLD_DATA_DIR, env file {file})" in server.logged
-        assert "twofold works" in server.logged
+        wait_until(lambda: "twofold works" in server.logged, what="the process beside the server")
     assert not (tmp_path / "unused" / "twofold.db").exists()
 
 

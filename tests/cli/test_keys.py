@@ -20,6 +20,7 @@ from twofold.kit import clock
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.keyring import encryption_keys
 from twofold.kit.crypto.vault import Sealed
+from twofold.oidc import key_flow
 from twofold.operations import rotation
 from twofold.operations.assembly import build_context
 from twofold.schema import metadata
@@ -107,8 +108,12 @@ def test_a_ring_in_a_file_is_rotated_line_by_line(people: People, twofold: Progr
 
 
 def test_every_column_of_sealed_secrets_is_known() -> None:
-    ciphertexts = {column for table in metadata.sorted_tables for column in table.c if column.name.endswith("box")}
-    assert ciphertexts - {encryption_keys.c.check_box} == {place.ciphertext for place in rotation.PLACES}
+    columns = {column for table in metadata.sorted_tables for column in table.c}
+    ciphertexts = {column for column in columns if column.name.endswith("box")}
+    assert ciphertexts - {encryption_keys.c.check_box} <= {place.ciphertext for place in rotation.PLACES}
+    assert {column for column in columns if column.name.endswith("key_id")} == {
+        place.key_id for place in rotation.PLACES
+    }
 
 
 def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppContext, rotating: Program) -> None:
@@ -120,6 +125,7 @@ def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppC
     bob, backup = people.protected("bob@acme.example")
     saving = people.attempt(bob)
     people.give_code(saving, backup.backup_code)
+    token = key_flow.sign(context, {"sub": "ada"}, "ES256", NOON)
     before = (
         mail_a_code(people),
         shown_backup_code(context, saving),
@@ -128,7 +134,7 @@ def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppC
     assert key_ids(context) == [{"test"}] * len(rotation.PLACES)  # each place has something to seal anew
 
     done = rotating.done("keys", "rotate", "--json").json
-    assert done == {"active": "new", "sealed": 6, "retired": ["test"], "unreadable": []}
+    assert done == {"active": "new", "sealed": 8, "retired": ["test"], "unreadable": []}
     with context_with(rotating, NEW) as renewed:
         assert key_ids(renewed) == [{"new"}] * len(rotation.PLACES)
         People(renewed).sign_in(ada, factor.phone, at=later(minutes=2))
@@ -136,6 +142,8 @@ def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppC
             found = enrolment_flow.find(renewed, connection, ada, opener, NOON)
         assert found is not None
         assert found.secret == opened.secret
+        assert key_flow.verify(renewed, token, NOON) == key_flow.verify(context, token, NOON) == {"sub": "ada"}
+        assert key_flow.verify(renewed, key_flow.sign(renewed, {"sub": "bob"}, "RS256", NOON), NOON) == {"sub": "bob"}
         after = (
             mailed_code(renewed),
             shown_backup_code(renewed, saving),

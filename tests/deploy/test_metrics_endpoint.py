@@ -58,7 +58,7 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
     assert numbers['twofold_pool_inside{pool="quick"}'] == 0
     assert {"twofold_mail_waiting", "twofold_sign_ins_in_progress"} <= numbers.keys()
     assert numbers["twofold_processes"] == len(processes.family(server.pid))
-    assert 0 < numbers["process_cpu_seconds_total"] <= processes.cpu_seconds(server.pid)
+    assert 0 < numbers["process_cpu_seconds_total"] <= processes.cpu_seconds(server.pid) + 0.01  # the kernel's ticks
     memory = sum(processes.resident_bytes(pid) for pid in processes.family(server.pid))
     assert 0.5 < numbers["process_resident_memory_bytes"] / memory < 2
     assert began - 2 < numbers["process_start_time_seconds"] < time.time() + 2
