@@ -3,9 +3,11 @@
 import re
 import threading
 
+from litestar import get
+
 from tests.harness.api import Api
 from tests.harness.clock import NOON
-from tests.harness.contexts import FrozenClock
+from tests.harness.contexts import FrozenClock, client_of
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.processes import LONGEST
 from tests.resets.helpdesk import Helpdesk
@@ -93,6 +95,20 @@ def test_locks_are_counted_and_mail_that_waits_has_an_age(
     assert after[event("locked")] - before.get(event("locked"), 0) == 1
     assert after["twofold_mail_waiting"] > before["twofold_mail_waiting"]
     assert after["twofold_mail_oldest_seconds"] >= 600
+
+
+def test_an_error_that_nobody_expected_is_counted(context: AppContext) -> None:
+    @get("/broken", sync_to_thread=False)
+    def broken() -> None:
+        raise RuntimeError
+
+    before = numbers(context)
+    with client_of(context, broken) as http:
+        assert http.get("/broken").status_code == 500
+        assert http.get("/nowhere").status_code == 404
+    grown = gained(context, before)
+    assert grown["twofold_unexpected_errors_total"] == 1
+    assert grown['twofold_requests_total{method="GET",route="/broken",status="500"}'] == 1
 
 
 def test_waiting_for_the_database_is_counted_where_somebody_waits(database_url: str) -> None:
