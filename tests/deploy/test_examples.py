@@ -84,9 +84,9 @@ def test_every_container_runs_a_command_that_there_is() -> None:
 
 def test_probes_ask_what_there_is(kubernetes_settings: Settings) -> None:
     (container,) = pod()["containers"]
-    asked = {name: container[name]["httpGet"] for name in ("livenessProbe", "readinessProbe")}
+    asked = {name: container[name]["httpGet"] for name in container if name.endswith("Probe")}
     assert {name: probe["path"] for name, probe in asked.items()} == {
-        "livenessProbe": "/healthz", "readinessProbe": "/readyz",
+        "startupProbe": "/readyz", "readinessProbe": "/healthz", "livenessProbe": "/healthz",
     }  # fmt: skip
     assert {probe["path"] for probe in asked.values()} <= paths(kubernetes_settings)
     assert {probe["port"] for probe in asked.values()} == {PORT}
@@ -232,11 +232,11 @@ def test_systemd_understands_every_line_of_the_units(unit: Path, tmp_path: Path)
 # --- proxies
 
 
-@pytest.mark.parametrize("example", ["nginx/twofold.conf", "caddy/Caddyfile"])
+@pytest.mark.parametrize("example", ["nginx/twofold.conf", "caddy/Caddyfile", "haproxy/haproxy.cfg"])
 def test_proxies_keep_what_they_must(example: str, kubernetes_settings: Settings) -> None:
     text = (DEPLOY / example).read_text()
-    assert re.search(r"X-Forwarded-For (\$remote_addr;|\{remote_host\})", text)
-    assert re.search(r"X-Request-ID (\$request_id;|\{http\.request\.uuid\})", text)
+    assert re.search(r"X-Forwarded-For (\$remote_addr;|\{remote_host\}|%\[src\])", text)
+    assert re.search(r"X-Request-ID (\$request_id;|\{http\.request\.uuid\}|%\[unique-id\])", text)
     assert set(re.findall(r"TWOFOLD_[A-Z_]+", text)) <= set(names_of_settings({}))
     links = [path for path in paths(kubernetes_settings) if path.endswith("{token:str}")]
     assert len(links) == 4
