@@ -28,6 +28,17 @@ def test_whoever_is_not_signed_in_signs_in_and_is_led_on(ada: Ada, crm: RelyingP
     assert crm.exchange(answer["code"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("hint", "filled_in"),
+    [(ADA, ADA), ("+44 20 7946 0000", ""), (f"{'a' * 250}@acme.example", ""), ("ada@acme.example\n", ""), (None, "")],
+)
+def test_an_address_that_the_application_knows_is_filled_in(
+    crm: RelyingParty, web_client: WebClient, hint: str | None, filled_in: str
+) -> None:
+    page = web_client.get(crm.address(login_hint=hint))
+    assert (page.path, page.form("Sign in").fields["email"]) == ("/sign-in", filled_in)
+
+
 def test_a_request_gives_one_code(people: People, crm: RelyingParty, web_client: WebClient, session: str) -> None:
     web_client.get(crm.address())
     [path] = [path for _status, path in web_client.trail if path.startswith("/oidc/authorize/")]

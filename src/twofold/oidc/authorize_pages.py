@@ -17,6 +17,7 @@ from twofold.kit.http.requests import (
     client_info_of,
     context_of,
     cookie,
+    email_cookie,
     row_id,
     set_cookie,
 )
@@ -105,7 +106,10 @@ def _answered(request: AnyRequest, asked: Asked, at: datetime) -> AnyResponse:
             )
             if kept is None:
                 return _no_room(request)
-            return see_other(f"{AUTHORIZE}/{kept}", [set_cookie(context.settings, "destinations", browser)])
+            cookies = [set_cookie(context.settings, "destinations", browser)]
+            if outcome.need is Need.SIGN_IN and asked.request.login_hint:
+                cookies.append(email_cookie(context.settings, asked.request.login_hint))
+            return see_other(f"{AUTHORIZE}/{kept}", cookies)
         case _:
             assert_never(outcome)
 

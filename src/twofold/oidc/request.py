@@ -18,6 +18,7 @@ from twofold.oidc.application import Application, allows_redirect
 
 SCOPES = ("openid", "profile", "email", "account", "offline_access")
 MOST_PARAMETERS = 50
+LONGEST_EMAIL = 254  # characters
 LONGEST, LONGEST_HINT = 2048, 4096  # characters of a parameter; of an ID token that is given back
 MOST_SECONDS = 10 * 365 * 24 * 3600  # of max_age: no session is that old
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # what S256 makes: 256 bits of base64url
@@ -65,6 +66,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     max_age: int | None  # seconds
     acr_values: tuple[str, ...]
     id_token_hint: str | None = None
+    login_hint: str = ""  # an e-mail address, or empty: what else it may be says nothing here
     subject: str | None = None  # whom that hint names, once it is checked
 
     def answer(self, issuer: str, **fields: str) -> Answer:
@@ -114,6 +116,7 @@ def parse(parameters: Parameters, application: Application, redirect_uri: str) -
         max_age=max_age,
         acr_values=tuple(values.get("acr_values", "").split()),
         id_token_hint=values.get("id_token_hint"),
+        login_hint=_address(values.get("login_hint", "")),
     )
 
 
@@ -127,6 +130,11 @@ def refusal(parameters: Parameters, redirect_uri: str, issuer: str, refused: Ref
 def error_fields(refused: Refused) -> dict[str, str]:
     """Return an error as the parameters of an answer (RFC 6749 section 4.1.2.1)."""
     return {"error": refused.error, "error_description": refused.why}
+
+
+def _address(hint: str) -> str:
+    """Return a hint that may be an e-mail address, for the sign-in page to fill in (OpenID Connect Core 3.1.2.1)."""
+    return hint if "@" in hint and len(hint) <= LONGEST_EMAIL and hint.isprintable() else ""
 
 
 def _malformed(parameters: Parameters) -> Refused | None:

@@ -53,7 +53,7 @@ def home(request: AnyRequest) -> AnyResponse:
 @quick
 def show_sign_in(request: AnyRequest) -> AnyResponse:
     """Show the first step."""
-    at, email = clock.now(), ""
+    at = clock.now()
     session, ended = guard.session_of_page(request, at), guard.why_ended(request, at)
     notice = None if ended is None else session_words.ended(ended)
     if request.query_params.get("expired"):
@@ -63,7 +63,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
             )  # a form that was sent twice: the first one has signed in
         notice = _("You took more than 10 minutes, so we started over to keep your account safe. Sign in again.")
     if request.query_params.get("password_saved"):
-        notice, email = _("Your password is saved. Sign in with it."), email_of_cookie(request)
+        notice = _("Your password is saved. Sign in with it.")
     if request.query_params.get("signed_out"):
         notice = _("You are signed out.")
     if request.query_params.get("link_sent"):
@@ -74,7 +74,9 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
     return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
-    shown = sign_in_page(request, email=email, return_to=return_to, notice=notice, forget_session=over)
+    shown = sign_in_page(
+        request, email=email_of_cookie(request), return_to=return_to, notice=notice, forget_session=over
+    )
     return public(request, shown)
 
 
