@@ -31,7 +31,7 @@ SERVERS := .venv/servers
 ARGON2 := packages/argon2-interleaved
 FAST_SOURCES := $(addprefix $(ARGON2)/,pyproject.toml setup.py README.md) $(wildcard $(ARGON2)/src/argon2_interleaved/*.*)
 
-.PHONY: help demo test soak mutate sanitize check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-distance bench-peers bench-servers format messages upgrade clean
+.PHONY: help demo test soak mutate sanitize check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-distance bench-applications bench-peers bench-servers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -91,6 +91,10 @@ bench-floods: $(TEST) $(PACKAGE) ## Floods of strangers: how do people who are s
 bench-distance: $(TEST) $(PACKAGE) ## PostgreSQL 0.5 and 2 ms away: what do pipelines save a second factor? 2 minutes
 	@tools/system-packages
 	@exec $(BIN)/python -m bench distance
+
+bench-applications: $(TEST) $(PACKAGE) ## What do codes and tokens of applications cost beside a session check? 3 minutes (ARGS=--quick)
+	@tools/system-packages
+	@exec $(BIN)/python -m bench applications $(ARGS)
 
 bench-neighbours: $(TEST) $(PACKAGE) ## Can the answers to others tell who got a letter? 50 minutes (ARGS="--looks N", ARGS=--quick)
 	@tools/system-packages

@@ -7,6 +7,7 @@ python -m bench scale      among 10 thousand and 1 million people, with 10 milli
 python -m bench enumeration   can a stopwatch tell who exists? 2,000 requests of each state in each operation
 python -m bench floods     strangers in floods: how do people who are signed in, or want to be, fare?
 python -m bench neighbours    can the answers to others tell who got a letter? 2,000 looks in all (--looks N)
+python -m bench applications   codes, refresh tokens and access tokens beside a session check
 python -m bench distance  PostgreSQL 0.5 and 2 ms away: what do pipelines save a second factor?
 python -m bench peers      the same work given to django-allauth and better-auth; `make bench-peers` installs them first
 python -m bench servers    the HTTP server that we use beside others; `make bench-servers` installs those first
@@ -42,7 +43,19 @@ T = TypeVar("T")
 def main() -> None:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=formatter)
-    what = ("main", "storm", "scale", "enumeration", "neighbours", "floods", "distance", "peers", "servers", "report")
+    what = (
+        "main",
+        "storm",
+        "scale",
+        "enumeration",
+        "neighbours",
+        "floods",
+        "distance",
+        "applications",
+        "peers",
+        "servers",
+        "report",
+    )
     parser.add_argument("what", nargs="?", choices=what, default="main")
     parser.add_argument("--quick", action="store_true", help="shorter, and nothing is kept")
     parser.add_argument("--people", type=int, default=1_000_000, help="of scale, at the larger size")
@@ -73,6 +86,10 @@ def main() -> None:
             away = distance.run()
             print(report.distance_table(away))
             keep("distance", away, kept=True)
+        case "applications":
+            results = plan.run(plan.QUICK_APPLICATIONS if arguments.quick else plan.APPLICATIONS)
+            print(report.applications_table(results))
+            keep("applications", results, kept=not arguments.quick)
         case "peers":
             beside = peers.run(peers.QUICK if arguments.quick else peers.FULL)
             print(table.block(beside))
@@ -123,6 +140,8 @@ def write_report() -> None:
         blocks["neighbours"] = report.neighbours_table(found)
     if away := kept_results("distance", list[Distance]):
         blocks["distance"] = report.distance_table(away)
+    if of_applications := kept_results("applications", Results):
+        blocks["applications"] = report.applications_table(of_applications)
     if beside := kept_results("peers", PeerResults):
         table.write_plot(beside, RESULTS)
         blocks["peers"] = table.block(beside)

@@ -19,12 +19,12 @@ from itertools import count
 import msgspec
 import uvloop
 
-from bench import operations
+from bench import applications, operations
 from bench.client import Connection
 from bench.operations import Refused
 from bench.peers import operations as of_peers
 
-OPERATIONS = operations.OPERATIONS | of_peers.OPERATIONS
+OPERATIONS = operations.OPERATIONS | applications.OPERATIONS | of_peers.OPERATIONS
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -2,18 +2,25 @@
 
 import msgspec
 
-from bench import seed
+from bench import applications, seed
 from bench.load import Job, Seen
 from bench.subject import LoadProgram, Store
 from tests.harness.server import Server
 
 # Each of these uses its people up; the others may come back to the same ones.
 STARTS_SESSION = {"full_sign_in", "second_factor", "backup_code_sign_in"}
-USES_UP = {*STARTS_SESSION, "password"}
+USES_UP = {*STARTS_SESSION, "password", "token_exchange", "token_refresh"}
 PEOPLE_FOR_READS = 2_000
 
 # How many a second are more than any machine at hand does: so many people are set aside.
-MOST_PER_SECOND = {"full_sign_in": 200, "backup_code_sign_in": 200, "second_factor": 2_000, "password": 200}
+MOST_PER_SECOND = {
+    "full_sign_in": 200,
+    "backup_code_sign_in": 200,
+    "second_factor": 2_000,
+    "password": 200,
+    "token_exchange": 2_000,
+    "token_refresh": 2_000,
+}
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -65,6 +72,8 @@ def prepare(store: Store, operation: str, people: range) -> None:
         seed.begin_sign_ins(store.db, people)
     elif operation == "session_check":
         seed.start_sessions(store.db, people)
+    elif operation in applications.OPERATIONS:
+        applications.prepare(store.db, operation, people)
     seed.settle(store.db)
 
 

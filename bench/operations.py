@@ -23,19 +23,19 @@ async def full_sign_in(connection: Connection, n: int) -> None:
     """Prove the password, then the second factor."""
     sign_in = await _password(connection, n)
     body = {"sign_in": sign_in, "code": crowd.code(n, time.time())}
-    _has(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
+    expect(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
 
 
 async def backup_code_sign_in(connection: Connection, n: int) -> None:
     """Prove the password, then the backup code, and take the new one."""
     body = {"sign_in": await _password(connection, n), "backup_code": crowd.spare_code(n)}
-    _has(await connection.send(post("/api/v1/sign-ins/backup-code", body)), 200, "new_backup_code")
+    expect(await connection.send(post("/api/v1/sign-ins/backup-code", body)), 200, "new_backup_code")
 
 
 async def second_factor(connection: Connection, n: int) -> None:
     """Prove the second factor of a sign-in whose password was proved before."""
     body = {"sign_in": crowd.token("signin", n), "code": crowd.code(n, time.time())}
-    _has(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
+    expect(await connection.send(post("/api/v1/sign-ins/code", body)), 200, "session_token")
 
 
 async def password(connection: Connection, n: int) -> None:
@@ -46,22 +46,23 @@ async def password(connection: Connection, n: int) -> None:
 async def session_check(connection: Connection, n: int) -> None:
     """Ask who is signed in."""
     bearer = f"Bearer {crowd.token('session', n)}"
-    _has(await connection.send(get("/api/v1/session", authorization=bearer)), 200, "authenticated_at")
+    expect(await connection.send(get("/api/v1/session", authorization=bearer)), 200, "authenticated_at")
 
 
 async def sign_in_page(connection: Connection, n: int) -> None:
     """Open the page on which a sign-in begins."""
-    _has(await connection.send(get("/sign-in")), 200, "<h1")
+    expect(await connection.send(get("/sign-in")), 200, "<h1")
 
 
 async def _password(connection: Connection, n: int) -> str:
     body = {"email": crowd.email(n), "password": crowd.PASSWORD}
     answer = await connection.send(post("/api/v1/sign-ins", body))
-    _has(answer, 201, "sign_in")
+    expect(answer, 201, "sign_in")
     return str(answer.json()["sign_in"])
 
 
-def _has(answer: Answer, status: int, what: str) -> None:
+def expect(answer: Answer, status: int, what: str) -> None:
+    """Demand an answer with a status and these words in it."""
     if answer.status == NO_ROOM:
         raise Refused("503")
     if answer.status != status or what.encode() not in answer.body:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from bench import floor, machine, measure, seed
+from bench import applications, floor, machine, measure, seed
 from bench.client import get
 from bench.counts import COUNTS, Counts
 from bench.floor import Floor
@@ -50,6 +50,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 QUICK = Plan(seconds=0.8, rounds=1)
 FULL = Plan(seconds=3.0, rounds=3)
+APPLICATIONS = Plan(
+    seconds=3.0,
+    rounds=3,
+    workers=(1,),
+    connections=(8,),
+    operations=("session_check", "userinfo", "introspection", "token_exchange", "token_refresh"),
+)
+QUICK_APPLICATIONS = msgspec.structs.replace(APPLICATIONS, seconds=0.8, rounds=1)
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -95,6 +103,7 @@ def run(plan: Plan) -> Results:
                 tell(f"{kind}: seeding {plan.people} people")
                 version = subject.version or version
                 seed.fill(subject.db, subject.vault, subject.hasher, range(plan.people))
+                applications.register(subject.db)
                 people = People(plan.people)
                 served.extend(_measure_server(subject, plan, workers, people, load, cells) for workers in plan.workers)
                 counted += _count(subject, plan, people, load)

@@ -27,6 +27,10 @@ NAMES = {
     "sign_in": "sign-in",
     "forgot_password": "forgot password",
     "email_link": "email me a link",
+    "userinfo": "userinfo",
+    "introspection": "introspection",
+    "token_exchange": "code for tokens (ES256)",
+    "token_refresh": "refresh token for tokens (ES256)",
 }
 STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -34,6 +38,8 @@ STORES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 OVER_THE_HASH = 1.5
 SECOND_FACTOR = {"sqlite": 0.8, "postgresql": 1.2}
 SESSION_CHECK = {"sqlite": 0.3, "postgresql": 0.6}
+TOKENS = {"sqlite": 0.9, "postgresql": 1.4}
+LOOK_UP_OVER_CHECK = 1.2
 STATEMENTS, COMMITS, MEMORY_MIB, SHARE_OF_BARE = 14, 4, 110, 0.9
 
 
@@ -121,6 +127,29 @@ def goals_table(results: Results) -> str:
         memory = [mib for served in results.served if served.store == store for mib in served.memory_mib]
         rows.append((f"memory of a worker, {name}", f"{max(memory):.0f} MiB", f"≤ {MEMORY_MIB} MiB"))
     return _table(("what", "measured", "asked for"), rows)
+
+
+def applications_table(results: Results) -> str:
+    """Show what applications ask for beside a session check, with what was asked of each."""
+    rows = []
+    for store in results.plan.stores:
+        check = group(results, "session_check", store, 1, 8)
+        for counted in (c for c in results.counted if c.store == store):
+            found = group(results, counted.operation, store, 1, 8)
+            if found is None or check is None:
+                continue
+            goal = TOKENS[store] if counted.operation.startswith("token") else check.cpu * LOOK_UP_OVER_CHECK
+            rows.append((
+                STORES[store], NAMES[counted.operation], f"**{found.cpu:.2f}**", found.spread,
+                f"{found.database_cpu:.2f}", "" if counted.operation == "session_check" else f"≤ {goal:.2f}",
+                f"{counted.statements:.1f}", f"{counted.commits:.1f}", f"{found.per_second:.0f}",
+            ))  # fmt: skip
+    bare = ", ".join(
+        f"{_bare(results, store, 1).cpu_ms:.2f} ms beside {STORES[store]}" for store in results.plan.stores
+    )
+    head = ("database", "operation", "CPU ms", "of the rounds", "database CPU ms", "asked for", "statements", "commits",
+            "a second")  # fmt: skip
+    return f"{_table(head, rows)}\n\nA bare verify of libsodium took {bare} in the same minutes."
 
 
 def floor_table(results: Results) -> str:

@@ -131,7 +131,7 @@ def _domain(n: int) -> Row:
 def _user(n: int, hashed: str, made: datetime) -> Row:
     address, name = crowd.email(n), f"Person {n}"
     return {
-        "id": crowd.user_id(n), "account_id": _home(n), "email": address, "email_key": address, "name": name,
+        "id": crowd.user_id(n), "account_id": home(n), "email": address, "email_key": address, "name": name,
         "name_key": name.casefold(), "role": "member" if n % crowd.PEOPLE_PER_ACCOUNT else "admin", "licensed": True,
         "active": True, "security_version": 2, "password_hash": hashed, "password_set_at": made,
         "password_unproven": False, "second_factor_since": made, "factors_changed_at": made, "created_at": made,
@@ -142,18 +142,18 @@ def _authenticator(n: int, vault: Vault, made: datetime) -> Row:
     own = crowd.row_id("authenticator", n)
     sealed = vault.seal(crowd.secret(n), identity("authenticators", own))
     return {
-        "id": own, "user_id": crowd.user_id(n), "account_id": _home(n), "name": "My phone", "key_id": sealed.key_id,
+        "id": own, "user_id": crowd.user_id(n), "account_id": home(n), "name": "My phone", "key_id": sealed.key_id,
         "box": sealed.ciphertext, "last_step": NEVER, "given_away": "", "created_at": made, "last_used_at": None,
     }  # fmt: skip
 
 
 def _budget(n: int) -> Row:
-    return {"user_id": crowd.user_id(n), "account_id": _home(n), "wrong": 0, "wrong_in_row": 0}
+    return {"user_id": crowd.user_id(n), "account_id": home(n), "wrong": 0, "wrong_in_row": 0}
 
 
 def _backup_code(n: int, made: datetime) -> Row:
     return {
-        "user_id": crowd.user_id(n), "account_id": _home(n), "code_hash": digest(crowd.spare_code(n)),
+        "user_id": crowd.user_id(n), "account_id": home(n), "code_hash": digest(crowd.spare_code(n)),
         "spent_hash": None, "seen": True, "created_at": made,
     }  # fmt: skip
 
@@ -161,7 +161,7 @@ def _backup_code(n: int, made: datetime) -> Row:
 def _attempt(n: int, at: datetime) -> Row:
     return {
         "token_hash": digest(crowd.token("signin", n)), "id": crowd.recent_id("attempt", n),
-        "user_id": crowd.user_id(n), "account_id": _home(n), "channel": "api", "step": Step.CODE.value,
+        "user_id": crowd.user_id(n), "account_id": home(n), "channel": "api", "step": Step.CODE.value,
         "methods": "pwd", "security_version": 2, "return_to": "", "known_client": None, "mailed": False,
         "created_at": at, "expires_at": at + LIFE,
     }  # fmt: skip
@@ -170,11 +170,12 @@ def _attempt(n: int, at: datetime) -> Row:
 def _session(n: int, at: datetime) -> Row:
     return {
         "token_hash": digest(crowd.token("session", n)), "id": crowd.recent_id("session", n),
-        "user_id": crowd.user_id(n), "account_id": _home(n), "security_version": 2, "methods": "pwd otp",
+        "user_id": crowd.user_id(n), "account_id": home(n), "security_version": 2, "methods": "pwd otp",
         "channel": "api", "browser": "bench", "address": "127.0.0.1", "authenticated_at": at, "last_seen_at": at,
         "expires_at": at + timedelta(hours=24),
     }  # fmt: skip
 
 
-def _home(n: int) -> Any:
+def home(n: int) -> Any:
+    """Return the id of the account that the n-th person is in."""
     return crowd.account_id(n // crowd.PEOPLE_PER_ACCOUNT)
