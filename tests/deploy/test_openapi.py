@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,12 @@ def test_no_schema_is_named_after_a_class_or_a_module(described: dict[str, Any])
     names = set(described["components"]["schemas"])
     assert len(names) > 60
     assert not {name for name in names if "_" in name or name.endswith(("Answer", "Body"))}
+
+
+def test_no_two_schemas_and_no_two_calls_have_one_name(described: dict[str, Any]) -> None:
+    """Stops: a client made from the description that lacks answers and a call, because their names were taken."""
+    titles = {name: schema["title"] for name, schema in described["components"]["schemas"].items()}
+    assert titles == {name: name for name in titles}
+    calls = [call["operationId"] for path in described["paths"].values() for call in path.values()]
+    assert len(calls) == len(set(calls)) > 40
+    assert [call for call in calls if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", call)] == []

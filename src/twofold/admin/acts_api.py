@@ -25,7 +25,7 @@ TAGS = ["Users"]
 
 @post(
     "/users/{user_id:str}/two-factor-resets", tags=TAGS, summary="Ask a user to confirm a reset",
-    responses=write_refusals(401, 403, 404, 409),
+    operation_id="openReset", responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[CaseAnswer]:
@@ -38,7 +38,7 @@ def reset_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[
 
 @post(
     "/users/{user_id:str}/unlock", status_code=204, tags=TAGS, summary="Unlock a user",
-    responses=NOTHING | write_refusals(401, 403, 404, 409),
+    operation_id="unlockUser", responses=NOTHING | write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:
@@ -51,7 +51,7 @@ def unlock_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response
 
 @post(
     "/users/{user_id:str}/unfreeze", status_code=204, tags=TAGS, summary="Unfreeze a user",
-    responses=NOTHING | write_refusals(401, 403, 404, 409),
+    operation_id="unfreezeUser", responses=NOTHING | write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def unfreeze_user(request: AnyRequest, user_id: str, data: ReasonBody) -> Response[None]:

@@ -27,14 +27,20 @@ TAGS = ["Policy"]
 MOST = 1000
 
 
-@get("/account/policy", tags=TAGS, summary="Show the two-factor policy", responses=refusals(401, 403))
+@get(
+    "/account/policy", operation_id="showPolicy", tags=TAGS, summary="Show the two-factor policy",
+    responses=refusals(401, 403),
+)  # fmt: skip
 @quick
 def show_policy(request: AnyRequest) -> PolicyAnswer:
     """Show the policy of the administrator's account."""
     return PolicyAnswer(*policy_flow.current(guard.calling_administrator(request, clock.now()).user))
 
 
-@put("/account/policy", tags=TAGS, summary="Set the two-factor policy", responses=write_refusals(401, 403, 409))
+@put(
+    "/account/policy", operation_id="changePolicy", tags=TAGS, summary="Set the two-factor policy",
+    responses=write_refusals(401, 403, 409),
+)  # fmt: skip
 @quick
 def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAnswer]:
     """Set the policy, or with `dry_run` only tell whom it would stop. A date that does not lie ahead means at once."""

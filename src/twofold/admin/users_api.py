@@ -53,7 +53,7 @@ Search = Annotated[str, Parameter(max_length=100, description="The beginning of 
 WhichAccount = Annotated[str | None, Parameter(max_length=100, description="For support agents: which account.")]
 
 
-@get("/users", tags=TAGS, summary="List users", responses=refusals(401, 403, 404))
+@get("/users", operation_id="listUsers", tags=TAGS, summary="List users", responses=refusals(401, 403, 404))
 @quick
 def list_users(
     request: AnyRequest,
@@ -84,7 +84,10 @@ def list_users(
     return Response(UsersAnswer(users, cursors.write(found.next) if found.next else None), status_code=200)
 
 
-@get("/users/{user_id:str}", tags=TAGS, summary="Look at a user", responses=refusals(401, 403, 404))
+@get(
+    "/users/{user_id:str}", operation_id="showUser", tags=TAGS, summary="Look at a user",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
     """Look at one user, with the state of their two-factor authentication."""
@@ -94,7 +97,10 @@ def show_user(request: AnyRequest, user_id: str) -> Response[UserAnswer]:
     return problem(404, "not_found") if found is None else Response(user_answer(found), status_code=200)
 
 
-@post("/invitations", tags=TAGS, summary="Invite a user", responses=write_refusals(401, 403, 409))
+@post(
+    "/invitations", operation_id="inviteUser", tags=TAGS, summary="Invite a user",
+    responses=write_refusals(401, 403, 409),
+)  # fmt: skip
 @quick
 def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]:
     """Make a user in the administrator's account and mail them a link to choose a password.
@@ -124,7 +130,10 @@ def invite(request: AnyRequest, data: InvitationBody) -> Response[InvitedAnswer]
             assert_never(outcome)
 
 
-@patch("/users/{user_id:str}", tags=TAGS, summary="Change a user", responses=write_refusals(401, 403, 404, 409, 422))
+@patch(
+    "/users/{user_id:str}", operation_id="changeUser", tags=TAGS, summary="Change a user",
+    responses=write_refusals(401, 403, 404, 409, 422),
+)  # fmt: skip
 @takes_password
 def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Response[UserAnswer]:
     """Change a user: as administrator of their account, or with an operator key, which may set address and password.

@@ -48,7 +48,10 @@ from twofold.sessions.session import Session
 TAGS = ["Two-factor authentication"]
 
 
-@get("/two-factor", tags=TAGS, summary="Show the state of two-factor authentication", responses=refusals(401, 403))
+@get(
+    "/two-factor", operation_id="showTwoFactor", tags=TAGS, summary="Show the state of two-factor authentication",
+    responses=refusals(401, 403),
+)  # fmt: skip
 @quick
 def show(request: AnyRequest) -> TwoFactorAnswer:
     """Show whether it is on, what the user is told about it, and the authenticators; never a secret."""
@@ -69,7 +72,10 @@ def show(request: AnyRequest) -> TwoFactorAnswer:
     )
 
 
-@post("/two-factor/enrolments", tags=TAGS, summary="Open a set-up", responses=write_refusals(401, 403, 404, 409, 423))
+@post(
+    "/two-factor/enrolments", operation_id="openEnrolment", tags=TAGS, summary="Open a set-up",
+    responses=write_refusals(401, 403, 404, 409, 423),
+)  # fmt: skip
 @takes_password
 def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAnswer]:
     """Open the set-up of an authenticator: it protects nothing until a code of the app confirms it, in 15 minutes."""
@@ -92,7 +98,7 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
 
 @post(
     "/two-factor/enrolments/{enrolment:str}/confirmation", status_code=200, tags=TAGS, summary="Confirm a set-up",
-    responses=write_refusals(401, 403, 404, 410, 423),
+    operation_id="confirmEnrolment", responses=write_refusals(401, 403, 404, 410, 423),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) -> Response[ChangedAnswer]:
@@ -122,6 +128,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
 
 @patch(
     "/two-factor/authenticators/{authenticator:str}",
+    operation_id="renameAuthenticator",
     tags=TAGS,
     summary="Rename an authenticator",
     responses=write_refusals(401, 403, 404),
@@ -148,7 +155,7 @@ def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Respons
 
 @delete(
     "/two-factor/authenticators/{authenticator:str}", status_code=200, tags=TAGS, summary="Remove one authenticator",
-    responses=write_refusals(401, 403, 404, 409, 423),
+    operation_id="removeAuthenticator", responses=write_refusals(401, 403, 404, 409, 423),
 )  # fmt: skip
 @takes_password
 def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Response[RemovedAnswer]:
@@ -174,6 +181,7 @@ def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Res
 
 @post(
     "/two-factor/backup-code",
+    operation_id="regenerateBackupCode",
     status_code=200,
     tags=TAGS,
     summary="Regenerate the backup code",
@@ -194,6 +202,7 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
 
 @post(
     "/two-factor/removal",
+    operation_id="removeTwoFactor",
     status_code=200,
     tags=TAGS,
     summary="Remove two-factor authentication",

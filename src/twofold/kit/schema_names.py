@@ -13,6 +13,7 @@ def schema_name(name: str) -> Callable[[S], S]:
 
     def give(body: S) -> S:
         body.__qualname__ = name  # what Litestar calls the schema
+        body.__name__ = name  # and what it gives it as its title, by which programs that make clients call it
         return body
 
     return give

@@ -30,7 +30,10 @@ TAGS = ["Applications"]
 MINUTE = timedelta(minutes=1)
 
 
-@get("/applications", tags=TAGS, summary="List applications", responses=refusals(401, 403))
+@get(
+    "/applications", operation_id="listApplications", tags=TAGS, summary="List applications",
+    responses=refusals(401, 403),
+)  # fmt: skip
 @quick
 def list_applications(request: AnyRequest) -> Response[ApplicationsAnswer]:
     """List every application that signs people in through Twofold; with an operator key."""
@@ -39,7 +42,10 @@ def list_applications(request: AnyRequest) -> Response[ApplicationsAnswer]:
     return Response(ApplicationsAnswer([_answer(shown) for shown in found]), status_code=200)
 
 
-@get("/applications/{client_id:str}", tags=TAGS, summary="Look at an application", responses=refusals(401, 403, 404))
+@get(
+    "/applications/{client_id:str}", operation_id="showApplication", tags=TAGS, summary="Look at an application",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def show_application(request: AnyRequest, client_id: str) -> Response[ApplicationAnswer]:
     """Look at one application; with an operator key. Its client secret is not shown again."""
@@ -49,7 +55,10 @@ def show_application(request: AnyRequest, client_id: str) -> Response[Applicatio
     return problem(404, "not_found") if found is None else Response(_answer(found), status_code=200)
 
 
-@post("/applications", tags=TAGS, summary="Register an application", responses=write_refusals(401, 403))
+@post(
+    "/applications", operation_id="createApplication", tags=TAGS, summary="Register an application",
+    responses=write_refusals(401, 403),
+)  # fmt: skip
 @quick
 def create_application(request: AnyRequest, data: NewApplicationBody) -> Response[CreatedApplicationAnswer]:
     """Register an application. Its `client_secret` is in this answer alone; a public one has none."""
@@ -63,7 +72,7 @@ def create_application(request: AnyRequest, data: NewApplicationBody) -> Respons
 
 
 @patch(
-    "/applications/{client_id:str}", tags=TAGS, summary="Change an application",
+    "/applications/{client_id:str}", operation_id="changeApplication", tags=TAGS, summary="Change an application",
     responses=write_refusals(401, 403, 404),
 )  # fmt: skip
 @quick
@@ -87,7 +96,7 @@ def change_application(request: AnyRequest, client_id: str, data: ApplicationCha
 
 
 @delete(
-    "/applications/{client_id:str}", tags=TAGS, summary="Delete an application",
+    "/applications/{client_id:str}", operation_id="deleteApplication", tags=TAGS, summary="Delete an application",
     responses=NOTHING | refusals(401, 403, 404), status_code=204,
 )  # fmt: skip
 @quick
@@ -100,7 +109,8 @@ def delete_application(request: AnyRequest, client_id: str) -> Response[None]:
 
 
 @post(
-    "/applications/{client_id:str}/secrets", tags=TAGS, summary="Make another client secret",
+    "/applications/{client_id:str}/secrets", operation_id="createApplicationSecret", tags=TAGS,
+    summary="Make another client secret",
     responses=write_refusals(401, 403, 404),
 )  # fmt: skip
 @quick

@@ -100,7 +100,7 @@ class PasswordAnswer(msgspec.Struct, omit_defaults=True):
     new_backup_code: str | None = None
 
 
-@get("/session", tags=TAGS, summary="Check a session", responses=refusals(401))
+@get("/session", operation_id="checkSession", tags=TAGS, summary="Check a session", responses=refusals(401))
 @quick
 def show_session(request: AnyRequest) -> SessionAnswer:
     """Tell whose session this is, and how it was proved."""
@@ -118,7 +118,10 @@ def show_session(request: AnyRequest) -> SessionAnswer:
     )
 
 
-@delete("/session", status_code=204, tags=TAGS, summary="Sign out", responses=write_refusals(401))
+@delete(
+    "/session", operation_id="signOut", status_code=204, tags=TAGS, summary="Sign out",
+    responses=write_refusals(401),
+)  # fmt: skip
 @quick
 def sign_out(request: AnyRequest) -> None:
     """End this session."""
@@ -127,7 +130,10 @@ def sign_out(request: AnyRequest) -> None:
     sessions.sign_out(context_of(request).db, session, origin=Origin(at, client_info_of(request)))
 
 
-@get("/sessions", tags=TAGS, summary="List one's own sessions", responses=refusals(401, 403))
+@get(
+    "/sessions", operation_id="listSessions", tags=TAGS, summary="List one's own sessions",
+    responses=refusals(401, 403),
+)  # fmt: skip
 @quick
 def list_sessions(request: AnyRequest) -> Sessions:
     """List where the user is signed in."""
@@ -152,6 +158,7 @@ def list_sessions(request: AnyRequest) -> Sessions:
 
 @delete(
     "/sessions/{session_id:str}",
+    operation_id="endSession",
     status_code=204,
     tags=TAGS,
     summary="End one of one's own sessions",
@@ -168,7 +175,10 @@ def end_session(request: AnyRequest, session_id: str) -> Response[None]:
     return Response(None, status_code=204)
 
 
-@put("/password", tags=TAGS, summary="Change the password", responses=write_refusals(401, 403, 422, 423))
+@put(
+    "/password", operation_id="changePassword", tags=TAGS, summary="Change the password",
+    responses=write_refusals(401, 403, 422, 423),
+)  # fmt: skip
 @takes_password
 def change_password(request: AnyRequest, data: PasswordBody) -> Response[PasswordAnswer]:
     """Change the password; every other session ends, this one goes on under a new token."""

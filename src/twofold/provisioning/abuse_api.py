@@ -29,7 +29,7 @@ TAGS = ["Abuse"]
 Hours = Annotated[int, Parameter(ge=1, le=24, description="How far to look back.")]
 
 
-@get("/abuse", tags=TAGS, summary="See who is refused", responses=refusals(401, 403))
+@get("/abuse", operation_id="showAbuse", tags=TAGS, summary="See who is refused", responses=refusals(401, 403))
 @quick
 def show_abuse(request: AnyRequest, hours: Hours = 1) -> Response[AbuseAnswer]:
     """See which networks were refused most in the last hours, and at whom they aimed; with an operator key."""
@@ -41,7 +41,10 @@ def show_abuse(request: AnyRequest, hours: Hours = 1) -> Response[AbuseAnswer]:
     return Response(AbuseAnswer(found.since, found.complete, found.kinds, networks, users), status_code=200)
 
 
-@get("/abuse/blocks", tags=TAGS, summary="List blocked networks", responses=refusals(401, 403))
+@get(
+    "/abuse/blocks", operation_id="listNetworkBlocks", tags=TAGS, summary="List blocked networks",
+    responses=refusals(401, 403),
+)  # fmt: skip
 @quick
 def list_blocks(request: AnyRequest) -> Response[BlocksAnswer]:
     """List the networks that are shut out; with an operator key."""
@@ -50,7 +53,10 @@ def list_blocks(request: AnyRequest) -> Response[BlocksAnswer]:
     return Response(BlocksAnswer(blocks), status_code=200)
 
 
-@post("/abuse/blocks", tags=TAGS, summary="Block a network", responses=write_refusals(401, 403))
+@post(
+    "/abuse/blocks", operation_id="blockNetwork", tags=TAGS, summary="Block a network",
+    responses=write_refusals(401, 403),
+)  # fmt: skip
 @quick
 def block(request: AnyRequest, data: BlockBody) -> Response[BlockAnswer]:
     """Shut a network out, on every node within seconds: its people can neither sign in nor use a session."""
@@ -71,6 +77,7 @@ def block(request: AnyRequest, data: BlockBody) -> Response[BlockAnswer]:
 
 @post(
     "/abuse/blocks/{block:str}/lift",
+    operation_id="liftNetworkBlock",
     tags=TAGS,
     summary="Let a network in again",
     responses=write_refusals(401, 403, 404),

@@ -37,7 +37,7 @@ Limit = Annotated[int, Parameter(ge=1, le=MOST, description=f"How many to a page
 After = Annotated[str | None, Parameter(max_length=100, description="`next` of the page before.")]
 
 
-@get("/accounts", tags=TAGS, summary="List accounts", responses=refusals(401, 403))
+@get("/accounts", operation_id="listAccounts", tags=TAGS, summary="List accounts", responses=refusals(401, 403))
 @quick
 def list_accounts(request: AnyRequest, cursor: After = None, limit: Limit = PAGE) -> Response[AccountsAnswer]:
     """List customers' accounts, a page at a time; with an operator key or as a support agent."""
@@ -50,7 +50,10 @@ def list_accounts(request: AnyRequest, cursor: After = None, limit: Limit = PAGE
     return Response(answer, status_code=200)
 
 
-@get("/accounts/{account:str}", tags=TAGS, summary="Look at an account", responses=refusals(401, 403, 404))
+@get(
+    "/accounts/{account:str}", operation_id="showAccount", tags=TAGS, summary="Look at an account",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def show_account(request: AnyRequest, account: str) -> Response[AccountAnswer]:
     """Look at one account; with an operator key or as a support agent."""
@@ -59,7 +62,10 @@ def show_account(request: AnyRequest, account: str) -> Response[AccountAnswer]:
     return problem(404, "not_found") if wanted is None else _show(request, wanted, 200)
 
 
-@post("/accounts", tags=TAGS, summary="Make an account", responses=write_refusals(401, 403, 409))
+@post(
+    "/accounts", operation_id="createAccount", tags=TAGS, summary="Make an account",
+    responses=write_refusals(401, 403, 409),
+)  # fmt: skip
 @quick
 def create_account(request: AnyRequest, data: NewAccountBody) -> Response[AccountAnswer]:
     """Make an account; two-factor authentication is on offer from its first day where its edition includes it."""
@@ -72,7 +78,10 @@ def create_account(request: AnyRequest, data: NewAccountBody) -> Response[Accoun
     return refused_problem(made) if isinstance(made, Refused) else _show(request, made, 201)
 
 
-@patch("/accounts/{account:str}", tags=TAGS, summary="Change an account", responses=write_refusals(401, 403, 404, 409))
+@patch(
+    "/accounts/{account:str}", operation_id="changeAccount", tags=TAGS, summary="Change an account",
+    responses=write_refusals(401, 403, 404, 409),
+)  # fmt: skip
 @quick
 def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -> Response[AccountAnswer]:
     """Change an account; factors that exist keep protecting their users whatever changes here."""
@@ -97,6 +106,7 @@ def change_account(request: AnyRequest, account: str, data: AccountChangeBody) -
 
 @post(
     "/accounts/{account:str}/users",
+    operation_id="createUser",
     tags=TAGS,
     summary="Make a user",
     responses=write_refusals(401, 403, 404, 409, 422),

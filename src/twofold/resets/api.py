@@ -42,7 +42,10 @@ from twofold.resets.views import calling_overseer, case_answer, case_with_histor
 TAGS = ["Resets"]
 
 
-@get("/two-factor-resets", tags=TAGS, summary="List reset cases", responses=refusals(401, 403, 404))
+@get(
+    "/two-factor-resets", operation_id="listResets", tags=TAGS, summary="List reset cases",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def list_cases(
     request: AnyRequest,
@@ -63,7 +66,10 @@ def list_cases(
     return Response(answer, status_code=200)
 
 
-@get("/two-factor-resets/{case_id:str}", tags=TAGS, summary="Show a reset case", responses=refusals(401, 403, 404))
+@get(
+    "/two-factor-resets/{case_id:str}", operation_id="showReset", tags=TAGS, summary="Show a reset case",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def show_case(request: AnyRequest, case_id: str) -> Response[CaseWithHistory]:
     """Show a case with its history."""
@@ -77,7 +83,7 @@ def show_case(request: AnyRequest, case_id: str) -> Response[CaseWithHistory]:
 
 @post(
     "/two-factor-resets/{case_id:str}/cancellation", status_code=200, tags=TAGS, summary="Cancel a reset case",
-    responses=write_refusals(401, 403, 404, 409),
+    operation_id="cancelReset", responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def cancel(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -87,7 +93,7 @@ def cancel(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/two-factor-resets/{case_id:str}/approval", status_code=200, tags=TAGS, summary="Approve a reset case",
-    responses=write_refusals(401, 403, 404, 409),
+    operation_id="approveReset", responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def approve(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -97,7 +103,7 @@ def approve(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/two-factor-resets/{case_id:str}/delivery", status_code=200, tags=TAGS, summary="Send the link of a case again",
-    responses=write_refusals(401, 403, 404, 409),
+    operation_id="sendResetAgain", responses=write_refusals(401, 403, 404, 409),
 )  # fmt: skip
 @quick
 def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
@@ -107,7 +113,7 @@ def send_again(request: AnyRequest, case_id: str) -> Response[CaseAnswer]:
 
 @post(
     "/resets/confirmation", opt=TAKES_PASSWORD, status_code=200, tags=TAGS, summary="Confirm a reset", security=[{}],
-    responses=write_refusals(401, 409, 410, 422),
+    operation_id="confirmReset", responses=write_refusals(401, 409, 410, 422),
 )  # fmt: skip
 @takes_password
 def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]:
@@ -140,7 +146,7 @@ def confirm(request: AnyRequest, data: ConfirmBody) -> Response[ConfirmedAnswer]
 
 @post(
     "/resets/refusal", status_code=200, tags=TAGS, summary="Refuse a reset", security=[{}],
-    responses=write_refusals(410),
+    operation_id="refuseReset", responses=write_refusals(410),
 )  # fmt: skip
 @quick
 def refuse(request: AnyRequest, data: RefuseBody) -> Response[RefusedAnswer]:

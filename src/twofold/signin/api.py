@@ -52,12 +52,9 @@ from twofold.signin.outcomes import (
 
 
 @post(
-    "/sign-ins",
-    opt=TAKES_PASSWORD,
-    tags=["Signing in"],
-    summary="Begin a sign-in",
-    responses=write_refusals(401, 403, 423),
-)
+    "/sign-ins", operation_id="beginSignIn", opt=TAKES_PASSWORD, tags=["Signing in"],
+    summary="Begin a sign-in", responses=write_refusals(401, 403, 423),
+)  # fmt: skip
 @takes_password
 def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
     """Take address and password; the answer says what is due next, `none` when the session is there."""
@@ -83,12 +80,9 @@ def begin(request: AnyRequest, data: SignInBody) -> Response[SignInAnswer]:
 
 
 @post(
-    "/legacy/sign-ins",
-    opt=TAKES_PASSWORD,
-    tags=["Signing in"],
-    summary="Sign a program in by password",
-    responses=write_refusals(401, 403),
-)
+    "/legacy/sign-ins", operation_id="signInLegacy", opt=TAKES_PASSWORD, tags=["Signing in"],
+    summary="Sign a program in by password", responses=write_refusals(401, 403),
+)  # fmt: skip
 @takes_password
 def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer]:
     """Sign in a program that can show no second step; refused where the user has, or must have, a second factor."""
@@ -107,12 +101,9 @@ def begin_legacy(request: AnyRequest, data: SignInBody) -> Response[LegacyAnswer
 
 
 @post(
-    "/sign-ins/code",
-    status_code=200,
-    tags=["Signing in"],
-    summary="Prove the second factor",
-    responses=write_refusals(401, 409, 423),
-)
+    "/sign-ins/code", operation_id="proveCode", status_code=200, tags=["Signing in"],
+    summary="Prove the second factor", responses=write_refusals(401, 409, 423),
+)  # fmt: skip
 @quick
 def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
     """Take the code of the app, or the backup code in its place."""
@@ -122,12 +113,9 @@ def submit_code(request: AnyRequest, data: CodeBody) -> Response[SessionAnswer]:
 
 
 @post(
-    "/sign-ins/backup-code",
-    status_code=200,
-    tags=["Signing in"],
-    summary="Use the backup code",
-    responses=write_refusals(401, 409, 423),
-)
+    "/sign-ins/backup-code", operation_id="proveBackupCode", status_code=200, tags=["Signing in"],
+    summary="Use the backup code", responses=write_refusals(401, 409, 423),
+)  # fmt: skip
 @quick
 def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[SessionAnswer]:
     """Take the backup code; it is used up, and the answer carries the new one, which nobody can show again."""
@@ -135,12 +123,9 @@ def submit_backup_code(request: AnyRequest, data: BackupCodeBody) -> Response[Se
 
 
 @post(
-    "/sign-ins/email-code",
-    status_code=200,
-    tags=["Signing in"],
-    summary="Prove the mailbox",
-    responses=write_refusals(401, 409),
-)
+    "/sign-ins/email-code", operation_id="proveMailedCode", status_code=200, tags=["Signing in"],
+    summary="Prove the mailbox", responses=write_refusals(401, 409),
+)  # fmt: skip
 @quick
 def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[NextAnswer]:
     """Take the six digits that were mailed, where a policy forces the set-up of a second factor."""
@@ -167,12 +152,9 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
 
 
 @post(
-    "/sign-ins/email-code/delivery",
-    status_code=200,
-    tags=["Signing in"],
-    summary="Mail another code",
-    responses=write_refusals(401, 409),
-)
+    "/sign-ins/email-code/delivery", operation_id="sendMailedCodeAgain", status_code=200, tags=["Signing in"],
+    summary="Mail another code", responses=write_refusals(401, 409),
+)  # fmt: skip
 @quick
 def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
     """Mail another code; three an hour go out."""
@@ -189,11 +171,9 @@ def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
 
 
 @post(
-    "/sign-ins/enrolments",
-    tags=["Signing in"],
-    summary="Open the forced set-up",
-    responses=write_refusals(401, 409),
-)
+    "/sign-ins/enrolments", operation_id="openSignInEnrolment", tags=["Signing in"],
+    summary="Open the forced set-up", responses=write_refusals(401, 409),
+)  # fmt: skip
 @quick
 def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedAnswer]:
     """Open the set-up of an authenticator in a sign-in whose mailbox is proved."""
@@ -208,8 +188,8 @@ def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedA
 
 
 @post(
-    "/sign-ins/enrolments/{enrolment:str}/confirmation", status_code=200, tags=["Signing in"],
-    summary="Confirm the forced set-up", responses=write_refusals(401, 404, 409, 410),
+    "/sign-ins/enrolments/{enrolment:str}/confirmation", operation_id="confirmSignInEnrolment", status_code=200,
+    tags=["Signing in"], summary="Confirm the forced set-up", responses=write_refusals(401, 404, 409, 410),
 )  # fmt: skip
 @quick
 def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody) -> Response[SessionAnswer]:

@@ -40,6 +40,7 @@ class SteppedUpAnswer(msgspec.Struct, omit_defaults=True):
 
 @post(
     "/session/step-up",
+    operation_id="stepUp",
     status_code=200,
     tags=["Session and password"],
     summary="Prove password or second factor again",

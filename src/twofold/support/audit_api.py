@@ -82,7 +82,10 @@ class EventsAnswer(msgspec.Struct):
     next: str | None
 
 
-@get("/audit-events", tags=TAGS, summary="Read the audit log", responses=refusals(401, 403, 404))
+@get(
+    "/audit-events", operation_id="listAuditEvents", tags=TAGS, summary="Read the audit log",
+    responses=refusals(401, 403, 404),
+)  # fmt: skip
 @quick
 def list_events(
     request: AnyRequest,
