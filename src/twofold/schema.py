@@ -36,6 +36,7 @@ LOCK_ORDER = (
     "users",
     "password_throttles",
     "reset_cases",
+    "help_requests",
     "second_factor_budgets",
     "authenticators",
     "backup_codes",

@@ -202,7 +202,7 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 OUR_OWN = {
     "_", "about", "about_at", "accent", "act", "address", "after", "afterwards", "asked_at", "base_url", "before",
     "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper",
-    "helpers", "kind", "label", "life", "link", "logo_url", "needs_approval", "needs_new_password", "new",
+    "helpers", "kind", "label", "life", "link", "locked", "logo_url", "needs_approval", "needs_new_password", "new",
     "new_password", "ngettext", "not_me_url", "old", "own_links", "person_url", "policy", "product", "promised",
     "required_from", "role", "split", "sso", "subject", "support_email", "until", "url", "valid_until", "why",
 }  # fmt: skip

@@ -232,6 +232,12 @@ def wrong_code_that_locks(w: World) -> Act:
     )  # fmt: skip
 
 
+def help_is_asked_for(w: World) -> Act:
+    w.people.user(f"helper-{secrets.token_hex(2)}@{w.name}.example", account=w.account, role="admin")
+    sign_in, at = w.people.attempt(w.current(), at=w.now()), w.at
+    return lambda context: signin.ask_for_reset(context, sign_in, origin=Origin(at, CLIENT_INFO))
+
+
 def backup_code_is_saved(w: World) -> Act:
     sign_in = w.people.attempt(w.current(), at=w.now())
     due = w.people.give_code(sign_in, w.fresh_backup_code(), at=w.at)
@@ -920,6 +926,7 @@ FLOWS: Mapping[Flow, str] = {
     backup_code_of_a_program: "SignedIn",
     wrong_code_that_locks: "WrongCode",
     backup_code_is_saved: "SignedIn",
+    help_is_asked_for: "AskedForHelp",
     password: "Due",
     password_under_a_new_hash: "Due",
     wrong_password: "WrongPassword",

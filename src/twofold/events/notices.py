@@ -33,6 +33,7 @@ class Notice(StrEnum):
     POLICY_REMINDER = "policy_reminder"
     # to administrators
     MEMBER_LOCKED = "member_locked"
+    MEMBER_ASKS_FOR_HELP = "member_asks_for_help"
     MEMBER_UNLOCKED = "member_unlocked"
     MEMBER_FROZE = "member_froze"
     MEMBER_UNFROZEN = "member_unfrozen"

@@ -11,6 +11,14 @@ class ResetEvent(Event, frozen=True):
     case: str
 
 
+class HelpAsked(Event, frozen=True):
+    """Somebody who knew the password asked for a reset: `locked` by wrong codes, or without phone and backup code."""
+
+    locked: bool
+
+    kind: ClassVar = "help_asked"
+
+
 class ResetAsked(ResetEvent, frozen=True):
     """A reset was asked for."""
 

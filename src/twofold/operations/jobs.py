@@ -29,6 +29,7 @@ from twofold.operations.worker import Job, Worker
 from twofold.recovery import flow as recovery
 from twofold.recovery import letters as recovery_letters
 from twofold.resets import flow as resets
+from twofold.resets import help_flow
 from twofold.resets import letters as resets_letters
 from twofold.sessions import destination_flow as destinations
 from twofold.sessions import ending_flow as endings
@@ -71,6 +72,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     factors.forget_over,
     lockouts.forget_old,
     resets.forget_over,
+    help_flow.forget_over,
     recovery.forget_over,
     reminders.forget_over,
     outbox.forget_settled,

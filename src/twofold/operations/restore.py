@@ -52,6 +52,7 @@ KEPT: Mapping[str, str] = {
     "discarded_events": "nobody's, and gone within seconds",
     "encryption_keys": "a key that is missing from the ring is named at the start",
     "grants": "give nothing without a session; they say which applications to tell that those have ended",
+    "help_requests": "asks, and changes nothing",
     "known_clients": "opens nothing: a count of its own for passwords",
     "leases": "run out by themselves",
     "logout_deliveries": "an application may be told twice of a sign-out, under the same `jti`",

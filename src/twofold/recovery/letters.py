@@ -208,6 +208,7 @@ COMPOSERS: dict[str, Composer] = {
     Notice.UNFROZEN: unfrozen,
     Notice.PASSWORD_VOID: password_void,
     Notice.MEMBER_LOCKED: to_admin,
+    Notice.MEMBER_ASKS_FOR_HELP: to_admin,
     Notice.MEMBER_FROZE: to_admin,
     Notice.MEMBER_UNFROZEN: to_admin,
 }

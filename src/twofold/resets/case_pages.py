@@ -12,10 +12,10 @@ from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
-from twofold.resets import act_flow, flow, words
+from twofold.resets import act_flow, flow, help_flow, words
 from twofold.resets.case import Act
 from twofold.resets.outcomes import Acted, ActRefused, NoSuchCase, WrongState
-from twofold.resets.views import case_view, overseer
+from twofold.resets.views import case_view, help_view, overseer
 from twofold.sessions import guard
 
 LIST = "/resets"
@@ -31,9 +31,11 @@ def list_cases(request: AnyRequest) -> AnyResponse:
     asked = request.query_params
     account, after = asked.get("account", ""), asked.get("cursor", "")
     listing = flow.cases_for(context, session.user, account_id=row_id(account), after=after)
+    asked_for = [] if after else help_flow.open_requests(context, session.user, at, row_id(account))
     shown = [case_view(case, session.user, context.settings.product_name, at) for case in listing.cases]
     return page(
         request, "resets/list.html", viewer=guard.viewer_of(session), cases=shown, first_page=not after,
+        asked_for=[help_view(row, session.user) for row in asked_for],
         first_url=_list_url(account), next_url=_list_url(account, listing.next_cursor) if listing.next_cursor else None,
     )  # fmt: skip
 

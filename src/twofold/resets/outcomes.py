@@ -34,6 +34,18 @@ class MissingReason(msgspec.Struct, frozen=True):
 OpenRefused = NoSuchUser | NotYourself | NotEnabled | Frozen | NoMail | MissingReason
 
 
+class AskedForHelp(msgspec.Struct, frozen=True):
+    """Whoever can help was asked for a reset."""
+
+
+class AskedLately(msgspec.Struct, frozen=True):
+    """They were asked within the hour already, so nobody is asked again."""
+
+
+class NobodyToAsk(msgspec.Struct, frozen=True):
+    """Nobody in the organisation can help at the moment."""
+
+
 class NoSuchCase(msgspec.Struct, frozen=True):
     """There is no such case, or none that this person oversees."""
 

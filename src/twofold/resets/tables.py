@@ -56,6 +56,17 @@ reset_links = sa.Table(
     sa.Column("sent_at", UtcTime, nullable=False, index=True),
 )
 
+# Who asked for a reset themselves, and when last: locked, or without phone and backup code. It changes nothing.
+help_requests = sa.Table(
+    "help_requests",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False, index=True),
+    sa.Column("locked", sa.Boolean, nullable=False),  # whether wrong codes had locked them
+    sa.Index("ix_help_requests_account_id_asked_at", "account_id", "asked_at"),
+)
+
 # The history of a case as its page shows it; the audit log says the same, sealed.
 reset_events = sa.Table(
     "reset_events",

@@ -29,6 +29,7 @@ from twofold.resets.case import (
     needs_approval,
     standing,
 )
+from twofold.resets.help_request import HelpRequest
 from twofold.resets.link import Dead, Expired, Over, Replaced, Unknown, Used
 from twofold.resets.outcomes import HistoryLine
 from twofold.sessions import guard
@@ -89,6 +90,19 @@ def case_view(case: Case, viewer: User, product: str, at: datetime) -> dict[str,
         "approved_by": case.approver_name,
         "waits_for_approval": is_open and needs_approval(case),
         "acts": {act.value for act in acts_of(case, viewer, at)},
+    }
+
+
+def help_view(row: HelpRequest, viewer: User) -> dict[str, Any]:
+    """Return what the list of resets shows of somebody who asks for one; nobody starts their own."""
+    place = "support/users" if viewer.role == "support" else "people"
+    return {
+        "name": row.name,
+        "email": row.email,
+        "account_name": row.account_name,
+        "asked_at": row.asked_at,
+        "why": words.asks_because(locked=row.locked),
+        "url": f"/{place}/{row.user_id}/reset" if row.user_id != viewer.id else "",
     }
 
 

@@ -27,6 +27,11 @@ def rejected() -> str:
     return _("E-mail rejected")
 
 
+def asks_because(*, locked: bool) -> str:
+    """Say why somebody asks for a reset themselves."""
+    return _("Locked after wrong codes") if locked else _("Phone and backup code lost")
+
+
 def role(kind: str) -> str:
     """Name what somebody was when they asked."""
     names = {"admin": _("administrator"), "support": _("support agent"), CONSOLE: _("on the server itself")}

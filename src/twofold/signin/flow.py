@@ -21,6 +21,8 @@ from twofold.kit.crypto.tokens import digest
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import mail_limits_flow as mail_limits
 from twofold.lockouts.helper import Helper
+from twofold.resets import help_flow
+from twofold.resets.outcomes import AskedForHelp, AskedLately, NobodyToAsk
 from twofold.sessions import flow as sessions
 from twofold.sessions.methods import Method, columns, first_factors, with_proved
 from twofold.sessions.session import Session
@@ -161,6 +163,17 @@ def whom_to_ask_at(context: AppContext, email: str) -> list[Helper]:
     with context.db.read() as connection:
         user = directory.find_user_by_email(connection, email)
         return [] if user is None else lockouts.who_can_help(connection, user)
+
+
+def ask_for_reset(
+    context: AppContext, sign_in: str, *, origin: Origin
+) -> AskedForHelp | AskedLately | NobodyToAsk | NoMail | Expired | OutOfOrder:
+    """Ask for a reset in a sign-in whose password is proved and which comes no further."""
+    with context.db.write() as connection:
+        attempt = take_with_user(connection, sign_in, "page", Step.CODE, origin.at)
+        if not isinstance(attempt, Attempt):
+            return attempt
+        return help_flow.ask(context, connection, attempt.user, origin=origin)
 
 
 def _unknown_browser(attempt: Attempt, client: str | None) -> bytes | None:

@@ -19,6 +19,7 @@ from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, email_of_cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait, WrongPassword
+from twofold.resets.outcomes import AskedForHelp, AskedLately, NobodyToAsk
 from twofold.sessions import guard
 from twofold.sessions import words as session_words
 from twofold.signin import flow
@@ -38,6 +39,7 @@ from twofold.signin.views import (
     no_mail,
     sign_in_page,
     start_over,
+    stuck_page,
 )
 
 AUTHENTICATORS = "/profile/two-factor/authenticators"  # where a phone is replaced
@@ -180,8 +182,7 @@ def submit_saved(request: AnyRequest, body: bytes) -> AnyResponse:
 @quick
 def show_lost_access(request: AnyRequest) -> AnyResponse:
     """Say whom to ask when app and backup code are both gone."""
-    attempt = attempt_of(request, Step.CODE)
-    return page(request, "signin/lost_access.html", helpers=flow.whom_to_ask(context_of(request), attempt.user))
+    return stuck_page(request, attempt_of(request, Step.CODE), "signin/lost_access.html")
 
 
 @get("/sign-in/locked")
@@ -192,8 +193,26 @@ def show_locked(request: AnyRequest) -> AnyResponse:
     lock = flow.lock_of(context_of(request), attempt.user)
     if lock is None:
         return see_other("/sign-in/code")
-    helpers = flow.whom_to_ask(context_of(request), attempt.user)
-    return page(request, "signin/locked.html", 423, helpers=helpers, final=lock.final)
+    return stuck_page(request, attempt, "signin/locked.html", 423, final=lock.final)
+
+
+@post("/sign-in/ask")
+@quick
+def ask_for_reset(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Ask whoever can help for a reset; the page that led here says what came of it."""
+    form_of(request, body)
+    attempt, context = attempt_of(request, Step.CODE), context_of(request)
+    outcome = flow.ask_for_reset(
+        context, cookie(request, "attempt") or "", origin=Origin(clock.now(), client_info_of(request)),
+    )  # fmt: skip
+    match outcome:
+        case AskedForHelp() | AskedLately() | NobodyToAsk() | NoMail():
+            locked = flow.lock_of(context, attempt.user) is not None
+            return see_other("/sign-in/locked" if locked else "/sign-in/lost-access")
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
 
 
 def _missing(form: Form) -> dict[str, str]:
@@ -242,4 +261,5 @@ handlers = [
     submit_saved,
     show_lost_access,
     show_locked,
+    ask_for_reset,
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from litestar.datastructures import Cookie
 
@@ -24,6 +25,7 @@ from twofold.kit.http.requests import (
 )
 from twofold.kit.words import gettext as _
 from twofold.lockouts.helper import Helper
+from twofold.resets import help_flow
 from twofold.sessions import guard
 from twofold.sessions.methods import names
 from twofold.signin import attempt_flow, flow, set_up_flow
@@ -163,6 +165,15 @@ def verify_email_page(
     return page(
         request, "signin/verify_email.html", status, masked_email=masked(attempt.user.email), notice=notice,
         mail_asked=attempt.mailed, mail=state, errors={"code": error} if error else {},
+    )  # fmt: skip
+
+
+def stuck_page(request: AnyRequest, attempt: Attempt, template: str, status: int = 200, **shown: Any) -> AnyResponse:
+    """Show whom somebody can ask who has proved the password and comes no further, and let them ask."""
+    context = context_of(request)
+    return page(
+        request, template, status, helpers=flow.whom_to_ask(context, attempt.user),
+        can_ask=context.outbox.configured, asked_at=help_flow.asked_lately(context, attempt.user, clock.now()), **shown,
     )  # fmt: skip
 
 

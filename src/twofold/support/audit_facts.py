@@ -108,6 +108,7 @@ def _export(details: Mapping[str, Any]) -> str:
 
 MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     **application_words.MORE,
+    "help_asked": lambda details: _("locked by wrong codes") if details.get("locked") else "",
     "signed_in": _methods,
     "signed_out": _sessions,
     "stepped_up": _methods,

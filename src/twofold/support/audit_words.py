@@ -125,6 +125,9 @@ def _of_factors() -> dict[str, Description]:
 
 def _of_resets() -> dict[str, Description]:
     return {
+        "help_asked": Description(
+            _("Reset asked for at a sign-in"), _("At a sign-in of %(whom)s a reset was asked for")
+        ),
         "reset_asked": Description(
             _("Reset asked for"), _("%(who)s asked to switch off two-factor authentication for %(whom)s")
         ),

@@ -27,10 +27,12 @@ def upgrade() -> None:
     _keep_authentication_facts()
     _register_applications()
     _grant_tokens()
+    _keep_help_requests()
     _note_first_sign_ins()
     _index_browsers()
     _index_destinations()
     _index_endings()
+    _index_help_requests()
     _find_users_by_domain()
     _index_applications()
     _index_tokens()
@@ -41,6 +43,7 @@ def downgrade() -> None:
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
+    op.drop_table("help_requests", if_exists=True)
     for table in (
         "logout_deliveries",
         "refresh_tokens",
@@ -183,6 +186,23 @@ def _index_endings() -> None:
         "ix_ended_sessions_ended_at", "ended_sessions", ["ended_at"],
         sqlite_where=to_announce, postgresql_where=to_announce,
     )  # fmt: skip
+
+
+def _keep_help_requests() -> None:
+    op.create_table(
+        "help_requests",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", UtcTime(), nullable=False),
+        sa.Column("locked", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_help_requests")),
+        if_not_exists=True,
+    )
+
+
+def _index_help_requests() -> None:
+    steps.create_index(op.f("ix_help_requests_asked_at"), "help_requests", ["asked_at"])
+    steps.create_index("ix_help_requests_account_id_asked_at", "help_requests", ["account_id", "asked_at"])
 
 
 def _forget_authentication_facts() -> None:
