@@ -110,6 +110,12 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", "/api/v1/abuse/blocks/{block}/lift"): Call("account", "", saying(reason="A mistake.")),
     ("GET", "/api/{path}"): Call("account", ""),
     ("GET", "/static/{name}"): Call("account", ""),
+    # Applications are the operator's; a request that waits is a browser's.
+    ("GET", f"{V1}/applications/{{client_id}}"): Call("account", ""),
+    ("PATCH", f"{V1}/applications/{{client_id}}"): Call("account", "", saying(name="Taken over")),
+    ("POST", f"{V1}/applications/{{client_id}}/secrets"): Call("account", "", NOTHING),
+    ("DELETE", f"{V1}/applications/{{client_id}}"): Call("account", "", NOTHING),
+    ("GET", "/oidc/authorize/{authorization}"): Call("account", ""),
 }  # fmt: skip
 
 # In the query or in the body.
@@ -143,6 +149,9 @@ NAMES_NOTHING = {
         "active", "backup_code", "code", "dry_run", "edition", "exception_until", "hours", "licensed", "name",
         "network", "new_password", "password", "policy", "reason", "required_from", "role", "seats", "sso",
         "sso_domains", "sso_url",
+        # of an application, which is the operator's
+        "accounts", "acr", "algorithm", "backchannel_logout_uri", "home_url", "pkce", "post_logout_redirect_uris",
+        "public", "redirect_uris", "second_factor_age",
         # tokens: whoever holds one may
         "sign_in", "token",
         # the one of a new user or of a change: it belongs to nobody yet, or the call is refused (see the last test)

@@ -97,7 +97,7 @@ def change_application(request: AnyRequest, client_id: str, data: ApplicationCha
 
 @delete(
     "/applications/{client_id:str}", operation_id="deleteApplication", tags=TAGS, summary="Delete an application",
-    responses=NOTHING | refusals(401, 403, 404), status_code=204,
+    responses=NOTHING | write_refusals(401, 403, 404), status_code=204,
 )  # fmt: skip
 @quick
 def delete_application(request: AnyRequest, client_id: str) -> Response[None]:
