@@ -174,7 +174,7 @@ def test_required_from_tomorrow_locked_reset_and_back(
     # five wrong codes, and both are told
     world.sign_in(page, ada)
     lock(page, phone)
-    expect(page.get_by_text("Grace Hopper")).to_be_visible()
+    expect(page.get_by_text("Your account is locked after too many wrong codes.")).to_contain_text("Grace Hopper")
     read(page, world.mailed(grace, "locked"))
     read(page, world.mailed(ada, "locked"))
 

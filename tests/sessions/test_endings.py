@@ -178,8 +178,7 @@ def test_signing_out_twice_is_told_once(people: People) -> None:
     assert len(announced(people)) == 1
 
 
-def test_a_job_announces_endings_once_somebody_subscribed(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "announce-endings" not in {job.name for job in jobs.jobs_of(people.context, None)}
+def test_a_job_announces_endings(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     told = list[Ending]()
     monkeypatch.setattr(jobs, "SUBSCRIBERS", (lambda _context, _db, endings, _at: told.extend(endings),))
     [ended] = _signed_out(people)

@@ -76,9 +76,9 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
     if request.query_params.get("known_browser"):
         notice = _("You do not have to wait in this browser any more. Sign in as always.")
     return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
-    shown = sign_in_page(
-        request, email=email_of_cookie(request), return_to=return_to, notice=notice, forget_session=over
-    )
+    same_person = bool(return_to) or "password_saved" in request.query_params  # else it may be somebody else by now
+    email = email_of_cookie(request) if same_person else ""
+    shown = sign_in_page(request, email=email, return_to=return_to, notice=notice, forget_session=over)
     return public(request, shown)
 
 
