@@ -153,6 +153,6 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 
 def _is_twofold(host: str, port: int) -> bool:
     try:
-        return health.answers_at(f"http://{f'[{host}]' if ':' in host else host}:{port}", seconds=2)
+        return health.answers_at(f"http://{f'[{host}]' if ':' in host else host}:{port}", seconds=5)
     except OSError:
         return False
