@@ -177,8 +177,21 @@ def test_who_must_set_a_second_factor_up_first_has_no_token_until_then(people: P
     assert refused(crm.refresh(body["refresh_token"])) == (400, "invalid_grant")
     assert refused(crm.exchange(code)) == (400, "invalid_grant")
     assert crm.call("/oidc/introspect", {"token": body["access_token"]}).json() == {"active": False}
+    assert crm.call("/oidc/introspect", {"token": body["refresh_token"]}).json() == {"active": False}
     people.set_account(user.account_id, policy="optional")
     assert crm.userinfo(body["access_token"]).status_code == 200
+    assert crm.refresh(body["refresh_token"]).status_code == 200
+
+
+def test_what_is_taken_back_while_somebody_must_set_a_factor_up_stays_dead(people: People, crm: RelyingParty) -> None:
+    """Stops: a token that an application has revoked, and that lives again once the policy is changed back."""
+    user = people.user("grace@acme.example")
+    body = crm.tokens(people.token(user), scope="openid offline_access")
+    people.set_account(user.account_id, policy="required")
+    assert crm.call("/oidc/revoke", {"token": body["refresh_token"]}).status_code == 200
+    people.set_account(user.account_id, policy="optional")
+    assert refused(crm.refresh(body["refresh_token"])) == (400, "invalid_grant")
+    assert crm.userinfo(body["access_token"]).status_code == 401
 
 
 def test_the_clean_up_deletes_what_is_over() -> None:

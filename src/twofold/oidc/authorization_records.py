@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.kit.sql.bounded import BoundedInsert
 from twofold.kit.sql.database import UtcTime, delete_idle
 from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
@@ -25,22 +26,7 @@ class Redeemed(NamedTuple):
     scope: str
 
 
-# A stranger can begin as many as there is room for: of one network, and in all.
-def _fewer(than: str, *where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    counted = sa.select(authorizations.c.id).where(*where).limit(sa.bindparam(than, type_=sa.Integer)).subquery()
-    return sa.select(sa.func.count()).select_from(counted).scalar_subquery() < sa.bindparam(than, type_=sa.Integer)
-
-
-_keep = Statement(
-    authorizations.insert().from_select(
-        [column.name for column in authorizations.c],
-        sa.select(*(sa.bindparam(f"new_{column.name}", type_=column.type) for column in authorizations.c)).where(
-            _fewer("of_network", authorizations.c.network == sa.bindparam("new_network", type_=sa.Text)),
-            _fewer("in_all"),
-        ),
-        include_defaults=False,
-    )
-)
+_keep = BoundedInsert(authorizations)
 _of_browser = (
     authorizations.c.id == sa.bindparam("authorization"),
     authorizations.c.browser == sa.bindparam("of_browser"),
@@ -76,8 +62,7 @@ _grant_of = Statement(
 
 def keep(connection: sa.Connection, values: dict[str, Any], *, of_network: int, in_all: int) -> bool:
     """Store a request; False where its network has so many waiting already, or all networks together have."""
-    new = {f"new_{name}": value for name, value in values.items()}
-    return _keep.count(connection, of_network=of_network, in_all=in_all, **new) == 1
+    return _keep.store(connection, values, of_network=of_network, in_all=in_all)
 
 
 def find(connection: sa.Connection, authorization: UUID, browser: bytes, at: datetime) -> bytes | None:

@@ -85,13 +85,14 @@ def refresh(
 
 
 def by_access(context: AppContext, token: str, at: datetime) -> Held | None:
-    """Find what an access token gives, if it holds: one statement."""
+    """Find what an access token gives, if it holds and nothing is asked of its user first: one statement."""
     with context.db.read() as connection:
-        return by_access_in(context, connection, token, at)
+        held = by_access_in(context, connection, token, at)
+    return None if held is None or sessions.must_set_up(context.settings, held.session, at) else held
 
 
 def by_access_in(context: AppContext, connection: sa.Connection, token: str, at: datetime) -> Held | None:
-    """Find it likewise within a transaction."""
+    """Find an access token that holds, whatever is asked of its user first: to end it, say."""
     return _holding(context, grant_records.by_access(connection, digest(token), at), at)
 
 
@@ -162,10 +163,7 @@ def _given_before(token: str, found: HeldRefresh, at: datetime) -> str | None:
 
 
 def _holding(context: AppContext, held: Held | None, at: datetime) -> Held | None:
-    """Return a token if its session holds, and nothing is asked of its user before they go on."""
-    if held is None or not holds(held.session, context.settings.session_idle, at):
-        return None
-    return None if sessions.must_set_up(context.settings, held.session, at) else held
+    return held if held is not None and holds(held.session, context.settings.session_idle, at) else None
 
 
 def _identity(token: str) -> str:

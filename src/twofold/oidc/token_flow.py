@@ -50,7 +50,7 @@ def exchange(context: AppContext, application: Application, given: Code, *, orig
             _end_if_used(connection, application, given.code, origin)
             return _BAD_CODE
         session = sessions.find_by_id(context, connection, redeemed.session_id, at)
-        if session is None or not _may_use(application, session) or sessions.must_set_up(context.settings, session, at):
+        if session is None or not _may_use(context, application, session, at):
             return _BAD_CODE
         issued = grant_flow.begin(
             context, connection, session, grant_id=grant_id, application_id=application.id, scope=redeemed.scope, at=at
@@ -75,7 +75,7 @@ def refresh(
         if found is None or found.held.application_id != application.id:
             return _BAD_REFRESH
         session = found.held.session
-        if not _may_use(application, session):
+        if not _may_use(context, application, session, at):
             return _BAD_REFRESH
         narrowed = _narrowed(found.held.scope, scope)
         if narrowed is None:
@@ -106,7 +106,8 @@ def introspect(context: AppContext, application: Application, token: str, at: da
         with context.db.read() as connection:
             found = grant_flow.by_refresh(context, connection, token, at)
         is_own = found is not None and found.replaced_at is None and found.held.application_id == application.id
-        held, kind = (found.held, "refresh_token") if found is not None and is_own else (None, "")
+        if found is not None and is_own and _may_use(context, application, found.held.session, at):
+            held, kind = found.held, "refresh_token"
     if held is None:
         return {"active": False}
     return claims.introspection(
@@ -136,9 +137,10 @@ def _end_if_used(connection: sa.Connection, application: Application, code: str,
         grant_flow.end(connection, grant_id, "code_reused", origin=origin)
 
 
-def _may_use(application: Application, session: Session) -> bool:
-    """Tell whether an application is for the account of a session, as it is registered now."""
-    return not application.accounts or session.user.account_id in application.accounts
+def _may_use(context: AppContext, application: Application, session: Session, at: datetime) -> bool:
+    """Tell whether an application is for the account of a session, as it is registered now, and its user may go on."""
+    is_for_them = not application.accounts or session.user.account_id in application.accounts
+    return is_for_them and not sessions.must_set_up(context.settings, session, at)
 
 
 def _narrowed(granted: str, asked: str | None) -> str | None:
