@@ -31,7 +31,7 @@ def from_environment() -> ASGIApp:
                 self.send()
             return answer
 
-        QueryPipeline.take = take_and_send  # type: ignore[method-assign] # what is measured
+        QueryPipeline.take = take_and_send  # type: ignore[method-assign] # the bench compares with what this takes away
     return application
 
 

@@ -20,7 +20,7 @@ LADDER_BEGINS = "```ladder"
 COMPOSITION = {"schema", "migrations", "operations", "app", "demo", "commands", "cli", "__main__"}
 
 # Packages that know no feature: no roles and no pure modules inside them.
-FOUNDATIONS = {"redaction", "setting_values", "brand", "settings", "kit"}
+FOUNDATIONS = {"redaction", "setting_addresses", "setting_values", "brand", "settings", "kit"}
 
 # The roles in a package, lowest first, told by the file's name: `flow.py`, and `set_up_flow.py` as well. A role may
 # import lower ones and its own kind. Every other file is a pure module: values in, values out.

@@ -2,7 +2,7 @@
 
 from tempfile import TemporaryDirectory
 
-from setuptools import Extension, setup  # type: ignore[import-untyped]  # theirs has no types
+from setuptools import Extension, setup  # type: ignore[import-untyped]  # setuptools ships no types
 
 FLAGS = ["-O3", "-std=gnu11", "-Wall", "-Wextra"]
 

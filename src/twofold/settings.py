@@ -15,6 +15,7 @@ from twofold import redaction
 from twofold.brand.accent import Accent, parse_accent
 from twofold.brand.links import Link, origin_of, parse_home_url, parse_links
 from twofold.brand.logo import Logo, read_logo
+from twofold.setting_addresses import parse_database_url, parse_smtp_login, parse_smtp_url
 from twofold.setting_values import (
     METRICS_LISTEN,
     Key,
@@ -24,14 +25,11 @@ from twofold.setting_values import (
     parse_address,
     parse_base_url,
     parse_certificates,
-    parse_database_url,
     parse_editions,
     parse_keys,
     parse_listen,
     parse_networks,
     parse_product_name,
-    parse_smtp_login,
-    parse_smtp_url,
 )
 
 # Memory in KiB and passes of argon2id with one lane that cost a guesser about the same: the least that OWASP's Password

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -19,7 +20,7 @@ from tests.harness.ports import free_port
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
-class Proxy:
+class Proxy(ABC):
     """A running proxy; `url` is where it takes http, and what it logs stands in `log`."""
 
     program = ""
@@ -39,13 +40,13 @@ class Proxy:
         self.file.write_text(text)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def places(self) -> dict[str, str]:
         """Return what stands in the place of what."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Return the arguments that it is started with."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         program = shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")

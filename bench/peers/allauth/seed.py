@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 django.setup()
 
-from allauth.account.models import EmailAddress  # noqa: E402 - models come after the set-up
-from allauth.mfa.models import Authenticator  # noqa: E402 - the same
-from django.contrib.auth.models import User  # noqa: E402 - the same
+from allauth.account.models import EmailAddress  # noqa: E402 - Django has to be set up before its models are imported
+from allauth.mfa.models import Authenticator  # noqa: E402 - the same: after django.setup()
+from django.contrib.auth.models import User  # noqa: E402 - the same: after django.setup()
 
 
 def fill(people: list[dict], hashed: str) -> None:

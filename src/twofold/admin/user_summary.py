@@ -26,7 +26,7 @@ class Presence(StrEnum):
 
     ACTIVE = "active"
     INVITED = "invited"
-    NO_PASSWORD = "no_password"  # noqa: S105 - it had one, which is void
+    NO_PASSWORD = "no_password"  # noqa: S105 - the name of a state, not a password
     FROZEN = "frozen"
     DEACTIVATED = "deactivated"
 

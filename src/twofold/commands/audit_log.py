@@ -88,7 +88,7 @@ def _exported(context: AppContext, chain: str | None, at: datetime, file: TextIO
 @click.option("--account", help="Only the log of this account, by its id.")
 @click.option("--installation", is_flag=True, help="Only the log of the installation itself.")
 @as_json
-def head(*, account: str | None, installation: bool, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyhow
+def head(*, account: str | None, installation: bool, as_json: bool) -> None:  # noqa: ARG001 - every command takes --json; this one prints nothing else
     """Print how far the log reaches, as a signed line of JSON. To keep away from this server.
 
     A log that is written anew, by whomever, no longer runs through it: see `twofold audit verify --head`.

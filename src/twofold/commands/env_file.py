@@ -87,7 +87,7 @@ def _take(context: click.Context, _option: click.Parameter, path: Path | None) -
         said = parse(path.read_text(encoding="utf-8"), path)
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is no text (UTF-8).") from error
-    environ: MutableMapping[str, str] = os.environ  # noqa: TID251 - see above; PGPASSWORD and others are read there as well
+    environ: MutableMapping[str, str] = os.environ  # noqa: TID251 - libpq and others read what the file sets from there
     for name in context.meta[_META].names if _META in context.meta else ():  # of the group that a command is in
         del environ[name]
     new = {name: value for name, value in said.items() if name not in environ}

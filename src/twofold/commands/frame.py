@@ -93,7 +93,7 @@ class Program(click.Group):
 
 def environment() -> Mapping[str, str]:
     """Return the environment, for whoever turns it into settings."""
-    return os.environ  # noqa: TID251 - the one place of the command line that hands the environment to the settings
+    return os.environ  # noqa: TID251 - here alone the command line reads the environment, for the settings
 
 
 def settings() -> Settings:

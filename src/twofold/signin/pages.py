@@ -56,7 +56,8 @@ def home(request: AnyRequest) -> AnyResponse:
 def show_sign_in(request: AnyRequest) -> AnyResponse:
     """Show the first step."""
     at = clock.now()
-    session, ended = guard.session_of_page(request, at), guard.why_ended(request, at)
+    session = guard.session_of_page(request, at)
+    ended = guard.why_ended(request, at) if session is None else None
     notice = None if ended is None else session_words.ended(ended)
     if request.query_params.get("expired"):
         if session is not None:

@@ -13,14 +13,14 @@ class Authenticator(NamedTuple):
     key_id: str
     box: bytes
     last_step: int
-    given_away: str
+    disclosed: str  # steps that a hint about the clock disclosed before their time, separated by spaces
     created_at: datetime
     last_used_at: datetime | None
 
     @property
     def disclosed_steps(self) -> frozenset[int]:
-        """The steps that a hint about the clock disclosed before their time."""
-        return frozenset(map(int, self.given_away.split()))
+        """Those steps as numbers."""
+        return frozenset(map(int, self.disclosed.split()))
 
 
 class Enrolment(NamedTuple):

@@ -18,7 +18,7 @@ MOST_WRONG_CONFIRMATIONS = 10
 _at = sa.bindparam("at", type_=UtcTime)
 _of_user = sa.bindparam("of_user", type_=sa.Uuid)
 _authenticators_of = Statement(
-    sa.select(*columns(Authenticator, authenticators))
+    sa.select(*columns(Authenticator, authenticators, disclosed=authenticators.c.given_away))
     .where(authenticators.c.user_id == _of_user)
     .order_by(authenticators.c.created_at, authenticators.c.id)
 )

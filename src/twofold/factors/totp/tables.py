@@ -14,7 +14,7 @@ authenticators = sa.Table(
     sa.Column("key_id", sa.Text, nullable=False, index=True),
     sa.Column("box", sa.LargeBinary, nullable=False),
     sa.Column("last_step", sa.BigInteger, nullable=False),
-    sa.Column("given_away", sa.Text, nullable=False),  # steps that a hint disclosed before their time, by blanks
+    sa.Column("given_away", sa.Text, nullable=False),  # disclosed steps; nodes of the version before know this name
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("last_used_at", UtcTime, nullable=True),
 )

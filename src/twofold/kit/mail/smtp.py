@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from twofold.setting_values import parse_smtp_login
+from twofold.setting_addresses import parse_smtp_login
 
 SECONDS = 10.0  # for each answer of the server
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
