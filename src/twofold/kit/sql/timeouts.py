@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import structlog
 
 from twofold.kit import clock
+from twofold.kit.sql.away import what_it_says
 from twofold.kit.sql.query_pipeline import QueryPipeline
 
 READABLE = 1  # psycopg's word for "something came"
@@ -60,6 +61,7 @@ class ReadOnly(psycopg.OperationalError):
 
 
 REPLICA = "the database is a read-only replica"
+SILENT = "the database has said nothing for {} seconds"
 
 
 class Monitor:
@@ -69,6 +71,7 @@ class Monitor:
         self.timeout = timeout
         self.heard_at = clock.stopwatch()
         self.away = False
+        self._why = ""  # what the last try to reach it has said
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -88,31 +91,32 @@ class Monitor:
         if not is_interactive():
             return self._connect(arguments, options)
         if self.away:
-            raise DatabaseUnavailable("the database is away")
+            raise DatabaseUnavailable(f"the database is away: {self._why}")
         try:
             return self._connect(arguments, options)
-        except psycopg.OperationalError:
-            self._lost(arguments, options)
+        except psycopg.OperationalError as error:
+            self._lost(arguments, options, what_it_says(error))
             raise
 
     def fell_silent(self, reach: tuple[Any, Any]) -> None:
         """Note that one connection got no answer: that may be one slow statement, unless nobody got any."""
         if clock.stopwatch() - self.heard_at > self.timeout / 2:
-            self._lost(*reach)
+            self._lost(*reach, SILENT.format(self.limit))
 
     def close(self) -> None:
         """Stop looking."""
         self._closed.set()
 
-    def _lost(self, arguments: Any, options: Any) -> None:
+    def _lost(self, arguments: Any, options: Any, why: str) -> None:
         with self._lock:
             if self.away or self._closed.is_set():
                 return
+            self._why = why
             threading.Thread(
                 target=self._probe, args=(arguments, options), name="database-monitor", daemon=True
             ).start()
             self.away = True  # only now: where no thread starts, nobody would find out that it is back
-        log.error("the database is away")
+        log.error("the database is away", says=why)
 
     def _probe(self, arguments: Any, options: Any) -> None:
         mark_interactive()
@@ -121,7 +125,8 @@ class Monitor:
             wait = min(LONGEST_PROBE_WAIT, wait * 1.5)
             try:
                 self._connect(arguments, options).close()
-            except (psycopg.Error, OSError):  # OSError: no file may be opened any more
+            except (psycopg.Error, OSError) as error:  # OSError: no file may be opened any more
+                self._why = what_it_says(error)
                 continue
             self.away = False
             log.warning("the database is back")
@@ -203,7 +208,7 @@ class _TimedConnection(psycopg.Connection[Any]):
         ready = self._poll(events, limit)
         if not ready:
             self._give_up()
-            raise ConnectionSilent(f"the database has said nothing for {limit} seconds")
+            raise ConnectionSilent(SILENT.format(limit))
         if ready & POLLIN:
             self.monitor.heard_at = clock.stopwatch()
         return ready
@@ -252,7 +257,7 @@ def _within_timeout(gen: Generator[Any, Any, Any], monitor: Monitor, limit: floa
                 if ready & READABLE:
                     monitor.heard_at = now
             elif now - since > limit:
-                raise ConnectionSilent(f"the database has said nothing for {limit} seconds")
+                raise ConnectionSilent(SILENT.format(limit))
             awaited = gen.send(ready)
     except StopIteration as end:
         return end.value
