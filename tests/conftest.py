@@ -16,8 +16,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.harness import browser as browsers
+from tests.harness import prefork
 from tests.harness.api import Api
-from tests.harness.contexts import KEYS, FrozenClock, client_of, context_on, standing_clock
+from tests.harness.contexts import KEYS, FrozenClock, client_of, close_kept, context_on, standing_clock
 from tests.harness.databases import BACKENDS, Backend, PostgresqlDatabases, SqliteDatabases
 from tests.harness.pages import WebClient
 from tests.harness.people import Ada, People
@@ -32,8 +33,14 @@ hypothesis.settings.load_profile("twofold")
 
 
 def pytest_configure() -> None:
-    """End in good order when told to end, so that no server is left behind."""
+    """End in good order when told to end, so that no server is left behind, and start commands quickly."""
+    prefork.install()
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end (SIGTERM)", returncode=143))
+
+
+def pytest_unconfigure() -> None:
+    """End what was started for all tests."""
+    prefork.loaded.end()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -76,9 +83,12 @@ def sqlite_databases() -> Iterator[SqliteDatabases]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases(request: pytest.FixtureRequest) -> PostgresqlDatabases:
+def postgresql_databases(request: pytest.FixtureRequest) -> Iterator[PostgresqlDatabases]:
     """Make PostgreSQL databases from one migrated template; the cluster starts with the first."""
-    return PostgresqlDatabases(lambda: request.getfixturevalue("postgres"))
+    databases = PostgresqlDatabases(lambda: request.getfixturevalue("postgres"))
+    yield databases
+    close_kept()
+    databases.close()
 
 
 @pytest.fixture

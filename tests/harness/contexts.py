@@ -12,16 +12,18 @@ from typing import Any, NamedTuple, cast
 import httpx
 import msgspec
 import pytest
+import sqlalchemy as sa
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from tests.harness import databases
 from tests.harness.clock import NOON
 from tests.harness.processes import LONGEST
 from twofold.kit import clock
 from twofold.kit.context import AppContext
-from twofold.kit.crypto import keyring
+from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.hashing import Hasher
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.mail.outbox import Outbox
@@ -63,14 +65,27 @@ def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterat
 
 
 class _KeptDatabase(Database):
-    """A database whose statements stay compiled from one test to the next; closing gives its connections back."""
+    """A database whose statements stay compiled, and whose connections open, from one test to the next.
+
+    SQLite's are given back: another file takes the place of the one that they have open.
+    """
 
     def __init__(self, url: str, pool_size: int, timeout: timedelta) -> None:
         super().__init__(url, pool_size=pool_size, timeout=timeout)
         self.pool_size, self.timeout = pool_size, timeout
+        self._backends: list[int] = []
+        for engine in (self.engine, self._engine_aside):
+            sa.event.listen(engine, "connect", self._note)
 
     def close(self) -> None:
-        self.give_back()
+        if self.on_sqlite or self.connections_in_use:
+            self.give_back()
+        else:
+            databases.at_rest[self.url] = self._backends
+
+    def _note(self, connection: Any, _record: object) -> None:
+        if not self.on_sqlite:
+            self._backends.append(connection.info.backend_pid)
 
 
 _kept: dict[str, _KeptDatabase] = {}
@@ -79,6 +94,7 @@ MOST_KEPT = 4
 
 def _lend(url: str, pool_size: int, timeout: timedelta) -> _KeptDatabase:
     """Open a database, or lend the one that was kept where it is the same."""
+    databases.at_rest.pop(url, None)
     kept = _kept.pop(url, None)
     if kept is not None and (kept.pool_size, kept.timeout) == (pool_size, timeout):
         return kept
@@ -92,6 +108,12 @@ def _keep(db: _KeptDatabase) -> None:
     if db.url in _kept or len(_kept) == MOST_KEPT:
         Database.close(_kept.pop(db.url if db.url in _kept else next(iter(_kept))))
     _kept[db.url] = db
+
+
+def close_kept() -> None:
+    """Close what was kept for a next test."""
+    while _kept:
+        Database.close(_kept.popitem()[1])
 
 
 class _HashesInItsThreadPool(Hasher):
@@ -109,6 +131,14 @@ class _HashesInItsThreadPool(Hasher):
         return super().verify(stored, password)
 
 
+class _Remembered:
+    """A way to hash that works nothing out twice: most tests have the same few passwords."""
+
+    def __init__(self, way: argon2id.Argon2id) -> None:
+        self.name, self.about, self.callers = way.name, way.about, way.callers
+        self.hash, self.verify = cache(way.hash), cache(way.verify)
+
+
 def _demand_password_pool() -> None:
     thread = threading.current_thread()
     if thread is not threading.main_thread():  # where tests call flows, perhaps beside a browser's event loop
@@ -118,7 +148,7 @@ def _demand_password_pool() -> None:
 
 @cache
 def _hasher(memory_kib: int, passes: int) -> Hasher:
-    return _HashesInItsThreadPool(memory_kib, passes)
+    return _HashesInItsThreadPool(memory_kib, passes, _Remembered(argon2id.quickest(memory_kib, passes)))
 
 
 class FrozenClock:

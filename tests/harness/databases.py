@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -18,6 +19,9 @@ Backend = Literal["sqlite", "postgresql"]
 BACKENDS: tuple[Backend, ...] = ("sqlite", "postgresql")
 
 TEMPLATE = "template_twofold"
+
+# The backends that serve connections of a pool which is kept for the next test on the same database, by its URL.
+at_rest: dict[str, list[int]] = {}
 
 
 class SqliteDatabases:
@@ -51,12 +55,14 @@ class PostgresqlDatabases:
     """Makes databases in a cluster, which is asked for only when the first one is needed.
 
     One that comes back as it went, but for its rows, is emptied and given out again: that costs a tenth of a new one.
+    The connection that empties it stays open: a new one looks up every table anew.
     """
 
     def __init__(self, cluster: Callable[[], Cluster]) -> None:
         self._cluster = cluster
         self._template: _Template | None = None
         self._emptied: list[str] = []
+        self._connections: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
 
     def fresh(self) -> str:
         """Return the URL of a database with the current schema and nothing else."""
@@ -78,12 +84,19 @@ class PostgresqlDatabases:
         """Remove a database again, whoever is still connected."""
         cluster, name = self._cluster(), url.rpartition("/")[2]
         if self._template is not None:
-            with cluster.connect(name) as connection:
-                emptied = self._template.restore(connection)
-            if emptied:
+            connection = self._connections.get(url) or cluster.connect(name)
+            self._connections[url] = connection
+            if self._template.restore(connection, at_rest.get(url, [])):
                 self._emptied.append(url)
                 return
+            del self._connections[url]
+            connection.close()
         cluster.drop_database(name)
+
+    def close(self) -> None:
+        """Close what has emptied databases."""
+        for connection in self._connections.values():
+            connection.close()
 
 
 @dataclass(frozen=True)
@@ -103,9 +116,10 @@ class _Template:
         WHERE NOT tgisinternal
         ORDER BY 1
     """
-    CONNECTED: ClassVar = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    CONNECTED: ClassVar = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL (%s)
+    """
 
     @classmethod
     def of(cls, connection: psycopg.Connection[tuple[object, ...]]) -> Self:
@@ -118,9 +132,12 @@ class _Template:
         }
         return cls(relations, tables, rows)
 
-    def restore(self, connection: psycopg.Connection[tuple[object, ...]]) -> bool:
-        """Make a database look like this again; False where it has other relations or somebody is still connected."""
-        if self._relations(connection) != self.relations or connection.execute(self.CONNECTED).fetchone() != (0,):
+    def restore(self, connection: psycopg.Connection[tuple[object, ...]], at_rest: list[int]) -> bool:
+        """Make a database look like this again; False where it has other relations or somebody is still connected.
+
+        The backends `at_rest` do not count.
+        """
+        if self._relations(connection) != self.relations or not self._is_left(connection, at_rest):
             return False
         sequences = [relation.removeprefix("S ") for relation in self.relations if relation.startswith("S ")]
         with connection.transaction():
@@ -139,6 +156,15 @@ class _Template:
                     insert = sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE VALUES ({})")
                     connection.execute(insert.format(sql.Identifier(table), places), row)
         return True
+
+    @classmethod
+    def _is_left(cls, connection: psycopg.Connection[tuple[object, ...]], at_rest: list[int]) -> bool:
+        """Tell whether nobody is connected, or was a moment ago: a backend ends a little later than its connection."""
+        for _ in range(10):
+            if connection.execute(cls.CONNECTED, [at_rest]).fetchone() == (0,):
+                return True
+            time.sleep(0.01)
+        return False
 
     @classmethod
     def _relations(cls, connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
