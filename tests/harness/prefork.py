@@ -26,6 +26,7 @@ PR_SET_CHILD_SUBREAPER = 36
 LONGEST_REQUEST = 1 << 20  # bytes: arguments and environment
 STREAMS = 3
 COMMAND = [sys.executable, "-m", "twofold"]
+COMMANDS = (COMMAND, [sys.executable, "-m", "tests.harness.strict_server"])
 ROOM_FOR_ARGUMENTS = 4000  # bytes of /proc/PID/cmdline
 ADOPTED = b"adopted"
 PROGRAM = f"from {__name__} import main; main()"
@@ -135,7 +136,7 @@ def main() -> None:
 def _is_ours(command: Any, environment: dict[str, str]) -> bool:
     if isinstance(command, str | bytes | os.PathLike) or "PYTHONPATH" in environment:
         return False
-    return [os.fspath(each) for each in command][: len(COMMAND)] == COMMAND
+    return [os.fspath(each) for each in command][: len(COMMAND)] in COMMANDS
 
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
@@ -150,8 +151,9 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     time.tzset()
     os.chdir(request["folder"])
     _show_arguments(request["command"])
-    sys.argv = ["twofold", *request["command"][len(COMMAND) :]]
-    runpy.run_module("twofold", run_name="__main__", alter_sys=True)
+    module, *arguments = request["command"][len(COMMAND) - 1 :]
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _show_arguments(command: Sequence[str]) -> None:
