@@ -5,14 +5,14 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.conftest import Serve
+from tests.harness import wire
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import context_on
 from tests.harness.people import People
-from tests.harness.processes import LONGEST, wait_until
+from tests.harness.processes import wait_until
 from tests.harness.server import Server
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
@@ -122,10 +122,10 @@ def test_every_worker_of_a_running_server_obeys_within_seconds(database_url: str
         )  # fmt: skip
         assert isinstance(made, Block)
         wait_until(lambda: statuses(server, "/sign-in", inside) == {403}, what="the block to hold", every=0.2)
-        page = httpx.get(f"{server.url}/sign-in", headers=inside, timeout=LONGEST)
+        page = wire.get(f"{server.url}/sign-in", headers=inside)
         assert "Your network is blocked" in page.text
         assert "content-security-policy" in page.headers
-        call = httpx.get(f"{server.url}/api/v1/session", headers=inside, timeout=LONGEST)
+        call = wire.get(f"{server.url}/api/v1/session", headers=inside)
         assert (call.status_code, call.json()["code"]) == (403, "network_blocked")
         assert statuses(server, "/sign-in", {"X-Forwarded-For": OUTSIDE}) == {200}
         block_flow.unblock(context.db, made.id, reason="A mistake.", origin=Origin(NOON, actor=acting.CONSOLE))
@@ -134,4 +134,4 @@ def test_every_worker_of_a_running_server_obeys_within_seconds(database_url: str
 
 def statuses(server: Server, path: str, headers: dict[str, str]) -> set[int]:
     """Ask often enough, each time on a connection of its own, to meet every worker."""
-    return {httpx.get(f"{server.url}{path}", headers=headers, timeout=LONGEST).status_code for _ in range(12)}
+    return {wire.get(f"{server.url}{path}", headers=headers).status_code for _ in range(12)}

@@ -6,17 +6,16 @@ Real servers, real time. A test takes some seconds: the volleys are what the rul
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
 from tests.attacks.nodes import Target, answers, body, now, statuses, target_on
 from tests.attacks.typed import FORMS
 from tests.faults.volley import post
+from tests.harness import wire
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import later
 from tests.harness.databases import BACKENDS, PostgresqlDatabases, SqliteDatabases
 from tests.harness.people import CLIENT_INFO, PASSWORD, phone_of
-from tests.harness.processes import LONGEST
 from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
 from twofold.factors.enrolment_flow import SetUp
@@ -75,7 +74,7 @@ def test_a_code_that_one_node_took_is_used_up_on_every_other_in_every_form(targe
     again = [typed for typed in (before, *(write(code) for write in FORMS.values())) for _ in range(2)]
     for token, typed in zip(tokens, again, strict=True):
         [node, *_] = target.nodes[::-1] if tokens.index(token) % 2 else target.nodes
-        answer = httpx.post(f"{node.url}/api/v1/sign-ins/code", json={"sign_in": token, "code": typed}, timeout=LONGEST)
+        answer = wire.post(f"{node.url}/api/v1/sign-ins/code", json={"sign_in": token, "code": typed})
         assert (answer.status_code, answer.json()["hint"]) == (401, "used"), typed
     assert target.counts(user) == (0, 0)
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
-from tests.harness import processes
+from tests.harness import processes, wire
 from tests.harness.authenticator import Authenticator
 from tests.harness.pages import Page, WebClient
 from tests.harness.ports import free_port
@@ -203,6 +203,6 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return wire.get(url).status_code == 200
     except httpx.TransportError:
         return False

@@ -10,12 +10,11 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.cli.program import DEFAULTS
 from tests.conftest import Serve
-from tests.harness import processes
+from tests.harness import processes, wire
 from tests.harness.api import Api
 from tests.harness.contexts import context_on
 from tests.harness.databases import TEMPLATE, PostgresqlDatabases
@@ -65,7 +64,7 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
     (build,) = [name for name in numbers if name.startswith("twofold_build_info{")]
     assert f'version="{metadata.version("twofold")}"' in build
     assert f'schema="{migrate.newest()}"' in build
-    text = httpx.get(f"http://{HOST}:{port}/metrics", timeout=processes.LONGEST).text
+    text = wire.get(f"http://{HOST}:{port}/metrics").text
     assert not re.search(r"\bada\b|acme|tf_|127\.0\.0\.1", text)
     assert server.stop() == 0
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.faults.conftest import ServeCheaply
@@ -21,7 +20,7 @@ from tests.faults.crowd import (
     truth,
 )
 from tests.faults.volley import fire, post
-from tests.harness.processes import LONGEST
+from tests.harness import wire
 from tests.harness.server import Server
 from twofold.lockouts.budget import LOCK_AFTER
 
@@ -67,7 +66,7 @@ def test_a_full_disk_refuses_loses_nothing_and_is_over_when_there_is_room(
             assert {one.headers["Retry-After"] for one in refused} == {"2"}
             assert max(one.seconds for one in refused) < in_time(usual)
             bearer = {"Authorization": f"Bearer {session.body['session_token']}"}
-            assert httpx.get(f"{server.url}/api/v1/session", headers=bearer, timeout=LONGEST).status_code == 200
+            assert wire.get(f"{server.url}/api/v1/session", headers=bearer).status_code == 200
             assert is_sound(database)
         for member, sign_in in begun:
             tries.append(program.give(sign_in, member.email, member.factor.backup_code))

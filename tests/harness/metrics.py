@@ -2,9 +2,8 @@
 
 import re
 
-import httpx
-
-from tests.harness.processes import LONGEST, wait_until
+from tests.harness import wire
+from tests.harness.processes import wait_until
 
 HOST = "127.0.0.1"
 
@@ -14,7 +13,7 @@ NUMBER = re.compile(r"^((?:twofold|process)_\S+) (\S+)$", re.MULTILINE)
 
 def scrape(port: int) -> Numbers:
     """Read them: `name{label="value"}` to number."""
-    answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=LONGEST)
+    answer = wire.get(f"http://{HOST}:{port}/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return {name: float(value) for name, value in NUMBER.findall(answer.text)}

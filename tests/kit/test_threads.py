@@ -4,11 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.conftest import Serve
-from tests.harness.processes import LONGEST
+from tests.harness import wire
 
 ARENA = 64 * 2**20  # glibc reserves as much for each beside the first, at a multiple of it
 
@@ -25,7 +24,7 @@ def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, 
     server = serve(sqlite_url, workers=workers)
     wrong = {"email": "nobody@acme.example", "password": "orchard kettle lantern"}
     for _ in range(4):
-        answer = httpx.post(f"{server.url}/api/v1/sign-ins", json=wrong, timeout=LONGEST)
+        answer = wire.post(f"{server.url}/api/v1/sign-ins", json=wrong)
         assert answer.status_code == 401
     assert [arenas(pid) for pid in server.workers] == [0] * workers
 
