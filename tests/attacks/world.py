@@ -29,6 +29,11 @@ REASON = "asked on the telephone"
 BYSTANDER = "bystander@globex.example"
 # What is only ever added to, and whose turn it is: neither is put back.
 STAYS = {"audit_events", "audit_chains", "audit_signing_keys", "leases", "reset_events"}
+FILLED = " UNION ALL ".join(
+    f"SELECT '{table.name}' WHERE EXISTS (SELECT 1 FROM {table.name})"  # noqa: S608 - names of our own
+    for table in metadata.sorted_tables
+    if table.name not in STAYS
+)
 
 
 class Seed(NamedTuple):
@@ -83,9 +88,10 @@ class World:
         """Put everything back as it was, the log of what happened apart."""
         self.frozen_clock.at = self.at
         with self.people.context.db.write() as connection:
+            filled = {name for (name,) in connection.exec_driver_sql(FILLED)}  # most tables are empty all the time
             for table in reversed(metadata.sorted_tables):
-                if table.name not in STAYS:
-                    connection.execute(table.delete())
+                if table.name in filled:
+                    connection.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608 - a name of our own
             for table in metadata.sorted_tables:
                 if self._rows.get(table.name):
                     connection.execute(table.insert(), self._rows[table.name])
