@@ -43,7 +43,7 @@ HTTP_MODULES = ("litestar", "starlette", "uvicorn", "twofold.kit.http")
 # A pure module may import other pure modules, the standard library but for what reaches outside, and what is listed.
 PURE_MODULES = (
     "cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.plain_text",
-    "twofold.kit.schema_names",
+    "twofold.kit.schema_names", "twofold.kit.time_zones",
     "twofold.kit.words",
 )  # fmt: skip
 IMPURE_STANDARD_LIBRARY = {

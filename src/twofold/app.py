@@ -26,6 +26,7 @@ from twofold.admin import people_pages as admin_people_pages
 from twofold.admin import policy_api as admin_policy_api
 from twofold.admin import policy_pages as admin_policy_pages
 from twofold.admin import users_api as admin_users_api
+from twofold.directory import preference_flow
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
@@ -154,6 +155,7 @@ def build_app(
         state=State(
             {
                 "context": context,
+                "choices_of": preference_flow.choices_of_user,
                 "pages": environment(settings, files),
                 "files": files,
                 "demo_people": demo_people,

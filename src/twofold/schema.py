@@ -34,6 +34,7 @@ LOCK_ORDER = (
     "accounts",
     "account_domains",
     "users",
+    "user_preferences",
     "password_throttles",
     "reset_cases",
     "help_requests",

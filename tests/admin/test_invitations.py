@@ -340,12 +340,12 @@ def test_on_pages_it_is_said_how_many_and_when(people: People, boss: Administrat
     page = boss.browser.submit(boss.open("/people/invite"), "Send invitation", email=FREE, name="N", role="member")
     assert page.status == 429
     assert "20 invitations" in page.alert
-    assert "4 March 2026, 12:00 UTC" in page.alert
+    assert "4 March 2026, 12:00 Coordinated Universal Time" in page.alert
     assert page.form("Send invitation").fields["email"] == FREE
     frozen_clock.forward(minutes=30)
     page = boss.browser.post(f"/people/{new[0].id}/invitation")
     assert page.status == 429
-    assert "4 March 2026, 12:00 UTC" in page.alert
+    assert "4 March 2026, 12:00 Coordinated Universal Time" in page.alert
 
 
 # --- what names may be

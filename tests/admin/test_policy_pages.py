@@ -22,8 +22,8 @@ def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss:
     page = boss.browser.submit(page, "Save", policy="required", required_from="2026-03-20")
     assert page.heading == "Two-factor policy"
     assert (
-        "From 20 March 2026, 00:00 UTC on, 2 of 4 people will have to set up two-factor authentication before they can "
-        "go on. 1 of them is an administrator." in page.text
+        "From 20 March 2026, 00:00 Coordinated Universal Time on, 2 of 4 people will have to set up two-factor "
+        "authentication before they can go on. 1 of them is an administrator." in page.text
     )
     assert "Alma Admin alma@acme.example Administrator" in page.text
     assert "Bob Builder bob@acme.example Member" in page.text

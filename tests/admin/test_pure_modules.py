@@ -15,6 +15,7 @@ from twofold.admin.words import states, stopped
 from twofold.directory.person_name import name_key, name_values, surname_key
 from twofold.kit import cursors
 
+ZONES = ("UTC", "Pacific/Auckland", "America/Los_Angeles", "America/Santiago", "America/Havana", "Pacific/Apia")
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
 
 
@@ -55,18 +56,22 @@ def test_a_cursor_of_another_shape_is_none(packed: bytes) -> None:
     ],
 )
 def test_a_day_means_its_beginning_and_a_moment_names_its_zone(text: str, moment: datetime | None) -> None:
-    assert parse_moment(text) == moment
+    assert parse_moment(text, "UTC") == moment
 
 
-@given(st.datetimes(timezones=st.just(UTC)))
-def test_a_day_that_is_shown_is_read_as_that_day(moment: datetime) -> None:
-    shown = as_day(moment)
-    assert parse_moment(shown) == moment.replace(hour=0, minute=0, second=0, microsecond=0)
+@given(st.integers(0, 4_000_000_000), st.sampled_from(ZONES))
+def test_a_day_that_is_shown_is_read_as_that_day(seconds: int, zone: str) -> None:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    begins = parse_moment(as_day(moment, zone), zone)
+    assert begins is not None
+    assert begins <= moment
+    assert as_day(begins, zone) == as_day(moment, zone)
+    assert as_day(begins - timedelta(microseconds=1), zone) < as_day(moment, zone)
 
 
 @given(st.datetimes(timezones=st.just(timezone(timedelta(hours=5)))))
 def test_a_moment_is_read_in_utc(moment: datetime) -> None:
-    read = parse_moment(moment.isoformat())
+    read = parse_moment(moment.isoformat(), "Pacific/Auckland")
     assert read is None or (read == moment and read.tzinfo is UTC)
 
 

@@ -149,7 +149,9 @@ def test_the_reminder_says_from_when_and_what_to_do(people: People, mailer: Mail
     (letter,) = mailer.deliver(NOON)
     assert letter.subject == "Set up two-factor authentication within 7 days"
     for text in (" ".join(letter.text.split()), " ".join(letter.html.split())):
-        assert "Acme requires two-factor authentication from 10 March 2026, 12:00 UTC on." in text
+        assert (
+            "Acme requires two-factor authentication from 10 March 2026, 12:00 Coordinated Universal Time on." in text
+        )
         assert "Programs that ask only for an e-mail address and a password will stop working for you." in text
     assert letter.link("/profile/two-factor/configure") in letter.html
     remind(people.context, NOON + 6 * DAY)
@@ -192,7 +194,7 @@ def test_administrators_read_who_changed_the_policy_and_to_what(
     assert {letter.recipients[0] for letter in letters} == {BOSS, second.email}
     for text in (" ".join(letters[0].text.split()), " ".join(letters[0].html.replace("<br>", " ").split())):
         assert "Berta Administrator changed the two-factor policy of Acme." in text
-        assert "Before: Optional Now: Required, from 20 March 2026, 00:00 UTC on" in text
+        assert "Before: Optional Now: Required, from 20 March 2026, 00:00 Coordinated Universal Time on" in text
     assert letters[0].link("/account/policy")
     boss.api.put("/account/policy", policy="off")
     people.set_user(second, role="member")

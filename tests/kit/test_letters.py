@@ -73,8 +73,9 @@ def test_text_and_html_say_the_same() -> None:
     message = write()
     html = re.sub(r"<head>.*</head>|<[^>]+>", " ", text_of(message, "html"), flags=re.DOTALL)
     for said in (
-        "Hello Ada,", 'The authenticator "Pixel" was added to your account.', "3 March 2026, 12:00 UTC",
-        "Chrome on Windows", "192.0.2.7", "Was this not you?", TOLD["not_me_url"], "help@acme.example",
+        "Hello Ada,", 'The authenticator "Pixel" was added to your account.',
+        "3 March 2026, 12:00 Coordinated Universal Time", "Chrome on Windows", "192.0.2.7", "Was this not you?",
+        TOLD["not_me_url"], "help@acme.example",
     ):  # fmt: skip
         assert said in " ".join(text_of(message).split()), said
         assert said in " ".join(html.split()).replace("&#34;", '"'), said

@@ -88,7 +88,12 @@ def test_the_letter_brings_the_link_and_says_who_asked(context: AppContext, peop
     ask(context)
     [letter] = mailer.deliver(later(hours=3))
     said = " ".join(letter.text.split())
-    for part in ("Hello Ada,", "it was not you", ANONYMOUS.address, "3 March 2026, 15:15 UTC (15 minutes)"):
+    for part in (
+        "Hello Ada,",
+        "it was not you",
+        ANONYMOUS.address,
+        "within 15 minutes (until 3 March 2026, 15:15 Coordinated Universal Time)",
+    ):
         assert part in said, part
         assert part in " ".join(letter.html.split()), part
     assert letter.subject == "Sign in without waiting"

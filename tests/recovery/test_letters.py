@@ -35,7 +35,13 @@ def test_every_change_says_what_when_from_where_and_what_to_do_if_it_was_not_you
     tell(context, people.user(), kind, **FACTS)
     (letter,) = mailer.deliver(later(hours=3))
     said = " ".join(letter.text.split())
-    for part in ("Hello Ada,", "3 March 2026, 12:00 UTC", "Firefox on Linux", "192.0.2.7", "Was this not you?"):
+    for part in (
+        "Hello Ada,",
+        "3 March 2026, 12:00 Coordinated Universal Time",
+        "Firefox on Linux",
+        "192.0.2.7",
+        "Was this not you?",
+    ):
         assert part in said, kind
         assert part in " ".join(letter.html.split()), kind
     assert letter.link("/not-me/") in letter.html

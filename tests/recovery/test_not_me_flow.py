@@ -114,7 +114,7 @@ def test_the_administrators_and_the_user_are_told(context: AppContext, people: P
     }
     told = mailer.smtp.sent_to("boss@acme.example")[-1]
     assert told.link("/people/").endswith(str(ada.id))
-    assert "the password was changed on 3 March 2026, 12:00 UTC" in " ".join(told.text.split())
+    assert "the password was changed on 3 March 2026, 12:00 Coordinated Universal Time" in " ".join(told.text.split())
     (event,) = people.events("frozen")
     assert (event.subject_id, event.actor_id, event.address) == (ada.id, ada.id, ANONYMOUS.address)
 

@@ -180,7 +180,7 @@ def test_a_link_within_24_hours_of_a_reset_says_when(
     people.set_user(ada, reset_confirmed_at=frozen_clock.forward(minutes=5))
     for page in (web_client.get(path), web_client.post(path, new_password=NEW_PASSWORD)):
         assert (page.status, page.heading) == (409, "Not yet")
-        assert "after 4 March 2026, 12:05 UTC" in page.text
+        assert "after 4 March 2026, 12:05 Coordinated Universal Time" in page.text
 
 
 def test_opening_a_link_uses_nothing_up(

@@ -309,7 +309,7 @@ def test_within_24_hours_of_a_reset_the_letter_says_so_and_brings_no_link(
     assert isinstance(ask(context, at=later(hours=1)), Requested)
     (letter,) = mailer.deliver(later(hours=1))
     assert "/set-password/" not in letter.text
-    assert "Ask again after 4 March 2026, 12:00 UTC." in " ".join(letter.text.split())
+    assert "Ask again after 4 March 2026, 12:00 Coordinated Universal Time." in " ".join(letter.text.split())
     ask(context, at=later(hours=24))
     assert isinstance(choose(context, mailer.token("set-password", later(hours=24)), at=later(hours=24)), PasswordSaved)
 

@@ -42,7 +42,9 @@ def test_one_button_asks_and_changes_nothing(helpdesk: Helpdesk, stuck: Page, we
     before = helpdesk.ada_now()
     page = web_client.submit(stuck, ASK)
     assert (page.status, page.path) == (200, "/sign-in/lost-access")
-    assert page.notice.startswith("A reset was asked for at 12:00 UTC. Grace Hopper is told by email.")
+    assert page.notice.startswith(
+        "A reset was asked for at 12:00 Coordinated Universal Time. Grace Hopper is told by email."
+    )
     assert ASK not in page.buttons
     assert [letter.recipient for letter in helpdesk.people.letters("member_asks_for_help")] == [helpdesk.grace.email]
     (event,) = helpdesk.people.events("help_asked")
@@ -56,7 +58,7 @@ def test_who_is_locked_asks_from_the_page_of_the_lock(helpdesk: Helpdesk, web_cl
     helpdesk.people.set_counts(helpdesk.ada, wrong=5)
     page = web_client.submit(web_client.sign_in(ADA, PASSWORD), ASK)
     assert (page.status, page.path) == (423, "/sign-in/locked")
-    assert page.notice.startswith("A reset was asked for at 12:00 UTC.")
+    assert page.notice.startswith("A reset was asked for at 12:00 Coordinated Universal Time.")
     assert web_client.get("/sign-in/locked").notice == page.notice
 
 
@@ -122,7 +124,7 @@ def test_it_stands_under_resets_and_a_case_is_opened_from_it(
     grace = WebClient(http)
     grace.sign_in(helpdesk.grace.email, PASSWORD)
     listed = grace.get("/resets")
-    assert "Ada Lovelace Phone and backup code lost 12:00 UTC" in listed.text
+    assert "Ada Lovelace Phone and backup code lost 12:00 Coordinated Universal Time" in listed.text
     assert "Speak to them before you start a reset" in listed.text
     page = grace.click(listed, "Start the reset")
     assert page.path == f"/people/{helpdesk.ada.id}/reset"

@@ -24,8 +24,9 @@ def test_the_letter_says_who_asked_when_why_and_until_when_and_what_it_takes(hel
     assert letter.subject == "Confirm the reset of your two-factor authentication"
     assert (
         "Hello Ada Lovelace, Grace Hopper (administrator) asked to switch off two-factor authentication for your "
-        "account at 3 March 2026, 12:00 UTC. If you agree, confirm by 3 March 2026, 12:18 UTC. If you did not ask for "
-        "this, refuse: your account stays as it is and your administrators are told."
+        "account at 3 March 2026, 12:00 Coordinated Universal Time. If you agree, confirm within 15 minutes, by "
+        "3 March 2026, 12:18 Coordinated Universal Time. If you did not ask for this, refuse: "
+        "your account stays as it is and your administrators are told."
     ) in letter.text
     assert '"Lost her phone on the train."' in letter.text
     assert "You will need your password." in letter.text

@@ -43,12 +43,15 @@ def test_people_and_person_say_how_a_reset_stands_until_it_is_over(
     assert all("A reset is open: its email is on its way." in page.text for page in places(helpdesk, grace))
     helpdesk.post()
     listed, own = places(helpdesk, grace)
-    assert all("A reset is open: it can be answered until 12:15 UTC." in page.text for page in (listed, own))
-    assert "Grace Hopper (administrator) asked for it, 12:00 UTC." in own.text
+    assert all(
+        "A reset is open: it can be answered until 12:15 Coordinated Universal Time." in page.text
+        for page in (listed, own)
+    )
+    assert "Grace Hopper (administrator) asked for it, 12:00 Coordinated Universal Time." in own.text
     assert listed.link("A reset is open") == own.link("Show the reset") == f"/resets/case/{case}"
     frozen_clock.forward(minutes=15)
     listed, own = places(helpdesk, grace)
-    assert all("its link was valid until 12:15 UTC." in page.text for page in (listed, own))
+    assert all("its link was valid until 12:15 Coordinated Universal Time." in page.text for page in (listed, own))
     again = grace.submit(own, "Send again")
     assert (again.path, again.notice[:24]) == (f"/resets/case/{case}", "Another email is on its ")
     cancelled = grace.submit(grace.get(f"/people/{helpdesk.ada.id}"), "Cancel the reset")
@@ -74,7 +77,7 @@ def test_support_sees_it_on_the_person_as_well(helpdesk: Helpdesk, http: httpx.C
     case = helpdesk.ask()
     helpdesk.post()
     page = signed_in(http, sam, factor.phone).get(f"/support/users/{helpdesk.ada.id}")
-    assert "A reset is open: it can be answered until 12:15 UTC." in page.text
+    assert "A reset is open: it can be answered until 12:15 Coordinated Universal Time." in page.text
     assert page.link("Show the reset") == f"/resets/case/{case}"
     assert {"Send again", "Cancel the reset"} <= set(page.buttons)
 
@@ -88,11 +91,17 @@ def test_its_user_sees_who_asked_when_and_until_when_and_answers_by_mail_alone(
     helpdesk.ask()
     asked = ada.get("/profile")
     assert "Somebody asked to switch this off" in asked.text
-    assert "Grace Hopper (administrator), 12:00 UTC." in asked.text
+    assert "Grace Hopper (administrator), 12:00 Coordinated Universal Time." in asked.text
     assert "You get an email from which you can confirm or refuse it." in asked.text
     helpdesk.post()
     sent = ada.get("/profile")
-    assert "You can confirm or refuse it from the email that we sent you, until 12:15 UTC." in sent.text
+    assert (
+        "You can confirm or refuse it from the email that we sent you, until 12:15 Coordinated Universal Time."
+        in sent.text
+    )
     assert sent.buttons == before.buttons
     frozen_clock.forward(minutes=15)
-    assert "The link in the email that we sent you was valid until 12:15 UTC." in ada.get("/profile").text
+    assert (
+        "The link in the email that we sent you was valid until 12:15 Coordinated Universal Time."
+        in ada.get("/profile").text
+    )

@@ -101,7 +101,7 @@ def test_every_act_is_mailed_to_the_accounts_administrators_with_its_reason(worl
     world.people.user("other@umbrella.example", account=world.other, role="admin")
     world.sam_enters().post(f"/support/users/{world.ada.id}/{act}", reason=REASON)
     text = mailed(world, world.grace.email)
-    for words in ("Sam Vimes", "Ada Lovelace", REASON, "3 March 2026, 12:00 UTC"):
+    for words in ("Sam Vimes", "Ada Lovelace", REASON, "3 March 2026, 12:00 Coordinated Universal Time"):
         assert words in text, words
     assert not world.people.letters(to="other@umbrella.example")
 

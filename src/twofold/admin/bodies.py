@@ -15,7 +15,11 @@ Role = Literal["member", "admin"]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Reason = Annotated[str, msgspec.Meta(min_length=3, max_length=500)]
 Moment = Annotated[
-    str, msgspec.Meta(max_length=40, description="A moment (RFC 3339), or a day, which means its beginning in UTC.")
+    str,
+    msgspec.Meta(
+        max_length=40,
+        description="A moment (RFC 3339), or a day, which means its beginning in the account's time zone.",
+    ),
 ]
 
 

@@ -15,8 +15,9 @@ from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.pools import quick
-from twofold.kit.http.render import moment, page, see_other
+from twofold.kit.http.render import page, reader_of, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
+from twofold.kit.moments import moment
 from twofold.kit.words import gettext as _
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.recovery.outcomes import Invited, NotInvited
@@ -51,10 +52,10 @@ def submit_invite(request: AnyRequest, body: bytes) -> AnyResponse:
             status = 400 if code == "invalid_request" else 409
             return _invite_page(request, session, form, status, {field: words.refused(code, why)})
         case TooManyInvitations(most, until):
-            errors = {"": words.too_many_invitations(most, moment(until))}
+            errors = {"": words.too_many_invitations(most, moment(until, reader_of(request)))}
             return _invite_page(request, session, form, 429, errors)
         case InvitedToday(until):
-            errors = {"email": words.invited_today(moment(until))}
+            errors = {"email": words.invited_today(moment(until, reader_of(request)))}
             return _invite_page(request, session, form, 429, errors)
         case NoMail():
             return _invite_page(request, session, form, 503, {"": words.no_mail()})
@@ -79,10 +80,10 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
             done = "invited" if not_before is None else "invited_for_later"
             return see_other(f"/people/{summary.user.id}?done={done}")
         case TooManyInvitations(most, until):
-            errors = {"": words.too_many_invitations(most, moment(until))}
+            errors = {"": words.too_many_invitations(most, moment(until, reader_of(request)))}
             return user_page(request, session, summary, at, 429, errors)
         case InvitedToday(until):
-            errors = {"": words.invited_today(moment(until))}
+            errors = {"": words.invited_today(moment(until, reader_of(request)))}
             return user_page(request, session, summary, at, 429, errors)
         case NotInvited():
             return see_other(f"/people/{summary.user.id}?done=not_waiting")

@@ -14,7 +14,7 @@ from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
 from twofold.admin.user_summary import UserSummary
-from twofold.admin.views import find_summary, user_view
+from twofold.admin.views import find_summary, user_view, zone_of_account
 from twofold.directory.refusals import Refused
 from twofold.directory.user import User
 from twofold.kit import acting, clock, cursors
@@ -78,7 +78,7 @@ def change_user(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
     summary = find_summary(request, session.user, user_id, at)
-    change = _asked_change(summary.user, form, at)
+    change = _asked_change(summary.user, form, at, zone_of_account(request, session.user.account_id))
     if change is None:
         errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
         return user_page(request, session, summary, at, 400, errors, form)
@@ -123,19 +123,18 @@ def open_resets(request: AnyRequest, viewer: User, user_ids: Sequence[UUID], at:
     return {user_id: case_view(case, viewer, context.settings.product_name, at) for user_id, case in cases.items()}
 
 
-def _asked_change(user: User, form: Form, at: datetime) -> UserChange | None:
+def _asked_change(user: User, form: Form, at: datetime, zone: str) -> UserChange | None:
     """Read what the form asks for; None when its date is none. A date that was shown and sent back stays."""
     until: datetime | Keep | None = Keep.AS_IS
-    if form["exception_until"] != _shown_exception(user, at):
-        until = parse_moment(form["exception_until"]) if form["exception_until"] else None
+    if form["exception_until"] != _shown_exception(user, at, zone):
+        until = parse_moment(form["exception_until"], zone) if form["exception_until"] else None
         if form["exception_until"] and until is None:
             return None
     return UserChange(role=form["role"] or None, licensed=form["licensed"] == "yes", exception_until=until)
 
 
-def _shown_exception(user: User, at: datetime) -> str:
-    until = user.running_exception(at)
-    return "" if until is None else as_day(until)
+def _shown_exception(user: User, at: datetime, zone: str) -> str:
+    return as_day(user.running_exception(at), zone)
 
 
 def user_page(
@@ -148,11 +147,11 @@ def user_page(
     form: Form | None = None,
 ) -> AnyResponse:
     """Show one person, with what is wrong, if anything."""
-    user = summary.user
+    user, zone = summary.user, zone_of_account(request, session.user.account_id)
     typed = {
         "role": user.role if form is None else form["role"],
         "licensed": user.licensed if form is None else form["licensed"] == "yes",
-        "exception_until": _shown_exception(user, at) if form is None else form["exception_until"],
+        "exception_until": _shown_exception(user, at, zone) if form is None else form["exception_until"],
     }
     return page(
         request, "admin/person.html", status, viewer=viewer_of(session), user=user_view(summary, session.user),

@@ -16,6 +16,7 @@ from twofold.admin.policy_flow import (
     Preview,
     WouldLockOutLastAdmin,
 )
+from twofold.admin.views import zone_of_account
 from twofold.directory.refusals import NoMail
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -46,7 +47,7 @@ def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAn
     """Set the policy, or with `dry_run` only tell whom it would stop. A date that does not lie ahead means at once."""
     at, context = clock.now(), context_of(request)
     session = guard.calling_administrator(request, at)
-    policy = _asked(data)
+    policy = _asked(data, zone_of_account(request, session.user.account_id))
     if policy is None:
         detail = "required_from: a day or a moment, and only with the policy required"
         return problem(400, "invalid_request", detail=detail, fields=["required_from"])
@@ -57,10 +58,10 @@ def set_policy(request: AnyRequest, data: PolicyBody) -> Response[PolicyChangeAn
     return _answer(outcome.preview, saved=True) if isinstance(outcome, PolicySaved) else _refused(outcome)
 
 
-def _asked(data: PolicyBody) -> Policy | None:
+def _asked(data: PolicyBody, zone: str) -> Policy | None:
     if data.required_from is None:
         return Policy(data.policy)
-    required_from = parse_moment(data.required_from)
+    required_from = parse_moment(data.required_from, zone)
     return None if required_from is None or data.policy != "required" else Policy(data.policy, required_from)
 
 

@@ -17,13 +17,15 @@ from twofold.admin.policy_flow import (
     Preview,
     WouldLockOutLastAdmin,
 )
+from twofold.admin.views import zone_of_account
 from twofold.directory.refusals import NoMail
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import parse_form
 from twofold.kit.http.pools import quick
-from twofold.kit.http.render import moment, page, see_other
+from twofold.kit.http.render import page, reader_of, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
+from twofold.kit.moments import deadline
 from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
@@ -46,7 +48,7 @@ def show_policy(request: AnyRequest) -> AnyResponse:
     session = guard.administrator(request, at)
     refused = policy_flow.why_not_offered(context_of(request), session.user, at)
     policy = policy_flow.current(session.user)
-    typed = PolicyForm(policy.policy, as_day(policy.required_from))
+    typed = PolicyForm(policy.policy, as_day(policy.required_from, zone_of_account(request, session.user.account_id)))
     return _policy_page(
         request, session, typed, not_offered=None if refused is None else words.not_offered(refused.reason)
     )
@@ -59,7 +61,7 @@ def submit_policy(request: AnyRequest, body: bytes) -> AnyResponse:
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     session = guard.administrator(request, at)
     typed = PolicyForm(form["policy"], form["required_from"].strip())
-    policy = _asked(typed)
+    policy = _asked(typed, policy_flow.current(session.user), zone_of_account(request, session.user.account_id))
     if policy is None:
         return _policy_page(request, session, typed, 400, _wrong(typed))
     if policy.is_required and not form["confirm"]:
@@ -79,7 +81,8 @@ def _preview_page(
     if not isinstance(outcome, Preview):
         return _refused_page(request, session, typed, outcome)
     stopped, from_at = outcome.stopped, outcome.from_at or at
-    summary = words.stopped(stopped.number, stopped.of, stopped.admins, at_once=from_at <= at, day=moment(from_at))
+    day = deadline(from_at, reader_of(request))
+    summary = words.stopped(stopped.number, stopped.of, stopped.admins, at_once=from_at <= at, day=day)
     return page(
         request, "admin/policy_preview.html", viewer=viewer_of(session), typed=typed, stopped=stopped, summary=summary,
         roles={user.role: words.role(user.role) for user in stopped.people},
@@ -103,10 +106,13 @@ def _refused_page(request: AnyRequest, session: Session, typed: PolicyForm, outc
             assert_never(outcome)
 
 
-def _asked(typed: PolicyForm) -> Policy | None:
+def _asked(typed: PolicyForm, current: Policy, zone: str) -> Policy | None:
+    """Read what the form asks for; None when it makes no sense. A day that was shown and sent back stays."""
     if typed.policy not in POLICIES:
         return None
-    required_from = parse_moment(typed.required_from) if typed.required_from else None
+    required_from = parse_moment(typed.required_from, zone) if typed.required_from else None
+    if typed.required_from == as_day(current.required_from, zone):
+        required_from = current.required_from
     if typed.policy == "required" and typed.required_from and required_from is None:
         return None
     return Policy(typed.policy, required_from if typed.policy == "required" else None)

@@ -24,16 +24,18 @@ from twofold.admin.bodies import (
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
-from twofold.directory import accounts_flow
+from twofold.directory import accounts_flow, preference_flow
 from twofold.directory.account import Account
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.refusals import NoMail, NoSuchUser, Refused
 from twofold.directory.user import User
 from twofold.kit import acting, clock, cursors
 from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, client_info_of, context_of, row_id
+from twofold.kit.time_zones import DEFAULT_ZONE
 from twofold.lockouts.invitation_flow import InvitedToday, TooManyInvitations
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning import guard as operators
@@ -142,7 +144,8 @@ def change_user(request: AnyRequest, user_id: str, data: UserChangeBody) -> Resp
     """
     at, context = clock.now(), context_of(request)
     actor, within = _changer(request, at)
-    user_filter, change = row_id(user_id), _asked(data)
+    user_filter = row_id(user_id)
+    change = _asked(data, _zone_of(context, user_filter, data))
     if change is None:
         detail = "exception_until: a day or a moment"
         return problem(400, "invalid_request", detail=detail, fields=["exception_until"])
@@ -189,12 +192,20 @@ def _account_of(request: AnyRequest, viewer: User, account: str | None) -> User 
         return accounts_flow.find_account(connection, user_filter)
 
 
-def _asked(data: UserChangeBody) -> UserChange | None:
+def _zone_of(context: AppContext, user_id: UUID | None, data: UserChangeBody) -> str:
+    """Return in which zone a day begins for a user, where one is said."""
+    if user_id is None or not data.exception_until:
+        return DEFAULT_ZONE
+    with context.db.read() as connection:
+        return preference_flow.choices_of(connection, user_id).account_zone
+
+
+def _asked(data: UserChangeBody, zone: str) -> UserChange | None:
     """Read what is to be changed; None when the date is none."""
     said: dict[str, Any] = msgspec.structs.asdict(data)
     told = {name: value for name, value in said.items() if value is not msgspec.UNSET}
     if told.get("exception_until") is not None:
-        told["exception_until"] = parse_moment(told["exception_until"])
+        told["exception_until"] = parse_moment(told["exception_until"], zone)
         if told["exception_until"] is None:
             return None
     return UserChange(**told)

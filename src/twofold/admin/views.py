@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from litestar.exceptions import NotFoundException
 
 from twofold.admin import people_flow, words
 from twofold.admin.user_summary import UserSummary
+from twofold.directory import preference_flow
 from twofold.directory.user import User
 from twofold.kit.http.requests import AnyRequest, context_of, row_id
 
@@ -38,6 +40,12 @@ def user_view(summary: UserSummary, viewer: User) -> dict[str, Any]:
         "can_be_unfrozen": somebody_else and summary.can_be_unfrozen,
         "can_be_invited": summary.can_be_invited,
     }
+
+
+def zone_of_account(request: AnyRequest, account_id: UUID) -> str:
+    """Return the time zone in which the days of an account begin."""
+    with context_of(request).db.read() as connection:
+        return preference_flow.zone_of_account(connection, account_id)
 
 
 def find_summary(request: AnyRequest, viewer: User, user_id: str, at: datetime) -> UserSummary:

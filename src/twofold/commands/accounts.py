@@ -10,6 +10,7 @@ from twofold.directory import accounts_flow
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.refusals import Refused
 from twofold.kit.context import AppContext
+from twofold.kit.time_zones import DEFAULT_ZONE
 from twofold.provisioning import account_flow
 from twofold.provisioning.account_flow import CustomerAccount
 
@@ -43,11 +44,14 @@ def accounts() -> None:
 @click.option("--sso-domain", "domains", multiple=True, help="An e-mail domain of it; may be repeated.")
 @click.option("--sso-url", help="Where its people sign in, https://…")
 @click.option("--seats", type=Seats(), default="unlimited", show_default=True, help="How many licences it has.")
+@click.option(
+    "--time-zone", default=DEFAULT_ZONE, show_default=True, help="Where its days begin at midnight: Europe/Berlin."
+)
 @as_json
 def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_url: str | None,
-           seats: int | str, as_json: bool) -> None:  # fmt: skip
+           seats: int | str, time_zone: str, as_json: bool) -> None:  # fmt: skip
     """Make an account."""
-    asked = AccountChange(name, edition, sso, domains, sso_url, seats if isinstance(seats, int) else None)
+    asked = AccountChange(name, edition, sso, domains, sso_url, seats if isinstance(seats, int) else None, time_zone)
     with opened() as context:
         made = accounts_flow.create_account(context.db, asked, origin=console_origin())
     if isinstance(made, Refused):
@@ -63,13 +67,14 @@ def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_
 @click.option("--sso-domain", "domains", multiple=True, help="Its e-mail domains, in place of those before.")
 @click.option("--sso-url", help="Where its people sign in, https://…")
 @click.option("--seats", type=Seats(), help="How many licences it has.")
+@click.option("--time-zone", help="Where its days begin at midnight, such as Europe/Berlin.")
 @as_json
 def set_(*, account_id: str, name: str | None, edition: str | None, sso: bool | None, domains: tuple[str, ...],
-         sso_url: str | None, seats: int | str | None, as_json: bool) -> None:  # fmt: skip
+         sso_url: str | None, seats: int | str | None, time_zone: str | None, as_json: bool) -> None:  # fmt: skip
     """Change an account; what is not named stays as it is."""
     asked = AccountChange(
         name, edition, sso, domains or None, sso_url, seats if isinstance(seats, int) else None,
-        unlimited_seats=seats == "unlimited",
+        time_zone, unlimited_seats=seats == "unlimited",
     )  # fmt: skip
     if asked == AccountChange():
         raise click.UsageError("Say what to change, such as --edition standard.")

@@ -18,4 +18,5 @@ class Account(NamedTuple):
     seats: int | None
     policy: str
     required_from: datetime | None
+    time_zone: str
     created_at: datetime

@@ -18,6 +18,7 @@ from twofold.events import directory_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import new_id
 from twofold.kit.sql.database import Database
+from twofold.kit.time_zones import DEFAULT_ZONE
 
 NAMED_AT_MOST = 10  # accounts in a refusal
 
@@ -31,6 +32,7 @@ class AccountChange(NamedTuple):
     sso_domains: Sequence[str] | None = None
     sso_url: str | None = None
     seats: int | None = None
+    time_zone: str | None = None  # the name that IANA gives it
     unlimited_seats: bool = False  # takes the number of seats away
 
 
@@ -50,6 +52,7 @@ def create_account(db: Database, change: AccountChange, *, origin: Origin) -> UU
         "sso": bool(change.sso),
         "sso_url": change.sso_url,
         "seats": change.seats,
+        "time_zone": change.time_zone or DEFAULT_ZONE,
     }
     rest = {
         "id": account_id,
@@ -116,7 +119,9 @@ def store_change(
     if account is None or account.is_operator:
         return None
     domains = records.domains_of(connection, account_id)
-    before = AccountChange(account.name, account.edition, account.sso, domains, account.sso_url, account.seats)
+    before = AccountChange(
+        account.name, account.edition, account.sso, domains, account.sso_url, account.seats, account.time_zone,
+    )  # fmt: skip
     after = _changed(before, change)
     # A name that stays may be older than the rules of today.
     looked_at = after if after.name != before.name else after._replace(name=None)
@@ -223,7 +228,7 @@ def _store_account(
     *,
     origin: Origin,
 ) -> None:
-    names = ("name", "edition", "sso", "sso_domains", "sso_url", "seats")
+    names = ("name", "edition", "sso", "sso_domains", "sso_url", "seats", "time_zone")
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
     values = {name: getattr(after, name) for name in changed if name != "sso_domains"}
     if values:
@@ -244,7 +249,7 @@ def _store_account(
 def _why_not_account(change: AccountChange) -> Refused | None:
     fault = fault_of_account(
         name=change.name, edition=change.edition, sso=change.sso, sso_domains=change.sso_domains,
-        sso_url=change.sso_url, seats=change.seats,
+        sso_url=change.sso_url, seats=change.seats, time_zone=change.time_zone,
     )  # fmt: skip
     return None if fault is None else invalid(fault)
 

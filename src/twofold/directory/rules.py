@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from twofold.directory.email_address import usable
 from twofold.directory.person_name import LONGEST, is_company_name, is_label, is_person_name
+from twofold.kit import time_zones
 
 ROLES = ("member", "admin", "support")
 EDITION_LENGTH = 60  # characters, at most
@@ -51,6 +52,7 @@ def fault_of_account(
     sso_domains: Sequence[str] | None,
     sso_url: str | None,
     seats: int | None,
+    time_zone: str | None,
 ) -> Fault | None:
     """Say why an account cannot be like this; None stands for what is not said."""
     if name is not None and (fault := fault_of_account_name(name)):
@@ -67,7 +69,14 @@ def fault_of_account(
         return Fault("sso_domains", "Single sign-on needs at least one e-mail domain.")
     if not all(usable(f"name@{domain}") for domain in sso_domains or ()):
         return Fault("sso_domains", "Write a domain like acme.example, without @.")
-    return None
+    return None if time_zone is None else fault_of_time_zone(time_zone)
+
+
+def fault_of_time_zone(name: str) -> Fault | None:
+    """Say why a text cannot be the time zone of an account or a user."""
+    if name in time_zones.zones():
+        return None
+    return Fault("time_zone", "Give a time zone by its name, such as Europe/Berlin or Pacific/Auckland.")
 
 
 def _is_https(url: str) -> bool:

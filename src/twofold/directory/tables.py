@@ -44,6 +44,7 @@ accounts = sa.Table(
     sa.Column("seats", sa.Integer, nullable=True),  # null: as many as they like
     sa.Column("policy", sa.Text, nullable=False),  # off | optional | required
     sa.Column("required_from", UtcTime, nullable=True),
+    sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),  # in which its days begin (IANA)
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Index("ix_accounts_required_from", "required_from"),
     sa.Index("ix_accounts_name_key_id", "name_key", "id"),
@@ -130,6 +131,16 @@ users = sa.Table(
         sqlite_where=sa.text("exception_until IS NOT NULL"),
         postgresql_where=sa.text("exception_until IS NOT NULL"),
     ),
+)
+
+# What users have chosen for themselves: beside `users`, which each sign-in reads.
+user_preferences = sa.Table(
+    "user_preferences",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("account_id", sa.Uuid, nullable=False),
+    sa.Column("language", sa.Text, nullable=True),  # BCP 47; null: what their browser asks for
+    sa.Column("time_zone", sa.Text, nullable=True),  # IANA; null: their browser's
 )
 
 # By an expression, not by a column: what a node of another version stores is in it as well.

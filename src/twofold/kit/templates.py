@@ -2,6 +2,7 @@
 
 import jinja2
 
+from twofold.kit import moments
 from twofold.kit.words import translations
 
 
@@ -16,5 +17,6 @@ def template_environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
+    made.filters.update(moment=moments.moment, deadline=moments.deadline, exact=moments.exact, day=moments.day)
     made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
     return made

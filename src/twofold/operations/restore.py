@@ -66,6 +66,7 @@ KEPT: Mapping[str, str] = {
     "reset_events": "the history of a case, with its end",
     "reset_links": "a link is worth what its case is",
     "second_factor_budgets": "counts go back to the backup's: at most five tries more, once a restore",
+    "user_preferences": "language and time zone, as the backup has them",
     "unknown_wrong_codes": "the same: at most ten tries more, once a restore",
 }
 

@@ -32,6 +32,7 @@ class CustomerAccount(NamedTuple):
     seats: int | None
     policy: str
     required_from: datetime | None
+    time_zone: str
     created_at: datetime
 
 
@@ -82,5 +83,5 @@ def find_account(db: Database, account_id: UUID) -> CustomerAccount | None:
 def _with_domains(account: Account, domains: Sequence[str]) -> CustomerAccount:
     return CustomerAccount(
         account.id, account.name, account.edition, account.sso, list(domains), account.sso_url, account.seats,
-        account.policy, account.required_from, account.created_at,
+        account.policy, account.required_from, account.time_zone, account.created_at,
     )  # fmt: skip

@@ -71,7 +71,7 @@ def create_account(request: AnyRequest, data: NewAccountBody) -> Response[Accoun
     """Make an account; two-factor authentication is on offer from its first day where its edition includes it."""
     at = clock.now()
     actor = guard.operator(request, at)
-    asked = AccountChange(data.name, data.edition, data.sso, data.sso_domains, data.sso_url, data.seats)
+    asked = AccountChange(**msgspec.structs.asdict(data))
     made = accounts_flow.create_account(
         context_of(request).db, asked, origin=Origin(at, client_info_of(request), actor)
     )

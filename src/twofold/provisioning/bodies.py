@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from twofold.kit.schema_names import schema_name
+from twofold.kit.time_zones import DEFAULT_ZONE
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 Edition = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
@@ -14,13 +15,17 @@ Email = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Domains = Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=254)]], msgspec.Meta(max_length=100)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Seats = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=60, description="Its name, such as Europe/Berlin.")]
 Role = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
 @schema_name("NewAccount")
 class NewAccountBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An account to be made. `seats` are its licences; without a number there are as many as they like."""
+    """An account to be made. `seats` are its licences; without a number there are as many as they like.
+
+    In `time_zone` the days of its policy begin.
+    """
 
     name: Name
     edition: Edition = "enterprise"
@@ -28,6 +33,7 @@ class NewAccountBody(msgspec.Struct, forbid_unknown_fields=True):
     sso_domains: Domains = []
     sso_url: Url | None = None
     seats: Seats | None = None
+    time_zone: TimeZone = DEFAULT_ZONE
 
 
 @schema_name("AccountChange")
@@ -40,6 +46,7 @@ class AccountChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     sso_domains: Domains | msgspec.UnsetType = msgspec.UNSET
     sso_url: Url | msgspec.UnsetType = msgspec.UNSET
     seats: Seats | msgspec.UnsetType | None = msgspec.UNSET
+    time_zone: TimeZone | msgspec.UnsetType = msgspec.UNSET
 
 
 @schema_name("NewUser")
@@ -67,6 +74,7 @@ class AccountAnswer(msgspec.Struct):
     seats: int | None
     policy: str
     required_from: datetime | None
+    time_zone: str
     created_at: datetime
 
 

@@ -7,11 +7,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory import flow as directory
+from twofold.directory import preference_flow
 from twofold.directory.email_address import email_key
 from twofold.directory.user import User, stand_in
 from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
-from twofold.kit.mail.letters import Composer
+from twofold.kit.mail.letters import READER, Composer
 from twofold.kit.mail.outbox import Entry
 from twofold.lockouts import flow as lockouts
 from twofold.lockouts import invitation_flow as invitations
@@ -20,14 +21,17 @@ from twofold.recovery.password_link import quiet_until
 
 
 def with_reader(composer: Composer) -> Composer:
-    """Add the name of whoever a letter goes to."""
+    """Add the name of whoever a letter goes to, and how they read moments."""
 
     def compose(context: AppContext, connection: sa.Connection, entry: Entry, at: datetime) -> dict[str, Any] | None:
         told = composer(context, connection, entry, at)
-        reader = None if told is None else directory.find_user(connection, entry.user_id)
+        if told is None:
+            return None
+        told[READER] = preference_flow.reader_of_mail(connection, entry.user_id)
+        reader = directory.find_user(connection, entry.user_id)
         if reader is not None and reader.is_placeholder:  # their name is what somebody in another account called them
             return told if entry.kind == "invitation" else None
-        return told if told is None or reader is None else {**told, "reader": reader.name}
+        return told if reader is None else {**told, "reader": reader.name}
 
     return compose
 

@@ -17,7 +17,7 @@ from twofold.kit.http.compression import public
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.links import Link
 from twofold.kit.http.pools import quick, takes_password
-from twofold.kit.http.render import moment, page, problem_page, see_other
+from twofold.kit.http.render import page, problem_page, reader_of, see_other
 from twofold.kit.http.requests import (
     LONGEST_EMAIL,
     AnyRequest,
@@ -26,6 +26,7 @@ from twofold.kit.http.requests import (
     context_of,
     email_cookie,
 )
+from twofold.kit.moments import moment
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 from twofold.lockouts.flow import Wait
@@ -218,7 +219,7 @@ def _no_link(request: AnyRequest, why: Over | TooSoon) -> AnyResponse:
                 "by e-mail, to keep strangers out."
             )
             todo = _("Ask for a new link after %(time)s. If you know your password, sign in with it now.") % {
-                "time": moment(until)
+                "time": moment(until, reader_of(request))
             }
             return problem_page(request, 409, _("Not yet"), what, todo, ("/sign-in", _("Sign in")))
         case Over():

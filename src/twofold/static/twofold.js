@@ -1,5 +1,5 @@
 // Every page works without this file. It adds what only a script can do:
-// show a password, copy, download, print, send a form that only leads on, and tell times in the reader's own zone.
+// show a password, copy, download, print, send a form that only leads on, and tell the server the browser's time zone.
 "use strict";
 
 // Buttons that need a script are in the page but hidden, so that nobody meets a dead one.
@@ -49,14 +49,11 @@ const addShowButton = (box) => {
   box.append(button);
 };
 
-// Pages say times in UTC; where the reader's clock differs, tell theirs and keep UTC as the title.
-const toLocalTime = (element) => {
-  const at = new Date(element.dateTime);
-  if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) return;
-  const sameDay = at.toDateString() === new Date().toDateString();
-  const shape = sameDay ? { timeStyle: "short", hourCycle: "h23" } : { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" };
-  element.title = element.textContent;
-  element.textContent = new Intl.DateTimeFormat(document.documentElement.lang, shape).format(at);
+// The server tells times: it is told once in which zone this browser is. Without that pages name the zone they tell.
+const tellZone = () => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  if (zone) document.cookie = `twofold_zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
 };
 
 const actions = { copy, download, print: () => window.print() };
@@ -68,5 +65,5 @@ for (const [name, act] of Object.entries(actions)) {
   }
 }
 document.querySelectorAll(".password").forEach(addShowButton);
-document.querySelectorAll("time[datetime]").forEach(toLocalTime);
+tellZone();
 document.querySelectorAll("form[data-send]").forEach((form) => form.submit());

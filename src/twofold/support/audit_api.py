@@ -11,6 +11,7 @@ from litestar.params import Parameter, QueryParameter
 from twofold.admin import guard
 from twofold.admin.dates import parse_moment
 from twofold.directory import accounts_flow
+from twofold.directory.account import Account
 from twofold.directory.user import User
 from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
@@ -28,9 +29,15 @@ Kind = Annotated[str | None, Parameter(max_length=100, description="One kind of 
 OfUser = Annotated[
     str | None, Parameter(max_length=100, description="Events that this user acted in or is the subject of.")
 ]
-Account = Annotated[str | None, Parameter(max_length=100, description="For support agents: whose log.")]
-From = Annotated[str | None, QueryParameter(name="from", max_length=40, description="A day or a moment; included.")]
-To = Annotated[str | None, QueryParameter(name="to", max_length=40, description="A day or a moment; not included.")]
+WhichAccount = Annotated[str | None, Parameter(max_length=100, description="For support agents: whose log.")]
+From = Annotated[
+    str | None,
+    QueryParameter(name="from", max_length=40, description="A day of the account, or a moment; included."),
+]
+To = Annotated[
+    str | None,
+    QueryParameter(name="to", max_length=40, description="A day of the account, or a moment; not included."),
+]
 After = Annotated[str | None, Parameter(max_length=100, description="`next` of the page before.")]
 Limit = Annotated[int, Parameter(ge=1, le=MOST, description=f"How many to a page, {PAGE} unless told.")]
 
@@ -94,17 +101,19 @@ def list_events(
     until: To = None,
     kind: Kind = None,
     user: OfUser = None,
-    account: Account = None,
+    account: WhichAccount = None,
     limit: Limit = PAGE,
 ) -> Response[EventsAnswer]:
     """Read the log of the administrator's account, or as a support agent that of any; the newest events first."""
     reader, context = guard.overseer(request, clock.now()), context_of(request)
     if reader.role == "support" and account is None:
         return problem(400, "invalid_request", detail="account: say whose log, by its id", fields=["account"])
-    account_id = _account(request, reader, account)
-    if account_id is None:
+    of_account = _account(request, reader, account)
+    if of_account is None:
         return problem(404, "not_found")
-    after, first, end = (None if cursor is None else cursors.read(cursor, EventCursor)), _moment(since), _moment(until)
+    after, first, end = (None if cursor is None else cursors.read(cursor, EventCursor)), *(
+        None if said is None else parse_moment(said, of_account.time_zone) for said in (since, until)
+    )  # fmt: skip
     wrong = [name for name, asked, got in (("cursor", cursor, after), ("from", since, first), ("to", until, end))
              if asked is not None and got is None]  # fmt: skip
     if wrong:
@@ -112,22 +121,18 @@ def list_events(
     user_id = None if user is None else row_id(user)
     if user is not None and user_id is None:
         return Response(EventsAnswer([], None), status_code=200)
-    found = audit_flow.read_page(context.db, account_id, Filters(user_id, kind or "", first, end), after, limit)
+    found = audit_flow.read_page(context.db, of_account.id, Filters(user_id, kind or "", first, end), after, limit)
     older = None if found.older is None else cursors.write(found.older)
     return Response(EventsAnswer([_answer(one) for one in found.events], older), status_code=200)
 
 
-def _account(request: AnyRequest, reader: User, account: str | None) -> UUID | None:
+def _account(request: AnyRequest, reader: User, account: str | None) -> Account | None:
     """Return whose log is read; another's does not exist for an administrator."""
     wanted = reader.account_id if account is None else row_id(account)
     if wanted is None or (reader.role != "support" and wanted != reader.account_id):
         return None
     with context_of(request).db.read() as connection:
-        return None if accounts_flow.find_account(connection, wanted) is None else wanted
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_moment(text)
+        return accounts_flow.find_account(connection, wanted)
 
 
 def _answer(found: Found) -> EventAnswer:

@@ -69,7 +69,7 @@ def _changes(details: dict[str, Any]) -> str:
         "role": _("role"), "licensed": _("licence"), "active": _("active"), "exception_until": _("exception until"),
         "name": _("name"), "email": _("e-mail address"), "edition": _("edition"), "sso": _("single sign-on"),
         "sso_domains": _("SSO domains"), "sso_url": _("SSO address"), "seats": _("licences"),
-        "password": _("password"),
+        "time_zone": _("time zone"), "password": _("password"),
     }  # fmt: skip
     known = details | {"password": _("set")} if "password" in details else details
     return "; ".join(f"{fields.get(name, name)}: {_change(change)}" for name, change in known.items())

@@ -8,6 +8,7 @@ from uuid import UUID
 from twofold.admin.dates import parse_moment
 from twofold.kit import cursors
 from twofold.kit.client_info import browser_in_words
+from twofold.kit.http.render import reader_of
 from twofold.kit.http.requests import AnyRequest, row_id
 from twofold.kit.sql.database import Database
 from twofold.kit.words import gettext as _
@@ -37,7 +38,8 @@ def log_query(request: AnyRequest, db: Database, account_id: UUID) -> LogQuery:
     """Read the filters of an audit page: `person` is an address or an id; `from` and `to` are days, both included."""
     query = request.query_params
     typed = {name: str(query.get(name, "")).strip()[:LONGEST] for name in ("person", "kind", "from", "to")}
-    since, until = (parse_moment(typed[name]) for name in ("from", "to"))
+    zone = reader_of(request).zone  # as the page tells times
+    since, until = (parse_moment(typed[name], zone) for name in ("from", "to"))
     errors = {
         name: _("Write the date like 2027-03-05, or leave it empty.")
         for name, moment in (("from", since), ("to", until))
@@ -52,7 +54,6 @@ def event_view(found: Found) -> dict[str, Any]:
     event = found.event
     return {
         "at": event.at,
-        "clock": f"{event.at:%H:%M:%S}",
         "words": audit_words.sentence(found),
         "reason": event.reason,
         "result": audit_words.result(event.result),

@@ -1,18 +1,18 @@
 """Pages: templates rendered to answers."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from babel.dates import format_date
 from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
-from twofold.kit import clock
-from twofold.kit.http.requests import AnyRequest, AnyResponse
+from twofold.kit import moments
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, signed_in_user, zone_of_browser
+from twofold.kit.moments import Choices, Reader, preferred_language
 from twofold.kit.static_files import StaticFiles
 from twofold.kit.templates import template_environment
 from twofold.settings import Settings
@@ -21,7 +21,7 @@ from twofold.settings import Settings
 def environment(settings: Settings, files: StaticFiles) -> jinja2.Environment:
     """Build the template environment of pages."""
     made = template_environment()
-    made.filters.update(moment=moment, groups=groups, changed=changed)
+    made.filters.update(groups=groups, changed=changed)
     made.globals.update(
         static=files.url,
         files=files,
@@ -50,7 +50,8 @@ def page(
     context.setdefault("errors", {})
     context.setdefault("viewer", None)
     context.setdefault("query", request.query_params)
-    html = request.app.state.pages.get_template(template).render(context)
+    with moments.read_by(cache(lambda: reader_of(request))):
+        html = request.app.state.pages.get_template(template).render(context)
     return Response(html, status_code=status, media_type=MediaType.HTML, cookies=cookies or [])
 
 
@@ -71,11 +72,13 @@ def problem_page(
     return page(request, "errors/problem.html", status, heading=heading, what=what, todo=todo, link=link)
 
 
-def moment(at: datetime) -> str:
-    """Say a time as a person does: the hour today, with the date on other days; in UTC, and said so."""
-    if at.date() == clock.now().date():
-        return f"{at:%H:%M} UTC"
-    return f"{format_date(at, 'd MMMM y', locale='en')}, {at:%H:%M} UTC"
+def reader_of(request: AnyRequest) -> Reader:
+    """Return who reads the answer: as they chose, else as their browser says, else in the zone of their account."""
+    user_id = signed_in_user(request)
+    chosen = Choices() if user_id is None else request.app.state.choices_of(context_of(request), user_id)
+    zone = chosen.zone or zone_of_browser(request)
+    language = chosen.language or preferred_language(request.headers.get("accept-language", ""))
+    return Reader(language, zone or chosen.account_zone, zone_is_theirs=zone is not None)
 
 
 def groups(text: str) -> str:

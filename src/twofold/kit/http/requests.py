@@ -10,6 +10,7 @@ from uuid import UUID
 from litestar import Request, Response
 from litestar.datastructures import Cookie
 
+from twofold.kit import time_zones
 from twofold.kit.client_info import ClientInfo, address_of, browser_name
 from twofold.kit.context import AppContext
 from twofold.settings import Settings
@@ -19,6 +20,7 @@ AnyResponse = Response[Any]
 
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
 USER = "twofold_user"  # in the scope of a request: the id of whoever's session it is
+ZONE = "twofold_zone"  # the cookie in which a script keeps the time zone of the browser
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 EMAIL_LIFE = 10 * 60  # seconds
 LONGEST_EMAIL = 254  # characters
@@ -111,6 +113,17 @@ def note_held(request: AnyRequest, token: str, *, holds: bool) -> None:
 def note_user(request: AnyRequest, user_id: UUID) -> None:
     """Note whose session a request is of, for the log."""
     cast("dict[str, Any]", request.scope)[USER] = user_id
+
+
+def signed_in_user(request: AnyRequest) -> UUID | None:
+    """Return whose session a request is of, once that was found."""
+    return cast("dict[str, Any]", request.scope).get(USER)
+
+
+def zone_of_browser(request: AnyRequest) -> str | None:
+    """Return the time zone that the browser has told of itself (static/twofold.js), if it is one."""
+    told = unquote(request.cookies.get(ZONE, ""))
+    return told if told in time_zones.zones() else None
 
 
 def client_token(request: AnyRequest) -> str | None:

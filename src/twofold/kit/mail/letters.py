@@ -18,9 +18,11 @@ from typing import Any, TypeAlias
 import jinja2
 import sqlalchemy as sa
 
+from twofold.kit import moments
 from twofold.kit.client_info import browser_in_words
 from twofold.kit.context import AppContext
 from twofold.kit.mail.outbox import Entry
+from twofold.kit.moments import Reader
 from twofold.kit.plain_text import unlinked
 from twofold.kit.static_files import files_of
 from twofold.kit.templates import template_environment
@@ -30,6 +32,7 @@ from twofold.settings import Settings
 # Gives the content of a letter at delivery, in its own transaction; None when it is out of date and not to be sent.
 Composer: TypeAlias = Callable[[AppContext, sa.Connection, Entry, datetime], dict[str, Any] | None]
 
+READER = "read_by"  # of what a letter tells: a `Reader`, in whose zone its moments are
 WIDTH = 72  # characters of a line
 ACCENT = "#0b5a6c"  # of buttons, as pages have it in the light theme
 LONGEST_SUBJECT = 150  # characters
@@ -54,7 +57,11 @@ class Letters:
             jinja2.TemplateError: a template of the kind is missing, or names what the composer did not give.
 
         """
-        content = _plain(content)
+        with moments.read_by(lambda: content.get(READER, Reader())):
+            told = {name: value for name, value in content.items() if name != READER}
+            return self._written(entry, _plain(told), at)
+
+    def _written(self, entry: Entry, content: Mapping[str, Any], at: datetime) -> EmailMessage:
         subject = self._subject(entry.kind, content)
         message = EmailMessage(policy=SMTP)
         message["From"] = self._sender
@@ -100,12 +107,6 @@ def _plain_value(name: str, value: Any) -> Any:
     return [_plain_value(name, one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def moment(at: datetime) -> str:
-    """Say a time with its date: a letter may be read days later."""
-    month = f"{at:%B}"
-    return f"{at.day} {gettext(month)} {at.year}, {at:%H:%M} UTC"
-
-
 def browser(name: str) -> str:
     """Say which browser it was, in words of our own: a letter repeats nothing that an attacker may have written."""
     return browser_in_words(name) or gettext("an unknown program")
@@ -113,7 +114,7 @@ def browser(name: str) -> str:
 
 def _environment(settings: Settings) -> jinja2.Environment:
     made = template_environment()
-    made.filters.update(moment=moment, browser=browser)
+    made.filters.update(moment=moments.dated, browser=browser)
     files = files_of(settings)
     made.globals.update(
         product=settings.product_name, base_url=settings.base_url, support_email=settings.support_email,

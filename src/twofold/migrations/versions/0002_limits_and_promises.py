@@ -28,6 +28,7 @@ def upgrade() -> None:
     _register_applications()
     _grant_tokens()
     _keep_help_requests()
+    _keep_time_zones()
     _note_first_sign_ins()
     _index_browsers()
     _index_destinations()
@@ -40,6 +41,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("user_preferences", if_exists=True)
+    steps.drop_column("accounts", "time_zone")
     steps.drop_column("password_links", "not_before")
     steps.drop_index("ix_outbox_turn_due_at", "outbox")
     steps.drop_column("outbox", "turn")
@@ -369,6 +372,19 @@ def _index_tokens() -> None:
     ):
         name = f"ix_logout_deliveries_{'_'.join(columns)}"
         steps.create_index(name, "logout_deliveries", columns, sqlite_where=where, postgresql_where=where)
+
+
+def _keep_time_zones() -> None:
+    steps.add_column("accounts", sa.Column("time_zone", sa.Text(), nullable=False, server_default="UTC"))
+    op.create_table(
+        "user_preferences",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("time_zone", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_user_preferences")),
+        if_not_exists=True,
+    )
 
 
 def _note_first_sign_ins() -> None:
