@@ -25,6 +25,7 @@ from twofold.admin import invite_pages as admin_invite_pages
 from twofold.admin import people_pages as admin_people_pages
 from twofold.admin import policy_api as admin_policy_api
 from twofold.admin import policy_pages as admin_policy_pages
+from twofold.admin import time_zone_pages as admin_time_zone_pages
 from twofold.admin import users_api as admin_users_api
 from twofold.directory import preference_flow
 from twofold.factors import api as factors_api
@@ -62,6 +63,7 @@ from twofold.operations.error_answers import EXCEPTION_HANDLERS, http_error, ref
 from twofold.operations.worker import Worker
 from twofold.profile import api as profile_api
 from twofold.profile import pages as profile_pages
+from twofold.profile import preference_pages
 from twofold.provisioning import abuse_api
 from twofold.provisioning import api as provisioning_api
 from twofold.recovery import browser_pages
@@ -86,6 +88,7 @@ PAGES = [
     *factors_pages.handlers,
     *factors_change_pages.handlers,
     *profile_pages.handlers,
+    *preference_pages.handlers,
     *resets_case_pages.handlers,
     *resets_pages.handlers,
     *recovery_pages.handlers,
@@ -94,6 +97,7 @@ PAGES = [
     *admin_act_pages.handlers,
     *admin_invite_pages.handlers,
     *admin_policy_pages.handlers,
+    *admin_time_zone_pages.handlers,
     *admin_adoption_pages.handlers,
     *support_pages.handlers,
     *support_act_pages.handlers,

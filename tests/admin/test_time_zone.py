@@ -92,3 +92,23 @@ def test_an_operator_sets_it_over_the_api_and_the_log_says_so(people: People, ht
     assert http.get(url, headers=headers).json()["time_zone"] == "Asia/Tokyo"
     [changed] = people.events("account_changed")
     assert changed.details == '{"time_zone":{"before":"UTC","after":"Asia/Tokyo"}}'
+
+
+def test_an_administrator_sets_it_on_a_page_and_the_log_says_so(people: People, boss: Administrator) -> None:
+    policy = boss.open("/account/policy")
+    assert "Days begin at midnight in the time zone UTC." in policy.text
+    assert '<option value="UTC" selected>' in boss.open("/account/time-zone").html
+    page = boss.browser.submit(boss.open("/account/time-zone"), "Save", time_zone="Europe/Berlin")
+    assert (page.path, page.notice) == ("/account/policy", "The time zone is saved.")
+    assert "Days begin at midnight in the time zone Europe/Berlin." in page.text
+    [changed] = people.events("account_changed")
+    assert changed.actor_id == boss.user.id
+    assert changed.details == '{"time_zone":{"before":"UTC","after":"Europe/Berlin"}}'
+    assert "time zone: UTC → Europe/Berlin" in boss.open("/account/audit").text
+
+
+def test_a_zone_that_is_none_is_refused_on_the_page(people: People, boss: Administrator) -> None:
+    page = boss.browser.post("/account/time-zone", time_zone="Mars/Olympus")
+    assert page.status == 400
+    assert "Give a time zone by its name, such as Europe/Berlin or Pacific/Auckland." in page.text
+    assert not people.events("account_changed")

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON
 from twofold.audit.tables import audit_events
-from twofold.directory import accounts_flow, add_user_flow
+from twofold.directory import accounts_flow, add_user_flow, preference_flow
 from twofold.directory import flow as directory
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
@@ -141,6 +141,11 @@ class People:
         user_id = known if isinstance(known, UUID) else known.id
         with self.context.db.write() as connection:
             connection.execute(users.update().where(users.c.id == user_id).values(values))
+
+    def choose(self, user: User, language: str | None = None, zone: str | None = None) -> None:
+        """Let somebody choose their language and time zone."""
+        with self.context.db.write() as connection:
+            assert preference_flow.choose(connection, user, language, zone) is None
 
     def set_counts(self, user: User, *, wrong: int, wrong_in_row: int | None = None) -> None:
         """Write how many wrong codes somebody has behind them; none of them from an unknown browser."""

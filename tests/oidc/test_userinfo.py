@@ -25,11 +25,22 @@ def test_userinfo_says_what_the_scopes_allow(ada: Ada, crm: RelyingParty, sessio
     answer = crm.userinfo(body["access_token"])
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.json() == {
-        "sub": str(user.id), "name": "Ada", "email": user.email, "email_verified": True,
+        "sub": str(user.id), "name": "Ada", "zoneinfo": "UTC", "email": user.email, "email_verified": True,
         "account_id": str(user.account_id), "account_name": "Acme", "edition": "enterprise", "role": "member",
         "licensed": True,
     }  # fmt: skip
     assert crm.userinfo(crm.tokens(session, scope="openid")["access_token"]).json() == {"sub": str(user.id)}
+
+
+def test_userinfo_says_the_language_and_time_zone_that_somebody_chose(
+    ada: Ada, crm: RelyingParty, people: People, session: str
+) -> None:
+    user, token = ada[0], crm.tokens(session, scope="openid profile")["access_token"]
+    people.set_account(user.account_id, time_zone="Europe/Berlin")
+    assert crm.userinfo(token).json() == {"sub": str(user.id), "name": "Ada", "zoneinfo": "Europe/Berlin"}
+    people.choose(user, "en-US", "America/New_York")
+    told = crm.userinfo(token).json()
+    assert (told["locale"], told["zoneinfo"]) == ("en-US", "America/New_York")
 
 
 def test_userinfo_takes_the_token_in_a_form_as_well(crm: RelyingParty, http: httpx.Client, session: str) -> None:

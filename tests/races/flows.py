@@ -18,7 +18,7 @@ from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
 from twofold.abuse.blocklist import Block
 from twofold.admin import act_flow as acts
-from twofold.admin import policy_flow, reminder_flow
+from twofold.admin import policy_flow, reminder_flow, time_zone_flow
 from twofold.admin.policy import Policy
 from twofold.audit import export_flow
 from twofold.directory import accounts_flow, add_user_flow
@@ -54,6 +54,7 @@ from twofold.operations import jobs
 from twofold.operations.jobs import COMPOSERS
 from twofold.operations.worker import Job, Worker
 from twofold.profile import flow as profile
+from twofold.profile import preference_flow
 from twofold.provisioning import account_flow, key_flow, new_user_flow
 from twofold.provisioning import flow as provisioning
 from twofold.provisioning.flow import UserChange
@@ -706,6 +707,16 @@ def policy_is_changed(w: World) -> Act:
     )
 
 
+def zone_is_changed(w: World) -> Act:
+    session, at = w.session()._replace(user=w.current(w.boss)), w.at
+    return lambda context: time_zone_flow.change_zone(context, session, "Europe/Berlin", origin=Origin(at, CLIENT_INFO))
+
+
+def preferences_are_chosen(w: World) -> Act:
+    session = w.session()
+    return lambda context: preference_flow.choose(context, session, "en-GB", "Europe/Berlin")
+
+
 def _change_user(w: World, **said: Any) -> Act:
     at = w.now()
     return lambda context: provisioning.change_user(
@@ -991,6 +1002,8 @@ FLOWS: Mapping[Flow, str] = {
     invite: "Made",
     invite_again: "Invited",
     policy_is_changed: "PolicySaved",
+    preferences_are_chosen: "PreferencesSaved",
+    zone_is_changed: "ZoneSaved",
     address_and_password_are_set: "User",
     deactivation: "User",
     support_agent_is_made: "MadeUser",

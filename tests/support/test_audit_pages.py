@@ -56,6 +56,17 @@ def key_of(world: World) -> str:
 # --- the page
 
 
+def test_the_page_tells_seconds_and_its_zone_and_days_of_it_while_copies_stay_in_utc(world: World) -> None:
+    world.people.choose(world.people.look_up(world.grace), zone="Pacific/Auckland")
+    record(world, kinds.Unlocked(), later(hours=1, minutes=2, seconds=3), reason="She called me.")
+    browser = world.grace_enters()
+    page = browser.get("/account/audit?from=2026-03-04&to=2026-03-04&kind=unlocked")
+    assert "4 March 2026 02:02:03 New Zealand Daylight Time" in page.text
+    assert "She called me." not in browser.get("/account/audit?to=2026-03-03").text
+    assert "2026-03-03T13:02:03.000000Z" in download(browser, "/account/audit.csv").text
+    assert "2026-03-03T13:02:03.000000Z" in download(browser, "/account/audit.jsonl").text
+
+
 def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(world: World) -> None:
     record(world, kinds.Unlocked(), later(hours=1, minutes=2, seconds=3), reason="She called me.")
     page = world.grace_enters().get("/account/audit")

@@ -134,10 +134,12 @@ def _policy_page(
     not_offered: str | None = None,
     to_set_up: bool = False,
 ) -> AnyResponse:
-    notice = _("Saved. All administrators are told by e-mail.") if request.query_params.get("done") else None
+    notices = {"saved": _("Saved. All administrators are told by e-mail."), "time-zone": _("The time zone is saved.")}
+    notice = notices.get(request.query_params.get("done", ""))
     return page(
         request, "admin/policy.html", status, viewer=viewer_of(session), typed=typed, errors=errors or {},
         not_offered=not_offered, notice=None if errors else notice, to_set_up=to_set_up,
+        zone=zone_of_account(request, session.user.account_id),
     )  # fmt: skip
 
 

@@ -5,8 +5,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory import preference_records as records
+from twofold.directory.refusals import Refused, invalid
+from twofold.directory.rules import Fault, fault_of_time_zone
+from twofold.directory.user import User
 from twofold.kit.context import AppContext
 from twofold.kit.moments import LANGUAGES, Choices, Reader
+from twofold.kit.words import gettext as _
 
 
 def choices_of(connection: sa.Connection, user_id: UUID) -> Choices:
@@ -29,3 +33,14 @@ def reader_of_mail(connection: sa.Connection, user_id: UUID) -> Reader:
     """Return how somebody reads moments in a letter, where no browser says it: as they chose, else in their account."""
     chosen = choices_of(connection, user_id)
     return Reader(chosen.language or LANGUAGES[0], chosen.zone or chosen.account_zone)
+
+
+def choose(connection: sa.Connection, user: User, language: str | None, zone: str | None) -> Refused | None:
+    """Store what a user, who is held, has chosen; None for what their browser says. Say why it cannot be."""
+    fault = None if zone is None else fault_of_time_zone(zone)
+    if language is not None and language not in LANGUAGES:
+        fault = Fault("language", _("Choose one of the languages of the list."))
+    if fault is not None:
+        return invalid(fault)
+    records.store(connection, user.id, user.account_id, {"language": language, "time_zone": zone})
+    return None

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 DEFAULT_ZONE = "UTC"
 NO_PLACES = {"Factory", "localtime"}
+CONTINENTS = {
+    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+}  # fmt: skip
 
 
 @cache
@@ -27,3 +30,9 @@ def beginning(day: date, zone: str) -> datetime:
 def day_of(at: datetime, zone: str) -> date:
     """Return the day of a moment in a zone."""
     return at.astimezone(zone_named(zone)).date()
+
+
+@cache
+def of_places() -> tuple[str, ...]:
+    """Return the zones that somebody chooses from: those of a place on earth, in the order of their names, and UTC."""
+    return (*sorted(name for name in zones() if name.partition("/")[0] in CONTINENTS and "/" in name), DEFAULT_ZONE)

@@ -43,12 +43,13 @@ def authentication(session: Session) -> dict[str, Any]:
     }
 
 
-def userinfo(user: User, scope: str) -> dict[str, Any]:
+def userinfo(user: User, scope: str, *, locale: str | None = None, zone: str | None = None) -> dict[str, Any]:
     """Return what the scopes of a token allow to say of a user (OpenID Connect Core section 5.4)."""
     scopes = scope.split(" ")
     told: dict[str, Any] = {"sub": str(user.id)}
     if "profile" in scopes:
-        told["name"] = user.name
+        known = {"name": user.name, "locale": locale, "zoneinfo": zone}
+        told |= {name: value for name, value in known.items() if value is not None}
     if "email" in scopes:
         # Nobody gives an address themselves: it is invited, which proves the mailbox, or the operator answers for it.
         told |= {"email": user.email, "email_verified": True}

@@ -8,8 +8,8 @@ from twofold.oidc.request import SCOPES, Prompt
 from twofold.sessions import methods
 
 CLAIMS = (
-    "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "at_hash", "sid", "auth_time", "acr", "amr", "name", "email",
-    "email_verified", "account_id", "account_name", "edition", "role", "licensed",
+    "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "at_hash", "sid", "auth_time", "acr", "amr", "name", "locale",
+    "zoneinfo", "email", "email_verified", "account_id", "account_name", "edition", "role", "licensed",
 )  # fmt: skip
 CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
 WITH_SECRET = ("client_secret_basic", "client_secret_post")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
+from twofold.directory import preference_flow
 from twofold.events import application_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
@@ -95,7 +96,11 @@ def userinfo(context: AppContext, token: str, at: datetime) -> dict[str, Any] | 
         return Refused("invalid_token", "The access token is unknown or over, or its session has ended.")
     if "openid" not in held.scope.split(" "):
         return Refused("insufficient_scope", "The access token was not asked for with openid.")
-    return claims.userinfo(held.session.user, held.scope)
+    user = held.session.user
+    if "profile" not in held.scope.split(" "):
+        return claims.userinfo(user, held.scope)
+    chosen = preference_flow.choices_of_user(context, user.id)
+    return claims.userinfo(user, held.scope, locale=chosen.language, zone=chosen.zone or chosen.account_zone)
 
 
 def introspect(context: AppContext, application: Application, token: str, at: datetime) -> Mapping[str, Any]:
