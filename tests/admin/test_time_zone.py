@@ -96,7 +96,7 @@ def test_an_operator_sets_it_over_the_api_and_the_log_says_so(people: People, ht
 
 def test_an_administrator_sets_it_on_a_page_and_the_log_says_so(people: People, boss: Administrator) -> None:
     policy = boss.open("/account/policy")
-    assert "Days begin at midnight in the time zone UTC." in policy.text
+    assert "Days begin at midnight in the time zone Coordinated Universal Time." in policy.text
     assert '<option value="UTC" selected>' in boss.open("/account/time-zone").html
     page = boss.browser.submit(boss.open("/account/time-zone"), "Save", time_zone="Europe/Berlin")
     assert (page.path, page.notice) == ("/account/policy", "The time zone is saved.")

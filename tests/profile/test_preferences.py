@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -36,7 +37,7 @@ def began(page: Page) -> str:
 def test_moments_are_told_in_the_zone_that_was_chosen(browser: WebClient) -> None:
     page = browser.submit(browser.get("/profile/preferences"), "Save", time_zone="Pacific/Auckland")
     assert page.notice == "Saved."
-    assert "like this: 01:00 New Zealand Daylight Time." in page.text
+    assert "like this: 4 March 2026, 01:00 New Zealand Daylight Time." in page.text
     assert chosen(page) == ["", "Pacific/Auckland"]
     assert " 01:00 " in browser.get("/profile/sessions").text
 
@@ -89,9 +90,12 @@ def test_what_is_none_is_refused_and_changes_nothing(browser: WebClient, field: 
     assert chosen(browser.get("/profile/preferences")) == ["", ""]
 
 
-def test_deadlines_name_the_zone_even_where_it_is_the_readers(people: People, browser: WebClient, ada: Ada) -> None:
-    people.choose(ada[0], zone="Asia/Tokyo")
-    assert "like this: 21:00 Japan Standard Time." in browser.get("/profile/preferences").text
+def test_deadlines_name_the_zone_even_where_it_is_the_readers(people: People, http: httpx.Client) -> None:
+    max_ = people.user("max@acme.example")
+    people.choose(max_, zone="Asia/Tokyo")
+    people.set_account(max_.account_id, policy="required", required_from=NOON + timedelta(days=9))
+    told = browser_of(people, http, max_).get("/profile").text
+    assert "requires two-factor authentication from 12 March 2026, 21:00 Japan Standard Time on." in told
 
 
 # --- mails

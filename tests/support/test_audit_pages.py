@@ -64,6 +64,10 @@ def test_the_page_tells_seconds_and_its_zone_and_days_of_it_while_copies_stay_in
     assert "4 March 2026 02:02:03 New Zealand Daylight Time" in page.text
     assert "She called me." not in browser.get("/account/audit?to=2026-03-03").text
     assert "2026-03-03T13:02:03.000000Z" in download(browser, "/account/audit.csv").text
+    record(world, directory_kinds.UserChanged({"exception_until": {"before": None, "after": NOON}}))
+    until = "exception until: none → 4 March 2026, 01:00 New Zealand Daylight Time"
+    assert until in browser.get("/account/audit?kind=user_changed").text
+    assert "exception until: none → 2026-03-03T12:00:00Z" in download(browser, "/account/audit.csv").text
     assert "2026-03-03T13:02:03.000000Z" in download(browser, "/account/audit.jsonl").text
 
 

@@ -47,7 +47,7 @@ def seed(context: AppContext, at: datetime) -> list[DemoUser]:
 
 def _acme(seeds: "_Seeds", at: datetime) -> list[DemoUser]:
     """An enterprise account whose policy leaves everybody the choice."""
-    acme = seeds.account("Acme", seats=10)
+    acme = seeds.account("Acme", seats=10, time_zone="Europe/Berlin")
     seeds.user(acme, "ada@acme.example", "Ada Admin", role="admin")
     seeds.user(acme, "max@acme.example", "Max Member")
     seeds.user(acme, "uli@acme.example", "Uli Unlicensed", licensed=False)

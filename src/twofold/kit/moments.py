@@ -58,9 +58,9 @@ def deadline(at: datetime, reader: Reader | None = None) -> str:
     return f"{_said(at, reader)} {zone_name(at, reader)}"
 
 
-def dated(at: datetime) -> str:
+def dated(at: datetime, reader: Reader | None = None) -> str:
     """Say a moment with its date and its zone, for what may be read days later and anywhere."""
-    reader = _reader.get()()
+    reader = reader or _reader.get()()
     return f"{_with_date(at, reader)} {zone_name(at, reader)}"
 
 
@@ -76,6 +76,11 @@ def day(at: datetime | date) -> str:
     reader = _reader.get()()
     of = day_of(at, reader.zone) if isinstance(at, datetime) else at
     return format_date(of, "long", locale=_locale(reader))
+
+
+def place(zone: str) -> str:
+    """Say the name of a time zone (IANA) as somebody chooses it."""
+    return zone_name(clock.now(), Reader()) if zone == DEFAULT_ZONE else zone.replace("_", " ")
 
 
 def zone_name(at: datetime, reader: Reader) -> str:

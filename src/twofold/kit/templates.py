@@ -17,6 +17,9 @@ def template_environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    made.filters.update(moment=moments.moment, deadline=moments.deadline, exact=moments.exact, day=moments.day)
+    made.filters.update(
+        moment=moments.moment, deadline=moments.deadline, dated=moments.dated, exact=moments.exact, day=moments.day,
+        place=moments.place,
+    )  # fmt: skip
     made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]  # made by the extension
     return made

@@ -14,7 +14,7 @@ from twofold.directory import accounts_flow
 from twofold.kit import clock, cursors
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick
-from twofold.kit.http.render import page, problem_page
+from twofold.kit.http.render import page, problem_page, reader_of
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
@@ -115,7 +115,8 @@ def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
     kinds = sorted(((kind, said.label) for kind, said in audit_words.kinds().items()), key=lambda kind: kind[1])
     return page(
         request, "audit/log.html", 400 if wanted.errors else 200, viewer=viewer_of(log.session), log=log,
-        events=[event_view(found) for found in shown.events], typed=wanted.typed, errors=wanted.errors,
+        events=[event_view(found, reader_of(request)) for found in shown.events],
+        typed=wanted.typed, errors=wanted.errors,
         filtered=wanted.filters.any, kinds=[("", _("Everything")), *kinds],
         older=None if shown.older is None else wanted.address(log.path, shown.older),
         newer=None if shown.newer is None else wanted.address(log.path, shown.newer),

@@ -1,5 +1,6 @@
 """Audit events as pages show them, and the filters that stand in a page's address."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from twofold.kit import cursors
 from twofold.kit.client_info import browser_in_words
 from twofold.kit.http.render import reader_of
 from twofold.kit.http.requests import AnyRequest, row_id
+from twofold.kit.moments import Reader, dated
 from twofold.kit.sql.database import Database
 from twofold.kit.words import gettext as _
 from twofold.support import audit_flow, audit_words
@@ -17,6 +19,7 @@ from twofold.support.audit_search import EventCursor, Filters, Found
 
 LONGEST = 254  # characters
 NOBODY = UUID(int=0)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+]00:00)")
 DAY = timedelta(days=1)
 
 
@@ -49,12 +52,12 @@ def log_query(request: AnyRequest, db: Database, account_id: UUID) -> LogQuery:
     return LogQuery(typed, filters, errors)
 
 
-def event_view(found: Found) -> dict[str, Any]:
-    """Return what a page shows of an event."""
+def event_view(found: Found, reader: Reader) -> dict[str, Any]:
+    """Return what a page shows of an event; moments that it names are told as the page tells them."""
     event = found.event
     return {
         "at": event.at,
-        "words": audit_words.sentence(found),
+        "words": MOMENT.sub(lambda at: dated(datetime.fromisoformat(at[0]), reader), audit_words.sentence(found)),
         "reason": event.reason,
         "result": audit_words.result(event.result),
         "address": event.address,

@@ -14,7 +14,7 @@ from twofold.admin.views import find_summary
 from twofold.directory.user import User
 from twofold.kit import clock, cursors
 from twofold.kit.http.pools import quick
-from twofold.kit.http.render import page
+from twofold.kit.http.render import page, reader_of
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.resets import flow as resets
@@ -86,7 +86,7 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     history = audit_flow.read_page(context.db, user.account_id, Filters(user_id=user.id), None, EVENTS)
     return page(
         request, "support/person.html", viewer=viewer_of(session), user=summary_view(listed, session.user),
-        account_id=user.account_id, events=[event_view(found) for found in history.events],
+        account_id=user.account_id, events=[event_view(found, reader_of(request)) for found in history.events],
         frozen_at=user.frozen_at, password_set_at=user.password_set_at, sso=user.sso,
         password_unproven=user.password_unproven, notice=_notice(request),
         reset=open_case, notice_of_reset=_asked(request, "done") == "reset",

@@ -1,8 +1,7 @@
 """Pages: templates rendered to answers."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import jinja2
@@ -16,6 +15,8 @@ from twofold.kit.moments import Choices, Reader, preferred_language
 from twofold.kit.static_files import StaticFiles
 from twofold.kit.templates import template_environment
 from twofold.settings import Settings
+
+READER = "twofold_reader"  # in the scope of a request: who reads its answer, once that was asked
 
 
 def environment(settings: Settings, files: StaticFiles) -> jinja2.Environment:
@@ -50,7 +51,7 @@ def page(
     context.setdefault("errors", {})
     context.setdefault("viewer", None)
     context.setdefault("query", request.query_params)
-    with moments.read_by(cache(lambda: reader_of(request))):
+    with moments.read_by(lambda: reader_of(request)):
         html = request.app.state.pages.get_template(template).render(context)
     return Response(html, status_code=status, media_type=MediaType.HTML, cookies=cookies or [])
 
@@ -74,11 +75,18 @@ def problem_page(
 
 def reader_of(request: AnyRequest) -> Reader:
     """Return who reads the answer: as they chose, else as their browser says, else in the zone of their account."""
+    kept: Reader | None = cast("dict[str, Any]", request.scope).get(READER)
+    return kept or _find_reader(request)
+
+
+def _find_reader(request: AnyRequest) -> Reader:
     user_id = signed_in_user(request)
     chosen = Choices() if user_id is None else request.app.state.choices_of(context_of(request), user_id)
     zone = chosen.zone or zone_of_browser(request)
     language = chosen.language or preferred_language(request.headers.get("accept-language", ""))
-    return Reader(language, zone or chosen.account_zone, zone_is_theirs=zone is not None)
+    reader = Reader(language, zone or chosen.account_zone, zone_is_theirs=zone is not None)
+    cast("dict[str, Any]", request.scope)[READER] = reader
+    return reader
 
 
 def groups(text: str) -> str:
