@@ -63,3 +63,12 @@ def test_people_read_a_table(twofold: Program) -> None:
     table = twofold.done("accounts", "list").out
     assert account in table  # whole, so that it can be copied
     assert "Globex" in table
+
+
+def test_a_time_zone_is_set_by_its_name(twofold: Program) -> None:
+    account = twofold.account("Acme", "--time-zone", "Pacific/Auckland")
+    assert listed(twofold)["Acme"]["time_zone"] == "Pacific/Auckland"
+    assert twofold.done("accounts", "set", account, "--time-zone", "UTC", "--json").json["time_zone"] == "UTC"
+    for command in (("set", account), ("create", "--name", "Globex")):
+        said = twofold.refused("accounts", *command, "--time-zone", "Mars/Olympus")
+        assert "Give a time zone by its name, such as Europe/Berlin or Pacific/Auckland." in said
