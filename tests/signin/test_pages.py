@@ -462,12 +462,12 @@ def test_the_mailed_code_says_when_it_was_sent_and_how_many_more_there_are(
     people: People, web_client: WebClient, frozen_clock: FrozenClock
 ) -> None:
     user = people.user()
-    people.set_account(user.account_id, policy="required")
+    people.set_account(user.account_id, policy="required", time_zone="Europe/Berlin")
     page = web_client.sign_in(ADA, PASSWORD)
     assert "A code of six digits is on its way to a•••@acme.example." in page.text
     people.mailed_code()
     page = web_client.get("/sign-in/verify-email")
-    assert "We sent a code of six digits to a•••@acme.example at 12:00 Coordinated Universal Time." in page.text
+    assert "We sent a code of six digits to a•••@acme.example at 13:00 Central European Standard Time." in page.text
     assert "You can have 2 more codes sent this hour." in page.text
     frozen_clock.forward(minutes=5)
     page = web_client.submit(page, "Send a new code")
@@ -475,8 +475,8 @@ def test_the_mailed_code_says_when_it_was_sent_and_how_many_more_there_are(
     assert "You can have one more code sent this hour." in page.text
     people.mailed_code(at=frozen_clock.at)
     page = web_client.submit(web_client.get("/sign-in/verify-email"), "Send a new code")
-    assert "at 12:05 Coordinated Universal Time" in page.text
-    assert "No more codes are sent before 13:00 Coordinated Universal Time." in page.text
+    assert "at 13:05 Central European Standard Time" in page.text
+    assert "No more codes are sent before 14:00 Central European Standard Time." in page.text
     refused = web_client.submit(page, "Send a new code")
     assert refused.status == 429
     assert refused.errors["code"].endswith("Wait 55 minutes before you ask for another.")

@@ -20,6 +20,7 @@ from twofold.kit.http.requests import (
     cookie,
     forget_cookie,
     note_held,
+    note_reader,
     row_id,
     set_cookie,
 )
@@ -65,6 +66,7 @@ def attempt_of(request: AnyRequest, step: Step) -> Attempt:
         raise ShortCircuit(start_over(request, Expired()))
     if attempt.step is not step:
         raise ShortCircuit(start_over(request, OutOfOrder(attempt.step)))
+    note_reader(request, attempt.user.id)
     return attempt
 
 

@@ -10,7 +10,7 @@ from litestar.datastructures import Cookie
 from litestar.enums import MediaType
 
 from twofold.kit import moments
-from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, signed_in_user, zone_of_browser
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, reader_id, zone_of_browser
 from twofold.kit.moments import Choices, Reader, preferred_language
 from twofold.kit.static_files import StaticFiles
 from twofold.kit.templates import template_environment
@@ -80,7 +80,7 @@ def reader_of(request: AnyRequest) -> Reader:
 
 
 def _find_reader(request: AnyRequest) -> Reader:
-    user_id = signed_in_user(request)
+    user_id = reader_id(request)
     chosen = Choices() if user_id is None else request.app.state.choices_of(context_of(request), user_id)
     zone = chosen.zone or zone_of_browser(request)
     language = chosen.language or preferred_language(request.headers.get("accept-language", ""))

@@ -21,6 +21,7 @@ AnyResponse = Response[Any]
 BROWSER_LIFE = 90 * 24 * 3600  # seconds
 USER = "twofold_user"  # in the scope of a request: the id of whoever's session it is
 ZONE = "twofold_zone"  # the cookie in which a script keeps the time zone of the browser
+READS = "twofold_reads"  # in the scope of a request: the id of whoever signs in
 HELD = "twofold_held"  # in the scope of a request: a token that was used, and whether it holds
 EMAIL_LIFE = 10 * 60  # seconds
 LONGEST_EMAIL = 254  # characters
@@ -115,9 +116,15 @@ def note_user(request: AnyRequest, user_id: UUID) -> None:
     cast("dict[str, Any]", request.scope)[USER] = user_id
 
 
-def signed_in_user(request: AnyRequest) -> UUID | None:
-    """Return whose session a request is of, once that was found."""
-    return cast("dict[str, Any]", request.scope).get(USER)
+def note_reader(request: AnyRequest, user_id: UUID) -> None:
+    """Note who reads the answer while they sign in, so that they read times as they do afterwards."""
+    cast("dict[str, Any]", request.scope)[READS] = user_id
+
+
+def reader_id(request: AnyRequest) -> UUID | None:
+    """Return who reads the answer: whose session a request is of, or who signs in."""
+    scope = cast("dict[str, Any]", request.scope)
+    return scope.get(USER) or scope.get(READS)
 
 
 def zone_of_browser(request: AnyRequest) -> str | None:
