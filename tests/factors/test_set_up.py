@@ -11,7 +11,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.eligibility import Reason
 from twofold.directory.user import User
-from twofold.factors import enrolment_flow
+from twofold.factors import change_flow, enrolment_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.enrolment_flow import SetUp
@@ -447,6 +447,17 @@ def test_a_replacement_issues_a_new_backup_code(people: People, protected: Prote
     attempt = people.attempt(user, channel="api")
     assert people.give_code(attempt, factor.backup_code, channel="api") == WrongCode(4, backup=True)
     assert isinstance(people.give_code(attempt, changed.backup_code or "", channel="api"), SignedIn)
+
+
+def test_a_replacement_keeps_the_name_unless_it_is_given_another(people: People, protected: Protected) -> None:
+    user, factor, session = protected
+    change_flow.rename(people.context, session, first(people, user), "Work phone", origin=Origin(NOON, CLIENT_INFO))
+    opened = opened_by(people, session, factor.phone.code(NOON), replaces=first(people, user))
+    assert opened.name == "Work phone"
+    at = later(minutes=1)
+    other = opened_by(people, session, factor.phone.code(at), at=at, name="Tablet", replaces=first(people, user))
+    changed_by(people, session, other, at=at)
+    assert names(people, user) == ["Tablet"]
 
 
 def test_a_replacement_keeps_since_when_somebody_is_protected(people: People, protected: Protected) -> None:

@@ -3,6 +3,7 @@
 An enrolment belongs to whoever opened it, a session or a sign-in attempt: nobody else sees or confirms it.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -87,7 +88,8 @@ def open_in_session(context: AppContext, session: Session, asked: SetUp, *, orig
         lockouts.settle(connection, proved)
         if user is None:
             return SessionOver()
-        refused = _why_not(context, connection, user, asked.replaces, origin.at)
+        own = {app.id: app.name for app in records.authenticators_of(connection, user.id)}
+        refused = _why_not(context, user, own, asked.replaces, origin.at)
         if refused is not None:
             return refused
         passed: Passed | ProofRefused | MalformedCode | SessionOver = Passed("")
@@ -97,9 +99,10 @@ def open_in_session(context: AppContext, session: Session, asked: SetUp, *, orig
             passed = Locked(counts.final)
         if not isinstance(passed, Passed):
             return passed
+        kept = "" if asked.replaces is None else own[asked.replaces]
         return open_for(
-            context, connection, user, opener_of(session), at=origin.at, name=asked.name, replaces=asked.replaces,
-            spent=passed.new_backup_code,
+            context, connection, user, opener_of(session), at=origin.at, name=asked.name.strip() or kept,
+            replaces=asked.replaces, spent=passed.new_backup_code,
         )  # fmt: skip
 
 
@@ -247,15 +250,14 @@ def _readable(name: str) -> str:
 
 def _why_not(
     context: AppContext,
-    connection: sa.Connection,
     user: User,
+    own: Collection[UUID],
     replaces: UUID | None,
     at: datetime,
 ) -> NotOffered | TooMany | NoSuchAuthenticator | None:
     offer = user.eligibility(context.settings.two_factor_editions, at)
     if not user.has_second_factor and not offer.offered:
         return NotOffered(offer)
-    own = {app.id for app in records.authenticators_of(connection, user.id)}
     if replaces is not None and replaces not in own:
         return NoSuchAuthenticator()
     if replaces is None and len(own) >= MOST_AUTHENTICATORS:
