@@ -239,15 +239,30 @@ def test_every_form_of_password_and_code_refuses_at_the_field(ada: Ada, web_clie
     assert (wrong.status, wrong.errors) == (401, {"password": "That password is not right."})
     malformed = send(PASSWORD, "12345")
     assert (malformed.status, list(malformed.errors)) == (400, ["code"])
-    for left in (4, 3, 2, 1, 0):
+    for left in (4, 3, 2, 1):
         refused = send(PASSWORD, phone.wrong_code(NOON))
         assert (refused.status, list(refused.errors)) == (401, ["code"])
         assert ("attempt" in refused.errors["code"]) is (left in (1, 2))
         assert PASSWORD not in refused.html
         assert refused.title.startswith("Error: ")
-    locked = send(PASSWORD, phone.code(NOON))
-    assert (locked.status, list(locked.errors)) == (423, ["code"])
-    assert "Locked after too many wrong codes" in web_client.get("/profile").text
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_the_fifth_wrong_code_says_that_it_locked_and_who_unlocks(
+    people: People, ada: Ada, web_client: WebClient, path: str
+) -> None:
+    people.user("grace@example.test", account=ada[0].account_id, role="admin", name="Grace Helper")
+    page = web_client.get(path)
+    proofs = {"password": PASSWORD} | ({"new_password": "marble ferry cinnamon"} if "password" in path else {})
+    wrong = ada[1].phone.wrong_code(NOON)
+    *_, fifth = [web_client.submit(page, FORMS[path], code=wrong, **proofs) for _ in range(5)]
+    again = web_client.submit(page, FORMS[path], code=ada[1].phone.code(NOON), **proofs)
+    for shown in (fifth, again):
+        assert (shown.status, shown.heading) == (423, "Your account is locked")
+        assert "These people can unlock it or reset your two-factor authentication: Grace Helper" in shown.text
+    profile = web_client.get("/profile").text
+    assert "Locked after too many wrong codes" in profile
+    assert "Grace Helper (grace@example.test)" in profile
 
 
 @pytest.mark.parametrize("path", [*FORMS, "/sign-in/step-up?needs=code"])

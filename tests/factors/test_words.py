@@ -3,7 +3,7 @@ import pytest
 from twofold.directory.eligibility import Eligibility, Offer, Reason
 from twofold.directory.password import Weakness
 from twofold.factors import words
-from twofold.factors.outcomes import Locked, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.factors.outcomes import SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
 
 LABEL = "Twofold (ada@acme.example)"
 WRONG = (
@@ -37,14 +37,10 @@ NONE_LEFT = " Your account is now locked."
             "You have already used this code, or a newer one. Wait for the next one, it comes within 30 seconds.",
         ),
         (SpentBackupCode(5), "That backup code has been used. A new one was shown to you when you used it."),
-        (
-            Locked(final=False),
-            "Your account is locked after too many wrong codes. Nothing here can be changed until it is unlocked.",
-        ),
     ],
 )
 def test_a_refused_code_says_what_happened_and_what_to_do(
-    outcome: WrongCode | UsedCode | SpentBackupCode | Locked, said: str
+    outcome: WrongCode | UsedCode | SpentBackupCode, said: str
 ) -> None:
     assert words.refused_code(outcome, LABEL) == said
 

@@ -19,8 +19,15 @@ from twofold.factors.outcomes import (
     TooMany,
     WrongConfirmation,
 )
-from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
-from twofold.factors.views import enrolment_view, label_of
+from twofold.factors.proof_views import (
+    back_to_profile,
+    changed_page,
+    locked_page,
+    missing_proofs,
+    refused_proofs,
+    submit_saved,
+)
+from twofold.factors.views import enrolment_view
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form, parse_form
@@ -115,8 +122,7 @@ def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyRespon
         case MalformedCode():
             return _scan_page(request, session, opened, 400, _("Enter the six digits that your app shows."))
         case Locked():
-            label = label_of(context.settings, session.user.email)
-            return _scan_page(request, session, opened, 423, words.refused_code(outcome, label))
+            return locked_page(request, session)
         case EnrolmentExpired():
             return _ended(request)
         case _:

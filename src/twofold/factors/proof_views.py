@@ -22,6 +22,7 @@ from twofold.kit.http.problems import malformed, problem
 from twofold.kit.http.render import page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, set_cookie
 from twofold.kit.words import gettext as _
+from twofold.lockouts import flow as lockouts
 from twofold.lockouts.flow import Wait, WrongPassword
 from twofold.sessions import guard
 from twofold.sessions.session import Session
@@ -77,8 +78,8 @@ def refused_proofs(request: AnyRequest, session: Session, outcome: ChangeRefused
             return show(429, errors={"password": words.wait(seconds)})
         case MalformedCode():
             return show(400, errors={"code": words.malformed_code()})
-        case Locked():
-            return show(423, errors={"code": words.refused_code(outcome, label)})
+        case Locked() | WrongCode(left=0):
+            return locked_page(request, session)
         case WrongCode() | UsedCode() | SpentBackupCode():
             return show(401, errors={"code": words.refused_code(outcome, label)})
         case NotEnabled():
@@ -87,6 +88,16 @@ def refused_proofs(request: AnyRequest, session: Session, outcome: ChangeRefused
             return see_other("/sign-in")
         case _:
             assert_never(outcome)
+
+
+def locked_page(request: AnyRequest, session: Session) -> AnyResponse:
+    """Say to somebody who is signed in that nothing of theirs changes until they are unlocked, and who can do that."""
+    with context_of(request).db.read() as connection:
+        final = lockouts.counts(connection, session.user.id).final
+        helpers = lockouts.who_can_help(connection, session.user)
+    return page(
+        request, "factors/locked.html", 423, viewer=guard.viewer_of(session), final=final, helpers=helpers,
+    )  # fmt: skip
 
 
 def refused_proofs_problem(outcome: ChangeRefused) -> AnyResponse:

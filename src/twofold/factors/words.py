@@ -4,14 +4,14 @@ from typing import assert_never
 
 from twofold.directory.eligibility import Eligibility, Offer, Reason
 from twofold.directory.password import LONGEST, SHORTEST, Weakness
-from twofold.factors.outcomes import Locked, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.factors.outcomes import SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 
 WARN_FROM = 2  # tries left
 
 
-def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label: str) -> str:
+def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode, label: str) -> str:
     """Say what is wrong with a code, what it means, and what to do. `label` is how the app names this account."""
     match outcome:
         case WrongCode(unreadable=True):
@@ -38,10 +38,6 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode | Locked, label
             )
         case SpentBackupCode():
             return _("That backup code has been used. A new one was shown to you when you used it.")
-        case Locked():
-            return _(
-                "Your account is locked after too many wrong codes. Nothing here can be changed until it is unlocked."
-            )
         case _:
             assert_never(outcome)
 

@@ -29,6 +29,8 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
+from twofold.lockouts import flow as lockouts
+from twofold.lockouts.helper import Helper
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
 from twofold.resets import flow as resets
@@ -50,6 +52,8 @@ class TwoFactorView(NamedTuple):
     backup_code_created_at: datetime | None
     backup_code_unseen: bool
     locked: bool
+    final: bool
+    helpers: list[Helper]
     came_by_backup_code: bool
 
 
@@ -157,6 +161,7 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
     offer = user.eligibility(context.settings.two_factor_editions, at)
     with context.db.read() as connection:
         shown = factors.show(connection, user.id)
+        helpers = lockouts.who_can_help(connection, user) if shown.locked else []
     return TwoFactorView(
         enabled=user.has_second_factor,
         offered=offer.offered,
@@ -167,6 +172,8 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
         backup_code_created_at=shown.backup_code_created_at,
         backup_code_unseen=shown.backup_code_unseen,
         locked=shown.locked,
+        final=shown.final,
+        helpers=helpers,
         came_by_backup_code=[method.name for method in session.methods if method.second] == ["backup_code"],
     )
 

@@ -9,7 +9,7 @@ from litestar.datastructures import Cookie
 from twofold.directory.email_address import masked
 from twofold.kit import clock
 from twofold.kit.http.forms import Form, parse_form
-from twofold.kit.http.render import page, see_other
+from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import (
     BROWSER_LIFE,
     LONGEST_EMAIL,
@@ -141,15 +141,28 @@ def new_backup_code_page(
     status: int = 200,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
-    """Show the new backup code of an attempt; where it cannot be read, the sign-in is over."""
+    """Show the new backup code of an attempt; where it cannot be read, say so: the sign-in is over."""
     code = set_up_flow.show_backup_code(context_of(request), attempt)
     if code is None:
-        return start_over(request, Expired())
+        return _unreadable_page(request, attempt)
     return page(
         request, "signin/new_backup_code.html", status, backup_code=code, valid_until=attempt.expires_at,
         owner=attempt.user.email, errors=errors or {}, forced="backup_code" not in names(attempt.methods),
         steps_up=attempt.purpose is Purpose.STEP_UP,
     )  # fmt: skip
+
+
+def _unreadable_page(request: AnyRequest, attempt: Attempt) -> AnyResponse:
+    what = _(
+        "We cannot show your new backup code: what we stored of it cannot be read. One from before no longer works."
+    )
+    todo = _(
+        "Use a code from your authenticator app, and regenerate the backup code in your profile. Without the app, ask "
+        "your administrator to reset your two-factor authentication."
+    )
+    signed_in = attempt.purpose is Purpose.STEP_UP
+    link = ("/profile", _("Back to your profile")) if signed_in else ("/sign-in", _("Sign in again"))
+    return problem_page(request, 410, _("No backup code to show"), what, todo, link)
 
 
 def verify_email_page(
