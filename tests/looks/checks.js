@@ -38,7 +38,7 @@ globalThis.looks = (() => {
         if (r.left < -SLACK || r.right > root.clientWidth + SLACK) found.add(`outside of the page: ${brief(parent)}`);
         if (r.left < frame.left - SLACK || r.right > frame.right + SLACK) found.add(`wider than its box: ${brief(box)}`);
         if (r.top < frame.top - slack || r.bottom > frame.bottom + slack) found.add(`higher than its box: ${brief(box)}`);
-        lines.push({ node, parent, left: r.left, right: r.right, top: r.top + r.height / 4, bottom: r.bottom - r.height / 4 });
+        lines.push({ node, parent, left: r.left, right: r.right, top: r.top + r.height / 8, bottom: r.bottom - r.height / 8 });
       }
     }
     for (const e of document.querySelectorAll("body *")) {
@@ -190,7 +190,7 @@ globalThis.looks = (() => {
   const wide = () => ({ targets: targets(), contrast: contrasts(), overflow: overflow(), spaced: spaced(), longer: longer(), said: said() });
   const zoomed = () => ({ zoomed: overflow() });
   const narrow = () => ({ targets: targets(), narrow: overflow(), spaced: spaced(), longer: longer(), narrowSaid: said() });
-  const dark = () => ({ contrast: contrasts() });
+  const dark = () => ({ contrast: [...contrasts(), ...(light(ground(document.body)) < 0.1 ? [] : ["the page is not dark"])] });
   const forced = () => ({ forced: edges() });
   return { loaded, wide, zoomed, narrow, dark, forced };
 })();
