@@ -54,6 +54,8 @@ def _account(gallery: Gallery, browser: WebClient) -> None:
     gallery.keep("policy, no date", browser.post(policy, policy="required", required_from="soon"))
     gallery.keep("policy, preview", browser.post(policy, policy="required", required_from="2026-03-20"))
     gallery.keep("policy, saved", browser.post(policy, policy="optional"))
+    gallery.keep("time zone", browser.get("/account/time-zone"))
+    gallery.keep("time zone, none chosen", browser.post("/account/time-zone"))
     gallery.keep("adoption", browser.get("/account/adoption"))
     gallery.keep("audit log", browser.get("/account/audit"))
     gallery.keep("audit log, no such day", browser.get("/account/audit?from=soon&until=never"))

@@ -22,6 +22,7 @@ def walk(gallery: Gallery) -> None:
     _refused(gallery, browser)
     _authenticators(gallery, browser, factor)
     _changes(gallery, browser, factor)
+    _locked(gallery)
 
 
 def _plain(gallery: Gallery) -> None:
@@ -43,8 +44,9 @@ def _plain(gallery: Gallery) -> None:
 
 
 def _protected(gallery: Gallery, browser: WebClient) -> None:
-    for path in ("/profile", "/profile/password", "/profile/sessions", REGENERATE, REMOVE, AUTHENTICATORS,
-                 "/sign-in/step-up", "/sign-in/step-up?needs=code", f"{REGENERATE}?use=backup-code"):  # fmt: skip
+    for path in ("/profile", "/profile/preferences", "/profile/password", "/profile/sessions", REGENERATE, REMOVE,
+                 AUTHENTICATORS, "/sign-in/step-up", "/sign-in/step-up?needs=code",
+                 f"{REGENERATE}?use=backup-code"):  # fmt: skip
         gallery.keep(path, browser.get(path))
 
 
@@ -54,6 +56,15 @@ def _refused(gallery: Gallery, browser: WebClient) -> None:
     gallery.keep(
         "change password, wrong", browser.post("/profile/password", password=WRONG, code="000000", new_password="x")
     )
+    gallery.keep("preferences, no such zone", browser.post("/profile/preferences", time_zone="Nowhere/Land"))
+
+
+def _locked(gallery: Gallery) -> None:
+    user, factor = gallery.people.protected("lena@acme.example")
+    browser = gallery.browser(user, factor)
+    gallery.people.set_counts(user, wrong=4)
+    gallery.keep("fifth wrong code", browser.post(REMOVE, password=PASSWORD, code="000000"))
+    gallery.keep("profile, locked", browser.get("/profile"))
 
 
 def _authenticators(gallery: Gallery, browser: WebClient, factor: Factor) -> None:
