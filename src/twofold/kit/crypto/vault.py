@@ -95,5 +95,6 @@ class Vault:
 
 
 def _mark(key: bytes, token: str) -> str:
-    mark = hmac.digest(key, token.encode("utf-8", "surrogatepass"), "sha256")[:MARK_BYTES]
+    # Not `hmac.digest`: that lets go of the interpreter lock, and the event loop would wait to have it back.
+    mark = hmac.new(key, token.encode("utf-8", "surrogatepass"), "sha256").digest()[:MARK_BYTES]
     return base64.urlsafe_b64encode(mark).decode().rstrip("=")
