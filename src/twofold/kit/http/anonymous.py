@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from math import ceil
 from typing import Any, NamedTuple, cast
 
@@ -104,15 +105,17 @@ class AnonymousLimits:
         await self._app(scope, receive, send)
         if HELD in noted:
             token, held = noted[HELD]
-            self._rejected_tokens.note(token, bears_mark=vault.issued(token), holds=held)
+            bears_mark = token in caller.marked or vault.issued(token)
+            self._rejected_tokens.note(token, bears_mark=bears_mark, holds=held)
 
     def _caller(self, scope: dict[str, Any], vault: Vault) -> "_Caller":
         tokens: list[str] = []
         clients: list[str] = []
         for name, token in _tokens(scope["headers"], self._cookies):
             (clients if name == "browser" else tokens).append(token)
-        is_anonymous = not any(self._rejected_tokens.holds(token, bears_mark=vault.issued(token)) for token in tokens)
-        return _Caller(is_anonymous, next((client for client in clients if vault.issued(client)), None))
+        marked = {token for token in tokens if vault.issued(token)}
+        is_anonymous = not any(self._rejected_tokens.holds(token, bears_mark=token in marked) for token in tokens)
+        return _Caller(is_anonymous, next((client for client in clients if vault.issued(client)), None), marked)
 
     def _refusal(self, scope: dict[str, Any], caller: "_Caller", kind: Kind, answers: Answers) -> "_Refusal | None":
         address = address_of(scope, self._settings.trusted_proxies)
@@ -155,10 +158,11 @@ class AnonymousLimits:
 
 
 class _Caller(NamedTuple):
-    """Who sent a request, as far as tokens tell: anonymous or not, and the token of a client that we know."""
+    """Who sent a request, as far as tokens tell: anonymous or not, the token of a client that we know, marked ones."""
 
     is_anonymous: bool
     client: str | None
+    marked: AbstractSet[str]
 
 
 class _Refusal(NamedTuple):
