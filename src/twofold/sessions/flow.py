@@ -75,7 +75,7 @@ def find(db: Database, settings: Settings, token: str, at: datetime) -> Session 
     if session is None or not holds(session, settings.session_idle, at):
         return None
     if due_to_be_seen(session, at):
-        with db.write() as connection:
+        with db.write(durable=False) as connection:
             note_use(connection, session, at)
     return session
 

@@ -65,7 +65,9 @@ _renew = Statement(
         last_seen_at=sa.bindparam("new_last_seen_at"),
     )
 )
-_seen = sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
+_seen = Statement(
+    sessions.update().where(sessions.c.token_hash == sa.bindparam("of")).values(last_seen_at=sa.bindparam("seen"))
+)
 
 
 def start(connection: sa.Connection, values: dict[str, Any]) -> bool:
@@ -102,7 +104,7 @@ def of_user(connection: sa.Connection, user_id: UUID, idle_since: datetime, at: 
 
 def seen(connection: sa.Connection, token_hash: bytes, at: datetime) -> None:
     """Write the last use of a session down."""
-    connection.execute(_seen, {"of": token_hash, "seen": at})
+    _seen.enqueue(connection, of=token_hash, seen=at)
 
 
 def exists(connection: sa.Connection, token_hash: bytes) -> bool:
