@@ -184,9 +184,11 @@ def test_adding_a_phone_takes_a_name_and_keeps_the_backup_code(ada: Ada, web_cli
     page = web_client.submit(page, "Continue", password=PASSWORD, code=code, name="Work phone")
     done = web_client.submit(page, "Verify", code=phone_on(page).code(NOON))
     assert (done.heading, "Your backup code stays the same." in done.text) == ("Authenticator added", True)
-    listed = web_client.get(AUTHENTICATORS)
-    assert listed.heading == "Your authenticators"
-    assert "Work phone" in listed.text
+    for path, heading in (("/profile", "Profile"), (AUTHENTICATORS, "Your authenticators")):
+        listed = web_client.get(path)
+        assert listed.heading == heading
+        for act in ("Rename Work phone", "Replace my phone (Work phone)", "Remove Work phone"):
+            assert listed.has_link(act)
 
 
 def test_replacing_the_phone_shows_a_new_backup_code(ada: Ada, web_client: WebClient) -> None:
@@ -259,7 +261,7 @@ def test_the_fifth_wrong_code_says_that_it_locked_and_who_unlocks(
     again = web_client.submit(page, FORMS[path], code=ada[1].phone.code(NOON), **proofs)
     for shown in (fifth, again):
         assert (shown.status, shown.heading) == (423, "Your account is locked")
-        assert "These people can unlock it or reset your two-factor authentication: Grace Helper" in shown.text
+        assert "Who can unlock it or reset your two-factor authentication: Grace Helper" in shown.text
     profile = web_client.get("/profile").text
     assert "Locked after too many wrong codes" in profile
     assert "Grace Helper (grace@example.test)" in profile
@@ -326,7 +328,7 @@ def test_regenerating_shows_the_new_backup_code_once(ada: Ada, web_client: WebCl
 
 
 def test_removing_asks_once_more(ada: Ada, web_client: WebClient) -> None:
-    page = web_client.click(web_client.get("/profile"), "Remove")
+    page = web_client.click(web_client.get("/profile"), "Turn off")
     assert (page.path, page.heading) == (REMOVE, "Remove two-factor authentication")
     asked = web_client.submit(page, "Continue", password=PASSWORD, code=ada[1].phone.code(NOON))
     assert asked.heading == "Remove two-factor authentication"
@@ -373,7 +375,7 @@ def test_what_is_required_is_replaced_and_not_removed(people: People, ada: Ada, 
     profile = web_client.get("/profile")
     said = "Your organisation requires two-factor authentication. You can replace your phone, but not switch it off."
     assert said in profile.text
-    assert not profile.has_link("Remove")
+    assert not profile.has_link("Turn off")
     for page in (web_client.get(REMOVE), web_client.post(REMOVE, password=PASSWORD, code=ada[1].phone.code(NOON))):
         assert page.status == 409
         assert said in page.text
@@ -389,7 +391,7 @@ def test_a_phone_is_renamed(ada: Ada, web_client: WebClient) -> None:
     empty = web_client.submit(page, "Save", name=" ")
     assert (empty.status, empty.errors) == (400, {"name": "Give a name of 1 to 40 characters."})
     done = web_client.submit(page, "Save", name='<script>alert("x")</script> & co')
-    assert (done.path, done.notice) == (AUTHENTICATORS, "The name is changed.")
+    assert (done.path, done.notice) == ("/profile", "The name is changed.")
     assert "<script>alert" not in done.html
     assert '<script>alert("x")</script> & co' in done.text
 
@@ -413,8 +415,9 @@ def test_one_of_two_phones_is_removed(ada: Ada, web_client: WebClient, frozen_cl
     done = web_client.submit(page, "Remove", password=PASSWORD, code=ada[1].phone.code(frozen_clock.at))
     assert done.notice == "The authenticator is removed. Your other sessions have ended."
     listed = web_client.get(AUTHENTICATORS)
-    assert "Work phone" not in listed.text
-    assert not listed.has_link("Remove")
+    for page in (listed, web_client.get("/profile")):
+        assert "Work phone" not in page.text
+        assert not page.has_link("Remove")
 
 
 @pytest.mark.parametrize("act", ["rename", "remove"])

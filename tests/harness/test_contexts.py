@@ -19,7 +19,7 @@ def test_somebody_with_a_phone_signs_in_on_pages(
     assert page.alert.endswith(page.errors["code"])
     page = web_client.submit(page, "Verify", code=factor.phone.code(frozen_clock.at))
     assert (page.path, page.heading) == ("/profile", "Profile")
-    assert page.link("Your authenticators") == "/profile/two-factor/authenticators"
+    assert page.link("Regenerate") == "/profile/two-factor/backup-code"
     assert web_client.submit(page, "Sign out").notice == "You are signed out."
     assert web_client.cookie("twofold_session") is None
 

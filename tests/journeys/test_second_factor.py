@@ -118,11 +118,10 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world
     follow(page, "Done")
 
     # rename it
-    follow(page, "Your authenticators")
     page.get_by_role("link", name="Rename Tablet").click()
     page.get_by_label("Name").fill("Kitchen tablet")
     press(page, "Save")
-    expect(page.get_by_role("heading", level=2, name="Kitchen tablet")).to_be_visible()
+    expect(page.get_by_role("heading", level=3, name="Kitchen tablet")).to_be_visible()
 
     # remove it, and with a last question everything
     page.get_by_role("link", name="Remove Kitchen tablet").click()
@@ -132,7 +131,7 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world
     expect(page.get_by_role("status").first).to_have_text(
         "The authenticator is removed. Your other sessions have ended."
     )
-    follow(page, "Remove")
+    follow(page, "Turn off")
     heading(page, "Remove two-factor authentication")
     world.an_hour_passes(user)
     prove(page, new_phone.code(now()))

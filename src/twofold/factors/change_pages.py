@@ -116,9 +116,8 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_authenticators(request: AnyRequest) -> AnyResponse:
     """List the authenticators."""
     session = _with_factor(request)
-    notice = _("The name is changed.") if request.query_params.get("done") == "renamed" else None
     return page(
-        request, "factors/authenticators.html", viewer=guard.viewer_of(session), notice=notice,
+        request, "factors/authenticators.html", viewer=guard.viewer_of(session),
         authenticators=_authenticators(request, session),
     )  # fmt: skip
 
@@ -144,7 +143,7 @@ def submit_rename(request: AnyRequest, authenticator: str, body: bytes) -> AnyRe
     if isinstance(outcome, NoSuchAuthenticator):
         return _no_such(request)
     if outcome:
-        return see_other(f"{AUTHENTICATORS}?done=renamed")
+        return see_other("/profile?done=renamed")
     errors = {"name": _("Give a name of 1 to 40 characters.")}
     return page(
         request, "factors/rename.html", 400, viewer=guard.viewer_of(session), name_value=form["name"], errors=errors,

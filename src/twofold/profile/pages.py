@@ -189,6 +189,7 @@ def _notice(request: AnyRequest) -> str | None:
         "saved": _("Two-factor authentication is on, and your backup code is saved."),
         "removed": _("Two-factor authentication is off. Your other sessions have ended."),
         "removed_one": _("The authenticator is removed. Your other sessions have ended."),
+        "renamed": _("The name is changed."),
         "password": _("Your password is changed. Your other sessions have ended."),
     }
     return notices.get(request.query_params.get("done", ""))
