@@ -173,6 +173,13 @@ def test_a_date_that_lies_ahead_is_announced(people: People, plain: User, web_cl
     assert profile.has_link("Configure")
 
 
+def test_the_steps_of_each_app_stand_beside_the_qr_code_as_on_the_help_page(plain: User, web_client: WebClient) -> None:
+    page, told = set_up_as_far_as_the_qr_code(web_client), web_client.get("/help/authenticator-apps")
+    for step in ("Authy Install Authy from", "Tap Enter a setup key", "Tap Use QR code", "then Other account."):
+        assert step.removeprefix("Tap ") in page.text
+        assert step.removeprefix("Tap ") in told.text
+
+
 # --- add and replace
 
 
