@@ -173,14 +173,14 @@ def parse_certificates(variable: str, text: str) -> Path | None:
 
 
 def parse_address(variable: str, text: str) -> str:
-    """Return one e-mail address, or an empty text.
+    """Return one email address, or an empty text.
 
     Raises:
         SettingsError: it has no @, or a character that would end it in a header.
 
     """
     if text and ("@" not in text or any(mark in text for mark in "\r\n<>, ")):
-        msg = f"{variable} must be one e-mail address, not {text!r}."
+        msg = f"{variable} must be one email address, not {text!r}."
         raise SettingsError(msg)
     return text
 

@@ -19,10 +19,10 @@ def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Admi
     ada, factor = people.protected("ada@acme.example", name="Ada Lovelace")
     page = boss.open(f"/people/{ada.id}/reset")
     assert page.heading == "Reset two-factor authentication"
-    assert "Ada Lovelace gets an e-mail at ada@acme.example." in page.text
+    assert "Ada Lovelace gets an email at ada@acme.example." in page.text
     page = boss.browser.submit(page, "Send reset e-mail", reason=REASON)
     assert (page.heading, page.path) == ("Ada Lovelace", f"/people/{ada.id}")
-    assert page.notice.startswith("The e-mail is on its way.")
+    assert page.notice.startswith("The email is on its way.")
     assert [letter.recipient for letter in people.letters("reset_confirm")] == ["ada@acme.example"]
     assert people.count(reset_cases, reset_cases.c.user_id == ada.id, reset_cases.c.state == "requested") == 1
     assert people.sign_in(ada, factor.phone).user.has_second_factor
@@ -37,7 +37,7 @@ def test_every_act_asks_why(people: People, boss: Administrator, act: str, reaso
         people.set_user(ada, frozen_at=NOON)
     page = boss.browser.submit(boss.open(f"/people/{ada.id}/{act}"), reason=reason)
     assert page.status == 400
-    assert page.errors["reason"].startswith("Say why")
+    assert page.errors["reason"].startswith("Enter a reason")
     assert people.events("unlocked", "unfrozen", "reset_asked") == []
 
 
@@ -69,7 +69,7 @@ def test_a_lock_that_is_gone_by_now_is_not_lifted_twice(people: People, boss: Ad
     lock(people, ada)
     page = boss.open(f"/people/{ada.id}/unlock")
     people.set_counts(ada, wrong=0)
-    assert boss.browser.submit(page, "Unlock", reason=REASON).notice.startswith("There was no lock any more")
+    assert boss.browser.submit(page, "Unlock", reason=REASON).notice.startswith("They were no longer locked")
     assert people.events("unlocked") == []
 
 
@@ -94,7 +94,7 @@ def test_whoever_was_frozen_comes_back_with_a_new_password(people: People, boss:
     assert (after.frozen_at, after.password_hash) == (None, None)
     assert [letter.recipient for letter in people.letters("unfrozen")] == ["ada@acme.example"]
     again = boss.browser.post(f"/people/{ada.id}/unfreeze", reason=REASON)
-    assert again.notice.startswith("They were not frozen any more")
+    assert again.notice.startswith("They were no longer frozen")
     assert "No password" in again.text
     assert "Invited" not in again.text
     assert "Invite again" not in {button for form in again.forms for button in form.buttons}
@@ -189,7 +189,7 @@ def test_an_invitation_is_sent_again_until_there_is_a_password(people: People, b
     people.set_user(nora, password_hash="hash")
     assert "Invite again" not in boss.open(f"/people/{nora.id}").buttons
     page = boss.browser.post(f"/people/{nora.id}/invitation")
-    assert page.notice.startswith("They do not wait for an invitation any more")
+    assert page.notice.startswith("They no longer need an invitation")
     assert len(people.letters("invitation")) == 1
 
 
@@ -217,7 +217,7 @@ def test_nobody_is_invited_who_exists_here_already(people: People, boss: Adminis
     people.user("new@acme.example")
     page = boss.browser.post("/people/invite", **(NEW | {"email": "NEW@acme.example"}))
     assert page.status == 409
-    assert page.errors["email"].startswith("Somebody in your organisation has this e-mail address already.")
+    assert page.errors["email"].startswith("Somebody in your organisation has this email address already.")
 
 
 def test_there_is_no_invitation_beyond_the_last_licence(people: People, boss: Administrator) -> None:

@@ -94,7 +94,7 @@ def test_the_list_is_narrowed_by_state_and_by_search(people: People, boss: Admin
     assert "Ada Lovelace" not in page.text
     assert page.form("Show").fields["q"] == "a"
     nobody = boss.open("/people?q=zzz")
-    assert "Nobody is like that." in nobody.text
+    assert "No matching people." in nobody.text
     assert boss.open("/people?state=nonsense").status == 200
 
 

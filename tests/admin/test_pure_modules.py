@@ -106,7 +106,7 @@ STOPPED = "From now on, %d of 5 people will have to set up two-factor authentica
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ((0, 5, 0), "Nobody is stopped: everybody whom the policy is about has two-factor authentication."),
+        ((0, 5, 0), "Nobody is stopped: everybody the policy applies to has two-factor authentication."),
         ((2, 5, 0), STOPPED % (2, "None of them is an administrator.")),
         ((1, 5, 1), STOPPED % (1, "1 of them is an administrator.")),
     ],

@@ -152,7 +152,7 @@ def test_the_reminder_says_from_when_and_what_to_do(people: People, mailer: Mail
         assert (
             "Acme requires two-factor authentication from 10 March 2026, 12:00 Coordinated Universal Time on." in text
         )
-        assert "Programs that ask only for an e-mail address and a password will stop working for you." in text
+        assert "Programs that ask only for an email address and a password will stop working for you." in text
     assert letter.link("/profile/two-factor/configure") in letter.html
     remind(people.context, NOON + 6 * DAY)
     (letter,) = mailer.deliver(NOON + 6 * DAY)

@@ -100,7 +100,7 @@ def test_without_the_cookie_the_page_says_to_open_the_link_again(stage: Stage, k
     web_client = WebClient(stage.http)
     for page in (web_client.get(KINDS[kind].page), web_client.post(KINDS[kind].page, **KINDS[kind].fields)):
         assert (page.status, page.heading) == (410, "Open the link again")
-        assert "Go back to the e-mail and open its link once more." in page.text
+        assert "Go back to the email and open its link once more." in page.text
     assert stage.rows() == before
 
 
@@ -179,7 +179,7 @@ def test_a_form_acts_on_the_link_that_it_was_shown_for(stage: Stage, kind: str) 
     before = stage.rows()
     refused = press(web_client, ours, KINDS[kind])
     assert (refused.status, refused.heading) == (409, "Open the link again")
-    assert "Go back to the e-mail and open its link once more." in refused.text
+    assert "Go back to the email and open its link once more." in refused.text
     without = web_client.post(KINDS[kind].page, **KINDS[kind].fields)
     assert without.status == 409
     assert stage.rows() == before

@@ -35,7 +35,7 @@ def test_a_line_end_is_no_part_of_a_password_and_blanks_are(twofold: Program) ->
     ("password", "said"),
     [
         ("short", "too short"),
-        ("password1", "everybody guesses"),
+        ("password1", "anybody would guess"),
         ("Bob Builder", "own name"),
         ("", "no password on standard input"),
         ("bell\x07bell\x07", "control characters"),

@@ -20,7 +20,7 @@ REGENERATE = "/profile/two-factor/backup-code"
 REMOVE = "/profile/two-factor/remove"
 AUTHENTICATORS = "/profile/two-factor/authenticators"
 SESSION = "twofold_session"
-LEGACY = "Programs that ask only for an e-mail address and a password will stop working for you."
+LEGACY = "Programs that ask only for an email address and a password will stop working for you."
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_a_sixth_phone_is_one_too_many(ada: Ada, web_client: WebClient, frozen_c
     assert not web_client.get("/profile").has_link("Add")
     frozen_clock.forward(minutes=1)
     page = web_client.submit(web_client.get(CONFIGURE), "Continue", password=PASSWORD)
-    assert (page.status, page.heading) == (409, "Five are the most")
+    assert (page.status, page.heading) == (409, "Five is the most")
 
 
 # --- what every form of password and code refuses
@@ -440,4 +440,4 @@ def test_an_authenticator_that_is_not_ones_own_is_not_there(
         path = f"{AUTHENTICATORS}/{wanted}/{act}"
         for page in (web_client.get(path), web_client.post(path, name="Mine", password=PASSWORD, code="123456")):
             assert (page.status, page.heading) == (404, "Not found")
-            assert "You have no such authenticator (any more)." in page.text
+            assert "This authenticator no longer exists." in page.text

@@ -10,7 +10,7 @@ WRONG = (
     'That code is not right. Check that you are looking at "Twofold (ada@acme.example)" in your app and enter the code '
     "it shows now."
 )
-WRONG_BACKUP = "That backup code is not right. It has 24 letters and digits; blanks and dashes do not matter."
+WRONG_BACKUP = "That backup code is not right. It has 24 letters and digits; spaces and dashes do not matter."
 BEHIND = "Your phone's clock seems to be about 3 minutes behind. Set it to automatic time, then enter the new code."
 AHEAD = "Your phone's clock seems to be about 1 minute ahead. Set it to automatic time, then enter the new code."
 TWO_LEFT = " You have two attempts left before your account is locked."

@@ -171,7 +171,7 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     asked = ask_all(people, grace, frozen_clock.at)
     delivery.work()
     assert standing(case_of(context, asked[-1].id), frozen_clock.at) is State.REQUESTED
-    assert shown(context, grace, asked[-1].id, frozen_clock.at)["delivery"] == "The e-mail waits to be sent."
+    assert shown(context, grace, asked[-1].id, frozen_clock.at)["delivery"] == "The email is waiting to be sent."
 
     delivery.passes(minutes=40)
     with context.db.write() as connection:  # other mail, in the middle of it: a notice, and what somebody waits for
@@ -209,7 +209,7 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
         check_the_one_link(context, case, arrived[case], to_its_end=case in asked[::25])
 
     view = shown(context, grace, gone.id, frozen_clock.at)
-    assert (view["state_words"], "550 5.1.1" in view["delivery"]) == ("E-mail rejected", True)
+    assert (view["state_words"], "550 5.1.1" in view["delivery"]) == ("Email rejected", True)
     assert "we keep trying: 450 4.2.1" in shown(context, grace, busy.id, frozen_clock.at)["delivery"]
     check_the_repeated_letter(context, smtp, frozen_clock, delivery, died_with(context, asked))
     check_growing_waits(context, grace, frozen_clock, delivery, busy)

@@ -2,7 +2,7 @@
 
 Loading Twofold takes a second of CPU, and tests start hundreds of its commands and servers. What is forked off is a
 process like any other, with its own id, arguments, environment, streams and end, and a child of the tests: it runs what
-`python -m twofold` runs. What it starts itself (workers, the process beside a server) is started as always.
+`python -m twofold` runs. What it starts itself (workers, the process beside a server) is started as usual.
 
 Whatever says how Python is to be started (another interpreter or version, PYTHONPATH, rights) is started as it says.
 """

@@ -58,7 +58,7 @@ class World:
     def sign_in(self, page: Page, user: User, code: str = "", *, password: str = PASSWORD) -> None:
         """Sign in on the page, as far as it goes."""
         page.goto(f"{self.url}/sign-in")
-        page.get_by_label("E-mail address").fill(user.email)
+        page.get_by_label("Email address").fill(user.email)
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in").click()
         if code:

@@ -120,7 +120,7 @@ def ask_for_reset(world: Organisation, helpdesk: Page) -> None:
     heading(helpdesk, "Reset two-factor authentication")
     helpdesk.get_by_label("Reason").fill("Her phone was stolen; I called her back.")
     press(helpdesk, "Send reset e-mail")
-    expect(helpdesk.get_by_role("status").first).to_contain_text("The e-mail is on its way.")
+    expect(helpdesk.get_by_role("status").first).to_contain_text("The email is on its way.")
 
 
 def confirm_reset(world: Organisation, page: Page, ada: User, *, asked_by: str) -> None:
@@ -233,7 +233,7 @@ def find_ada(world: Organisation, helpdesk: Page) -> None:
     """Find her in the support console."""
     helpdesk.goto(f"{world.url}/support")
     heading(helpdesk, "Support")
-    helpdesk.get_by_label("Name or e-mail address begins with").fill("ada")
+    helpdesk.get_by_label("Name or email address begins with").fill("ada")
     press(helpdesk, "Search")
     heading(helpdesk, "Support")
     helpdesk.get_by_role("main").get_by_role("link", name="Ada Lovelace").click()
@@ -280,7 +280,7 @@ def test_support_helps_where_no_administrator_is_at_hand(
     follow(helpdesk, "Reset 2FA")
     helpdesk.get_by_label("Reason").fill("Phone and backup code burnt; identified by video.")
     press(helpdesk, "Send reset e-mail")
-    expect(helpdesk.get_by_role("status").first).to_contain_text("The e-mail is on its way.")
+    expect(helpdesk.get_by_role("status").first).to_contain_text("The email is on its way.")
     read(page, world.mailed(boss, "Support acted"))
     confirm_reset(world, page, ada, asked_by="Sue Storm")
     world.sign_in(page, ada, password=NEW_PASSWORD)

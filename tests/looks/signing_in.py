@@ -85,8 +85,8 @@ def _forced(gallery: Gallery) -> None:
     people.set_account(strict, policy="required")
     gallery.keep("set-up is due", stepped_down.get("/profile"))
     browser = gallery.at_second_step(people.look_up(user))
-    gallery.keep("verify e-mail", browser.get("/sign-in/verify-email"))
-    gallery.keep("verify e-mail, none typed", browser.post("/sign-in/verify-email"))
+    gallery.keep("verify email", browser.get("/sign-in/verify-email"))
+    gallery.keep("verify email, none typed", browser.post("/sign-in/verify-email"))
     scan = browser.post("/sign-in/verify-email", code=people.mailed_code(user.email, at=at))
     gallery.keep("forced set-up", scan)
     phone = Authenticator(scan.key.replace(" ", ""))
@@ -108,7 +108,7 @@ def _mailbox_closed(gallery: Gallery, email: str) -> None:
     browser.sign_in(email, PASSWORD)
     right = gallery.people.mailed_code(email, at=gallery.clock.at)
     wrong = f"{(int(right) + 1) % 1_000_000:06}"
-    gallery.keep("verify e-mail, closed", [browser.post("/sign-in/verify-email", code=wrong) for _ in range(5)][-1])
+    gallery.keep("verify email, closed", [browser.post("/sign-in/verify-email", code=wrong) for _ in range(5)][-1])
 
 
 def _mailed(gallery: Gallery) -> None:

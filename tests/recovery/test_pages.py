@@ -41,9 +41,9 @@ def test_the_sign_in_page_leads_to_it(web_client: WebClient) -> None:
 @pytest.mark.parametrize(
     ("email", "error"),
     [
-        ("", "Enter your e-mail address."),
-        ("ada", "Write the address like name@example.com."),
-        ("a b@acme.example", "Write the address like name@example.com."),
+        ("", "Enter your email address."),
+        ("ada", "Enter the address like name@example.com."),
+        ("a b@acme.example", "Enter the address like name@example.com."),
     ],
 )
 def test_what_is_no_address_is_said_at_the_field(web_client: WebClient, email: str, error: str) -> None:
@@ -139,7 +139,7 @@ def test_somebody_invited_is_welcomed(
     [
         ("", 400, "Enter a new password."),
         ("short", 422, "That password is too short. Use at least 8 characters."),
-        ("password123", 422, "That password is one of those everybody guesses first."),
+        ("password123", 422, "That password is one of the first that anybody would guess."),
     ],
 )
 def test_a_password_that_is_not_taken_is_said_at_the_field_and_never_shown_again(

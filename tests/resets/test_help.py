@@ -128,7 +128,7 @@ def test_it_stands_under_resets_and_a_case_is_opened_from_it(
     assert "Speak to them before you start a reset" in listed.text
     page = grace.click(listed, "Start the reset")
     assert page.path == f"/people/{helpdesk.ada.id}/reset"
-    assert grace.submit(page, "Send reset e-mail", reason=REASON).notice.startswith("The e-mail is on its way.")
+    assert grace.submit(page, "Send reset e-mail", reason=REASON).notice.startswith("The email is on its way.")
     assert "Asked for by people themselves" not in grace.get("/resets").text
 
 

@@ -94,7 +94,7 @@ def test_a_wrong_password_is_said_at_its_field_and_the_last_tries_count_down(
         "That password is not right. You have one attempt left before this request is closed.",
     ]
     page = web_client.submit(page, "Confirm", password="not it at all")
-    assert (page.status, page.heading) == (410, "This link does not work any more")
+    assert (page.status, page.heading) == (410, "This link no longer works")
     assert "Five wrong passwords were entered, so this request was closed. Your account stays as it is." in page.text
     assert "Ask Grace Hopper to start again." in page.text
 
@@ -176,7 +176,7 @@ def test_a_link_that_was_taken_back_and_one_nobody_sent_say_so(helpdesk: Helpdes
     token = helpdesk.link()
     act_flow.cancel(helpdesk.context, helpdesk.grace, case_id, origin=Origin(NOON))
     page = web_client.get(path_of(token))
-    assert (page.status, page.heading) == (410, "This link does not work any more")
+    assert (page.status, page.heading) == (410, "This link no longer works")
     assert "The request was taken back." in page.text
     assert web_client.get(path_of("tf_reset_" + "A" * 43)).status == 410
     assert web_client.get(path_of("anything")).status == 404
@@ -235,9 +235,9 @@ def test_the_case_page_tells_the_history_and_offers_what_can_be_done(
     case_id = helpdesk.ask()
     helpdesk.link()
     page = grace.get(f"/resets/case/{case_id}")
-    assert "Waits for an answer" in page.text
+    assert "Awaiting confirmation" in page.text
     assert "Grace Hopper asked for it." in page.text
-    assert "An e-mail with a link was sent." in page.text
+    assert "An email with a link was sent." in page.text
     assert {"Send again", "Cancel"} <= set(page.buttons)
     assert "Approve" not in page.buttons
     frozen_clock.forward(minutes=20)
@@ -275,8 +275,8 @@ def test_a_rejected_letter_shows_on_the_case(helpdesk: Helpdesk, grace: WebClien
     with helpdesk.context.db.write() as connection:
         outbox.settle(connection, letter.id, "rejected", NOON, "550 No such person here")
     page = grace.get(f"/resets/case/{case_id}")
-    assert "The mail server does not take the e-mail: 550 No such person here" in page.text
-    assert "E-mail rejected" in grace.get("/resets").text
+    assert "The mail server does not take the email: 550 No such person here" in page.text
+    assert "Email rejected" in grace.get("/resets").text
 
 
 def test_a_case_of_another_account_is_none(helpdesk: Helpdesk, grace: WebClient) -> None:

@@ -48,7 +48,7 @@ def test_people_and_person_say_how_a_reset_stands_until_it_is_over(
         for page in (listed, own)
     )
     assert "Grace Hopper (administrator) asked for it, 12:00 Coordinated Universal Time." in own.text
-    assert listed.link("A reset is open") == own.link("Show the reset") == f"/resets/case/{case}"
+    assert listed.link("A reset is open") == own.link("View the reset") == f"/resets/case/{case}"
     frozen_clock.forward(minutes=15)
     listed, own = places(helpdesk, grace)
     assert all("its link was valid until 12:15 Coordinated Universal Time." in page.text for page in (listed, own))
@@ -68,8 +68,8 @@ def test_a_case_that_died_unnoticed_is_not_called_open(helpdesk: Helpdesk, grace
 def test_after_sending_the_notice_leads_to_the_case(helpdesk: Helpdesk, grace: WebClient) -> None:
     page = grace.get(f"/people/{helpdesk.ada.id}/reset")
     page = grace.submit(page, "Send reset e-mail", reason=REASON)
-    assert page.notice.endswith("Show the reset")
-    assert grace.click(page, "Show the reset").path.startswith("/resets/case/")
+    assert page.notice.endswith("View the reset")
+    assert grace.click(page, "View the reset").path.startswith("/resets/case/")
 
 
 def test_support_sees_it_on_the_person_as_well(helpdesk: Helpdesk, http: httpx.Client) -> None:
@@ -78,7 +78,7 @@ def test_support_sees_it_on_the_person_as_well(helpdesk: Helpdesk, http: httpx.C
     helpdesk.post()
     page = signed_in(http, sam, factor.phone).get(f"/support/users/{helpdesk.ada.id}")
     assert "A reset is open: it can be answered until 12:15 Coordinated Universal Time." in page.text
-    assert page.link("Show the reset") == f"/resets/case/{case}"
+    assert page.link("View the reset") == f"/resets/case/{case}"
     assert {"Send again", "Cancel the reset"} <= set(page.buttons)
 
 

@@ -61,7 +61,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(people: Peo
     assert answer.refusal == (401, "invalid_credentials")
     assert answer.body == {
         "type": "/api/docs#invalid_credentials",
-        "title": "That e-mail address and password do not match.",
+        "title": "That email address and password do not match.",
         "status": 401,
         "code": "invalid_credentials",
     }
@@ -269,7 +269,7 @@ def test_without_mail_it_is_refused_with_that_reason(database_url: str, frozen_c
         assert api.post("/sign-ins", email=ADA, password=PASSWORD).refusal == (503, "no_mail")
 
 
-# --- programs that know only e-mail and password
+# --- programs that know only email and password
 
 
 def test_a_legacy_program(people: People, api: Api) -> None:

@@ -453,7 +453,7 @@ def test_a_sign_in_that_began_before_single_sign_on_does_not_go_on(people: Peopl
     assert people.give_code(sign_in, factor.phone.code(NOON)) == Expired()
 
 
-# --- programs that know only e-mail and password
+# --- programs that know only email and password
 
 
 def test_a_legacy_program_signs_in_by_password_alone(people: People) -> None:

@@ -60,9 +60,9 @@ def test_signing_in_without_a_factor_leads_to_the_profile(people: People, web_cl
 @pytest.mark.parametrize(
     ("fields", "errors"),
     [
-        ({}, {"email": "Enter your e-mail address.", "password": "Enter your password."}),
+        ({}, {"email": "Enter your email address.", "password": "Enter your password."}),
         ({"email": ADA}, {"password": "Enter your password."}),
-        ({"email": "  ", "password": PASSWORD}, {"email": "Enter your e-mail address."}),
+        ({"email": "  ", "password": PASSWORD}, {"email": "Enter your email address."}),
     ],
 )
 def test_what_is_missing_is_said_at_its_field_and_in_the_summary(
@@ -81,7 +81,7 @@ def test_a_wrong_password_and_an_unknown_address_say_the_same(
     people.user()
     page = web_client.sign_in(email, WRONG)
     assert (page.status, page.title) == (401, "Error: Sign in - Twofold")
-    assert "That e-mail address and password do not match." in page.alert
+    assert "That email address and password do not match." in page.alert
     assert page.form("Sign in").fields["email"] == email
     assert page.form("Sign in").fields["password"] == ""
     assert WRONG not in page.html
@@ -413,7 +413,7 @@ def test_a_policy_leads_through_mailbox_app_and_backup_code(people: People, web_
     assert again.path == "/sign-in/verify-email"
     page = web_client.submit(again, "Continue", code=people.mailed_code())
     assert (page.path, page.heading) == ("/sign-in/set-up", "Set up two-factor authentication")
-    assert "Programs that ask only for an e-mail address and a password will stop working for you." in page.text
+    assert "Programs that ask only for an email address and a password will stop working for you." in page.text
     secret = page.key.replace(" ", "")
     assert web_client.get("/sign-in/set-up").key == page.key
     phone = Authenticator(secret)

@@ -50,10 +50,10 @@ def test_a_reset_is_asked_for_with_a_reason(world: World) -> None:
     page = sam.click(sam.get(f"/support/users/{world.ada.id}"), "Reset 2FA")
     assert (page.heading, page.buttons[-1]) == ("Support", "Send reset e-mail")
     assert "ada@acme.example" in page.text
-    assert "its administrators are told by e-mail" in page.text
+    assert "its administrators are told by email" in page.text
     page = sam.submit(page, "Send reset e-mail", reason=REASON)
     assert page.path == f"/support/users/{world.ada.id}"
-    assert "The e-mail is on its way" in page.notice
+    assert "The email is on its way" in page.notice
     assert world.people.letters("reset_confirm", world.ada.email)
     assert page.has_link("Ada Lovelace")
     assert world.people.look_up(world.ada).has_second_factor, "until she confirms nothing changes"
@@ -155,8 +155,8 @@ def test_what_cannot_be_done_is_said_before_and_after(world: World) -> None:
         assert words in page.text
         assert "reason" not in page.text.lower()
     assert sam.post(f"/support/users/{world.grace.id}/reset", reason=REASON).status == 409
-    assert "no lock any more" in sam.post(f"/support/users/{world.ada.id}/unlock", reason=REASON).notice
-    assert "not frozen any more" in sam.post(f"/support/users/{world.ada.id}/unfreeze", reason=REASON).notice
+    assert "no longer locked" in sam.post(f"/support/users/{world.ada.id}/unlock", reason=REASON).notice
+    assert "no longer frozen" in sam.post(f"/support/users/{world.ada.id}/unfreeze", reason=REASON).notice
     assert not acted(world)
 
 

@@ -60,11 +60,11 @@ def test_every_sentence_can_be_said(kind: str) -> None:
         ),
         (
             event("second_factor_wrong", "nobody", operation="remove"),
-            "Somebody gave a wrong code for Ada Lovelace (when removing two-factor authentication).",
+            "Somebody entered a wrong code for Ada Lovelace (when removing two-factor authentication).",
         ),
         (
             event("backup_code_used", ADA, operation="step_up"),
-            "Ada Lovelace used the backup code (when proving who they are again).",
+            "Ada Lovelace used the backup code (when confirming their identity again).",
         ),
         (
             event("backup_code_used", ADA, door="sign_in"),
@@ -72,7 +72,7 @@ def test_every_sentence_can_be_said(kind: str) -> None:
         ),
         (
             event("stepped_up", ADA, methods=["pwd", "otp"]),
-            "Ada Lovelace proved who they are again (password and code).",
+            "Ada Lovelace confirmed their identity again (password and code).",
         ),
         (
             event("two_factor_set_up", ADA, authenticator="My phone"),
@@ -105,7 +105,7 @@ def test_every_sentence_can_be_said(kind: str) -> None:
         ),
         (
             event("audit_exported", subject=None, form="csv", kind="unlocked"),
-            "Grace Hopper took a copy of the audit log (CSV, filtered).",
+            "Grace Hopper exported the audit log (CSV, filtered).",
         ),
         (event("brand_new_kind"), "Grace Hopper: Brand new kind (Ada Lovelace)."),
         (event("brand_new_kind", "system", None), "Twofold: Brand new kind."),

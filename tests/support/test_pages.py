@@ -136,8 +136,8 @@ def test_without_a_search_accounts_are_listed(world: World) -> None:
 
 def test_what_begins_with_nothing_known_is_said_to(world: World) -> None:
     page = world.sam_enters().get("/support?q=nobody")
-    assert "Nobody's name or address begins so." in page.text
-    assert "No account's name begins so." in page.text
+    assert "No matching people." in page.text
+    assert "No matching accounts." in page.text
 
 
 def test_strange_searches_find_nothing_and_break_nothing(world: World) -> None:
@@ -215,7 +215,7 @@ def test_people_of_an_account_are_narrowed_by_name_and_state(world: World) -> No
     sam, path = world.sam_enters(), f"/support/accounts/{world.people.acme}"
     assert not sam.get(f"{path}?q=ada").has_link("Grace Hopper")
     assert not sam.get(f"{path}?state=without").has_link("Ada Lovelace")
-    assert "Nobody here fits this." in sam.get(f"{path}?state=frozen").text
+    assert "No matching people." in sam.get(f"{path}?state=frozen").text
     assert sam.get(f"{path}?state=nonsense&cursor=nonsense").has_link("Ada Lovelace")
 
 
@@ -239,7 +239,7 @@ def test_a_user_shows_how_they_are_protected(world: World) -> None:
     assert not page.has_link("Unlock")
     assert not page.has_link("Unfreeze")
     assert "Ada Lovelace set up two-factor authentication" in page.text
-    assert page.link("All of it, in the audit log").endswith(f"audit?person={world.ada.id}")
+    assert page.link("All activity, in the audit log").endswith(f"audit?person={world.ada.id}")
 
 
 def test_no_secret_stands_on_any_page(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Django with allauth's headless API as a small product would set it up: e-mail and password, TOTP, SQLite."""
+"""Django with allauth's headless API as a small product would set it up: email and password, TOTP, SQLite."""
 
 import os
 

@@ -48,7 +48,7 @@ NotDone = OpenRefused | LockIsFinal
 def reset(
     context: AppContext, actor: User, user_id: UUID, reason: str, *, origin: Origin
 ) -> CaseOpened | OpenRefused | NoSuchUser:
-    """Ask somebody by e-mail to confirm that their two-factor authentication is switched off."""
+    """Ask somebody by email to confirm that their two-factor authentication is switched off."""
     with context.db.read() as connection:
         user = _overseen(connection, actor, user_id)
     if user is None:

@@ -23,7 +23,7 @@ def show_reset(request: AnyRequest, user_id: str) -> AnyResponse:
 @post("/people/{user_id:str}/reset")
 @quick
 def submit_reset(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
-    """Send the e-mail from which somebody confirms their reset."""
+    """Send the email from which somebody confirms their reset."""
     return act_views.submit(request, user_id, body, "reset", FRAME)
 
 

@@ -27,7 +27,7 @@ def act_of(path: str, summary: UserSummary) -> Act:
     name = summary.user.name
     match path:
         case "reset":
-            hint = _("%(name)s reads it in the e-mail, and it is kept in the audit log.") % {"name": name}
+            hint = _("%(name)s reads it in the email, and it is recorded in the audit log.") % {"name": name}
             heading = _("Reset two-factor authentication")
             return Act(path, heading, _reset_happens(summary), _("Send reset e-mail"), hint)
         case "unlock":
@@ -63,11 +63,11 @@ def why_not(path: str, summary: UserSummary) -> str:
 
 def _unfreeze_happens(summary: UserSummary) -> list[str]:
     if summary.user.sso:
-        back = _("They are told by e-mail. They sign in at their organisation, as before.")
+        back = _("They are told by email. They sign in at their organisation, as before.")
     else:
-        back = _("Their password is void. They get an e-mail with a link to choose a new one, and can sign in then.")
+        back = _("Their password is void. They get an email with a link to choose a new one, and can sign in then.")
     return [
-        _('Somebody pressed "This wasn\'t me" in an e-mail to %(name)s. Talk to them first.')
+        _('Somebody pressed "This wasn\'t me" in an email to %(name)s. Talk to them first.')
         % {"name": summary.user.name},
         back,
         _("Their two-factor authentication stays as it is."),
@@ -77,7 +77,7 @@ def _unfreeze_happens(summary: UserSummary) -> list[str]:
 def _deactivate_happens(summary: UserSummary) -> list[str]:
     happens = [
         _("%(name)s is signed out everywhere at once and cannot sign in.") % {"name": summary.user.name},
-        _("Links in e-mails to them stop working, and an open reset is closed."),
+        _("Links in emails to them stop working, and an open reset is closed."),
     ]
     if summary.user.licensed:
         happens.append(_("Their licence becomes free."))
@@ -97,23 +97,23 @@ def _activate_happens(summary: UserSummary) -> list[str]:
 def _unlock_happens(summary: UserSummary) -> list[str]:
     if summary.presence is not Presence.ACTIVE or summary.user.sso:
         lifted = summary._replace(counts=Counts(0, 0), mailbox_closed_until=None)
-        return [_("The lock is lifted, and they are told by e-mail."), explained(lifted)]
+        return [_("The lock is lifted, and they are told by email."), explained(lifted)]
     if not summary.user.has_second_factor:
-        return [_("%(name)s can ask for a new code by e-mail and set up their app.") % {"name": summary.user.name}]
+        return [_("%(name)s can ask for a new code by email and set up their app.") % {"name": summary.user.name}]
     return [
         _("%(name)s can sign in again with a code from their authenticator app.") % {"name": summary.user.name},
-        _("They are told by e-mail. If they have lost their phone, reset their two-factor authentication instead."),
+        _("They are told by email. If they have lost their phone, reset their two-factor authentication instead."),
     ]
 
 
 def _kept() -> str:
-    return _("It is kept in the audit log.")
+    return _("It is recorded in the audit log.")
 
 
 def _reset_happens(summary: UserSummary) -> list[str]:
     names = {"name": summary.user.name, "email": summary.user.email}
     happens = [
-        _("%(name)s gets an e-mail at %(email)s. They confirm from it within 15 minutes, with their password.") % names,
+        _("%(name)s gets an email at %(email)s. They confirm from it within 15 minutes, with their password.") % names,
         *_approval_first(summary),
         _("Then their two-factor authentication is off, their lock is lifted and they are signed out everywhere."),
         _("Until they confirm nothing changes. If they refuse, all administrators are told."),
@@ -135,7 +135,7 @@ def _approval_first(summary: UserSummary) -> list[str]:
     if summary.user.password_unproven:
         return [
             _(
-                "Their password was set by e-mail and has not been used with a code since: somebody other than you has "
+                "Their password was set by email and has not been used with a code since: somebody other than you has "
                 "to approve the reset before they can confirm it."
             )
         ]

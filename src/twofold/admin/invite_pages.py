@@ -98,7 +98,7 @@ def invite_again(request: AnyRequest, user_id: str) -> AnyResponse:
 def _missing(form: Form) -> dict[str, str]:
     errors = {}
     if not form["email"].strip():
-        errors["email"] = _("Enter their e-mail address.")
+        errors["email"] = _("Enter their email address.")
     if not form["name"].strip():
         errors["name"] = _("Enter their name.")
     if form["role"] not in {"member", "admin"}:

@@ -80,7 +80,7 @@ def change_user(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
     summary = find_summary(request, session.user, user_id, at)
     change = _asked_change(summary.user, form, at, zone_of_account(request, session.user.account_id))
     if change is None:
-        errors = {"exception_until": _("Write the date like 2027-03-05, or leave it empty.")}
+        errors = {"exception_until": _("Enter the date like 2027-03-05, or leave it empty.")}
         return user_page(request, session, summary, at, 400, errors, form)
     return save_change(request, session, summary, change, at, form)
 
@@ -171,23 +171,21 @@ def _page_url(asked: ListQuery, cursor: PeopleCursor | None) -> str | None:
 def _notice(request: AnyRequest) -> str | None:
     notices = {
         "saved": _("Saved."),
-        "reset": _(
-            "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
-        ),
-        "unlocked": _("Unlocked. The wrong codes do not count any more."),
-        "not_locked": _("There was no lock any more, so nothing was done."),
+        "reset": _("The email is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."),
+        "unlocked": _("Unlocked. The wrong codes no longer count."),
+        "not_locked": _("They were no longer locked, so nothing was done."),
         "unfrozen": _(
-            "Unfrozen. Their old password is void; an e-mail lets them choose a new one. Within 24 hours of a reset it "
+            "Unfrozen. Their old password is void; an email lets them choose a new one. Within 24 hours of a reset it "
             "waits until they are over."
         ),
-        "not_frozen": _("They were not frozen any more, so nothing was done."),
+        "not_frozen": _("They were no longer frozen, so nothing was done."),
         "deactivated": _("Deactivated. They were signed out everywhere and cannot sign in."),
         "activated": _("Activated."),
-        "not_waiting": _("They do not wait for an invitation any more, so none was sent."),
+        "not_waiting": _("They no longer need an invitation, so none was sent."),
         "no_mail": words.no_mail(),
         "invited": _(
             "The invitation is on its way. Its link works once, for 7 days. Whoever signs in at another organisation "
-            "with this address is told by e-mail that yours needs another one."
+            "with this address is told by email that yours needs another one."
         ),
         "invited_for_later": _(
             "Their two-factor authentication was reset a short time ago. The link to choose a password goes out by "

@@ -121,7 +121,7 @@ def _asked(typed: PolicyForm, current: Policy, zone: str) -> Policy | None:
 def _wrong(typed: PolicyForm) -> dict[str, str]:
     if typed.policy not in POLICIES:
         return {"policy": _("Choose one of the three.")}
-    return {"required_from": _("Write the date like 2027-03-05, or leave it empty for at once.")}
+    return {"required_from": _("Enter the date like 2027-03-05, or leave it empty for at once.")}
 
 
 def _policy_page(
@@ -134,7 +134,7 @@ def _policy_page(
     not_offered: str | None = None,
     to_set_up: bool = False,
 ) -> AnyResponse:
-    notices = {"saved": _("Saved. All administrators are told by e-mail."), "time-zone": _("The time zone is saved.")}
+    notices = {"saved": _("Saved. All administrators are told by email."), "time-zone": _("The time zone is saved.")}
     notice = notices.get(request.query_params.get("done", ""))
     return page(
         request, "admin/policy.html", status, viewer=viewer_of(session), typed=typed, errors=errors or {},

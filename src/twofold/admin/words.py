@@ -204,7 +204,7 @@ def states() -> list[tuple[str, str]]:
 def refused(code: str, why: str) -> str:
     """Say why a change of the directory is not possible, to an administrator."""
     said = {
-        "email_taken": _("Somebody in your organisation has this e-mail address already."),
+        "email_taken": _("Somebody in your organisation has this email address already."),
         "last_admin": _(
             "This is the last administrator who can act. Make somebody else administrator first, who has signed in "
             "before."
@@ -222,7 +222,7 @@ def not_yourself() -> str:
 
 def no_reason() -> str:
     """Ask for a reason."""
-    return _("Say why, in 3 to 500 characters. It is kept in the audit log.")
+    return _("Enter a reason of 3 to 500 characters. It is recorded in the audit log.")
 
 
 def too_many_invitations(most: int, until: str) -> str:
@@ -240,7 +240,7 @@ def invited_today(until: str) -> str:
 
 def no_mail() -> str:
     """Say that mail cannot be sent."""
-    return _("This needs an e-mail, and no mail server is set up. Ask the people who run this service.")
+    return _("This needs an email, and no mail server is set up. Ask the people who run this service.")
 
 
 def would_lock_out(*, is_off: bool) -> str:
@@ -263,7 +263,7 @@ def not_offered(reason: Reason) -> str:
 def stopped(number: int, of: int, admins: int, *, at_once: bool, day: str) -> str:
     """Say how many people a policy stops, of how many, and how many of them are administrators."""
     if number == 0:
-        return _("Nobody is stopped: everybody whom the policy is about has two-factor authentication.")
+        return _("Nobody is stopped: everybody the policy applies to has two-factor authentication.")
     lead = _("From now on") if at_once else _("From %(day)s on") % {"day": day}
     people = ngettext(
         "%(lead)s, %(n)d of %(of)d people will have to set up two-factor authentication before they can go on.",

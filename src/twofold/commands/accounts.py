@@ -41,7 +41,7 @@ def accounts() -> None:
 @click.option("--name", required=True, help="The organisation's name.")
 @click.option("--edition", default="enterprise", show_default=True, help="What it pays for.")
 @click.option("--sso", is_flag=True, help="It signs in with single sign-on: no password, no 2FA here.")
-@click.option("--sso-domain", "domains", multiple=True, help="An e-mail domain of it; may be repeated.")
+@click.option("--sso-domain", "domains", multiple=True, help="An email domain of it; may be repeated.")
 @click.option("--sso-url", help="Where its people sign in, https://…")
 @click.option("--seats", type=Seats(), default="unlimited", show_default=True, help="How many licences it has.")
 @click.option(
@@ -64,7 +64,7 @@ def create(*, name: str, edition: str, sso: bool, domains: tuple[str, ...], sso_
 @click.option("--name", help="Another name.")
 @click.option("--edition", help="Another edition.")
 @click.option("--sso/--no-sso", default=None, help="Whether it signs in with single sign-on.")
-@click.option("--sso-domain", "domains", multiple=True, help="Its e-mail domains, in place of those before.")
+@click.option("--sso-domain", "domains", multiple=True, help="Its email domains, in place of those before.")
 @click.option("--sso-url", help="Where its people sign in, https://…")
 @click.option("--seats", type=Seats(), help="How many licences it has.")
 @click.option("--time-zone", help="Where its days begin at midnight, such as Europe/Berlin.")

@@ -26,7 +26,7 @@ def demo(*, port: int) -> None:
 
 def _announce(address: str, people: Sequence[DemoUser]) -> None:
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Who", "E-mail address", "Password"):
+    for column in ("Who", "Email address", "Password"):
         table.add_column(column)
     for user in people:
         table.add_row(*user)

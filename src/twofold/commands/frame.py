@@ -208,7 +208,7 @@ def user_by_email(context: AppContext, email: str) -> User:
 WEAK = {
     "too_short": "The password is too short: 8 characters are the least.",
     "too_long": "The password is too long: 256 characters are the most.",
-    "common": "The password is one of those that everybody guesses first.",
+    "common": "The password is one of the first that anybody would guess.",
     "personal": "The password is the person's own name or address.",
     "unreadable": "The password has control characters.",
 }

@@ -55,7 +55,7 @@ def _mailbox(request: AnyRequest) -> Mailbox:
 
 
 def _missing(request: AnyRequest) -> AnyResponse:
-    what = _("There is no such letter: the demo forgets everything when it ends.")
+    what = _("There is no such email: the demo forgets everything when it ends.")
     return problem_page(request, 404, _("Not found"), what, "", ("/demo/mailbox", _("Demo mailbox")))
 
 

@@ -148,7 +148,7 @@ def all_accounts(connection: sa.Connection) -> list[Account]:
 
 
 def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
-    """List the e-mail domains of an account with single sign-on."""
+    """List the email domains of an account with single sign-on."""
     return records.domains_of(connection, account_id)
 
 
@@ -177,7 +177,7 @@ def account_page(connection: sa.Connection, after: UUID | None, most: int) -> li
 
 
 def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """Return the e-mail domains of several accounts."""
+    """Return the email domains of several accounts."""
     return records.domains_of_accounts(connection, account_ids)
 
 

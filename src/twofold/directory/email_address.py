@@ -1,4 +1,4 @@
-"""E-mail addresses: how they are checked and how two of them are compared."""
+"""Email addresses: how they are checked and how two of them are compared."""
 
 import unicodedata
 

@@ -157,7 +157,7 @@ def domains_of_accounts(connection: sa.Connection, account_ids: Sequence[UUID]) 
 
 
 def domains_of(connection: sa.Connection, account_id: UUID) -> list[str]:
-    """List the e-mail domains that an account signs in for."""
+    """List the email domains that an account signs in for."""
     return sorted(connection.execute(_domains, {"account_id": account_id}).scalars())
 
 
@@ -187,7 +187,7 @@ def update_account(connection: sa.Connection, account_id: UUID, values: dict[str
 
 
 def replace_domains(connection: sa.Connection, account_id: UUID, domains: Sequence[str]) -> None:
-    """Set the e-mail domains of an account; the primary key refuses a domain that belongs to another."""
+    """Set the email domains of an account; the primary key refuses a domain that belongs to another."""
     connection.execute(account_domains.delete().where(account_domains.c.account_id == account_id))
     for domain in domains:
         connection.execute(account_domains.insert(), {"domain": domain, "account_id": account_id})

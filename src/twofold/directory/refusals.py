@@ -32,7 +32,7 @@ def invalid(fault: Fault) -> Refused:
 
 def email_taken() -> Refused:
     """Say that an address is somebody else's."""
-    return Refused("email_taken", "email", "Somebody with this e-mail address exists already.")
+    return Refused("email_taken", "email", "Somebody with this email address exists already.")
 
 
 def no_seat_left(seats: int) -> Refused:

@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 
 def fault_of_email(email: str) -> Fault | None:
     """Say why a text cannot be a user's address."""
-    return None if usable(email) else Fault("email", "Write the address like name@example.com.")
+    return None if usable(email) else Fault("email", "Enter the address like name@example.com.")
 
 
 def fault_of_label(name: str) -> Fault | None:
@@ -41,7 +41,7 @@ def fault_of_account_name(name: str) -> Fault | None:
     """Say why a text cannot be an organisation's name."""
     if not is_label(name) or is_company_name(name):
         return fault_of_label(name)
-    return Fault("name", "Give a name without links and e-mail addresses.")
+    return Fault("name", "Give a name without links and email addresses.")
 
 
 def fault_of_account(
@@ -66,7 +66,7 @@ def fault_of_account(
     if sso and not sso_url:
         return Fault("sso_url", "Single sign-on needs the organisation's sign-in address.")
     if sso and not sso_domains:
-        return Fault("sso_domains", "Single sign-on needs at least one e-mail domain.")
+        return Fault("sso_domains", "Single sign-on needs at least one email domain.")
     if not all(usable(f"name@{domain}") for domain in sso_domains or ()):
         return Fault("sso_domains", "Write a domain like acme.example, without @.")
     return None if time_zone is None else fault_of_time_zone(time_zone)

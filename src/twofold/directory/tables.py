@@ -91,7 +91,7 @@ users = sa.Table(
     sa.Column("security_version", sa.Integer, nullable=False),  # raised by whatever ends sessions
     sa.Column("password_hash", sa.Text, nullable=True),
     sa.Column("password_set_at", UtcTime, nullable=True),
-    # True from the moment a password was set by e-mail until it has been used together with the second factor.
+    # True from the moment a password was set by email until it has been used together with the second factor.
     sa.Column("password_unproven", sa.Boolean, nullable=False),
     sa.Column("second_factor_since", UtcTime, nullable=True),  # null: no authenticator protects this user
     sa.Column("factors_changed_at", UtcTime, nullable=True),  # set-up, add, replace, remove: voids reset links

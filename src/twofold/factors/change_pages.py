@@ -232,7 +232,7 @@ def _own(request: AnyRequest, session: Session, text: str) -> Factor:
 
 def _no_such(request: AnyRequest) -> AnyResponse:
     link = (AUTHENTICATORS, _("Your authenticators"))
-    return problem_page(request, 404, _("Not found"), _("You have no such authenticator (any more)."), "", link)
+    return problem_page(request, 404, _("Not found"), _("This authenticator no longer exists."), "", link)
 
 
 def _required(request: AnyRequest) -> AnyResponse:

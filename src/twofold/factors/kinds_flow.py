@@ -78,7 +78,7 @@ class Proof(NamedTuple):
 
 
 def parse(typed: str) -> Proof | Malformed:
-    """Tell of which kind a proof is; blanks and dashes do not matter."""
+    """Tell of which kind a proof is; spaces and dashes do not matter."""
     text = clean(typed)
     for kind in KINDS if text is not None else ():
         read = kind.read(text or "")

@@ -95,7 +95,7 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
             todo = _("Remove one first, or replace one.")
             link = ("/profile/two-factor/authenticators", _("Your authenticators"))
             return problem_page(
-                request, 409, _("Five are the most"), _("You have five authenticators already."), todo, link
+                request, 409, _("Five is the most"), _("You have five authenticators already."), todo, link
             )
         case NoSuchAuthenticator():
             return _no_such(request)
@@ -167,7 +167,7 @@ def _ended(request: AnyRequest) -> AnyResponse:
 
 
 def _no_such(request: AnyRequest) -> AnyResponse:
-    what = _("You have no such authenticator (any more).")
+    what = _("This authenticator no longer exists.")
     link = ("/profile/two-factor/authenticators", _("Your authenticators"))
     return problem_page(request, 404, _("Not found"), what, "", link)
 

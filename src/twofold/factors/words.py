@@ -22,7 +22,7 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode, label: str) ->
         case WrongCode(left, drift, backup):
             if backup:
                 said = _(
-                    "That backup code is not right. It has 24 letters and digits; blanks and dashes do not matter."
+                    "That backup code is not right. It has 24 letters and digits; spaces and dashes do not matter."
                 )
             elif drift is not None:
                 said = clock_off(drift)
@@ -160,7 +160,7 @@ def weak_password(why: Weakness) -> str:
         Weakness.TOO_SHORT: _("That password is too short. Use at least %(n)d characters.") % {"n": SHORTEST},
         Weakness.TOO_LONG: _("That password is too long. Use at most %(n)d characters.") % {"n": LONGEST},
         Weakness.COMMON: _(
-            "That password is one of those everybody guesses first. Choose another, such as four words in a row."
+            "That password is one of the first that anybody would guess. Choose another, such as four random words."
         ),
         Weakness.PERSONAL: _(
             "That password is your own name or address. Choose one that nobody who knows you would guess."

@@ -143,7 +143,7 @@ def _unaddressed(request: AnyRequest, field: str) -> AnyResponse:
     what = {
         "client_id": _("The application that sent you here is not known here (client_id)."),
         "redirect_uri": _("The address to which you would be sent back is not one of the application (redirect_uri)."),
-    }.get(field, _("The address that you came by is not as it should be."))
+    }.get(field, _("The address that you opened is not valid."))
     todo = _("Nobody was signed in. Tell the people who run the application.")
     return problem_page(request, 400, _("You cannot sign in to this application"), what, todo)
 

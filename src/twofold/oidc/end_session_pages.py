@@ -87,7 +87,7 @@ def _asked(
 
 
 def _not_in_order(request: AnyRequest, field: str) -> AnyResponse:
-    what = _("What the application sent with you is not in order (%(field)s), so nobody was signed out.")
+    what = _("What the application sent with you is not valid (%(field)s), so nobody was signed out.")
     return problem_page(
         request, 400, _("You were not signed out"), what % {"field": field},
         _("Sign out in your profile, and tell the people who run the application."),

@@ -29,7 +29,7 @@ def as_query(request: AnyRequest, body: bytes) -> str:
     if query is None or len(query) > LONGEST_QUERY or not is_form:
         raise ShortCircuit(
             problem_page(
-                request, 400, _("This did not work"), _("What the application sent with you could not be read."),
+                request, 400, _("That did not work"), _("What the application sent with you could not be read."),
                 _("Tell the people who run the application."),
             )
         )  # fmt: skip

@@ -66,7 +66,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     max_age: int | None  # seconds
     acr_values: tuple[str, ...]
     id_token_hint: str | None = None
-    login_hint: str = ""  # an e-mail address, or empty: what else it may be says nothing here
+    login_hint: str = ""  # an email address, or empty: what else it may be says nothing here
     subject: str | None = None  # whom that hint names, once it is checked
 
     def answer(self, issuer: str, **fields: str) -> Answer:
@@ -133,7 +133,7 @@ def error_fields(refused: Refused) -> dict[str, str]:
 
 
 def _address(hint: str) -> str:
-    """Return a hint that may be an e-mail address, for the sign-in page to fill in (OpenID Connect Core 3.1.2.1)."""
+    """Return a hint that may be an email address, for the sign-in page to fill in (OpenID Connect Core 3.1.2.1)."""
     return hint if "@" in hint and len(hint) <= LONGEST_EMAIL and hint.isprintable() else ""
 
 

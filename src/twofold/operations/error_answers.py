@@ -111,7 +111,7 @@ def refusals(pages: jinja2.Environment) -> Refusals:
             pages,
             421,
             _("This is not the right address"),
-            _("The address that you came by is not the one by which people sign in here."),
+            _("This is not the address at which people sign in."),
             _("Open the address that your organisation gave you."),
         ),
         misdirected_call=_refused_call(421, "misdirected_request"),
@@ -157,7 +157,7 @@ def _wrong_field(key: str, message: str) -> tuple[str, str]:
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = 400 if error.detail == CUT_OFF else error.status_code
     if is_for_programs(request):
-        return oauth_error(status, "invalid_request", "The request is not as it should be.")
+        return oauth_error(status, "invalid_request", "The request is not valid.")
     if _is_api(request):
         if status == HTTP_400_BAD_REQUEST:
             return problem(400, "invalid_request", detail="body: it is no JSON", fields=["body"])
@@ -165,7 +165,7 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     if status == HTTP_404_NOT_FOUND:
         return problem_page(request, 404, *_not_found())
     return problem_page(
-        request, status, _("This did not work"), _("The request is not as it should be."), _("Go back and try again.")
+        request, status, _("That did not work"), _("The request is not valid."), _("Go back and try again.")
     )
 
 

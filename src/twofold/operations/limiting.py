@@ -100,7 +100,7 @@ def _answers(pages: jinja2.Environment) -> dict[bool, Answers]:
             "Somebody on your network, or in your organisation, is asking for more than we answer. Nothing of what you "
             "entered was used."
         ),
-        todo=_("Wait a minute, then try again. If it goes on, tell the people who look after your network."),
+        todo=_("Wait a minute, then try again. If it goes on, tell the people who run your network."),
         link=None, errors={}, viewer=None,
     )  # fmt: skip
     busy_page = pages.get_template("errors/problem.html").render(

@@ -54,9 +54,9 @@ def submit_forgot(request: AnyRequest, body: bytes) -> AnyResponse:
     at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
     email = form["email"].strip()
     if not email:
-        return _forgot_page(request, 400, error=_("Enter your e-mail address."))
+        return _forgot_page(request, 400, error=_("Enter your email address."))
     if not usable(email):
-        return _forgot_page(request, 400, email, _("Write the address like name@example.com."))
+        return _forgot_page(request, 400, email, _("Enter the address like name@example.com."))
     outcome = password_flow.ask(context_of(request), email, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Requested():
@@ -196,16 +196,16 @@ def _choose_page(
 def _three_letters(seconds: int) -> str:
     minutes = -(-seconds // 60)
     return ngettext(
-        "Three e-mails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
+        "Three emails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
         "%(n)d minute and ask again.",
-        "Three e-mails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
+        "Three emails were asked for within the hour. Look for the newest one, also in your spam folder, or wait "
         "%(n)d minutes and ask again.",
         minutes,
     ) % {"n": minutes}
 
 
 def _no_mail(request: AnyRequest) -> AnyResponse:
-    what = _("Choosing a new password needs an e-mail, and this installation has no mail server.")
+    what = _("Choosing a new password needs an email, and this installation has no mail server.")
     return problem_page(
         request, 503, _("This cannot be done right now"), what, _("Tell your administrator, or the people who run it."),
     )  # fmt: skip
@@ -216,7 +216,7 @@ def _no_link(request: AnyRequest, why: Over | TooSoon) -> AnyResponse:
         case TooSoon(until):
             what = _(
                 "Your two-factor authentication was reset a short time ago. For 24 hours after that no password is set "
-                "by e-mail, to keep strangers out."
+                "by email, to keep strangers out."
             )
             todo = _("Ask for a new link after %(time)s. If you know your password, sign in with it now.") % {
                 "time": moment(until, reader_of(request))

@@ -190,7 +190,7 @@ def ended_why(case: Case) -> str | None:
 def needs_approval(case: Case) -> bool:
     """Tell whether somebody else must approve first: the mailbox alone is never both factors.
 
-    A password set by e-mail proves the mailbox a second time and nothing more. An approval given before that password
+    A password set by email proves the mailbox a second time and nothing more. An approval given before that password
     was set knew nothing of it, so it does not count.
     """
     subject = case.subject

@@ -88,7 +88,7 @@ def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
     outcome: Acted | NoMail | ActRefused = acts[act](
         context_of(request), actor, wanted, origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
-    back = (f"{LIST}/case/{wanted}", _("Back to the case"))
+    back = (f"{LIST}/case/{wanted}", _("Back to the reset"))
     match outcome:
         case Acted():
             return see_other(f"{LIST}/case/{wanted}?done={act.value}")
@@ -98,7 +98,7 @@ def _act(request: AnyRequest, case_id: str, act: Act) -> AnyResponse:
             what = _("This has to be done by somebody who is neither the person nor the one who asked.")
             return problem_page(request, 409, _("Not done"), what, "", back)
         case WrongState(state):
-            what = _("The case has moved on: %(state)s.") % {"state": words.state(state)}
+            what = _("This reset has changed in the meantime: %(state)s.") % {"state": words.state(state)}
             return problem_page(request, 409, _("Not done"), what, "", back)
         case NoMail():
             what = _("This installation has no mail server, so no link can be sent.")

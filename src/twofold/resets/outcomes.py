@@ -86,7 +86,7 @@ class SamePassword(msgspec.Struct, frozen=True):
 
 
 class ApprovalRequired(msgspec.Struct, frozen=True):
-    """The password was set by e-mail and never used with the second factor: somebody else must approve first."""
+    """The password was set by email and never used with the second factor: somebody else must approve first."""
 
 
 class ResetDone(msgspec.Struct, frozen=True):

@@ -109,7 +109,7 @@ def _not_yet(outcome: NotYet) -> tuple[int, dict[str, str]]:
         case NewPasswordRequired():
             return 409, {"new_password": _("Choose a new password: somebody else may know the old one.")}
         case SamePassword():
-            return 422, {"new_password": _("That is the password you have now. Choose another.")}
+            return 422, {"new_password": _("That is your current password. Choose another.")}
         case Weakness():
             return 422, {"new_password": factor_words.weak_password(outcome)}
         case ApprovalRequired():

@@ -11,7 +11,7 @@ def state(which: State) -> str:
     """Name the state of a case."""
     names = {
         State.REQUESTED: _("Not sent yet"),
-        State.SENT: _("Waits for an answer"),
+        State.SENT: _("Awaiting confirmation"),
         State.CONFIRMED: _("Confirmed"),
         State.REFUSED: _("Refused"),
         State.CANCELLED: _("Cancelled"),
@@ -24,7 +24,7 @@ def state(which: State) -> str:
 
 def rejected() -> str:
     """Name the state of a case whose letter the mail server does not take."""
-    return _("E-mail rejected")
+    return _("Email rejected")
 
 
 def asks_because(*, locked: bool) -> str:
@@ -67,7 +67,7 @@ def why_closed(why: str | None) -> str:
     reasons = {
         CloseReason.WRONG_PASSWORDS: _("Five wrong passwords were entered on its link."),
         CloseReason.FACTORS_CHANGED: _("Two-factor authentication was changed or switched off meanwhile."),
-        CloseReason.EMAIL_CHANGED: _("The e-mail address changed meanwhile."),
+        CloseReason.EMAIL_CHANGED: _("The email address changed meanwhile."),
         CloseReason.FROZEN: _("The person was frozen."),
         CloseReason.INACTIVE: _("The person was deactivated."),
         CloseReason.SSO: _("The account signs in with single sign-on now."),
@@ -84,11 +84,11 @@ def why_dead(why: str | None, asked: str) -> str:
     if why == CloseReason.FACTORS_CHANGED:
         return _("Your two-factor authentication was changed or switched off after this link was sent.")
     if why == CloseReason.EMAIL_CHANGED:
-        return _("Your e-mail address changed after this link was sent.")
+        return _("Your email address changed after this link was sent.")
     if why == CloseReason.FROZEN:
         return _("Your account is frozen. Nothing of it can be changed until it is unfrozen.")
     if why == CloseReason.INACTIVE:
-        return _("Your account is not active any more.")
+        return _("Your account is no longer active.")
     if why == CloseReason.SSO:
         return _("Your organisation signs in with single sign-on now.")
     if why == CloseReason.REQUESTER:
@@ -103,16 +103,14 @@ def delivery(letter: Letter | None) -> str:
     if letter is None:
         return ""
     if letter.outcome == "sent":
-        return _("The mail server has taken the e-mail.")
+        return _("The mail server has taken the email.")
     if letter.outcome == "rejected":
-        return _("The mail server does not take the e-mail: %(error)s") % {
-            "error": letter.error or _("no reason given")
-        }
+        return _("The mail server does not take the email: %(error)s") % {"error": letter.error or _("no reason given")}
     if letter.outcome == "dropped":
-        return _("The e-mail was out of date before it could be sent, so it was not.")
+        return _("The email was out of date before it could be sent, so it was not.")
     if letter.error:
-        return _("The mail server has not taken the e-mail yet, we keep trying: %(error)s") % {"error": letter.error}
-    return _("The e-mail waits to be sent.")
+        return _("The mail server has not taken the email yet, we keep trying: %(error)s") % {"error": letter.error}
+    return _("The email is waiting to be sent.")
 
 
 def event(line: HistoryLine, product: str) -> str:
@@ -120,8 +118,8 @@ def event(line: HistoryLine, product: str) -> str:
     name = line.actor_name or operators(product)
     said = {
         "asked": _("%(name)s asked for it."),
-        "superseded": _("%(name)s asked anew; this request and its links ended."),
-        "sent": _("An e-mail with a link was sent."),
+        "superseded": _("%(name)s asked again; this request and its links ended."),
+        "sent": _("An email with a link was sent."),
         "sent_again": _("%(name)s had it sent again."),
         "approved": _("%(name)s approved it."),
         "cancelled": _("%(name)s cancelled it."),
@@ -139,7 +137,7 @@ def done(act: Act) -> str:
     """Say what somebody just did about a case."""
     said = {
         Act.SEND: _("Another email is on its way. The link before it stops working when it is sent."),
-        Act.CANCEL: _("Cancelled. Its links do not work any more, and the person's account stays as it is."),
+        Act.CANCEL: _("Cancelled. Its links no longer work, and the person's account stays as it is."),
         Act.APPROVE: _("Approved. The person can confirm it now with their password."),
     }
     return said[act]

@@ -13,7 +13,7 @@ def ended(reason: EndReason) -> str | None:
             "You were signed out here, because your two-factor authentication was changed in another browser."
         ),
         EndReason.PASSWORD_CHANGED: _("You were signed out, because your password was changed."),
-        EndReason.EMAIL_CHANGED: _("You were signed out, because your e-mail address was changed."),
+        EndReason.EMAIL_CHANGED: _("You were signed out, because your email address was changed."),
         EndReason.ROLE_CHANGED: _("You were signed out, because your role was changed."),
         EndReason.RESET: _("You were signed out, because your two-factor authentication was reset."),
         EndReason.FROZEN: _("You were signed out, because your account was frozen."),

@@ -75,7 +75,7 @@ def show_sign_in(request: AnyRequest) -> AnyResponse:
             "once, for 15 minutes."
         )
     if request.query_params.get("known_browser"):
-        notice = _("You do not have to wait in this browser any more. Sign in as always.")
+        notice = _("You no longer have to wait in this browser. Sign in as usual.")
     return_to, over = request.query_params.get("return_to", ""), session is None and bool(cookie(request, "session"))
     same_person = bool(return_to) or "password_saved" in request.query_params  # else it may be somebody else by now
     email = email_of_cookie(request) if same_person else ""
@@ -106,7 +106,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
         case SsoElsewhere(url):
             return page(request, "signin/sso.html", sso_url=url)
         case WrongPassword():
-            wrong = _("That e-mail address and password do not match.")
+            wrong = _("That email address and password do not match.")
             return sign_in_page(request, 401, form=form, errors={"": wrong})
         case Wait(seconds):
             return sign_in_page(request, 429, form=form, errors={"": words.wait(seconds)}, waits=True)
@@ -219,7 +219,7 @@ def ask_for_reset(request: AnyRequest, body: bytes) -> AnyResponse:
 def _missing(form: Form) -> dict[str, str]:
     errors = {}
     if not form["email"].strip():
-        errors["email"] = _("Enter your e-mail address.")
+        errors["email"] = _("Enter your email address.")
     if not form["password"]:
         errors["password"] = _("Enter your password.")
     return errors

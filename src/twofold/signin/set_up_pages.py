@@ -69,7 +69,7 @@ def submit_mailed_code(request: AnyRequest, body: bytes) -> AnyResponse:
         case MailedCodeClosed():
             return verify_email_page(request, attempt)  # which says so
         case MalformedCode():
-            return verify_email_page(request, attempt, 400, _("Enter the six digits from the e-mail."))
+            return verify_email_page(request, attempt, 400, _("Enter the six digits from the email."))
         case Expired() | OutOfOrder():
             return start_over(request, outcome)
         case _:

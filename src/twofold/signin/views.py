@@ -205,6 +205,6 @@ def helpers_at(request: AnyRequest, email: str) -> Sequence[Helper]:
 def no_mail() -> str:
     """Say that a mail is needed and none can be sent."""
     return _(
-        "Your organisation requires two-factor authentication, and setting it up needs an e-mail that cannot be sent "
+        "Your organisation requires two-factor authentication, and setting it up needs an email that cannot be sent "
         "right now: this installation has no mail server. Tell the people who run it.",
     )

@@ -17,7 +17,7 @@ FRAME = act_views.Frame(
     "/support/users",
     "support/act.html",
     not_yourself=lambda: _("Nobody can do this for themselves. Ask another support agent."),
-    no_mail=lambda: _("This needs an e-mail, and no mail server is set up."),
+    no_mail=lambda: _("This needs an email, and no mail server is set up."),
 )
 
 
@@ -31,7 +31,7 @@ def show_reset(request: AnyRequest, user_id: str) -> AnyResponse:
 @post("/support/users/{user_id:str}/reset")
 @quick
 def submit_reset(request: AnyRequest, user_id: str, body: bytes) -> AnyResponse:
-    """Send the e-mail from which somebody confirms their reset."""
+    """Send the email from which somebody confirms their reset."""
     return act_views.submit(request, user_id, body, "reset", FRAME)
 
 

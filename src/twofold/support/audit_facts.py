@@ -20,7 +20,7 @@ def operations() -> Mapping[str, str]:
     """Return what a second factor was asked for, in words."""
     return {
         Operation.SIGN_IN: _("at sign-in"),
-        Operation.STEP_UP: _("when proving who they are again"),
+        Operation.STEP_UP: _("when confirming their identity again"),
         Operation.SET_UP: _("when setting up an authenticator"),
         Operation.REMOVE: _("when removing two-factor authentication"),
         Operation.REMOVE_ONE: _("when removing an authenticator"),
@@ -67,7 +67,7 @@ def _changes(details: dict[str, Any]) -> str:
     """Say what was before and what is now, field by field; of a password only that it was set."""
     fields = {
         "role": _("role"), "licensed": _("licence"), "active": _("active"), "exception_until": _("exception until"),
-        "name": _("name"), "email": _("e-mail address"), "edition": _("edition"), "sso": _("single sign-on"),
+        "name": _("name"), "email": _("email address"), "edition": _("edition"), "sso": _("single sign-on"),
         "sso_domains": _("SSO domains"), "sso_url": _("SSO address"), "seats": _("licences"),
         "time_zone": _("time zone"), "password": _("password"),
     }  # fmt: skip

@@ -44,7 +44,7 @@ def log_query(request: AnyRequest, db: Database, account_id: UUID) -> LogQuery:
     zone = reader_of(request).zone  # as the page tells times
     since, until = (parse_moment(typed[name], zone) for name in ("from", "to"))
     errors = {
-        name: _("Write the date like 2027-03-05, or leave it empty.")
+        name: _("Enter the date like 2027-03-05, or leave it empty.")
         for name, moment in (("from", since), ("to", until))
         if typed[name] and moment is None
     }

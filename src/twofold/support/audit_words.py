@@ -85,17 +85,17 @@ def _of_sign_ins() -> dict[str, Description]:
         "signed_in": Description(_("Signed in"), _("%(who)s signed in")),
         "signed_out": Description(_("Signed out"), _("%(who)s signed out")),
         "sign_in_refused": Description(_("Sign-in refused"), _("A sign-in as %(whom)s was refused")),
-        "second_factor_wrong": Description(_("Wrong code"), _("Somebody gave a wrong code for %(whom)s")),
+        "second_factor_wrong": Description(_("Wrong code"), _("Somebody entered a wrong code for %(whom)s")),
         "locked": Description(_("Locked"), _("Wrong codes locked %(whom)s")),
         "unlocked": Description(_("Unlocked"), _("%(who)s unlocked %(whom)s")),
-        "mailbox_proved": Description(_("Code by e-mail right"), _("%(who)s gave the code from the e-mail")),
+        "mailbox_proved": Description(_("Code from the email accepted"), _("%(who)s entered the code from the email")),
         "mailed_code_wrong": Description(
-            _("Code by e-mail wrong"), _("A wrong code from an e-mail was given for %(whom)s")
+            _("Wrong code from the email"), _("A wrong code from an email was entered for %(whom)s")
         ),
         "stepped_down": Description(
-            _("Stepped down"), _("%(who)s was asked to set up two-factor authentication first")
+            _("Set-up required"), _("%(who)s was asked to set up two-factor authentication first")
         ),
-        "stepped_up": Description(_("Proved again"), _("%(who)s proved who they are again")),
+        "stepped_up": Description(_("Identity confirmed"), _("%(who)s confirmed their identity again")),
         "browser_link_asked": Description(
             _("Browser link asked for"), _("Somebody asked for a link that lets %(whom)s sign in without waiting")
         ),
@@ -136,10 +136,10 @@ def _of_resets() -> dict[str, Description]:
         "reset_approved": Description(_("Reset approved"), _("%(who)s approved the reset of %(whom)s")),
         "reset_cancelled": Description(_("Reset cancelled"), _("%(who)s cancelled the reset of %(whom)s")),
         "reset_superseded": Description(
-            _("Reset replaced by a newer one"), _("%(who)s began the reset of %(whom)s anew")
+            _("Reset replaced by a newer one"), _("%(who)s started the reset of %(whom)s again")
         ),
         "reset_password_wrong": Description(
-            _("Wrong password on a reset link"), _("A wrong password was given on the reset link of %(whom)s")
+            _("Wrong password on a reset link"), _("A wrong password was entered on the reset link of %(whom)s")
         ),
         "reset_confirmed": Description(
             _("Reset confirmed"), _("%(whom)s confirmed the reset: two-factor authentication is off")
@@ -162,7 +162,7 @@ def _of_passwords() -> dict[str, Description]:
             _("Password link sent"), _("%(who)s mailed %(whom)s a link to choose a password")
         ),
         "password_set_by_mail": Description(
-            _("Password set from an e-mail"), _("%(who)s chose a password with the link from an e-mail")
+            _("Password set from an email"), _("%(who)s chose a password with the link from an email")
         ),
     }  # fmt: skip
 
@@ -180,13 +180,11 @@ def _of_accounts() -> dict[str, Description]:
         "account_created": Description(_("Account created"), _("%(who)s created the account")),
         "account_changed": Description(_("Account changed"), _("%(who)s changed the account")),
         "policy_changed": Description(_("Policy changed"), _("%(who)s changed the two-factor policy")),
-        "audit_exported": Description(_("Audit log exported"), _("%(who)s took a copy of the audit log")),
+        "audit_exported": Description(_("Audit log exported"), _("%(who)s exported the audit log")),
         "operator_key_created": Description(_("Operator key created"), _("%(who)s created an operator key")),
         "operator_key_revoked": Description(_("Operator key revoked"), _("%(who)s revoked an operator key")),
         "network_blocked": Description(_("Network blocked"), _("%(who)s blocked a network")),
-        "network_unblocked": Description(_("Network let in again"), _("%(who)s let a network in again")),
+        "network_unblocked": Description(_("Network unblocked"), _("%(who)s unblocked a network")),
         "keys_rotated": Description(_("Encryption keys rotated"), _("%(who)s rotated the encryption keys")),
-        "restored": Description(
-            _("Backup brought back"), _("%(who)s brought a backup back: whatever was under way is void")
-        ),
+        "restored": Description(_("Backup restored"), _("%(who)s restored a backup: everything in progress is void")),
     }

@@ -126,16 +126,14 @@ def _people_url(account_id: UUID, state: str, text: str, cursor: PeopleCursor | 
 
 def _notice(request: AnyRequest) -> str | None:
     notices = {
-        "reset": _(
-            "The e-mail is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."
-        ),
-        "unlocked": _("Unlocked. The wrong codes do not count any more."),
-        "not_locked": _("There was no lock any more, so nothing was done."),
+        "reset": _("The email is on its way. Nothing changes until they confirm the reset from it, within 15 minutes."),
+        "unlocked": _("Unlocked. The wrong codes no longer count."),
+        "not_locked": _("They were no longer locked, so nothing was done."),
         "unfrozen": _(
-            "Unfrozen. Their old password is void; an e-mail lets them choose a new one. Within 24 hours of a reset it "
+            "Unfrozen. Their old password is void; an email lets them choose a new one. Within 24 hours of a reset it "
             "waits until they are over."
         ),
-        "not_frozen": _("They were not frozen any more, so nothing was done."),
+        "not_frozen": _("They were no longer frozen, so nothing was done."),
     }
     return notices.get(_asked(request, "done"))
 

@@ -87,4 +87,4 @@ class Link(NamedTuple):
 
 
 def _open_again(request: AnyRequest, status: int, heading: str, what: str) -> AnyResponse:
-    return problem_page(request, status, heading, what, _("Go back to the e-mail and open its link once more."))
+    return problem_page(request, status, heading, what, _("Go back to the email and open its link once more."))

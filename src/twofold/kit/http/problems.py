@@ -11,8 +11,8 @@ from twofold.kit.schema_names import schema_name
 MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
-    "invalid_request": "The request is not as it should be.",
-    "invalid_credentials": "That e-mail address and password do not match.",
+    "invalid_request": "The request is not valid.",
+    "invalid_credentials": "That email address and password do not match.",
     "invalid_password": "That password is not right.",
     "invalid_code": "That code is not right.",
     "locked": "Too many wrong codes: the second factor is locked until an administrator or support agent acts.",
@@ -43,7 +43,7 @@ TITLES = {
     "request_timeout": "The request did not arrive in time.",
     "unavailable": "Twofold cannot answer right now. Try again in a moment.",
     "internal": "Something went wrong on our side. The request id helps to find out what.",
-    "email_taken": "Somebody with this e-mail address exists already.",
+    "email_taken": "Somebody with this email address exists already.",
     "no_seat_left": "All licences of this account are in use.",
     "domain_taken": "This domain belongs to another account.",
     "domain_in_use": "People of other accounts have addresses of this domain.",
