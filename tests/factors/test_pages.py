@@ -169,8 +169,8 @@ def test_what_is_not_offered_says_why_and_offers_no_button(
 def test_a_date_that_lies_ahead_is_announced(people: People, plain: User, web_client: WebClient) -> None:
     people.set_account(plain.account_id, policy="required", required_from=later(days=3))
     profile = web_client.get("/profile")
-    said = "Your organisation requires two-factor authentication from %s on."
-    assert said % "6 March 2026, 12:00 Coordinated Universal Time" in profile.text
+    told = "requires two-factor authentication from 6 March 2026, 12:00 Coordinated Universal Time on."
+    assert told in profile.text
     assert profile.has_link("Configure")
 
 
