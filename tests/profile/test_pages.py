@@ -29,6 +29,24 @@ def test_the_profile_shows_who_one_is(ada: User, web_client: WebClient) -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
+def test_the_profile_shows_the_last_five_sign_ins_of_its_user_alone(
+    people: People, web_client: WebClient, http: httpx.Client, frozen_clock: FrozenClock
+) -> None:
+    _, factor = people.protected()
+    people.user("grace@example.test")
+    for _ in range(5):
+        frozen_clock.forward(minutes=1)
+        web_client.sign_in(ADA, PASSWORD, factor.phone.code(frozen_clock.at))
+    frozen_clock.forward(minutes=1)
+    WebClient(http).sign_in("grace@example.test", PASSWORD)
+    page = web_client.submit(web_client.sign_in(ADA, PASSWORD), "Verify", code=factor.backup_code)
+    profile = web_client.submit(page, "Continue", saved="yes").text
+    listed = profile[profile.index("Last sign-ins") :]
+    assert listed.index("Password and backup code") < listed.index("Password and code")
+    assert listed.count("Password and code") == 4
+    assert listed.count("Password and") == listed.count("testclient") == 5
+
+
 def test_the_root_path_leads_to_the_profile(ada: User, web_client: WebClient, http: httpx.Client) -> None:
     assert web_client.get("/").path == "/profile"
     assert WebClient(http).get("/").path == "/sign-in"

@@ -18,10 +18,14 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
+from twofold.profile import records
+from twofold.profile.sign_in import SignIn
 from twofold.sessions import flow as sessions
 from twofold.sessions.ending import EndReason
 from twofold.sessions.methods import proved_now
 from twofold.sessions.session import Session
+
+LAST_SIGN_INS = 5
 
 
 class NewPassword(NamedTuple):
@@ -88,3 +92,9 @@ def change_password(
             origin=origin, proved=now,
         )  # fmt: skip
         return PasswordChanged(renewed.token, passed.new_backup_code)
+
+
+def last_sign_ins(context: AppContext, session: Session) -> list[SignIn]:
+    """List the newest sign-ins of whoever holds a session."""
+    with context.db.read() as connection:
+        return records.last_sign_ins(connection, session.user.id, LAST_SIGN_INS)

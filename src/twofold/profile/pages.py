@@ -33,6 +33,7 @@ from twofold.lockouts import flow as lockouts
 from twofold.lockouts.helper import Helper
 from twofold.profile import flow
 from twofold.profile.flow import NewPassword, NoPassword, PasswordChanged
+from twofold.profile.sign_in import SignIn, how
 from twofold.resets import flow as resets
 from twofold.resets.views import case_view
 from twofold.sessions import flow as sessions
@@ -67,6 +68,7 @@ def show_profile(request: AnyRequest) -> AnyResponse:
         request, "profile/profile.html", viewer=guard.viewer_of(session), notice=_notice(request),
         two_factor=_two_factor(request, session, at), sso=session.user.sso,
         reset=_open_reset(request, session, at),
+        sign_ins=[_sign_in_view(sign_in) for sign_in in flow.last_sign_ins(context_of(request), session)],
     )  # fmt: skip
 
 
@@ -212,6 +214,15 @@ def _elsewhere(request: AnyRequest, url: str | None) -> AnyResponse:
     todo = _("Change it where your organisation keeps it.")
     link = (url, _("Continue to your organisation")) if url else None
     return problem_page(request, 403, _("No password here"), what, todo, link)
+
+
+def _sign_in_view(sign_in: SignIn) -> dict[str, Any]:
+    return {
+        "at": sign_in.at,
+        "how": how(sign_in),
+        "browser": browser_in_words(sign_in.browser) or _("Unknown program"),
+        "address": sign_in.address,
+    }
 
 
 def _session_view(row: OwnSession, session: Session) -> dict[str, Any]:
