@@ -249,7 +249,7 @@ def test_the_owner_is_asked_by_mail_once_a_day_and_nothing_of_theirs_changes(
     made(invite(context, bob, TAKEN, lure))
     mailer.deliver()
     (letter,) = mailer.smtp.sent_to(TAKEN)
-    assert letter.subject == "An administrator of Acme wanted to invite you"
+    assert letter.subject == "An administrator of Acme wanted to invite you - Twofold"
     assert "An administrator of Acme wanted to make an account" in " ".join(letter.text.split())
     assert TAKEN in letter.text
     for untold in (lure, "Globex", "Tara", "Ada", "set-password", "not-me"):
@@ -279,7 +279,7 @@ def test_other_letters_never_reach_somebody_who_belongs_elsewhere(
         notice_flow.notify(context, connection, placeholder, Notice.PASSWORD_CHANGED, NOON, address="", browser="")
     mailer.deliver()
     assert [letter.subject for letter in mailer.smtp.sent_to(TAKEN)] == [
-        "An administrator of Acme wanted to invite you"
+        "An administrator of Acme wanted to invite you - Twofold"
     ]
     assert taken.active
 

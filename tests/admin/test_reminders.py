@@ -147,7 +147,7 @@ def test_the_reminder_says_from_when_and_what_to_do(people: People, mailer: Mail
     require(people, NOON + 7 * DAY)
     remind(people.context, NOON)
     (letter,) = mailer.deliver(NOON)
-    assert letter.subject == "Set up two-factor authentication within 7 days"
+    assert letter.subject == "Set up two-factor authentication within 7 days - Twofold"
     for text in (" ".join(letter.text.split()), " ".join(letter.html.split())):
         assert (
             "Acme requires two-factor authentication from 10 March 2026, 12:00 Coordinated Universal Time on." in text
@@ -156,7 +156,7 @@ def test_the_reminder_says_from_when_and_what_to_do(people: People, mailer: Mail
     assert letter.link("/profile/two-factor/configure") in letter.html
     remind(people.context, NOON + 6 * DAY)
     (letter,) = mailer.deliver(NOON + 6 * DAY)
-    assert letter.subject == "Set up two-factor authentication by tomorrow"
+    assert letter.subject == "Set up two-factor authentication by tomorrow - Twofold"
 
 
 def test_a_reminder_that_is_out_of_date_is_not_sent(people: People, mailer: Mailer) -> None:

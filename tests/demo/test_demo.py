@@ -22,6 +22,7 @@ from twofold.demo import run
 from twofold.demo.people import PASSWORD
 from twofold.demo.run import Demo
 from twofold.kit import clock
+from twofold.operations.jobs import COMPOSERS
 
 COMMAND = [sys.executable, "-m", "twofold", "demo", "--port"]
 
@@ -128,6 +129,17 @@ def test_an_administrator_helps_whoever_lost_his_phone(fresh: httpx.Client) -> N
 
 
 # --- the mailbox
+
+
+def test_every_email_that_there_is_can_be_looked_at_in_both_forms(fresh: httpx.Client) -> None:
+    browser = WebClient(fresh)
+    listed = browser.get(browser.get("/demo/mailbox").link("All emails that there are, with made-up facts"))
+    found = [url for _words, url in listed.links if url.startswith("/demo/letters/")]
+    assert len(found) == len(COMPOSERS)
+    for url in found:
+        shown = browser.get(url)
+        assert (shown.status, browser.get(shown.link("As a mail program shows it")).status) == (200, 200)
+    assert browser.get("/demo/letters/nothing").status == 404
 
 
 def test_the_mailbox_is_empty_at_first(fresh: httpx.Client) -> None:

@@ -201,8 +201,8 @@ def test_an_hour_without_mail_loses_none_of_five_hundred_resets(
     arrived = letters_by_case(smtp, asked)
     assert {case for case in asked if len(arrived[case]) != 1} == {gone, busy}, "a mail is lost, or came twice"
     assert {letter.subject for letter in smtp.sent_to(grace.email)} == {
-        "Your account is unlocked",
-        "Choose a new password",
+        "Your account is unlocked - Twofold",
+        "Choose a new password - Twofold",
     }
     assert len(smtp.sent_to(ADA)) == 1, "the letter that found nobody there is lost"
     for case in asked:

@@ -76,7 +76,7 @@ def test_a_letter_goes_out_once(context: AppContext, smtp: SmtpServer, delivery:
     letter = post(context)
     assert delivery.run(context, NOON)
     assert not delivery.run(context, NOON)
-    assert smtp.wait_for("ada@acme.example").subject == "Your account is unlocked"
+    assert smtp.wait_for("ada@acme.example").subject == "Your account is unlocked - Twofold"
     assert (row(context, letter).outcome, row(context, letter).settled_at, len(smtp.letters)) == ("sent", NOON, 1)
 
 
@@ -227,7 +227,7 @@ def test_a_letter_that_cannot_be_composed_waits_and_holds_up_no_other(
     assert delivery.run(context, NOON)
     assert delivery.run(context, NOON)
     assert not delivery.run(context, NOON)
-    assert [arrived.subject for arrived in smtp.letters] == ["Your account is unlocked"]
+    assert [arrived.subject for arrived in smtp.letters] == ["Your account is unlocked - Twofold"]
     found = row(context, broken)
     assert (found.outcome, found.due_at, found.recipient) == (None, later(seconds=5), "ada@acme.example")
     assert found.last_error.startswith("not composed: ")
@@ -240,7 +240,7 @@ def test_an_urgent_letter_does_not_queue_behind_others(
         post(context, "two_factor_added", authenticator="Pixel")
     post(context)
     assert delivery.run_urgent(context, NOON)
-    assert [arrived.subject for arrived in smtp.letters] == ["Your account is unlocked"]
+    assert [arrived.subject for arrived in smtp.letters] == ["Your account is unlocked - Twofold"]
     assert not delivery.run_urgent(context, NOON)
 
 

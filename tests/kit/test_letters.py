@@ -60,7 +60,7 @@ def test_a_letter_says_who_it_is_from_to_and_that_no_answer_is_wanted() -> None:
     message = write(at=later(minutes=5))
     assert message["From"] == "Acme Login <twofold@acme.example>"
     assert message["To"] == "ada@acme.example"
-    assert message["Subject"] == "An authenticator was added to your account"
+    assert message["Subject"] == "An authenticator was added to your account - Acme Login"
     assert message["Date"].datetime == later(minutes=5)
     assert message["Auto-Submitted"] == "auto-generated"
 
@@ -112,7 +112,7 @@ def test_nothing_that_people_wrote_becomes_a_header(mark: str) -> None:
 def test_nothing_invisible_stands_in_a_subject(mark: str) -> None:
     facts = {"name": f"Ada{mark}x", "email": "a@b.example"}
     message = write("member_locked", facts=facts, person_url="x")
-    assert str(message["Subject"]) == "Adax is locked after too many wrong codes"
+    assert str(message["Subject"]) == "Adax is locked after too many wrong codes - Acme Login"
 
 
 def test_a_reason_stays_one_line_so_that_it_passes_for_no_paragraph_of_ours() -> None:
@@ -156,9 +156,47 @@ def test_letters_are_quoted_printable_so_that_every_server_takes_them() -> None:
     assert max(map(len, raw.split(b"\r\n"))) <= 998  # RFC 5322 section 2.1.1
 
 
+def test_a_list_of_letters_shows_the_first_words_beside_the_subject_and_no_code() -> None:
+    message = write("sign_in_code", code="123456", valid_until=NOON, forgot_url="https://login.acme.example/forgot")
+    assert message["Subject"] == "123 456 is your code to confirm your email - Acme Login"
+    [shown] = re.findall(r'<div style="display:none[^"]*">(.*?)</div>', text_of(message, "html"))
+    assert shown.startswith("Your organisation requires two-factor authentication.")
+    assert "123" not in shown
+
+
+def test_a_button_has_room_in_mail_programs_that_draw_with_word() -> None:
+    """They know the padding of a cell and not that of a link, and the width of a table and not that of a block."""
+    html = text_of(write(), "html")
+    [button] = re.findall(r"<td bgcolor[^>]*mso-padding-alt:12px 20px[^>]*><a href=[^>]*>(.*?)</a></td>", html)
+    assert button == "This wasn't me"
+    assert '<!--[if mso]><table role="presentation" width="576"' in html
+    assert set(re.findall(r"<table ([^ ]*)", html)) == {'role="presentation"'}
+
+
+@pytest.mark.parametrize(
+    ("required", "offered", "said"),
+    [
+        (True, True, "Your organisation requires two-factor authentication: you will also need an authenticator app"),
+        (False, True, "You can protect it with two-factor authentication"),
+        (False, False, "With it you sign in to Acme Login, with ada@acme.example and a password. Choose the password"),
+    ],
+)
+def test_an_invitation_says_what_it_is_for_and_whether_a_second_factor_comes(
+    *, required: bool, offered: bool, said: str
+) -> None:
+    message = write(
+        "invitation", by="Grace", account="Acme", email="ada@acme.example", valid_until=NOON, life="7 days",
+        url="https://login.acme.example/x", elsewhere=False, required=required, offered=offered, not_me_url=None,
+    )  # fmt: skip
+    text = " ".join(text_of(message).split())
+    assert "Grace has made an account for you at Acme. With it you sign in to Acme Login" in text
+    assert said in text
+    assert ("two-factor" in text) == offered
+
+
 def test_html_asks_for_nothing_from_elsewhere() -> None:
     html = text_of(write(), "html")
-    assert not re.search(r"<(img|script|link|iframe|table|style)\b|url\(", html)
+    assert not re.search(r"<(img|script|link|iframe|style)\b|url\(", html)
 
 
 def test_a_letter_bears_the_logo_accent_and_links_of_the_operator() -> None:
@@ -190,6 +228,7 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
     message = write(
         "invitation", reader=lure, by=lure, account=lure, email="ada@acme.example", valid_until=NOON,
         life="7 days", url="https://login.acme.example/set-password/tf_password_x", elsewhere=False,
+        required=True, offered=True,
     )  # fmt: skip
     shown = " ".join(text_of(message, subtype).split())
     assert "Hello Pay now: http: //evil. example/x, a@evil. example," in shown
@@ -202,10 +241,11 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 # What letters say beside the words of others: our own words, moments, numbers, links, addresses that were checked.
 OUR_OWN = {
     "_", "about", "about_at", "accent", "act", "address", "after", "afterwards", "asked_at", "base_url", "before",
-    "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "happened_at", "helper",
-    "helpers", "kind", "label", "life", "link", "locked", "logo_url", "needs_approval", "needs_new_password", "new",
-    "new_password", "ngettext", "not_me_url", "old", "own_links", "person_url", "policy", "product", "promised",
-    "required_from", "role", "split", "sso", "subject", "support_email", "until", "url", "valid_until", "why",
+    "body", "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "ground",
+    "happened_at", "helper", "helpers", "kind", "label", "life", "link", "locked", "logo_url", "needs_approval",
+    "needs_new_password", "new", "new_password", "ngettext", "not_me_url", "offered", "old", "own_links",
+    "person_url", "policy", "preheader", "product", "promised", "required", "required_from", "role", "split", "sso",
+    "subject", "support_email", "until", "url", "valid_until", "why",
 }  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def test_the_letter_brings_the_link_and_says_who_asked(context: AppContext, peop
     ):
         assert part in said, part
         assert part in " ".join(letter.html.split()), part
-    assert letter.subject == "Sign in without waiting"
+    assert letter.subject == "Sign in without waiting - Twofold"
     assert letter.link("/known-browser/tf_browser_") in letter.html
 
 

@@ -165,14 +165,14 @@ def test_somebody_invited_chooses_a_password_and_signs_in(
     assert isinstance(invite(context, ada, acting.user(boss.id)), Invited)
     token = mailer.token("set-password")
     (letter,) = mailer.smtp.sent_to(ada.email)
-    assert letter.subject == "You are invited to Acme"
+    assert letter.subject == "You are invited to Acme - Twofold"
     assert "Boss has made an account for you at Acme." in letter.text
     found = password_flow.look(context, token, later(minutes=59))
     assert isinstance(found, MayChoose)
     assert (found.invited, found.expires_at) == (True, later(days=7))
     assert isinstance(choose(context, token, later(minutes=59)), PasswordSaved)
     assert isinstance(people.begin(ada, at=later(hours=1), password=NEW_PASSWORD), SignedIn)
-    assert [letter.subject for letter in mailer.deliver(later(hours=1))] == ["Your password is set"]
+    assert [letter.subject for letter in mailer.deliver(later(hours=1))] == ["Your password is set - Twofold"]
     (event,) = people.events("invited")
     assert (event.actor_id, event.subject_id) == (boss.id, ada.id)
 

@@ -55,7 +55,7 @@ def test_real_changes_reach_their_user(context: AppContext, people: People, mail
     outcome = removal_flow.remove(context, session, proofs, origin=Origin(later(minutes=1), CLIENT_INFO))
     assert isinstance(outcome, Changed)
     subjects = [letter.subject for letter in mailer.deliver(later(minutes=1))]
-    assert subjects == ["Two-factor authentication is on", "Two-factor authentication is off"]
+    assert subjects == ["Two-factor authentication is on - Twofold", "Two-factor authentication is off - Twofold"]
 
 
 def test_who_is_locked_learns_who_can_help(context: AppContext, people: People, mailer: Mailer) -> None:
@@ -69,7 +69,7 @@ def test_who_is_locked_learns_who_can_help(context: AppContext, people: People, 
     assert "- Grace Boss, boss@acme.example" in locked.text
     assert "frozen@" not in locked.text
     (told,) = mailer.smtp.sent_to("boss@acme.example")
-    assert told.subject == "Ada is locked after too many wrong codes"
+    assert told.subject == "Ada is locked after too many wrong codes - Twofold"
     assert told.link("/people/").endswith(str(ada.id))
     assert not told.text.count("not-me")
 
@@ -100,7 +100,7 @@ def test_who_is_frozen_already_gets_the_news_without_a_link_to_freeze(
     ada = people.user(frozen_at=EARLIER)
     tell(context, ada, "password_changed")
     (letter,) = mailer.deliver()
-    assert letter.subject == "Your password was changed"
+    assert letter.subject == "Your password was changed - Twofold"
     assert "not-me" not in letter.text + letter.html
 
 

@@ -109,8 +109,8 @@ def test_the_administrators_and_the_user_are_told(context: AppContext, people: P
     freeze(context, mailer.token("not-me"), later(minutes=1))
     letters = mailer.deliver(later(minutes=1))
     assert {(letter.recipients[0], letter.subject) for letter in letters} == {
-        ("ada@acme.example", "Your account is frozen"),
-        ("boss@acme.example", "Ada has frozen their account"),
+        ("ada@acme.example", "Your account is frozen - Twofold"),
+        ("boss@acme.example", "Ada has frozen their account - Twofold"),
     }
     told = mailer.smtp.sent_to("boss@acme.example")[-1]
     assert told.link("/people/").endswith(str(ada.id))

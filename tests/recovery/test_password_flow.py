@@ -84,7 +84,7 @@ def test_it_is_told_and_written_down(context: AppContext, people: People, mailer
     ada = people.user()
     ask(context)
     choose(context, mailer.token("set-password"))
-    assert [letter.subject for letter in mailer.deliver()] == ["Your password was changed"]
+    assert [letter.subject for letter in mailer.deliver()] == ["Your password was changed - Twofold"]
     events = people.events("password_link_asked", "password_link_sent", "password_set_by_mail")
     assert [event.kind for event in events] == ["password_link_asked", "password_link_sent", "password_set_by_mail"]
     assert {event.subject_id for event in events} == {ada.id}

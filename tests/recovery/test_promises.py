@@ -50,7 +50,7 @@ def test_a_promised_letter_comes_though_anybody_asked_for_another(
     ask(context, later(hours=2))
     [answer] = [letter for letter in mailer.deliver(later(hours=2)) if "link you asked" in letter.subject]
     assert "/set-password/" not in answer.text
-    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
+    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen - Twofold"]
     token = mailer.token("set-password", QUIET_UNTIL)
     chosen = password_flow.choose(context, token, NEW_PASSWORD, origin=Origin(later(hours=47), CLIENT_INFO))
     assert isinstance(chosen, PasswordSaved)
@@ -61,7 +61,7 @@ def test_inviting_again_keeps_the_promise_and_says_when(context: AppContext, peo
     ada = unfrozen_after_a_reset(context, people)
     assert invite(context, ada, later(hours=3)) == Invited(QUIET_UNTIL)
     assert links(mailer.deliver(later(hours=3))) == []
-    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen"]
+    assert links(mailer.deliver(QUIET_UNTIL)) == ["Your account is unfrozen - Twofold"]
 
 
 def test_an_invitation_soon_after_a_reset_waits_like_any_password_by_mail(

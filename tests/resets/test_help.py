@@ -213,7 +213,7 @@ def test_the_letter_says_who_asks_why_from_where_and_where_to_start(
     web_client.submit(web_client.get(path), ASK)
     post_office.deliver()
     (letter,) = [one for one in post_office.smtp.sent_to(helpdesk.grace.email) if "asks you" in one.subject]
-    assert letter.subject == "Ada Lovelace asks you for a reset"
+    assert letter.subject == "Ada Lovelace asks you for a reset - Twofold"
     text = " ".join(letter.text.split())
     assert f"Ada Lovelace (ada@acme.example) {why} and asks for a reset" in text
     assert "Speak to them first: whoever asked knows their password, and that could be somebody else." in text

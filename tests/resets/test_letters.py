@@ -21,7 +21,7 @@ def one(letters: list[Delivered], kind: str, to: str) -> Delivered:
 def test_the_letter_says_who_asked_when_why_and_until_when_and_what_it_takes(helpdesk: Helpdesk) -> None:
     helpdesk.ask(at=NOON)
     [letter] = helpdesk.post(later(minutes=3))
-    assert letter.subject == "Confirm the reset of your two-factor authentication"
+    assert letter.subject == "Confirm the reset of your two-factor authentication - Twofold"
     assert (
         "Hello Ada Lovelace, Grace Hopper (administrator) asked to switch off two-factor authentication for your "
         "account at 3 March 2026, 12:00 Coordinated Universal Time. If you agree, confirm within 15 minutes, by "
@@ -90,7 +90,7 @@ def test_a_reset_is_told_to_the_user_and_to_the_administrators(helpdesk: Helpdes
     helpdesk.confirm(token, at=later(minutes=1))
     letters = helpdesk.post(later(minutes=2))
     told = one(letters, "reset_done", helpdesk.ada.email)
-    assert told.subject == "Two-factor authentication is off"
+    assert told.subject == "Two-factor authentication is off - Twofold"
     assert "Sign in with your password. You can set it up again in your profile." in told.text
     assert "192.0.2.7" in told.text
     for admin in (helpdesk.grace, linus):

@@ -17,7 +17,7 @@ def test_the_code_is_mailed_and_proves_the_mailbox(context: AppContext, people: 
     assert due.next == "verify_email"
     Delivery(context, SmtpTransport(smtp.url), COMPOSERS).run(context, NOON)
     letter = smtp.wait_for(ADA)
-    assert letter.subject == "Your code to confirm your e-mail"
+    assert letter.subject == f"{letter.code[:3]} {letter.code[3:]} is your code to confirm your email - Twofold"
     said = " ".join(letter.text.split())
     assert "It is valid for 10 minutes (until 3 March 2026, 12:10 Coordinated Universal Time)." in said
     assert letter.link("/forgot-password")

@@ -3,7 +3,7 @@
 import threading
 from datetime import datetime
 from email.message import EmailMessage
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from twofold.kit import clock
@@ -23,6 +23,13 @@ class Mail(NamedTuple):
     text: str
     html: str
 
+    @classmethod
+    def of(cls, message: EmailMessage, sent: datetime, *, id: UUID | None = None) -> Self:  # noqa: A002 - the field
+        """Read what a mail program shows of a message."""
+        to = ", ".join(address.addr_spec for address in message["To"].addresses)
+        text, html = _part(message, "plain"), _part(message, "html")
+        return cls(id or new_id(), to, str(message["Subject"]), sent, text, html)
+
 
 class Mailbox:
     """Takes letters as a mail server would; the worker delivers from its own thread."""
@@ -33,14 +40,7 @@ class Mailbox:
 
     def deliver(self, message: EmailMessage) -> Outcome:
         """Take a letter."""
-        mail = Mail(
-            new_id(),
-            ", ".join(address.addr_spec for address in message["To"].addresses),
-            str(message["Subject"]),
-            clock.now(),
-            _part(message, "plain"),
-            _part(message, "html"),
-        )
+        mail = Mail.of(message, clock.now())
         with self._lock:
             self._mails = [*self._mails[1 - MOST :], mail]
         return Delivered()
@@ -52,11 +52,6 @@ class Mailbox:
         """List the letters."""
         with self._lock:
             return self._mails[::-1]
-
-    def find(self, mail_id: UUID | None) -> Mail | None:
-        """Find a letter."""
-        with self._lock:
-            return next((mail for mail in self._mails if mail.id == mail_id), None)
 
 
 def _part(message: EmailMessage, subtype: str) -> str:

@@ -1,15 +1,16 @@
 """The pages of the demo's mailbox. They exist under `twofold demo` alone."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from litestar import Response, get
 from litestar.enums import MediaType
 
+from twofold.demo.letters import every_letter
 from twofold.demo.mailbox import Mail, Mailbox
 from twofold.kit import clock
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, problem_page
-from twofold.kit.http.requests import AnyRequest, AnyResponse, row_id
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, row_id
 from twofold.kit.words import gettext as _
 from twofold.sessions import guard
 
@@ -21,46 +22,99 @@ OWN_POLICY = (
 )
 
 
+class Folder(NamedTuple):
+    """Where letters are shown, and how the page is called."""
+
+    path: str
+    heading: str
+    about: str
+    mails: list[Mail]
+
+    def find(self, mail_id: str) -> Mail | None:
+        """Find a letter."""
+        return next((mail for mail in self.mails if mail.id == row_id(mail_id)), None)
+
+
 @get("/demo/mailbox")
 @quick
 def show_mailbox(request: AnyRequest) -> AnyResponse:
     """List every letter, the newest first."""
-    session = guard.session_of_page(request, clock.now())
-    viewer = None if session is None else guard.viewer_of(session)
-    return page(request, "demo/mailbox.html", mails=_mailbox(request).newest_first(), viewer=viewer)
+    return _list(request, _mailbox(request))
 
 
 @get("/demo/mailbox/{mail_id:str}")
 @quick
 def show_mail(request: AnyRequest, mail_id: str) -> AnyResponse:
     """Show a letter as text, its links ready to press."""
-    session = guard.session_of_page(request, clock.now())
-    mail = _mailbox(request).find(row_id(mail_id))
-    if mail is None:
-        return _missing(request)
-    viewer = None if session is None else guard.viewer_of(session)
-    return page(request, "demo/mail.html", mail=mail, viewer=viewer)
+    return _show(request, _mailbox(request), mail_id)
 
 
 @get("/demo/mailbox/{mail_id:str}/html")
 @quick
 def show_html(request: AnyRequest, mail_id: str) -> AnyResponse:
     """Show a letter as a mail program does, in a sandbox."""
-    mail = _mailbox(request).find(row_id(mail_id))
-    return _missing(request) if mail is None else _sandboxed(mail)
+    return _sandboxed(request, _mailbox(request), mail_id)
 
 
-def _mailbox(request: AnyRequest) -> Mailbox:
-    return cast("Mailbox", request.app.state.transport)
+@get("/demo/letters")
+@quick
+def show_letters(request: AnyRequest) -> AnyResponse:
+    """List a letter of each kind, with made-up facts."""
+    return _list(request, _letters(request))
 
 
-def _missing(request: AnyRequest) -> AnyResponse:
-    what = _("There is no such email: the demo forgets everything when it ends.")
-    return problem_page(request, 404, _("Not found"), what, "", ("/demo/mailbox", _("Demo mailbox")))
+@get("/demo/letters/{mail_id:str}")
+@quick
+def show_letter(request: AnyRequest, mail_id: str) -> AnyResponse:
+    """Show one of them as text."""
+    return _show(request, _letters(request), mail_id)
 
 
-def _sandboxed(mail: Mail) -> AnyResponse:
+@get("/demo/letters/{mail_id:str}/html")
+@quick
+def show_letter_html(request: AnyRequest, mail_id: str) -> AnyResponse:
+    """Show one of them as a mail program does."""
+    return _sandboxed(request, _letters(request), mail_id)
+
+
+def _mailbox(request: AnyRequest) -> Folder:
+    about = _("Every email this demo has sent, newest first. None of it leaves this computer.")
+    mails = cast("Mailbox", request.app.state.transport).newest_first()
+    return Folder("/demo/mailbox", _("Demo mailbox"), about, mails)
+
+
+def _letters(request: AnyRequest) -> Folder:
+    about = _("One email of each kind, with made-up facts. None of them was sent.")
+    mails = every_letter(context_of(request).settings, clock.now())
+    return Folder("/demo/letters", _("All emails"), about, mails)
+
+
+def _list(request: AnyRequest, folder: Folder) -> AnyResponse:
+    return page(request, "demo/mailbox.html", folder=folder, viewer=_viewer(request))
+
+
+def _show(request: AnyRequest, folder: Folder, mail_id: str) -> AnyResponse:
+    mail = folder.find(mail_id)
+    if mail is None:
+        return _missing(request, folder)
+    return page(request, "demo/mail.html", folder=folder, mail=mail, viewer=_viewer(request))
+
+
+def _sandboxed(request: AnyRequest, folder: Folder, mail_id: str) -> AnyResponse:
+    mail = folder.find(mail_id)
+    if mail is None:
+        return _missing(request, folder)
     return Response(mail.html, media_type=MediaType.HTML, headers={"Content-Security-Policy": OWN_POLICY})
 
 
-handlers = [show_mailbox, show_mail, show_html]
+def _missing(request: AnyRequest, folder: Folder) -> AnyResponse:
+    what = _("There is no such email: the demo forgets everything when it ends.")
+    return problem_page(request, 404, _("Not found"), what, "", (folder.path, folder.heading))
+
+
+def _viewer(request: AnyRequest) -> guard.Viewer | None:
+    session = guard.session_of_page(request, clock.now())
+    return None if session is None else guard.viewer_of(session)
+
+
+handlers = [show_mailbox, show_mail, show_html, show_letters, show_letter, show_letter_html]

@@ -112,7 +112,11 @@ def invitation(context: AppContext, connection: sa.Connection, entry: Entry, at:
     if user.is_placeholder:
         return _invited_elsewhere(connection, user, entry, at)
     by = directory.find_user(connection, UUID(entry.facts["by"])) if entry.facts["by"] else None
-    told = _told(entry, user) | {"by": "" if by is None else by.name, "elsewhere": False}
+    stands = user.eligibility(context.settings.two_factor_editions, at)
+    told = _told(entry, user) | {
+        "by": "" if by is None else by.name, "elsewhere": False, "offered": stands.offered,
+        "required": stands.required or stands.required_from is not None,
+    }  # fmt: skip
     return _with_link(context, connection, entry, user, at, told)
 
 

@@ -35,7 +35,8 @@ Composer: TypeAlias = Callable[[AppContext, sa.Connection, Entry, datetime], dic
 READER = "read_by"  # of what a letter tells: a `Reader`, in whose zone its moments are
 WIDTH = 72  # characters of a line
 ACCENT = "#0b5a6c"  # of buttons, as pages have it in the light theme
-LONGEST_SUBJECT = 150  # characters
+LONGEST_SUBJECT = 150  # characters, before the product
+LONGEST_PREHEADER = 140  # characters
 
 # What of a letter somebody else has written: names and reasons. A test knows every other word that letters use.
 WORDS_OF_OTHERS = frozenset(
@@ -48,6 +49,7 @@ class Letters:
 
     def __init__(self, settings: Settings) -> None:
         self._sender = _address(settings.mail_from, settings.product_name)
+        self._product = settings.product_name
         self._templates = _environment(settings)
 
     def write(self, entry: Entry, content: Mapping[str, Any], at: datetime) -> EmailMessage:
@@ -70,15 +72,17 @@ class Letters:
         message["Date"] = format_datetime(at)
         message["Message-ID"] = f"<{entry.id}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: no automatic responder answers it
-        framed = {**content, "kind": entry.kind, "subject": subject}
+        body = self._render(f"mail/{entry.kind}/body.txt", content)
+        framed = {**content, "kind": entry.kind, "subject": subject, "body": body, "preheader": _first_words(body)}
         message.set_content(self._text(framed), cte="quoted-printable")
         message.add_alternative(self._render("mail/layout.html", framed), subtype="html", cte="quoted-printable")
         return message
 
     def _subject(self, kind: str, content: Mapping[str, Any]) -> str:
-        """One line, whatever names and reasons contain."""
+        """One line, whatever names and reasons contain, that ends with the product."""
         words = " ".join(self._render(f"mail/{kind}/subject.txt", content).split())
-        return "".join(letter for letter in words if letter.isprintable())[:LONGEST_SUBJECT]
+        printable = "".join(letter for letter in words if letter.isprintable())
+        return f"{printable[:LONGEST_SUBJECT]} - {self._product}"
 
     def _text(self, framed: Mapping[str, Any]) -> str:
         lines = self._render("mail/layout.txt", framed).splitlines()
@@ -105,6 +109,12 @@ def _plain_value(name: str, value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return _plain(value._asdict())
     return [_plain_value(name, one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _first_words(body: str) -> str:
+    """Return the first paragraph of a letter, as a list of letters shows it beside the subject."""
+    paragraph = body.strip().partition("\n\n")[0]
+    return textwrap.shorten(paragraph, LONGEST_PREHEADER, placeholder="…")
 
 
 def browser(name: str) -> str:

@@ -1,0 +1,53 @@
+"""Every letter there is, with made-up facts: for whoever wants to see how they look."""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from twofold.demo.mailbox import Mail
+from twofold.kit.mail.letters import Letters
+from twofold.kit.mail.outbox import Entry
+from twofold.operations.jobs import COMPOSERS
+from twofold.settings import Settings
+
+READER = "ada@acme.example"
+BROWSER = "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+
+
+class Helper(NamedTuple):
+    """Whom a letter names for help."""
+
+    name: str
+    email: str
+
+
+def every_letter(settings: Settings, at: datetime) -> list[Mail]:
+    """Write one letter of each kind; ids stay the same from one time to the next."""
+    letters, told = Letters(settings), _facts(settings.base_url, at)
+    return [Mail.of(letters.write(_entry(kind, at), told, at), at, id=uuid5(NAMESPACE_URL, kind)) for kind in COMPOSERS]
+
+
+def _entry(kind: str, at: datetime) -> Entry:
+    nobody = UUID(int=0)
+    return Entry(nobody, kind, nobody, nobody, READER, {}, at, 1)
+
+
+def _facts(base_url: str, at: datetime) -> dict[str, Any]:
+    """Return what composers tell, of every letter at once: one fact has one name in all of them."""
+    link = f"{base_url}/demo/letters"
+    return {
+        "reader": "Ada Lovelace", "account": "Acme", "person": "Ada Lovelace", "email": READER, "by": "Grace Hopper",
+        "agent": "Sam Vimes", "asked_by": "Grace Hopper", "role": "administrator", "reason": "She has lost her phone.",
+        "facts": {
+            "name": "Ada Lovelace", "email": READER, "new": "ada.lovelace@acme.example", "authenticator": "Pixel",
+            "by": "Sam Vimes", "reason": "She has lost her phone.", "locked": True,
+        },
+        "happened_at": at, "asked_at": at, "about_at": at, "about": "the password was changed", "browser": BROWSER,
+        "address": "192.0.2.7", "helpers": [Helper("Grace Hopper", "grace@acme.example")],
+        "url": link, "link": link, "person_url": link, "forgot_url": link, "not_me_url": link,
+        "valid_until": at + timedelta(minutes=15), "until": at + timedelta(days=1), "life": "15 minutes",
+        "code": "123456", "required": True, "offered": True, "elsewhere": False, "promised": False, "sso": False,
+        "why": "", "needs_approval": False, "needs_new_password": False, "new_password": False,
+        "afterwards": "You can set it up again in your profile.", "act": "asked", "before": "Optional",
+        "after": "Required", "required_from": at + timedelta(days=7), "due": at + timedelta(days=7), "days": 7,
+    }  # fmt: skip
