@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3 || true))
 PORT ?= 8000
+export PICTURES ?= var/screenshots
 ARGS ?=
 
 BIN := .venv/bin
@@ -31,7 +32,7 @@ SERVERS := .venv/servers
 ARGON2 := packages/argon2-interleaved
 FAST_SOURCES := $(addprefix $(ARGON2)/,pyproject.toml setup.py README.md) $(wildcard $(ARGON2)/src/argon2_interleaved/*.*)
 
-.PHONY: help demo test soak mutate sanitize check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-distance bench-applications bench-peers bench-servers format messages upgrade clean
+.PHONY: help demo test soak screenshots mutate sanitize check bench bench-storm bench-scale bench-enumeration bench-neighbours bench-floods bench-distance bench-applications bench-peers bench-servers format messages upgrade clean
 
 help: ## Show this help
 	@echo 'Usage: make TARGET'
@@ -51,6 +52,10 @@ test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real
 soak: $(TEST) $(PACKAGE) ## Break workers and databases, live other lives, for minutes (ARGS="-k word")
 	@tools/system-packages
 	@exec $(BIN)/python -m pytest -m soak tests/faults tests/attacks $(ARGS)
+
+screenshots: $(TEST) $(PACKAGE) ## Take pictures of every page and email, narrow and wide, light and dark (PICTURES=var/screenshots)
+	@tools/system-packages
+	@exec $(BIN)/python -m pytest -q tests/looks/pictures.py $(ARGS)
 
 mutate: $(TEST) $(PACKAGE) ## Break the pure rules one at a time: do their tests notice? (ARGS="totp case")
 	@tools/system-packages

@@ -148,7 +148,7 @@ NAMES_NOTHING = {
     "body": {
         "active", "backup_code", "code", "dry_run", "edition", "exception_until", "hours", "licensed", "name",
         "network", "new_password", "password", "policy", "reason", "required_from", "role", "seats", "sso",
-        "sso_domains", "sso_url",
+        "sso_domains", "sso_url", "time_zone",
         # of an application, which is the operator's
         "accounts", "acr", "algorithm", "backchannel_logout_uri", "home_url", "pkce", "post_logout_redirect_uris",
         "public", "redirect_uris", "second_factor_age",

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.harness.clock import NOON
+from tests.harness.contexts import Remembered
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, People
 from twofold.directory import flow as directory
 from twofold.kit.crypto.argon2id_interleaved import Interleaved
@@ -209,7 +210,7 @@ class counted:  # noqa: N801 - reads as a word
 
     def __enter__(self) -> list[str]:
         self.patch = pytest.MonkeyPatch()
-        for way in (Libsodium, Interleaved):
+        for way in (Libsodium, Interleaved, Remembered):
             for name in ("verify", "hash"):
                 self.patch.setattr(way, name, self._noted(way, name))
         self.patch.setattr(statement._Prepared, "row", self._decoded(statement._Prepared.row))

@@ -134,7 +134,7 @@ def test_whom_a_botnet_keeps_out_comes_in_by_a_link_from_the_mailbox(
     botnet.go_on(frozen_clock.at)
     page = browser.get(f"/known-browser/{mailer.token('known-browser')}")
     page = browser.submit(page, "Make this browser known")
-    assert (page.path, "do not have to wait" in page.notice) == ("/sign-in", True)
+    assert (page.path, "no longer have to wait" in page.notice) == ("/sign-in", True)
     botnet.go_on(frozen_clock.at)
     assert browser.sign_in(ADA, PASSWORD).path == "/profile"
     frozen_clock.forward(days=80)

@@ -73,7 +73,7 @@ def _postgresql_backup(cluster: Cluster, url: str, kept: Path) -> Backup:
         run("pg_dump", "--format=custom", f"--file={kept}", name)
 
     def bring_back() -> None:
-        run("dropdb", name)
+        run("dropdb", "--force", name)
         run("createdb", name)
         run("pg_restore", "--no-owner", f"--dbname={name}", str(kept))
 

@@ -131,12 +131,18 @@ class _HashesInItsThreadPool(Hasher):
         return super().verify(stored, password)
 
 
-class _Remembered:
+class Remembered:
     """A way to hash that works nothing out twice: most tests have the same few passwords."""
 
     def __init__(self, way: argon2id.Argon2id) -> None:
         self.name, self.about, self.callers = way.name, way.about, way.callers
-        self.hash, self.verify = cache(way.hash), cache(way.verify)
+        self._hash, self._verify = cache(way.hash), cache(way.verify)
+
+    def hash(self, secret: bytes, memory_kib: int, passes: int) -> str:
+        return self._hash(secret, memory_kib, passes)
+
+    def verify(self, stored: str, secret: bytes) -> bool:
+        return self._verify(stored, secret)
 
 
 def _demand_password_pool() -> None:
@@ -148,7 +154,7 @@ def _demand_password_pool() -> None:
 
 @cache
 def _hasher(memory_kib: int, passes: int) -> Hasher:
-    return _HashesInItsThreadPool(memory_kib, passes, _Remembered(argon2id.quickest(memory_kib, passes)))
+    return _HashesInItsThreadPool(memory_kib, passes, Remembered(argon2id.quickest(memory_kib, passes)))
 
 
 class FrozenClock:

@@ -289,7 +289,7 @@ class People:
     def letters(self, kind: str = "", to: str = "") -> list[Entry]:
         """Return the letters that were dropped into the outbox, the oldest first."""
         with self.context.db.read() as connection:
-            rows = connection.execute(sa.select(outbox).order_by(outbox.c.created_at)).all()
+            rows = connection.execute(sa.select(outbox).order_by(outbox.c.created_at, outbox.c.id)).all()
         return [
             Entry._make((*row[:5], _facts(row.facts), row.created_at, row.tries, Priority(row.turn)))
             for row in rows

@@ -4,7 +4,7 @@ Loading Twofold takes a second of CPU, and tests start hundreds of its commands 
 process like any other, with its own id, arguments, environment, streams and end, and a child of the tests: it runs what
 `python -m twofold` runs. What it starts itself (workers, the process beside a server) is started as usual.
 
-Whatever says how Python is to be started (another interpreter or version, PYTHONPATH, rights) is started as it says.
+Whatever says how Python is to be started (another interpreter or version, AT_START, rights) is started as it says.
 """
 
 import ctypes
@@ -29,6 +29,7 @@ COMMAND = [sys.executable, "-m", "twofold"]
 COMMANDS = (COMMAND, [sys.executable, "-m", "tests.harness.strict_server"])
 ROOM_FOR_ARGUMENTS = 4000  # bytes of /proc/PID/cmdline
 ADOPTED = b"adopted"
+AT_START = {"PYTHONPATH", "LD_PRELOAD"}  # count only where a process is started
 PROGRAM = f"from {__name__} import main; main()"
 
 
@@ -134,7 +135,7 @@ def main() -> None:
 
 
 def _is_ours(command: Any, environment: dict[str, str]) -> bool:
-    if isinstance(command, str | bytes | os.PathLike) or "PYTHONPATH" in environment:
+    if isinstance(command, str | bytes | os.PathLike) or AT_START & environment.keys():
         return False
     return [os.fspath(each) for each in command][: len(COMMAND)] in COMMANDS
 

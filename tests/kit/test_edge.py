@@ -7,6 +7,7 @@ import structlog
 
 from tests.conftest import Serve
 from tests.harness.people import ADA, PASSWORD, People
+from tests.harness.processes import wait_until
 from tests.harness.wire import client_to
 
 # Nothing here depends on the kind of database.
@@ -208,6 +209,7 @@ def test_what_a_trusted_proxy_says_of_a_request_stands_in_its_line_and_its_answe
     with client_to(server.url) as http:
         assert http.get("/sign-in", headers=said).headers["x-request-id"] == "5f1c90aa"
         own = http.get("/sign-in").headers["x-request-id"]
+    wait_until(lambda: own in server.logged, what="the line of the last request")
     asked = [line for line in lines_of(server.logged) if line.get("route") == "/sign-in"]
     assert [(line["id"], line["address"]) for line in asked] == [("5f1c90aa", "192.0.2.9"), (own, "127.0.0.1")]
 

@@ -4,7 +4,7 @@
 globalThis.looks = (() => {
   const SLACK = 1;  // px: layout rounds
   const HIDDEN = ".unseen, .skip, svg, script, style, [hidden]";
-  const shown = (e) => e.getClientRects().length > 0 && !e.closest(HIDDEN) && getComputedStyle(e).visibility === "visible";
+  const shown = (e) => e.getClientRects().length > 0 && !e.closest(HIDDEN) && e.checkVisibility({ visibilityProperty: true });
   const cut = (e) => e.closest("thead") && getComputedStyle(e.closest("thead")).position === "absolute";
   const brief = (e) => `<${e.tagName.toLowerCase()}${e.className ? ` class="${e.className}"` : ""}> ${(e.textContent || e.id).trim().replace(/\s+/g, " ").slice(0, 50)}`;
 
