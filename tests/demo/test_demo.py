@@ -135,7 +135,7 @@ def test_every_email_that_there_is_can_be_looked_at_in_both_forms(fresh: httpx.C
     browser = WebClient(fresh)
     listed = browser.get(browser.get("/demo/mailbox").link("All emails that there are, with made-up facts"))
     found = [url for _words, url in listed.links if url.startswith("/demo/letters/")]
-    assert len(found) == len(COMPOSERS)
+    assert len(found) >= len(COMPOSERS)
     for url in found:
         shown = browser.get(url)
         assert (shown.status, browser.get(shown.link("As a mail program shows it")).status) == (200, 200)

@@ -1,14 +1,38 @@
 """Every letter there is, with made-up facts: for whoever wants to see how they look."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from twofold.demo.mailbox import Mail
+from twofold.events.notices import Notice
 from twofold.kit.mail.letters import Letters
 from twofold.kit.mail.outbox import Entry
-from twofold.operations.jobs import COMPOSERS
+from twofold.operations.jobs import COMPOSERS, TOLD_TO_THEIR_USER
+from twofold.recovery.letters import CHANGES
 from twofold.settings import Settings
+
+WITH_NOT_ME = {*CHANGES, *TOLD_TO_THEIR_USER, Notice.LOCKED}
+# What else a letter may tell, which gives it other sentences.
+OTHER_FORMS: Mapping[str, tuple[dict[str, Any], ...]] = {
+    Notice.INVITATION: ({"by": "", "required": False}, {"required": False, "offered": False}, {"elsewhere": True}),
+    Notice.PASSWORD_LINK: (
+        {"why": "frozen"}, {"why": "frozen", "helpers": ()}, {"why": "sso"}, {"why": "too_soon"},
+        {"why": "too_soon", "promised": True},
+    ),
+    Notice.PASSWORD_CHANGED: ({"facts": {"by": "invitation"}}, {"facts": {}}),
+    Notice.UNFROZEN: ({"sso": True},),
+    Notice.RESET_CONFIRM: ({"needs_new_password": True, "needs_approval": True},),
+    Notice.RESET_DONE: ({"new_password": True},),
+    Notice.RESET_BY_SUPPORT: ({"act": "sent_again"}, {"act": "approved"}, {"act": "cancelled"}),
+    Notice.MEMBER_ASKS_FOR_HELP: ({"facts": {"name": "Ada Lovelace", "email": "ada@acme.example", "locked": False}},),
+    Notice.MEMBER_UNFROZEN: (
+        {"facts": {"name": "Ada Lovelace", "email": "ada@acme.example", "by": "console", "reason": "She called."}},
+    ),
+    Notice.POLICY_CHANGED: ({"required_from": None},),
+    Notice.POLICY_REMINDER: ({"days": 1},),
+}  # fmt: skip
 
 READER = "ada@acme.example"
 BROWSER = "Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
@@ -22,9 +46,20 @@ class Helper(NamedTuple):
 
 
 def every_letter(settings: Settings, at: datetime) -> list[Mail]:
-    """Write one letter of each kind; ids stay the same from one time to the next."""
-    letters, told = Letters(settings), _facts(settings.base_url, at)
-    return [Mail.of(letters.write(_entry(kind, at), told, at), at, id=uuid5(NAMESPACE_URL, kind)) for kind in COMPOSERS]
+    """Write a letter of each kind in each of its forms; ids stay the same from one time to the next."""
+    letters, facts = Letters(settings), _facts(settings.base_url, at)
+    made = []
+    for kind in COMPOSERS:
+        told = facts if kind in WITH_NOT_ME else {**facts, "not_me_url": None}
+        for number, other in enumerate(({}, *OTHER_FORMS.get(kind, ()))):
+            message = letters.write(_entry(kind, at), {**told, **other}, at)
+            made.append(Mail.of(message, at, id=letter_id(kind, number)))
+    return made
+
+
+def letter_id(kind: str, number: int = 0) -> UUID:
+    """Return the id of a letter by its kind and the number of its form."""
+    return uuid5(NAMESPACE_URL, f"{kind}/{number}")
 
 
 def _entry(kind: str, at: datetime) -> Entry:
