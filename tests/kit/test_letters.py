@@ -211,6 +211,22 @@ def test_a_letter_bears_the_logo_accent_and_links_of_the_operator() -> None:
     assert text_of(message).endswith("\nPrivacy: https://acme.example/privacy\nContact: help@acme.example\n")
 
 
+def test_a_letter_in_a_dark_mail_program_bears_the_logo_for_it() -> None:
+    own = {"logo": Logo(Path("a.png"), "png", png()), "logo_dark": Logo(Path("b.png"), "png", png())}
+    address = files_of(settings(**own)).url("logo-dark.png")
+    sources = re.findall(
+        r'<source srcset="([^"]+)" media="\(prefers-color-scheme: dark\)">', text_of(write(chosen=own), "html")
+    )
+    assert sources == [f"https://login.acme.example{address}"]
+
+
+def test_a_logo_that_mail_programs_do_not_draw_is_left_out() -> None:
+    own = {"logo": Logo(Path("logo.svg"), "svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")}
+    html = text_of(write(chosen=own), "html")
+    assert not re.search(r"<(img|picture|source)\b", html)
+    assert ">Acme Login</p>" in html
+
+
 def test_every_kind_of_letter_has_its_three_templates() -> None:
     folder = files("twofold").joinpath("templates/mail")
     for kind in folder.iterdir():
@@ -242,7 +258,8 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 OUR_OWN = {
     "_", "about", "about_at", "accent", "act", "address", "after", "afterwards", "asked_at", "base_url", "before",
     "body", "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "ground",
-    "happened_at", "helper", "helpers", "kind", "label", "life", "link", "locked", "logo_url", "needs_approval",
+    "happened_at", "helper", "helpers", "kind", "label", "life", "link", "locked", "logo_dark_url", "logo_url",
+    "needs_approval",
     "needs_new_password", "new", "new_password", "ngettext", "not_me_url", "offered", "old", "own_links",
     "person_url", "policy", "preheader", "product", "promised", "required", "required_from", "role", "split", "sso",
     "subject", "support_email", "until", "url", "valid_until", "why",

@@ -129,9 +129,14 @@ def _environment(settings: Settings) -> jinja2.Environment:
     made.globals.update(
         product=settings.product_name, base_url=settings.base_url, support_email=settings.support_email,
         own_links=settings.links, accent=str(settings.accent or ACCENT),
-        logo_url=settings.base_url + files.url(files.logo) if files.logo else None,
+        logo_url=_picture(settings, files.logo), logo_dark_url=_picture(settings, files.logo_dark),
     )  # fmt: skip
     return made
+
+
+def _picture(settings: Settings, name: str | None) -> str | None:
+    """Return the address of a logo; most mail programs draw no SVG."""
+    return settings.base_url + files_of(settings).url(name) if name and name.endswith(".png") else None
 
 
 def _wrapped(line: str) -> str:
