@@ -40,21 +40,44 @@ def strict(tmp_path: Path, sqlite_databases: SqliteDatabases) -> Iterator[Strict
 
     def start(*before: str, **limits: Any) -> Server:
         folder = tmp_path / f"server-{len(running) + 1}"
-        folder.mkdir()
-        chosen = {"database_url": sqlite_databases.fresh(folder), "keys": KEYS, **CHEAP_SERVER}
-        command = (*before, sys.executable, "-m", "tests.harness.strict_server", json.dumps(limits))
-        settings = variables(**chosen)
-        settings["TWOFOLD_METRICS_LISTEN"] = f"127.0.0.1:{free_port()}"
-        server = Server(folder, settings=settings, command=command)
-        running.append(server)
-        server.start()
-        return server
+        running.append(prepared(folder, sqlite_databases, *before, **limits))
+        running[-1].start()
+        return running[-1]
 
     yield start
     for server in running:
         server.stop()
-        assert "Traceback" not in server.logged
-        assert '"level":"error"' not in server.logged
+        demand_no_error(server.logged)
+
+
+@pytest.fixture(scope="module")
+def usual_server(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Server]:
+    """Start a server with the usual limits, for tests that leave it as it was."""
+    with prepared(tmp_path_factory.mktemp("usual"), sqlite_databases) as server:
+        yield server
+    demand_no_error(server.logged)
+
+
+@pytest.fixture
+def usual(usual_server: Server) -> Iterator[Server]:
+    """Share a server with the usual limits; a test that finds an error in its log fails."""
+    before = len(usual_server.logged)
+    yield usual_server
+    demand_no_error(usual_server.logged[before:])
+
+
+def prepared(folder: Path, databases: SqliteDatabases, *before: str, **limits: Any) -> Server:
+    """Prepare a server with these limits; no process stands beside it."""
+    folder.mkdir(exist_ok=True)
+    settings = variables(database_url=databases.fresh(folder), keys=KEYS, worker="off", **CHEAP_SERVER)
+    settings["TWOFOLD_METRICS_LISTEN"] = f"127.0.0.1:{free_port()}"
+    command = (*before, sys.executable, "-m", "tests.harness.strict_server", json.dumps(limits))
+    return Server(folder, settings=settings, command=command)
+
+
+def demand_no_error(logged: str) -> None:
+    assert "Traceback" not in logged
+    assert '"level":"error"' not in logged
 
 
 class Connect:
@@ -153,10 +176,9 @@ def test_headers_without_end_are_refused_and_take_no_memory(
     ],
 )
 def test_a_head_is_so_long_at_most_and_its_refusal_is_read(
-    strict: Strict, connect: Connect, headers: bytes, expected: int
+    usual: Server, connect: Connect, headers: bytes, expected: int
 ) -> None:
-    server = strict()
-    with connect(server) as line:
+    with connect(usual) as line:
         line.sendall(HEAD + headers + b"\r\n")
         assert status(line) == expected
         assert expected == 200 or ended(line, within=LONGEST)
@@ -196,18 +218,17 @@ def test_a_body_that_comes_too_slowly_is_ended(strict: Strict, connect: Connect)
     assert refusals(server) == {"body_seconds": 1}
 
 
-def test_a_body_without_end_is_refused_and_takes_no_memory(strict: Strict, connect: Connect) -> None:
-    server = strict()
-    before = processes.resident_bytes(server.pid)
-    with connect(server) as line:
+def test_a_body_without_end_is_refused_and_takes_no_memory(usual: Server, connect: Connect) -> None:
+    before = processes.resident_bytes(usual.pid)
+    with connect(usual) as line:
         line.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         assert pour(line, b"1000\r\n" + b"a" * 4096 + b"\r\n", 32 * MIB) < 8 * MIB
         assert answer(line).startswith((b"HTTP/1.1 413 ", b""))
-    assert processes.resident_bytes(server.pid) - before < 20 * MIB
+    assert processes.resident_bytes(usual.pid) - before < 20 * MIB
 
 
-def test_requests_sent_ahead_are_answered_in_order(strict: Strict, connect: Connect) -> None:
-    line = connect(strict())
+def test_requests_sent_ahead_are_answered_in_order(usual: Server, connect: Connect) -> None:
+    line = connect(usual)
     kinds, answers = (b"/healthz", b"/static/mark.svg", b"/nowhere"), b""
     line.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in kinds * 40))
     while answers.count(b"HTTP/1.1 ") < 120 or b"</html>" not in answers[-20:]:
@@ -215,24 +236,22 @@ def test_requests_sent_ahead_are_answered_in_order(strict: Strict, connect: Conn
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404"] * 40
 
 
-def test_whoever_goes_while_requests_sent_ahead_wait_is_no_error_of_ours(strict: Strict, connect: Connect) -> None:
-    """Stops: a stranger who fills the log with traces. The server, which finds one in its log, fails the fixture."""
-    server = strict()
+def test_whoever_goes_while_requests_sent_ahead_wait_is_no_error_of_ours(usual: Server, connect: Connect) -> None:
+    """Stops: a stranger who fills the log with traces. One in the log of the server fails the fixture."""
     for _ in range(60):
-        line = connect(server)
+        line = connect(usual)
         pour(line, b"GET / HTTP/1.1\r\n\r\n" * 1_000, MIB)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that its end is a reset
         line.close()
-    with connect(server) as line:
+    with connect(usual) as line:
         line.sendall(HEAD + b"\r\n")
         assert status(line) == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/readyz"], ids=["answered at once", "answered by a thread"])
-def test_requests_sent_ahead_without_end_take_no_memory(strict: Strict, connect: Connect, path: str) -> None:
+def test_requests_sent_ahead_without_end_take_no_memory(usual: Server, connect: Connect, path: str) -> None:
     """Stops: one client whose requests, of the shortest kind, are queued, and grow a process by half a GiB."""
-    server = strict()
-    line, before = connect(server), processes.resident_bytes(server.pid)
+    line, before = connect(usual), processes.resident_bytes(usual.pid)
     request, until = f"GET {path} HTTP/1.1\r\n\r\n".encode(), time.monotonic() + 2
     line.settimeout(0)
     with contextlib.suppress(ConnectionError):
@@ -243,7 +262,7 @@ def test_requests_sent_ahead_without_end_take_no_memory(strict: Strict, connect:
                     break
                 if writable:
                     line.send(request * 20_000)
-    assert processes.resident_bytes(server.pid) - before < 20 * MIB
+    assert processes.resident_bytes(usual.pid) - before < 20 * MIB
 
 
 NO_HTTP = (
@@ -270,14 +289,14 @@ def test_what_is_no_http_is_refused_and_fills_no_log(strict: Strict, connect: Co
     assert '"status":500' not in server.logged
 
 
-def test_whoever_goes_before_the_body_is_whole_is_no_error_of_ours(strict: Strict, connect: Connect) -> None:
+def test_whoever_goes_before_the_body_is_whole_is_no_error_of_ours(usual: Server, connect: Connect) -> None:
     """Stops: a stranger who rings the alarm for answers of 500 as often as they like."""
-    server = strict()
-    with connect(server) as line:
+    before = len(usual.logged)
+    with connect(usual) as line:
         line.sendall(POST + b"Content-Length: 100\r\n\r\n{")
-    processes.wait_until(lambda: '"method":"POST"' in server.logged, what="a line of the log")
-    assert '"status":400' in server.logged
-    assert '"status":500' not in server.logged
+    processes.wait_until(lambda: '"method":"POST"' in usual.logged[before:], what="a line of the log")
+    assert '"status":400' in usual.logged[before:]
+    assert '"status":500' not in usual.logged[before:]
 
 
 def test_whoever_says_nothing_is_let_go(strict: Strict, connect: Connect) -> None:
