@@ -9,7 +9,7 @@ from uuid import UUID
 from litestar import get, post
 from litestar.exceptions import NotFoundException
 
-from twofold.admin import guard, people_flow, words
+from twofold.admin import guard, people_count_flow, people_flow, words
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.dates import as_day, parse_moment
 from twofold.admin.user_filter import STATES, UserFilter
@@ -50,12 +50,14 @@ def list_people(request: AnyRequest) -> AnyResponse:
     context, query = context_of(request), request.query_params
     state, search = query.get("state", ""), query.get("q", "").strip()[:LONGEST_SEARCH]
     asked = ListQuery(state if state in STATES else "", search)
-    user_filter = UserFilter(people_flow.rules_of(context, session.user, at), asked.state, asked.search)
+    rules = people_flow.rules_of(context, session.user, at)
+    user_filter = UserFilter(rules, asked.state, asked.search)
     found = people_flow.find_page(
         context, session.user.account_id, user_filter, cursors.read(query.get("cursor", ""), PeopleCursor), at
     )
     return page(
         request, "admin/people.html", viewer=viewer_of(session), notice=_notice(request),
+        counts=people_count_flow.count(context, session.user, rules, at),
         resets=open_resets(request, session.user, [summary.user.id for summary in found.people], at),
         people=[user_view(summary, session.user) for summary in found.people], asked=asked, states=words.states(),
         previous_url=_page_url(asked, found.previous), next_url=_page_url(asked, found.next),

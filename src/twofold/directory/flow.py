@@ -16,6 +16,11 @@ def find_user(connection: sa.Connection, user_id: UUID) -> User | None:
     return records.user_by_id(connection, user_id)
 
 
+def seats_taken(connection: sa.Connection, account_id: UUID) -> int:
+    """Count the licences of an account that are in use."""
+    return records.seats_taken(connection, account_id)
+
+
 def is_as_before(connection: sa.Connection, user: User) -> bool:
     """Tell whether nothing has ended the sessions of a user since they were read: role, freezing and factors do.
 

@@ -1,0 +1,35 @@
+"""How many people of an account have a second factor, lack it, and have to set it up; and its licences."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from twofold.admin import adoption_records, people_count_records
+from twofold.admin.user_filter import Rules
+from twofold.directory import accounts_flow, flow
+from twofold.directory.user import User
+from twofold.kit.context import AppContext
+
+
+class PeopleCounts(NamedTuple):
+    """The active people of an account, and the licences in use of its `seats`; None is as many as they like."""
+
+    protected: int
+    without: int
+    must_set_up: int
+    licences: int
+    seats: int | None
+
+
+def count(context: AppContext, viewer: User, rules: Rules, at: datetime) -> PeopleCounts:
+    """Count the people of the viewer's account."""
+    with context.db.read() as connection:
+        counted = adoption_records.counts(connection, viewer.account_id)
+        excepted = people_count_records.excepted(connection, viewer.account_id, at) if rules.required_now else 0
+        licences = flow.seats_taken(connection, viewer.account_id)
+        account = accounts_flow.find_account(connection, viewer.account_id)
+    without = counted.people - counted.protected
+    must = counted.licensed_without - excepted if rules.required_now else 0
+    return PeopleCounts(
+        counted.protected, without, without if rules.always_required else must, licences,
+        None if account is None else account.seats,
+    )  # fmt: skip
