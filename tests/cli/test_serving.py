@@ -65,7 +65,7 @@ def test_on_sqlite_several_workers_work_with_a_warning(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", workers=2)
     server.start()
     try:
-        assert len(server.workers) == 2
+        processes.wait_until(lambda: len(server.workers) == 2, what="its workers")
         assert "SQLite serves best with one worker" in server.logged
     finally:
         assert server.stop() == 0

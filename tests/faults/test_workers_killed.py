@@ -90,10 +90,10 @@ def test_no_guess_is_won_by_killing_the_worker_that_charges_it(four: Server) -> 
 
 def test_a_parent_that_is_killed_leaves_nobody_who_holds_the_port(four: Server) -> None:
     """Stops: workers that serve on, and a new server that cannot start and blames another program."""
+    processes.wait_until(lambda: len(four.workers) == WORKERS, what="all workers")
     members = processes.family(four.pid)
     begun = [pid for pid in members if pid != four.pid]
-    assert len(four.workers) == WORKERS
     processes.kill([four.pid])
     processes.wait_until(lambda: not any(processes.is_alive(pid) for pid in begun), what="the end of all")
     four.start()
-    assert len(four.workers) == WORKERS
+    processes.wait_until(lambda: len(four.workers) == WORKERS, what="all workers again")

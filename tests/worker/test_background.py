@@ -43,7 +43,7 @@ def test_one_process_beside_a_server_works_and_gives_way_to_those_that_answer(
     wait_until(lambda: works(server), what="the process beside it")
     beside = server.background
     assert beside is not None
-    assert len(server.workers) == workers
+    wait_until(lambda: len(server.workers) == workers, what="its workers")
     assert beside not in server.workers
     assert server.logged.count("twofold works") == 1
     own = os.getpriority(os.PRIO_PROCESS, os.getpid())
