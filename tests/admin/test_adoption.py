@@ -1,5 +1,6 @@
 import csv
 import io
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -10,7 +11,8 @@ from tests.admin.administrators import Administrator
 from tests.harness.clock import NOON
 from tests.harness.people import People
 from twofold.admin import adoption_flow, adoption_records, spreadsheet
-from twofold.admin.plot import BOTTOM, HEIGHT, TOP, draw
+from twofold.admin.plot import BOTTOM, HEIGHT, LEFT, TOP, draw
+from twofold.admin.user_summary import TwoFactor
 from twofold.directory.user import User
 
 DAY = timedelta(days=1)
@@ -23,10 +25,11 @@ def test_the_numbers_are_of_those_who_are_active(people: People, boss: Administr
     gone, _ = people.protected("gone@acme.example")
     people.set_user(gone, active=False)
     seen = adoption_flow.show(people.context, boss.user, NOON)
-    assert seen.counts == (4, 2, 1)
+    assert (seen.have, seen.can, seen.not_offered) == (2, 3, 1)
     text = boss.open("/account/adoption").text
-    assert "2 of 4 people have two-factor authentication." in text
-    assert "One person with a licence does not have it." in text
+    assert "2 of 3 people who can set up two-factor authentication have it." in text
+    assert "Two-factor authentication is not offered to one person." in text
+    assert "On: 2 Off: 1 Not offered: 1" in text
     assert stranger.email not in text
 
 
@@ -47,6 +50,63 @@ def test_who_does_not_have_it_is_named_with_the_reason(people: People, boss: Adm
         assert words in table, table
     assert "Berta" not in table
     assert "Gus" not in table
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"policy": "off"},
+        {"policy": "optional"},
+        {"policy": "required"},
+        {"policy": "required", "required_from": NOON + DAY},
+        {"policy": "required", "edition": "basic"},
+        {"sso": True},
+        {"is_operator": True},
+    ],
+    ids=str,
+)
+def test_everybody_is_counted_in_the_state_that_their_own_page_says(
+    people: People, boss: Administrator, account: dict[str, object]
+) -> None:
+    role = "support" if account.get("is_operator") else "member"
+    ada, _ = people.protected("ada@acme.example")
+    people.set_user(ada, licensed=False)
+    people.user("gone@acme.example", active=False)
+    for number, exception in enumerate((None, None, NOON - DAY, NOON + 9 * DAY)):
+        for licensed in (True, False):
+            address = f"p{number}{licensed}@acme.example"
+            user = people.user(address, licensed=licensed, exception_until=exception)
+            people.set_user(user, role=role)
+    people.set_account(people.acme, **account)
+    viewer = people.look_up(boss.user)
+    said = Counter(
+        summary.two_factor
+        for batch in adoption_flow.everybody(people.context, viewer, NOON)
+        for summary in batch
+        if summary.user.active
+    )
+    shown = adoption_flow.show(people.context, viewer, NOON)
+    assert {share.state: share.number for share in shown.shares} == said
+    assert shown.can == 10 - said[TwoFactor.NOT_OFFERED]
+    assert sum(share.width for share in shown.shares) == pytest.approx(100, abs=0.1)
+
+
+@pytest.mark.parametrize(("days", "drawn"), [(30, True), (-30, True), (200, False), (-200, False)])
+def test_a_date_of_the_policy_that_is_near_stands_in_the_plot(
+    people: People, boss: Administrator, *, days: int, drawn: bool
+) -> None:
+    people.set_account(people.acme, policy="required", required_from=NOON + days * DAY)
+    page = boss.open("/account/adoption")
+    assert ("Required from" in page.text) == drawn
+    assert ('class="plot__deadline"' in page.html) == drawn
+    people.set_account(people.acme, policy="optional")
+    assert "Required from" not in boss.open("/account/adoption").text
+
+
+def test_the_numbers_of_the_plot_stand_in_a_table_too(people: People, boss: Administrator) -> None:
+    people.set_user(boss.user, second_factor_since=NOON - 8 * DAY)
+    table = boss.open("/account/adoption").text.partition("The numbers by week")[2]
+    assert "3 March 2026 1 24 February 2026 1 17 February 2026 0" in table
 
 
 def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Administrator) -> None:
@@ -115,6 +175,16 @@ def _defused(field: str) -> str:
 @pytest.mark.parametrize("field", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_what_a_spreadsheet_would_run_is_shown_as_text(field: str) -> None:
     assert next(csv.reader([spreadsheet.line([field])]))[0].startswith("'")
+
+
+@given(st.integers(0, 200))
+def test_a_deadline_stands_at_its_day_and_the_line_ends_today(ahead: int) -> None:
+    days = [date(2026, 1, 1) + number * DAY for number in range(91)]
+    plot = draw(days, [1] * 91, days[-1] + ahead * DAY)
+    today = float(plot.path.rpartition("H")[2].partition("V")[0])
+    assert plot.deadline == plot.right
+    assert today - LEFT == pytest.approx((plot.right - LEFT) * 90 / (90 + ahead), abs=0.1)
+    assert plot.days[-1].day == days[-1] + ahead * DAY
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=2, max_size=100))

@@ -1,37 +1,68 @@
 """Adoption: how many people of an account have two-factor authentication, since when, and who does not."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from twofold.admin import adoption_records as records
 from twofold.admin import people_flow
-from twofold.admin.adoption_records import Counts
+from twofold.admin.adoption import Share, by_state, shares
 from twofold.admin.plot import Plot, draw
 from twofold.admin.user_filter import UserFilter
-from twofold.admin.user_summary import UserSummary
+from twofold.admin.user_summary import TwoFactor, UserSummary
+from twofold.directory import preference_flow
 from twofold.directory.user import User
+from twofold.kit import time_zones
 from twofold.kit.context import AppContext
 
 DAYS = 90
 BATCH = 500  # people a query
 
 
+class DayCount(NamedTuple):
+    """How many had two-factor authentication at the end of a day."""
+
+    day: date
+    have: int
+
+
 class Adoption(NamedTuple):
     """The numbers of an account, and how they came about over the last days."""
 
-    counts: Counts
+    have: int
+    can: int
+    not_offered: int
+    shares: list[Share]
     plot: Plot
-    at_start: int
+    days: list[DayCount]
+    required_from: datetime | None  # where its day is in the plot
 
 
 def show(context: AppContext, viewer: User, at: datetime) -> Adoption:
     """Return the numbers of the viewer's account."""
     days = [at.date() - timedelta(days=back) for back in range(DAYS, -1, -1)]
     with context.db.read() as connection:
-        counted = records.counts(connection, viewer.account_id)
+        counts = records.counts(connection, viewer.account_id, at)
         values = records.by_day(connection, viewer.account_id, days)
-    return Adoption(counted, draw(days, values), values[0])
+        zone = preference_flow.zone_of_account(connection, viewer.account_id)
+    states = by_state(counts, people_flow.rules_of(context, viewer, at))
+    required_from = _shown(viewer, at)
+    deadline = None if required_from is None else time_zones.day_of(required_from, zone)
+    return Adoption(
+        counts.protected, counts.people - states[TwoFactor.NOT_OFFERED], states[TwoFactor.NOT_OFFERED], shares(states),
+        draw(days, values, deadline), _weekly(days, values), required_from,
+    )  # fmt: skip
+
+
+def _shown(viewer: User, at: datetime) -> datetime | None:
+    """Return the date of the policy where it is near enough to be drawn."""
+    due = viewer.required_from if viewer.policy == "required" else None
+    return due if due is not None and abs(due - at) < timedelta(days=DAYS) else None
+
+
+def _weekly(days: Sequence[date], values: Sequence[int]) -> list[DayCount]:
+    """Return each week's number, the newest first."""
+    return [DayCount(days[index], values[index]) for index in range(len(days) - 1, -1, -7)]
 
 
 def everybody(context: AppContext, viewer: User, at: datetime) -> Iterator[list[UserSummary]]:

@@ -37,8 +37,9 @@ def show_adoption(request: AnyRequest) -> AnyResponse:
     cursor = cursors.read(request.query_params.get("cursor", ""), PeopleCursor)
     found = people_flow.find_page(context, session.user.account_id, user_filter, cursor, at)
     return page(
-        request, "admin/adoption.html", viewer=viewer_of(session), counts=adoption.counts, plot=adoption.plot,
-        at_start=adoption.at_start, people=[user_view(summary, session.user) for summary in found.people],
+        request, "admin/adoption.html", viewer=viewer_of(session), adoption=adoption, plot=adoption.plot,
+        badges_of={share.state: words.state(share.state) for share in adoption.shares},
+        people=[user_view(summary, session.user) for summary in found.people],
         previous_url=None if found.previous is None else f"/account/adoption?cursor={cursors.write(found.previous)}",
         next_url=None if found.next is None else f"/account/adoption?cursor={cursors.write(found.next)}",
     )  # fmt: skip

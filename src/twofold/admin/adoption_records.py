@@ -7,11 +7,12 @@ are taken off again.
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from twofold.admin.adoption import Counts
 from twofold.directory.tables import users
 from twofold.kit.sql.database import UtcTime
 
@@ -40,22 +41,21 @@ _by_day = {
     for name, day in _DAYS.items()
 }
 _without = sa.select(users.c.licensed, sa.func.count()).where(*_unprotected).group_by(users.c.licensed)
+_excepted = sa.select(sa.func.count()).where(
+    *_unprotected,
+    users.c.licensed,
+    users.c.exception_until.is_not(None),
+    users.c.exception_until > sa.bindparam("at", type_=UtcTime),
+)
 
 
-class Counts(NamedTuple):
-    """The active people of an account: all, those with a second factor, those who have a licence and none."""
-
-    people: int
-    protected: int
-    licensed_without: int
-
-
-def counts(connection: sa.Connection, account_id: UUID) -> Counts:
+def counts(connection: sa.Connection, account_id: UUID, at: datetime) -> Counts:
     """Count the active people of an account by whether they have a second factor."""
     values = {"account_id": account_id}
     protected = _sum(connection, _how_many, values)
     without = {bool(licensed): number for licensed, number in connection.execute(_without, values)}
-    return Counts(protected + sum(without.values()), protected, without.get(True, 0))
+    excepted = connection.execute(_excepted, {**values, "at": at}).scalar_one()
+    return Counts(protected + sum(without.values()), protected, without.get(True, 0), excepted)
 
 
 def by_day(connection: sa.Connection, account_id: UUID, days: Sequence[date]) -> list[int]:

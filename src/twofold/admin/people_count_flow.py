@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from twofold.admin import adoption_records, people_count_records
+from twofold.admin import adoption_records
+from twofold.admin.adoption import by_state
 from twofold.admin.user_filter import Rules
+from twofold.admin.user_summary import TwoFactor
 from twofold.directory import accounts_flow, flow
 from twofold.directory.user import User
 from twofold.kit.context import AppContext
@@ -23,13 +25,11 @@ class PeopleCounts(NamedTuple):
 def count(context: AppContext, viewer: User, rules: Rules, at: datetime) -> PeopleCounts:
     """Count the people of the viewer's account."""
     with context.db.read() as connection:
-        counted = adoption_records.counts(connection, viewer.account_id)
-        excepted = people_count_records.excepted(connection, viewer.account_id, at) if rules.required_now else 0
+        counted = adoption_records.counts(connection, viewer.account_id, at)
         licences = flow.seats_taken(connection, viewer.account_id)
         account = accounts_flow.find_account(connection, viewer.account_id)
-    without = counted.people - counted.protected
-    must = counted.licensed_without - excepted if rules.required_now else 0
+    must_set_up = by_state(counted, rules)[TwoFactor.MUST_SET_UP]
     return PeopleCounts(
-        counted.protected, without, without if rules.always_required else must, licences,
+        counted.protected, counted.people - counted.protected, must_set_up, licences,
         None if account is None else account.seats,
     )  # fmt: skip

@@ -17,6 +17,11 @@ class Badge(NamedTuple):
 
 def two_factor(summary: UserSummary) -> Badge:
     """Say in a word or two what somebody's two-factor authentication is like."""
+    return state(summary.two_factor)
+
+
+def state(two_factor: TwoFactor) -> Badge:
+    """Say a state of two-factor authentication in a word or two."""
     said = {
         TwoFactor.ON: Badge(_("On"), "good"),
         TwoFactor.LOCKED: Badge(_("Locked"), "bad"),
@@ -25,7 +30,7 @@ def two_factor(summary: UserSummary) -> Badge:
         TwoFactor.OFF: Badge(_("Off"), "plain"),
         TwoFactor.NOT_OFFERED: Badge(_("Not offered"), "plain"),
     }
-    return said[summary.two_factor]
+    return said[two_factor]
 
 
 def presence(summary: UserSummary) -> Badge | None:

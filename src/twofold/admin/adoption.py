@@ -1,0 +1,56 @@
+"""How the people of an account divide by the state of their two-factor authentication: pure rules."""
+
+from typing import NamedTuple
+
+from twofold.admin.user_filter import Rules
+from twofold.admin.user_summary import TwoFactor
+
+
+class Counts(NamedTuple):
+    """The active people of an account: all, those with a second factor, those who have a licence and none.
+
+    `excepted` are those of the last whom a running exception spares.
+    """
+
+    people: int
+    protected: int
+    licensed_without: int
+    excepted: int
+
+
+class Share(NamedTuple):
+    """How many people are in a state, and where their part of a bar of 100 begins and how wide it is."""
+
+    state: TwoFactor
+    number: int
+    begins: float
+    width: float
+
+
+def by_state(counts: Counts, rules: Rules) -> dict[TwoFactor, int]:
+    """Divide the active people of an account by what `directory.eligibility` says of them."""
+    without = counts.people - counts.protected
+    if rules.always_required:
+        must, may = without, 0
+    elif not rules.offered:
+        must, may = 0, 0
+    elif rules.required_now:
+        must, may = counts.licensed_without - counts.excepted, counts.excepted
+    else:
+        must, may = 0, counts.licensed_without
+    return {
+        TwoFactor.ON: counts.protected,
+        TwoFactor.MUST_SET_UP: must,
+        TwoFactor.OFF: may,
+        TwoFactor.NOT_OFFERED: without - must - may,
+    }
+
+
+def shares(numbers: dict[TwoFactor, int]) -> list[Share]:
+    """Lay the states that anybody is in beside each other."""
+    of, before, laid = sum(numbers.values()), 0, []
+    for state, number in numbers.items():
+        if number:
+            laid.append(Share(state, number, round(100 * before / of, 2), round(100 * number / of, 2)))
+        before += number
+    return laid
