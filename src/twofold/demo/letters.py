@@ -53,7 +53,7 @@ def every_letter(settings: Settings, at: datetime) -> list[Mail]:
         told = facts if kind in WITH_NOT_ME else {**facts, "not_me_url": None}
         for number, other in enumerate(({}, *OTHER_FORMS.get(kind, ()))):
             message = letters.write(_entry(kind, at), {**told, **other}, at)
-            made.append(Mail.of(message, at, id=letter_id(kind, number)))
+            made.append(Mail.of(message, at, letter_id(kind, number)))
     return made
 
 

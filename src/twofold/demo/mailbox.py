@@ -24,11 +24,11 @@ class Mail(NamedTuple):
     html: str
 
     @classmethod
-    def of(cls, message: EmailMessage, sent: datetime, *, id: UUID | None = None) -> Self:  # noqa: A002 - the field
+    def of(cls, message: EmailMessage, sent: datetime, mail_id: UUID | None = None) -> Self:
         """Read what a mail program shows of a message."""
         to = ", ".join(address.addr_spec for address in message["To"].addresses)
         text, html = _part(message, "plain"), _part(message, "html")
-        return cls(id or new_id(), to, str(message["Subject"]), sent, text, html)
+        return cls(mail_id or new_id(), to, str(message["Subject"]), sent, text, html)
 
 
 class Mailbox:

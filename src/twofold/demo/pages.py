@@ -35,46 +35,37 @@ class Folder(NamedTuple):
         return next((mail for mail in self.mails if mail.id == row_id(mail_id)), None)
 
 
-@get("/demo/mailbox")
+@get(["/demo/mailbox", "/demo/letters"])
 @quick
-def show_mailbox(request: AnyRequest) -> AnyResponse:
-    """List every letter, the newest first."""
-    return _list(request, _mailbox(request))
+def show_folder(request: AnyRequest) -> AnyResponse:
+    """List every letter that was sent, the newest first, or one of each kind."""
+    return page(request, "demo/mailbox.html", folder=_folder(request), viewer=_viewer(request))
 
 
-@get("/demo/mailbox/{mail_id:str}")
+@get(["/demo/mailbox/{mail_id:str}", "/demo/letters/{mail_id:str}"])
 @quick
 def show_mail(request: AnyRequest, mail_id: str) -> AnyResponse:
     """Show a letter as text, its links ready to press."""
-    return _show(request, _mailbox(request), mail_id)
+    folder = _folder(request)
+    mail = folder.find(mail_id)
+    if mail is None:
+        return _missing(request, folder)
+    return page(request, "demo/mail.html", folder=folder, mail=mail, viewer=_viewer(request))
 
 
-@get("/demo/mailbox/{mail_id:str}/html")
+@get(["/demo/mailbox/{mail_id:str}/html", "/demo/letters/{mail_id:str}/html"])
 @quick
 def show_html(request: AnyRequest, mail_id: str) -> AnyResponse:
     """Show a letter as a mail program does, in a sandbox."""
-    return _sandboxed(request, _mailbox(request), mail_id)
+    folder = _folder(request)
+    mail = folder.find(mail_id)
+    if mail is None:
+        return _missing(request, folder)
+    return Response(mail.html, media_type=MediaType.HTML, headers={"Content-Security-Policy": OWN_POLICY})
 
 
-@get("/demo/letters")
-@quick
-def show_letters(request: AnyRequest) -> AnyResponse:
-    """List a letter of each kind, with made-up facts."""
-    return _list(request, _letters(request))
-
-
-@get("/demo/letters/{mail_id:str}")
-@quick
-def show_letter(request: AnyRequest, mail_id: str) -> AnyResponse:
-    """Show one of them as text."""
-    return _show(request, _letters(request), mail_id)
-
-
-@get("/demo/letters/{mail_id:str}/html")
-@quick
-def show_letter_html(request: AnyRequest, mail_id: str) -> AnyResponse:
-    """Show one of them as a mail program does."""
-    return _sandboxed(request, _letters(request), mail_id)
+def _folder(request: AnyRequest) -> Folder:
+    return _letters(request) if request.url.path.startswith("/demo/letters") else _mailbox(request)
 
 
 def _mailbox(request: AnyRequest) -> Folder:
@@ -84,27 +75,9 @@ def _mailbox(request: AnyRequest) -> Folder:
 
 
 def _letters(request: AnyRequest) -> Folder:
-    about = _("One email of each kind, with made-up facts. None of them was sent.")
+    about = _("Every email in each of its forms, with made-up facts. None of them was sent.")
     mails = every_letter(context_of(request).settings, clock.now())
     return Folder("/demo/letters", _("All emails"), about, mails)
-
-
-def _list(request: AnyRequest, folder: Folder) -> AnyResponse:
-    return page(request, "demo/mailbox.html", folder=folder, viewer=_viewer(request))
-
-
-def _show(request: AnyRequest, folder: Folder, mail_id: str) -> AnyResponse:
-    mail = folder.find(mail_id)
-    if mail is None:
-        return _missing(request, folder)
-    return page(request, "demo/mail.html", folder=folder, mail=mail, viewer=_viewer(request))
-
-
-def _sandboxed(request: AnyRequest, folder: Folder, mail_id: str) -> AnyResponse:
-    mail = folder.find(mail_id)
-    if mail is None:
-        return _missing(request, folder)
-    return Response(mail.html, media_type=MediaType.HTML, headers={"Content-Security-Policy": OWN_POLICY})
 
 
 def _missing(request: AnyRequest, folder: Folder) -> AnyResponse:
@@ -117,4 +90,4 @@ def _viewer(request: AnyRequest) -> guard.Viewer | None:
     return None if session is None else guard.viewer_of(session)
 
 
-handlers = [show_mailbox, show_mail, show_html, show_letters, show_letter, show_letter_html]
+handlers = [show_folder, show_mail, show_html]

@@ -24,5 +24,5 @@ def how(sign_in: SignIn) -> str:
         ("pwd", "otp"): _("Password and code"),
         ("pwd", "backup_code"): _("Password and backup code"),
     }
-    methods = tuple(msgspec.json.decode(sign_in.details)["methods"])
+    methods = tuple(msgspec.json.decode(sign_in.details).get("methods", []))  # the log keeps lines of any version
     return said.get(methods, ", ".join(methods))
