@@ -20,7 +20,7 @@ LADDER_BEGINS = "```ladder"
 COMPOSITION = {"schema", "migrations", "operations", "app", "demo", "commands", "cli", "__main__"}
 
 # Packages that know no feature: no roles and no pure modules inside them.
-FOUNDATIONS = {"redaction", "setting_addresses", "setting_values", "brand", "settings", "kit"}
+FOUNDATIONS = {"redaction", "setting_addresses", "setting_passkeys", "setting_values", "brand", "settings", "kit"}
 
 # The roles in a package, lowest first, told by the file's name: `flow.py`, and `set_up_flow.py` as well. A role may
 # import lower ones and its own kind. Every other file is a pure module: values in, values out.
@@ -42,7 +42,7 @@ HTTP_MODULES = ("litestar", "starlette", "uvicorn", "twofold.kit.http")
 
 # A pure module may import other pure modules, the standard library but for what reaches outside, and what is listed.
 PURE_MODULES = (
-    "cryptography", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.plain_text",
+    "cryptography", "fido2", "msgspec", "segno", "typing_extensions", "twofold.kit.network", "twofold.kit.plain_text",
     "twofold.kit.schema_names", "twofold.kit.time_zones",
     "twofold.kit.words",
 )  # fmt: skip

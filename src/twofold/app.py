@@ -31,6 +31,8 @@ from twofold.directory import preference_flow
 from twofold.factors import api as factors_api
 from twofold.factors import change_pages as factors_change_pages
 from twofold.factors import pages as factors_pages
+from twofold.factors import passkey_api as factors_passkey_api
+from twofold.factors import passkey_pages as factors_passkey_pages
 from twofold.help import pages as help_pages
 from twofold.kit import logs, metrics, tracing
 from twofold.kit.context import AppContext
@@ -74,6 +76,8 @@ from twofold.resets import pages as resets_pages
 from twofold.settings import load
 from twofold.signin import api as signin_api
 from twofold.signin import pages as signin_pages
+from twofold.signin import passkey_api as signin_passkey_api
+from twofold.signin import passkey_pages as signin_passkey_pages
 from twofold.signin import set_up_pages, step_up_api, step_up_pages
 from twofold.support import act_pages as support_act_pages
 from twofold.support import audit_api, audit_pages
@@ -83,10 +87,12 @@ LARGEST_BODY = 64 * 1024
 
 PAGES = [
     *signin_pages.handlers,
+    *signin_passkey_pages.handlers,
     *set_up_pages.handlers,
     *step_up_pages.handlers,
     *factors_pages.handlers,
     *factors_change_pages.handlers,
+    *factors_passkey_pages.handlers,
     *profile_pages.handlers,
     *preference_pages.handlers,
     *resets_case_pages.handlers,
@@ -113,8 +119,10 @@ PAGES = [
 PROGRAMS = [*token_api.handlers, *userinfo_api.handlers]
 API = [
     *signin_api.handlers,
+    *signin_passkey_api.handlers,
     *step_up_api.handlers,
     *factors_api.handlers,
+    *factors_passkey_api.handlers,
     *profile_api.handlers,
     *provisioning_api.handlers,
     *abuse_api.handlers,

@@ -6,6 +6,7 @@ from twofold.audit import tables as audit
 from twofold.directory import tables as directory
 from twofold.factors import tables as factors
 from twofold.factors.backup_code import tables as backup_code
+from twofold.factors.passkeys import tables as passkeys
 from twofold.factors.totp import tables as totp
 from twofold.kit import leases
 from twofold.kit.crypto import keyring
@@ -21,7 +22,7 @@ from twofold.signin import tables as signin
 
 TABLE_MODULES = (
     abuse, admin, application_tables, audit, backup_code, directory, factors, grant_tables, key_tables, keyring, leases,
-    lockouts, logout_tables, outbox, provisioning, recovery, resets, sessions, signin, totp,
+    lockouts, logout_tables, outbox, passkeys, provisioning, recovery, resets, sessions, signin, totp,
 )  # fmt: skip
 
 # The one order in which a transaction locks rows of existing tables; docs/architecture.md says how it is kept.
@@ -40,8 +41,12 @@ LOCK_ORDER = (
     "help_requests",
     "second_factor_budgets",
     "authenticators",
+    "spent_challenges",
+    "passkeys",
     "backup_codes",
     "enrolments",
+    "passkey_registrations",
+    "passkey_users",
     "removals",
     "unknown_wrong_codes",
     "mailbox_budgets",

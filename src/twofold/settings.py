@@ -16,6 +16,7 @@ from twofold.brand.accent import Accent, parse_accent
 from twofold.brand.links import Link, origin_of, parse_home_url, parse_links
 from twofold.brand.logo import Logo, read_logo
 from twofold.setting_addresses import parse_database_url, parse_smtp_login, parse_smtp_url
+from twofold.setting_passkeys import parse_passkey_domain, parse_passkey_origins
 from twofold.setting_values import (
     METRICS_LISTEN,
     Key,
@@ -75,6 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_passwords: int = 10
     unlimited_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     logout_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    passkey_domain: str | None = None
+    passkey_origins: tuple[str, ...] = ()
+    passkey_sign_in: bool = True
     pool_size: int = 8
     database_timeout: timedelta = timedelta(milliseconds=1500)
     leave_notice: timedelta = timedelta(0)
@@ -133,10 +137,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     redaction.remember(environ)
     read = _Reader(environ)
     data_dir = Path(read.text("DATA_DIR", "./var"))
+    base_url = parse_base_url(read.text("BASE_URL", "http://127.0.0.1:8000"))
     settings = Settings(
         data_dir=data_dir,
         database_url=parse_database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'twofold.db'}")),
-        base_url=parse_base_url(read.text("BASE_URL", "http://127.0.0.1:8000")),
+        base_url=base_url,
         **_brand(read),
         keys=parse_keys(read.text("KEYS", "")),
         smtp_url=parse_smtp_url(read.text("SMTP_URL", "")),
@@ -156,6 +161,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         limit_passwords=read.number("LIMIT_PASSWORDS", 10, 1, 10_000),
         unlimited_networks=parse_networks("TWOFOLD_UNLIMITED_NETWORKS", read.text("UNLIMITED_NETWORKS", "")),
         logout_networks=parse_networks("TWOFOLD_LOGOUT_NETWORKS", read.text("LOGOUT_NETWORKS", "")),
+        **_passkeys(read, base_url),
         pool_size=read.number("POOL_SIZE", 8, 1, 200),
         database_timeout=timedelta(milliseconds=read.number("DATABASE_TIMEOUT_MS", 1500, 100, 60_000)),
         leave_notice=timedelta(seconds=read.number("LEAVE_NOTICE_SECONDS", 0, 0, 300)),
@@ -176,6 +182,15 @@ def _brand(read: "_Reader") -> dict[str, Any]:
         "accent": parse_accent(read.text("ACCENT", "")),
         "home_url": parse_home_url(read.text("HOME_URL", "")),
         "links": parse_links(read.text("LINKS", "")),
+    }
+
+
+def _passkeys(read: "_Reader", base_url: str) -> dict[str, Any]:
+    """Read where passkeys are bound to, and what they are good for."""
+    return {
+        "passkey_domain": parse_passkey_domain(read.text("PASSKEY_DOMAIN", ""), base_url),
+        "passkey_origins": parse_passkey_origins(read.text("PASSKEY_ORIGINS", "")),
+        "passkey_sign_in": read.switch("PASSKEY_SIGN_IN", default=True),
     }
 
 

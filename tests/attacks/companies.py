@@ -9,11 +9,12 @@ import httpx
 import sqlalchemy as sa
 
 from tests.harness.api import Api
-from tests.harness.clock import later
+from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import PASSWORD, Factor, People
 from twofold.directory.user import User
-from twofold.kit.crypto.tokens import digest
+from twofold.factors.passkeys import records
+from twofold.kit.crypto.tokens import digest, new_id
 from twofold.schema import metadata
 from twofold.sessions.tables import sessions
 from twofold.signin.tables import sign_in_attempts
@@ -52,6 +53,7 @@ def company(people: People, http: httpx.Client, frozen_clock: FrozenClock, name:
     api = Api(http, member.token)
     [app] = api.get("/two-factor")["authenticators"]
     opened = api.post("/two-factor/enrolments", password=PASSWORD, code=users.phone.code(frozen_clock.at))
+    registering = api.post("/two-factor/passkeys/options", password=PASSWORD)
     case = Api(http, admin.token).post(f"/users/{user.id}/two-factor-resets", **REASON)
     fresh = people.user(f"fresh@{name}.example", account=account)
     people.set_account(account, policy="required", required_from=later(days=-1))
@@ -60,8 +62,24 @@ def company(people: People, http: httpx.Client, frozen_clock: FrozenClock, name:
     named |= {
         "account": str(account), "user": str(user.id), "authenticator": app["id"], "enrolment": opened["enrolment"],
         "case": case["id"], "set_up": forced["enrolment"], "email": user.email,
+        "passkey": _passkey(people, user), "registration": registering["registration"],
     }  # fmt: skip
     return Company(name, account, admin, member, named, {boss.id, user.id, fresh.id})
+
+
+def _passkey(people: People, user: User) -> str:
+    """Give somebody a passkey that nobody holds."""
+    passkey = new_id()
+    with people.context.db.write() as connection:
+        records.insert(
+            connection,
+            {
+                "id": passkey, "user_id": user.id, "account_id": user.account_id, "name": "Key", "counter": 0,
+                "credential_id": passkey.bytes, "public_key": b"", "synced": False, "transports": "", "domain": "",
+                "created_at": NOON, "last_used_at": None,
+            },
+        )  # fmt: skip
+    return str(passkey)
 
 
 def actor_of(people: People, user: User, factor: Factor) -> Actor:

@@ -45,6 +45,18 @@ def scans(_actor: Actor, named: str, _at: datetime) -> dict[str, Any]:
     return {"enrolment": named, "code": "000000"}
 
 
+def registers(_actor: Actor, named: str, _at: datetime) -> dict[str, Any]:
+    """Send a passkey for the registration that is named, on a page."""
+    return {"registration": named, "credential": "{}"}
+
+
+def registers_here(_actor: Actor, named: str, _at: datetime) -> dict[str, Any]:
+    """Send a passkey for the registration that is named, in a call."""
+    return {"registration": named, "credential": {}}
+
+
+# To remove one of several ends the session that the next calls are made in.
+UNPROVEN = saying(password="not mine", code="000000")
 NOTHING, REASONED, CODE = saying(), saying(**REASON), saying(code="000000")
 NEWCOMER = saying(email="newcomer@evil.example", name="New Comer")
 CHANGE = saying(role="member", licensed="", exception_until="")
@@ -65,11 +77,13 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", f"{V1}/sign-ins/enrolments/{{enrolment}}/confirmation"): Call("set_up", "member", set_up),
     ("POST", f"{V1}/two-factor/enrolments/{{enrolment}}/confirmation"): Call("enrolment", "member", CODE),
     ("PATCH", f"{V1}/two-factor/authenticators/{{authenticator}}"): Call("authenticator", "member", saying(name="x")),
-    ("DELETE", f"{V1}/two-factor/authenticators/{{authenticator}}"): Call("authenticator", "member", proofs),
+    ("DELETE", f"{V1}/two-factor/authenticators/{{authenticator}}"): Call("authenticator", "member", UNPROVEN),
+    ("PATCH", f"{V1}/two-factor/passkeys/{{passkey}}"): Call("passkey", "member", saying(name="x")),
+    ("DELETE", f"{V1}/two-factor/passkeys/{{passkey}}"): Call("passkey", "member", UNPROVEN),
     ("GET", f"{ME}/{{authenticator}}/rename"): Call("authenticator", "member"),
     ("POST", f"{ME}/{{authenticator}}/rename"): Call("authenticator", "member", saying(name="y")),
     ("GET", f"{ME}/{{authenticator}}/remove"): Call("authenticator", "member"),
-    ("POST", f"{ME}/{{authenticator}}/remove"): Call("authenticator", "member", proofs),
+    ("POST", f"{ME}/{{authenticator}}/remove"): Call("authenticator", "member", UNPROVEN),
     ("DELETE", f"{V1}/sessions/{{session_id}}"): Call("session", "member"),
     ("POST", "/profile/sessions/{session_id}/end"): Call("other_session", "member", NOTHING),
     ("GET", f"{V1}/users/{{user_id}}"): Call("user", "admin"),
@@ -121,6 +135,8 @@ IN_PATH: dict[tuple[str, str], Call] = {
 # In the query or in the body.
 ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/profile/two-factor/configure?step=scan"): Call("enrolment", "member", scans),
+    ("POST", "/profile/two-factor/passkeys/add?step=create"): Call("registration", "member", registers),
+    ("POST", f"{V1}/two-factor/passkeys"): Call("registration", "member", registers_here),
     ("POST", f"{V1}/two-factor/enrolments"): Call("authenticator", "member", replaces),
     ("GET", "/profile/two-factor/configure?replaces={id}"): Call("authenticator", ""),  # a field to be sent back
     ("POST", "/profile/two-factor/configure"): Call("authenticator", "member", replaces),
@@ -154,6 +170,8 @@ NAMES_NOTHING = {
         "public", "redirect_uris", "second_factor_age",
         # tokens: whoever holds one may
         "sign_in", "token",
+        # what a passkey answers is for one holder
+        "credential",
         # the one of a new user or of a change: it belongs to nobody yet, or the call is refused (see the last test)
         "email",
     },

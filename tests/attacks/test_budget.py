@@ -23,7 +23,7 @@ from tests.resets.helpdesk import meanwhile
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened
 from twofold.kit import acting
 from twofold.kit.acting import Origin

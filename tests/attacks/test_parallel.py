@@ -18,7 +18,7 @@ from tests.harness.databases import BACKENDS, PostgresqlDatabases, SqliteDatabas
 from tests.harness.people import CLIENT_INFO, PASSWORD, phone_of
 from twofold.factors import enrolment_flow
 from twofold.factors import flow as factors
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Opened
 from twofold.kit.acting import Origin
 from twofold.signin.attempt import Step

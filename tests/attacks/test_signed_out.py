@@ -17,7 +17,7 @@ from twofold.admin import policy_flow
 from twofold.admin.policy import Policy
 from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors.change_flow import Proofs
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import EnrolmentExpired, Opened, SessionOver
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext

@@ -9,10 +9,11 @@ import httpx
 import sqlalchemy as sa
 
 from tests.attacks.canaries import TOKEN
-from tests.harness.api import Api
+from tests.harness.api import Answer, Api
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
+from tests.harness.passkeys import SoftKey
 from tests.harness.people import ADA, CLIENT_INFO, NEW_PASSWORD, PASSWORD, People, proved
 from twofold.abuse import block_flow
 from twofold.abuse.blocklist import Block
@@ -72,6 +73,7 @@ class World:
             "plain": self._session(self.plain, "pwd"), "admin": self._session(self.boss),
             "support": self._session(self.sam),
         }  # fmt: skip
+        self._holder()
         self.case, self.link = self._case(self.ada)
         self.unproven, _ = people.protected("eve@acme.example")
         self.waiting, _link = self._case(self.unproven)
@@ -115,6 +117,9 @@ class World:
         setting_up = {"enrolment": self.opened["enrolment"]}
         new_app = Authenticator.type_in(self.opened["secret"]).code(self.at)
         crm = {"client_id": self.crm}
+        key, signed = {"passkey": self.passkey}, self.key.sign(self.asked["options"])
+        made = {"registration": self.registering["registration"], "name": "Third"}
+        made["credential"] = self.third.make(self.registering["options"])
         invited = {"email": "new@acme.example", "name": "New", "role": "admin", "licensed": True}
         return {
             "POST /sign-ins": Seed("nobody", body={"email": ADA, "password": PASSWORD}),
@@ -126,6 +131,16 @@ class World:
             "POST /sign-ins/enrolments": Seed("nobody", body=due),
             "POST /sign-ins/enrolments/{enrolment}/confirmation": Seed(
                 "nobody", {"enrolment": self.forced["enrolment"]}, body=due | {"code": self._forced_code()}
+            ),
+            "POST /sign-ins/passkey/options": Seed("nobody", body={}),
+            "POST /sign-ins/passkey": Seed("nobody", body={"sign_in": self.asked["sign_in"], "credential": signed}),
+            "POST /session/passkey/options": Seed("holder"),
+            "GET /two-factor/passkeys": Seed("holder"),
+            "POST /two-factor/passkeys/options": Seed("holder", body={"password": PASSWORD}),
+            "POST /two-factor/passkeys": Seed("holder", body=made),
+            "PATCH /two-factor/passkeys/{passkey}": Seed("holder", key, body={"name": "Key"}),
+            "DELETE /two-factor/passkeys/{passkey}": Seed(
+                "holder", key, body={"password": PASSWORD, "backup_code": self.holders_code}
             ),
             "GET /two-factor": Seed("member"),
             "POST /two-factor/enrolments": Seed("member", body=proofs | {"name": "Watch", "replaces": self.tablet}),
@@ -177,6 +192,26 @@ class World:
         }
 
     # --- making it
+
+    def _holder(self) -> None:
+        """Make somebody with two passkeys, a third that waits to be added, and a sign-in that asks for one."""
+        origin, self.holders_code = self.people.context.settings.base_url, ""
+        self.key, self.third = SoftKey(origin=origin), SoftKey(origin=origin)
+        user = self.people.user("holder@acme.example")
+        api = Api(self.http)
+        api.sign_in(user.email, PASSWORD)
+        self.passkey = self._registered(api, self.key)["passkey"]["id"]
+        self._registered(api, SoftKey(origin=origin))
+        self.tokens["holder"] = str(api.token)
+        self.registering = api.post("/two-factor/passkeys/options", password=PASSWORD)
+        self.asked = api.post("/sign-ins/passkey/options")
+
+    def _registered(self, api: Api, key: SoftKey) -> Answer:
+        opened = api.post("/two-factor/passkeys/options", password=PASSWORD)
+        made = {"registration": opened["registration"], "credential": key.make(opened["options"])}
+        added = api.keep(api.post("/two-factor/passkeys", **made))
+        self.holders_code = added["backup_code"] or self.holders_code
+        return added
 
     def _application(self) -> str:
         made = registration_flow.create(

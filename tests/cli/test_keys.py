@@ -14,7 +14,7 @@ from tests.harness.contexts import KEYS, context_on
 from tests.harness.people import PASSWORD, People
 from tests.harness.wire import client_to
 from twofold.audit import export_flow
-from twofold.factors import enrolment_flow
+from twofold.factors import enrolment_flow, opening_flow
 from twofold.factors.totp.tables import authenticators
 from twofold.kit import clock
 from twofold.kit.context import AppContext
@@ -119,7 +119,7 @@ def test_every_column_of_sealed_secrets_is_known() -> None:
 def test_every_secret_opens_with_the_new_key_alone(people: People, context: AppContext, rotating: Program) -> None:
     ada, factor = people.protected()
     session = people.sign_in(ada, factor.phone)
-    opener = enrolment_flow.opener_of(session)
+    opener = opening_flow.opener_of(session)
     with context.db.write() as connection:
         opened = enrolment_flow.open_for(context, connection, ada, opener, at=NOON)
     bob, backup = people.protected("bob@acme.example")

@@ -32,6 +32,7 @@ WITHOUT_ACCOUNT = {
     "oidc_keys": "two rows a rotation",
     "operator_keys": "one row a program of the operator",
     "password_throttles": "an address that nobody has belongs to no account; kept for a day after the last wrong try",
+    "spent_challenges": "answered before anybody is known; for ten minutes",
     "refusal_counts": "counted before anybody is known; a row an hour and network, kept for 30 days",
 }
 # The installation's own events belong to nobody.

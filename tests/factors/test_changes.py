@@ -15,7 +15,7 @@ from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.backup_code.tables import backup_codes
 from twofold.factors.change_flow import Proofs
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
     AwaitsLastQuestion,
     Changed,

@@ -12,7 +12,7 @@ from tests.harness.pages import Page, WebClient
 from tests.harness.people import ADA, PASSWORD, WRONG, Ada, People
 from twofold.directory.user import User
 from twofold.factors import change_flow
-from twofold.factors.enrolment_flow import NAME_LENGTH
+from twofold.factors.factor_name import NAME_LENGTH
 from twofold.factors.outcomes import NoSuchAuthenticator
 
 CONFIGURE = "/profile/two-factor/configure"
@@ -421,7 +421,7 @@ def test_one_of_two_phones_is_removed(ada: Ada, web_client: WebClient, frozen_cl
     page = web_client.click(web_client.get(AUTHENTICATORS), "Remove Work phone")
     assert page.heading == "Remove authenticator"
     done = web_client.submit(page, "Remove", password=PASSWORD, code=ada[1].phone.code(frozen_clock.at))
-    assert done.notice == "The authenticator is removed. Your other sessions have ended."
+    assert done.notice == "It is removed. Your other sessions have ended."
     listed = web_client.get(AUTHENTICATORS)
     for page in (listed, web_client.get("/profile")):
         assert "Work phone" not in page.text

@@ -14,8 +14,8 @@ from twofold.events.kinds import Operation
 from twofold.factors import change_flow, enrolment_flow, kinds_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code.tables import backup_codes
-from twofold.factors.enrolment_flow import SetUp
 from twofold.factors.kinds_flow import Proof
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Changed, Opened, SessionOver, SpentBackupCode, UsedCode, WrongCode
 from twofold.factors.totp import codes as totp
 from twofold.factors.totp import records

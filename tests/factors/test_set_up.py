@@ -11,10 +11,10 @@ from tests.harness.clock import NOON, later
 from tests.harness.people import ADA, CLIENT_INFO, PASSWORD, Factor, People, phone_of
 from twofold.directory.eligibility import Reason
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow
+from twofold.factors import change_flow, enrolment_flow, opening_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code.tables import backup_codes
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
     Changed,
     EnrolmentExpired,
@@ -81,7 +81,7 @@ def changed_by(people: People, session: Session, opened: Opened, *, at: datetime
 
 def shown_again(people: People, session: Session, at: datetime = NOON) -> Opened | None:
     with people.context.db.read() as connection:
-        return enrolment_flow.find(people.context, connection, session.user, enrolment_flow.opener_of(session), at)
+        return enrolment_flow.find(people.context, connection, session.user, opening_flow.opener_of(session), at)
 
 
 def names(people: People, user: User) -> list[str]:

@@ -19,7 +19,8 @@ from twofold.directory.add_user_flow import NewUser
 from twofold.directory.tables import accounts, users
 from twofold.directory.user import User
 from twofold.factors import enrolment_flow
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.kinds_flow import Given
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Changed, Confirmed, Opened
 from twofold.factors.totp import codes as totp
 from twofold.kit import acting
@@ -220,7 +221,7 @@ class People:
     def give_code(
         self,
         sign_in: str,
-        typed: str,
+        typed: Given,
         *,
         at: datetime = NOON,
         channel: str = "page",

@@ -257,7 +257,7 @@ def test_no_name_in_an_invitation_is_a_link_or_a_line_of_its_own(subtype: str) -
 # What letters say beside the words of others: our own words, moments, numbers, links, addresses that were checked.
 OUR_OWN = {
     "_", "about", "about_at", "accent", "act", "address", "after", "afterwards", "asked_at", "base_url", "before",
-    "body", "browser", "code", "days", "due", "elsewhere", "email", "facts", "forgot_url", "get", "ground",
+    "body", "browser", "code", "days", "due", "elsewhere", "email", "factor", "facts", "forgot_url", "get", "ground",
     "happened_at", "helper", "helpers", "kind", "label", "life", "link", "locked", "logo_dark_url", "logo_url",
     "needs_approval",
     "needs_new_password", "new", "new_password", "ngettext", "not_me_url", "offered", "old", "own_links",

@@ -13,7 +13,7 @@ from twofold.directory.user import User
 from twofold.factors import change_flow, enrolment_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.change_flow import Proofs
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Locked, MalformedCode, Opened, SpentBackupCode, UsedCode, WrongCode
 from twofold.kit import acting
 from twofold.kit.acting import Origin

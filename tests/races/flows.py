@@ -1,5 +1,6 @@
 """Everything that is done to a user and their account in a transaction, each ready to be done at any moment."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from tests.cli.program import Program
 from tests.harness.authenticator import Authenticator
 from tests.harness.clock import NOON, later
+from tests.harness.passkeys import SoftKey
 from tests.harness.people import CLIENT_INFO, NEW_PASSWORD, PASSWORD, Factor, People, phone_of
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
@@ -25,17 +27,21 @@ from twofold.directory import accounts_flow, add_user_flow
 from twofold.directory.accounts_flow import AccountChange
 from twofold.directory.add_user_flow import NewUser
 from twofold.directory.user import User
-from twofold.factors import change_flow, enrolment_flow, removal_flow
+from twofold.factors import change_flow, enrolment_flow, passkey_registration_flow, removal_flow
 from twofold.factors import flow as factors
 from twofold.factors.backup_code import flow as backup_code_flow
 from twofold.factors.change_flow import Proofs
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import AwaitsLastQuestion, Opened
+from twofold.factors.passkey_registration_flow import Registering
+from twofold.factors.passkeys import challenge
+from twofold.factors.passkeys import flow as passkeys
+from twofold.factors.passkeys.passkey import Assertion
 from twofold.kit import acting, nodes
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.hashing import Hasher
-from twofold.kit.crypto.tokens import new_id
+from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
@@ -69,7 +75,9 @@ from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
 from twofold.signin import attempt_flow, set_up_flow, step_up_flow
 from twofold.signin import flow as signin
+from twofold.signin.first_factor import passkey_flow
 from twofold.signin.first_factor import password_flow as first_factor
+from twofold.signin.first_factor.passkey_flow import Presented
 from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due
 from twofold.support import audit_flow
@@ -190,6 +198,10 @@ class World:
         return enrolment_flow.confirm_in_session(
             context, session, enrolment, phone.code(at), origin=Origin(at, CLIENT_INFO)
         )
+
+    def soft_key(self) -> SoftKey:
+        """Return an authenticator that will make a passkey for this application."""
+        return SoftKey(origin=self.context.settings.base_url)
 
     def proofs(self) -> tuple[Proofs, datetime]:
         at = self.now()
@@ -516,6 +528,64 @@ def first_set_up(w: World) -> Act:
     opened = enrolment_flow.open_in_session(w.context, session, asked, origin=Origin(w.at, CLIENT_INFO))
     assert isinstance(opened, Opened), opened
     return lambda context: w._confirm(session, opened.id, phone_of(opened), context)
+
+
+def passkey_registration_begins(w: World) -> Act:
+    session, at = w.session(), w.now()
+    asked = SetUp(PASSWORD, "", None)
+    return lambda context: passkey_registration_flow.open_in_session(
+        context, session, asked, origin=Origin(at, CLIENT_INFO)
+    )
+
+
+def passkey_is_added(w: World) -> Act:
+    return _completed(w, w.session(), w.soft_key())
+
+
+def _completed(w: World, session: Session, key: SoftKey) -> Act:
+    origin = Origin(w.now(), CLIENT_INFO)
+    opened = passkey_registration_flow.open_in_session(w.context, session, SetUp(PASSWORD, "", None), origin=origin)
+    assert isinstance(opened, Registering), opened
+    made = json.dumps(key.make(opened.options))
+    return lambda context: passkey_registration_flow.complete_in_session(
+        context, session, opened.id, made, "Key", origin=origin
+    )
+
+
+def _holder(w: World) -> tuple[User, SoftKey]:
+    user, key = w._user(f"holder-{secrets.token_hex(2)}"), w.soft_key()
+    _completed(w, w.people.sign_in(user, at=w.now()), key)(w.context)
+    return w.current(user), key
+
+
+def _signed(w: World, key: SoftKey, holder: str, *, alone: bool) -> str:
+    party = passkeys.party_of(w.context.settings)
+    assert party is not None
+    return json.dumps(key.sign(passkeys.request_options(w.context, party, holder, (), w.at, alone=alone)))
+
+
+def passkey_signs_in_alone(w: World) -> Act:
+    _user, key = _holder(w)
+    at, credential = w.now(), _signed(w, key, challenge.SIGN_IN_PAGE, alone=True)
+    given = Presented(credential, challenge.SIGN_IN_PAGE, None, "page")
+    return lambda context: passkey_flow.submit_passkey(context, given, origin=Origin(at, CLIENT_INFO))
+
+
+def passkey_signs_in_while_locked_for_good(w: World) -> Act:
+    user, key = _holder(w)
+    w.people.set_counts(user, wrong=5, wrong_in_row=100)
+    at, credential = w.now(), _signed(w, key, challenge.SIGN_IN_PAGE, alone=True)
+    given = Presented(credential, challenge.SIGN_IN_PAGE, None, "page")
+    return lambda context: passkey_flow.submit_passkey(context, given, origin=Origin(at, CLIENT_INFO))
+
+
+def passkey_is_the_second_factor(w: World) -> Act:
+    user, key = _holder(w)
+    sign_in, at = w.people.attempt(user, at=w.now()), w.now()
+    holder = challenge.of_sign_in(digest(sign_in))
+    given = Assertion(_signed(w, key, holder, alone=False), holder)
+    origin = Origin(at, CLIENT_INFO)
+    return lambda context: signin.submit_code(context, sign_in, given, channel="page", client=None, origin=origin)
 
 
 def backup_code_is_regenerated(w: World) -> Act:
@@ -970,6 +1040,11 @@ FLOWS: Mapping[Flow, str] = {
     phone_is_added: "Changed",
     phone_is_replaced: "Changed",
     first_set_up: "Changed",
+    passkey_registration_begins: "Registering",
+    passkey_is_added: "Changed",
+    passkey_signs_in_alone: "SignedIn",
+    passkey_signs_in_while_locked_for_good: "LockedOut",
+    passkey_is_the_second_factor: "SignedIn",
     backup_code_is_regenerated: "Changed",
     backup_code_is_regenerated_by_itself: "Changed",
     removal_is_asked: "AwaitsLastQuestion",

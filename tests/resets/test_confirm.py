@@ -11,7 +11,7 @@ from twofold.directory.eligibility import Offer, Reason
 from twofold.directory.password import Weakness
 from twofold.factors import enrolment_flow
 from twofold.factors.backup_code.tables import backup_codes
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Opened
 from twofold.factors.totp.tables import authenticators
 from twofold.kit.acting import Origin

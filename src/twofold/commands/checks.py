@@ -19,6 +19,7 @@ from twofold.commands.checked import Checked, Health
 from twofold.commands.schema_state import State
 from twofold.commands.show_settings import names_of_settings
 from twofold.directory import accounts_flow
+from twofold.factors.passkeys import flow as passkeys
 from twofold.kit import nodes
 from twofold.kit.crypto import argon2id, keyring
 from twofold.kit.crypto.libsodium import Libsodium
@@ -129,6 +130,7 @@ def _database(settings: Settings, at: datetime) -> Iterator[Checked]:
         yield from _clock(db)
         yield from _letters(db, at)
         yield from _domains(db)
+        yield from _passkeys(settings, db)
         yield _log(db)
     finally:
         db.close()
@@ -157,6 +159,16 @@ def _postgresql(db: Database, shown: str) -> Iterator[Checked]:
         says = f"PostgreSQL {version // 10_000} is older than what Twofold is tested with."
         yield Checked("database", Health.NOTE, says, "Bring it to PostgreSQL 15 or newer.")
     yield Checked("database", Health.OK, f"{shown} answers (PostgreSQL {version // 10_000}).")
+
+
+def _passkeys(settings: Settings, db: Database) -> Iterator[Checked]:
+    with db.read() as connection:
+        elsewhere = passkeys.bound_elsewhere(connection, settings)
+    if elsewhere:
+        here = settings.passkey_domain or "an IP address"
+        says = f"{elsewhere} passkeys are bound to another domain than {here}, so nobody can use them."
+        remedy = "Set TWOFOLD_PASSKEY_DOMAIN to the domain of before, or have their owners register new ones."
+        yield Checked("passkeys", Health.FINDING, says, remedy)
 
 
 def _keys(settings: Settings, db: Database) -> Iterator[Checked]:

@@ -16,6 +16,7 @@ from twofold.settings import Settings
 WITH_NOT_ME = {*CHANGES, *TOLD_TO_THEIR_USER, Notice.LOCKED}
 # What else a letter may tell, which gives it other sentences.
 OTHER_FORMS: Mapping[str, tuple[dict[str, Any], ...]] = {
+    Notice.TWO_FACTOR_SET_UP: ({"facts": {"factor": "passkey"}},),
     Notice.INVITATION: ({"by": "", "required": False}, {"required": False, "offered": False}, {"elsewhere": True}),
     Notice.PASSWORD_LINK: (
         {"why": "frozen"}, {"why": "frozen", "helpers": ()}, {"why": "sso"}, {"why": "too_soon"},
@@ -75,7 +76,7 @@ def _facts(base_url: str, at: datetime) -> dict[str, Any]:
         "agent": "Sam Vimes", "asked_by": "Grace Hopper", "role": "administrator", "reason": "She has lost her phone.",
         "facts": {
             "name": "Ada Lovelace", "email": READER, "new": "ada.lovelace@acme.example", "authenticator": "Pixel",
-            "by": "Sam Vimes", "reason": "She has lost her phone.", "locked": True,
+            "factor": "totp", "by": "Sam Vimes", "reason": "She has lost her phone.", "locked": True,
         },
         "happened_at": at, "asked_at": at, "about_at": at, "about": "the password was changed", "browser": BROWSER,
         "address": "192.0.2.7", "helpers": [Helper("Grace Hopper", "grace@acme.example")],

@@ -114,12 +114,14 @@ def strengthen_password(connection: sa.Connection, user_id: UUID, old: str, new:
     records.strengthen_password_hash(connection, user_id, old, new)
 
 
-def factors_changed(connection: sa.Connection, user_id: UUID, at: datetime, *, since: datetime | None) -> int | None:
-    """Note that a user's authenticators changed, and since when they protect (None: no longer). End their sessions.
+def factors_changed(
+    connection: sa.Connection, user_id: UUID, at: datetime, *, since: datetime | None, passkey_since: datetime | None
+) -> int | None:
+    """Note that a user's factors changed, and since when they protect (None: no longer). End their sessions.
 
     Return the raised version; None where there is no such user.
     """
-    values: dict[str, Any] = {"second_factor_since": since, "factors_changed_at": at}
+    values: dict[str, Any] = {"second_factor_since": since, "passkey_since": passkey_since, "factors_changed_at": at}
     if since is not None:
         values["password_unproven"] = False
     return records.update_user(connection, user_id, values, ends_sessions=True)

@@ -93,13 +93,14 @@ users = sa.Table(
     sa.Column("password_set_at", UtcTime, nullable=True),
     # True from the moment a password was set by email until it has been used together with the second factor.
     sa.Column("password_unproven", sa.Boolean, nullable=False),
-    sa.Column("second_factor_since", UtcTime, nullable=True),  # null: no authenticator protects this user
+    sa.Column("second_factor_since", UtcTime, nullable=True),  # null: no second factor protects this user
     sa.Column("factors_changed_at", UtcTime, nullable=True),  # set-up, add, replace, remove: voids reset links
     sa.Column("reset_confirmed_at", UtcTime, nullable=True),
     sa.Column("exception_until", UtcTime, nullable=True),
     sa.Column("created_at", UtcTime, nullable=False),
     # When they first completed a sign-in; null: never, or at a node of the version before (`lockouts.tables`).
     sa.Column("first_signed_in_at", UtcTime, nullable=True),
+    sa.Column("passkey_since", UtcTime, nullable=True),  # since when the oldest of their passkeys protects them
     sa.Index("ix_users_account_id_name_key_id", "account_id", "name_key", "id"),
     sa.Index("ix_users_account_id_surname_key", "account_id", "surname_key"),
     sa.Index("ix_users_account_id_email_key", "account_id", "email_key"),

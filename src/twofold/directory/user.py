@@ -37,11 +37,17 @@ class User(NamedTuple):
     policy: str
     required_from: datetime | None
     first_signed_in_at: datetime | None = None
+    passkey_since: datetime | None = None
 
     @property
     def has_second_factor(self) -> bool:
-        """Whether an authenticator protects this user."""
+        """Whether a second factor protects this user."""
         return self.second_factor_since is not None
+
+    @property
+    def has_passkey(self) -> bool:
+        """Whether a passkey is among the factors of this user."""
+        return self.passkey_since is not None
 
     @property
     def has_come(self) -> bool:

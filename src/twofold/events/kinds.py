@@ -70,6 +70,24 @@ class SecondFactorWrong(Event, frozen=True):
     operation: Operation
 
 
+class PasskeyRefused(Event, frozen=True):
+    """What was sent in the place of a passkey was none of its user's for an operation; `why` is a stable word."""
+
+    kind: ClassVar = "passkey_refused"
+
+    operation: Operation
+    why: str
+
+
+class PasskeyCounterWentBack(Event, frozen=True):
+    """The counter of a passkey did not go on: a copy of it may be in use."""
+
+    kind: ClassVar = "passkey_counter_went_back"
+    notice: ClassVar = Notice.PASSKEY_COUNTER_WENT_BACK
+
+    passkey: str
+
+
 class Locked(Event, frozen=True):
     """So many wrong ones locked the second factor."""
 
@@ -165,6 +183,22 @@ class AuthenticatorRemoved(Event, frozen=True):
 
     kind: ClassVar = "authenticator_removed"
     notice: ClassVar = Notice.AUTHENTICATOR_REMOVED
+
+
+class PasskeyAdded(Event, frozen=True):
+    """A passkey protects as well."""
+
+    kind: ClassVar = "passkey_added"
+    notice: ClassVar = Notice.PASSKEY_ADDED
+
+    passkey: str
+
+
+class PasskeyRemoved(Event, frozen=True):
+    """One of several factors, a passkey, was removed."""
+
+    kind: ClassVar = "passkey_removed"
+    notice: ClassVar = Notice.PASSKEY_REMOVED
 
 
 class AuthenticatorRenamed(Event, frozen=True):

@@ -1,6 +1,7 @@
 """The API of a user's own second factors: the same flows as the pages."""
 
 from typing import assert_never
+from uuid import UUID
 
 from litestar import Response, delete, get, patch, post
 
@@ -20,7 +21,8 @@ from twofold.factors.bodies import (
     TwoFactorAnswer,
 )
 from twofold.factors.change_flow import Proofs
-from twofold.factors.enrolment_flow import OpenRefused, SetUp
+from twofold.factors.enrolment_flow import OpenRefused
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
     Changed,
     EnrolmentExpired,
@@ -34,7 +36,7 @@ from twofold.factors.outcomes import (
     TooMany,
     WrongConfirmation,
 )
-from twofold.factors.proof_views import refused_proofs_problem
+from twofold.factors.proof_views import given_in_call, refused_proofs_problem
 from twofold.factors.verdicts import Factor
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
@@ -84,7 +86,8 @@ def open_enrolment(request: AnyRequest, data: OpenBody) -> Response[EnrolmentAns
     replaces = row_id(data.replaces) if data.replaces else None
     if data.replaces and replaces is None:
         return problem(404, "not_found")
-    asked = SetUp(data.password, data.code or data.backup_code or "", client_token(request), data.name or "", replaces)
+    given = change_proofs(request, session, data).code
+    asked = SetUp(data.password, given, client_token(request), data.name or "", replaces)
     outcome = enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, client_info_of(request)))
     if not isinstance(outcome, Opened):
         return _not_opened(outcome)
@@ -136,21 +139,8 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: ConfirmBody) ->
 @quick
 def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Response[AuthenticatorAnswer]:
     """Give an authenticator another name."""
-    at, context = clock.now(), context_of(request)
-    session, wanted = guard.caller(request, at), row_id(authenticator)
-    if wanted is None:
-        return problem(404, "not_found")
-    outcome = change_flow.rename(context, session, wanted, data.name, origin=Origin(at, client_info_of(request)))
-    if isinstance(outcome, NoSuchAuthenticator):
-        return problem(404, "not_found")
-    if not outcome:
-        return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
-    with context.db.read() as connection:
-        shown = factors.show(connection, session.user.id).factors
-    renamed = next((known for known in shown if known.id == wanted), None)
-    if renamed is None:  # somebody has removed it meanwhile
-        return problem(404, "not_found")
-    return Response(_authenticator(renamed), status_code=200)
+    renamed = rename_factor(request, authenticator, data, "totp")
+    return renamed if isinstance(renamed, Response) else Response(_authenticator(renamed), status_code=200)
 
 
 @delete(
@@ -160,23 +150,7 @@ def rename(request: AnyRequest, authenticator: str, data: RenameBody) -> Respons
 @takes_password
 def remove_one(request: AnyRequest, authenticator: str, data: ProofsBody) -> Response[RemovedAnswer]:
     """Remove one authenticator; the last one goes only by removing two-factor authentication."""
-    at = clock.now()
-    session, wanted = guard.caller(request, at), row_id(authenticator)
-    if wanted is None:
-        return problem(404, "not_found")
-    outcome = removal_flow.remove_one(
-        context_of(request), session, wanted, _proofs(request, data), origin=Origin(at, client_info_of(request)),
-    )  # fmt: skip
-    match outcome:
-        case Changed(token, new_backup_code):
-            _handed_over(request, session, new_backup_code)
-            return Response(RemovedAnswer(token, new_backup_code), status_code=200)
-        case NoSuchAuthenticator():
-            return problem(404, "not_found")
-        case LastAuthenticator():
-            return problem(409, "last_authenticator")
-        case _:
-            return refused_proofs_problem(outcome)
+    return remove_factor(request, authenticator, data, "totp")
 
 
 @post(
@@ -193,7 +167,8 @@ def regenerate(request: AnyRequest, data: ProofsBody) -> Response[ChangedAnswer]
     at = clock.now()
     session = guard.caller(request, at)
     outcome = change_flow.regenerate(
-        context_of(request), session, _proofs(request, data), origin=Origin(at, client_info_of(request)), seen=True,
+        context_of(request), session, change_proofs(request, session, data),
+        origin=Origin(at, client_info_of(request)), seen=True,
     )  # fmt: skip
     if isinstance(outcome, Changed):
         return Response(ChangedAnswer(outcome.session_token, outcome.backup_code), status_code=200)
@@ -214,7 +189,8 @@ def remove(request: AnyRequest, data: ProofsBody) -> Response[RemovedAnswer]:
     at = clock.now()
     session = guard.caller(request, at)
     outcome = removal_flow.remove(
-        context_of(request), session, _proofs(request, data), origin=Origin(at, client_info_of(request)),
+        context_of(request), session, change_proofs(request, session, data),
+        origin=Origin(at, client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case Changed(token):
@@ -234,8 +210,57 @@ def _handed_over(request: AnyRequest, session: Session, backup_code: str | None)
     backup_code_flow.say_saved(context_of(request), session.user.id, backup_code)
 
 
-def _proofs(request: AnyRequest, data: ProofsBody) -> Proofs:
-    return Proofs(data.password, data.code or data.backup_code or "", client_token(request))
+def rename_factor(request: AnyRequest, factor: str, data: RenameBody, kind: str) -> Factor | AnyResponse:
+    """Give a factor of a kind another name, and return it; or the answer that says why not."""
+    at, context = clock.now(), context_of(request)
+    session = guard.caller(request, at)
+    if (wanted := _own(request, session, factor, kind)) is None:
+        return problem(404, "not_found")
+    outcome = change_flow.rename(context, session, wanted, data.name, origin=Origin(at, client_info_of(request)))
+    if isinstance(outcome, NoSuchAuthenticator):
+        return problem(404, "not_found")
+    if not outcome:
+        return problem(400, "invalid_request", detail="Give a name of 1 to 40 characters.", fields=["name"])
+    with context.db.read() as connection:
+        shown = factors.show(connection, session.user.id).factors
+    renamed = next((known for known in shown if known.id == wanted), None)
+    return renamed or problem(404, "not_found")  # somebody may have removed it meanwhile
+
+
+def remove_factor(request: AnyRequest, factor: str, data: ProofsBody, kind: str) -> Response[RemovedAnswer]:
+    """Remove one factor of a kind, and answer."""
+    at = clock.now()
+    session = guard.caller(request, at)
+    if (wanted := _own(request, session, factor, kind)) is None:
+        return problem(404, "not_found")
+    outcome = removal_flow.remove_one(
+        context_of(request), session, wanted, change_proofs(request, session, data),
+        origin=Origin(at, client_info_of(request)),
+    )  # fmt: skip
+    match outcome:
+        case Changed(token, new_backup_code):
+            _handed_over(request, session, new_backup_code)
+            return Response(RemovedAnswer(token, new_backup_code), status_code=200)
+        case NoSuchAuthenticator():
+            return problem(404, "not_found")
+        case LastAuthenticator():
+            return problem(409, "last_authenticator")
+        case _:
+            return refused_proofs_problem(outcome)
+
+
+def change_proofs(request: AnyRequest, session: Session, data: ProofsBody | OpenBody) -> Proofs:
+    """Return what a call proves: the password, and a code, the backup code or what a passkey answered."""
+    given = given_in_call(session, data.code or data.backup_code, data.credential)
+    return Proofs(data.password, given or "", client_token(request))
+
+
+def _own(request: AnyRequest, session: Session, factor: str, kind: str) -> UUID | None:
+    """Return the id of a factor of the caller's, if it is of that kind."""
+    wanted = row_id(factor)
+    with context_of(request).db.read() as connection:
+        shown = factors.show(connection, session.user.id).factors
+    return next((own.id for own in shown if own.id == wanted and own.kind == kind), None)
 
 
 def _not_opened(outcome: OpenRefused) -> AnyResponse:

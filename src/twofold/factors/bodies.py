@@ -1,7 +1,7 @@
 """What the API's calls about second factors take and give, as typed bodies."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -15,20 +15,18 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 @schema_name("Proofs")
 class ProofsBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Password and code (or the backup code in its place)."""
+    """Password and code (or the backup code, or what a passkey answered, in its place)."""
 
     password: Password
     code: Code | None = None
     backup_code: Code | None = None
+    credential: dict[str, Any] | None = None
 
 
 @schema_name("NewEnrolment")
-class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
+class OpenBody(ProofsBody, forbid_unknown_fields=True):
     """Password, and code where a factor exists; the new authenticator's name, and which one it replaces."""
 
-    password: Password
-    code: Code | None = None
-    backup_code: Code | None = None
     name: Name | None = None
     replaces: str | None = None
 

@@ -19,7 +19,8 @@ from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.enrolment_flow import NAME_LENGTH
+from twofold.factors.factor_name import NAME_LENGTH
+from twofold.factors.kinds_flow import Given
 from twofold.factors.outcomes import Changed, MalformedCode, NoSuchAuthenticator, NotEnabled, Passed, SessionOver
 from twofold.factors.proof import Malformed
 from twofold.kit import acting
@@ -39,7 +40,7 @@ class Proofs(NamedTuple):
     """What every change of factors takes, and the browser or client it comes from."""
 
     password: str
-    code: str
+    code: Given
     client: str | None
 
 
@@ -61,7 +62,7 @@ def regenerate(
         version = directory.end_sessions(connection, user.id)
         token = go_on(
             context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin,
-            proved_now(origin.at, second_factor=passed.method),
+            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
         )  # fmt: skip
         return Changed(token, code, "regenerated")
 

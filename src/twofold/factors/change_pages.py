@@ -16,7 +16,15 @@ from twofold.factors.outcomes import (
     RequiredByPolicy,
     SessionOver,
 )
-from twofold.factors.proof_views import back_to_profile, changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.proof_views import (
+    back_to_profile,
+    changed_page,
+    given_of,
+    missing_proofs,
+    proof_page,
+    refused_proofs,
+    submit_saved,
+)
 from twofold.factors.verdicts import Factor
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -47,7 +55,7 @@ AUTHENTICATORS = "/profile/two-factor/authenticators"
 def show_regenerate(request: AnyRequest) -> AnyResponse:
     """Ask for password and code before a new backup code takes the place of the old one."""
     session = _with_factor(request)
-    return page(request, "factors/regenerate.html", viewer=guard.viewer_of(session))
+    return proof_page(request, session, "factors/regenerate.html")
 
 
 @post(REGENERATE)
@@ -58,14 +66,14 @@ def submit_regenerate(request: AnyRequest, body: bytes) -> AnyResponse:
     if "backup_code" in form:
         return submit_saved(request, session, form, "factors/new_backup_code.html")
 
-    show = partial(page, request, "factors/regenerate.html", viewer=guard.viewer_of(session))
+    show = partial(proof_page, request, session, "factors/regenerate.html")
     errors = missing_proofs(form, needs_code=True)
     if errors:
         return show(400, errors=errors)
     outcome = change_flow.regenerate(
         context_of(request),
         session,
-        _proofs(request, form),
+        _proofs(request, session, form),
         origin=Origin(clock.now(), client_info_of(request)),
         seen=False,
     )
@@ -81,7 +89,7 @@ def show_remove(request: AnyRequest) -> AnyResponse:
     at, session = clock.now(), _with_factor(request)
     if session.user.eligibility(context_of(request).settings.two_factor_editions, at).required:
         return _required(request)
-    return page(request, "factors/remove.html", viewer=guard.viewer_of(session))
+    return proof_page(request, session, "factors/remove.html")
 
 
 @post(REMOVE)
@@ -92,12 +100,13 @@ def submit_remove(request: AnyRequest, body: bytes) -> AnyResponse:
     if "confirmation" in form:
         return _answer_removal(request, session, form)
 
-    show = partial(page, request, "factors/remove.html", viewer=guard.viewer_of(session))
+    show = partial(proof_page, request, session, "factors/remove.html")
     errors = missing_proofs(form, needs_code=True)
     if errors:
         return show(400, errors=errors)
     outcome = removal_flow.ask_removal(
-        context_of(request), session, _proofs(request, form), origin=Origin(clock.now(), client_info_of(request)),
+        context_of(request), session, _proofs(request, session, form),
+        origin=Origin(clock.now(), client_info_of(request)),
     )  # fmt: skip
     match outcome:
         case AwaitsLastQuestion():
@@ -156,7 +165,7 @@ def show_remove_one(request: AnyRequest, authenticator: str) -> AnyResponse:
     """Ask for password and code before one authenticator is removed."""
     session = _with_factor(request)
     named = _own(request, session, authenticator)
-    return page(request, "factors/remove_one.html", viewer=guard.viewer_of(session), name=named.name)
+    return proof_page(request, session, "factors/remove_one.html", name=named.name)
 
 
 @post(AUTHENTICATORS + "/{authenticator:str}/remove")
@@ -168,7 +177,7 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
         return submit_saved(request, session, form, "factors/new_backup_code.html")
     named = _own(request, session, authenticator)
 
-    show = partial(page, request, "factors/remove_one.html", viewer=guard.viewer_of(session), name=named.name)
+    show = partial(proof_page, request, session, "factors/remove_one.html", name=named.name)
     errors = missing_proofs(form, needs_code=True)
     if errors:
         return show(400, errors=errors)
@@ -176,7 +185,7 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
         context_of(request),
         session,
         named.id,
-        _proofs(request, form),
+        _proofs(request, session, form),
         origin=Origin(clock.now(), client_info_of(request)),
     )
     match outcome:
@@ -244,8 +253,8 @@ def _form(request: AnyRequest, body: bytes) -> Form:
     return parse_form(body, request.headers.get("content-type", ""))
 
 
-def _proofs(request: AnyRequest, form: Form) -> Proofs:
-    return Proofs(form["password"], form["code"], cookie(request, "browser"))
+def _proofs(request: AnyRequest, session: Session, form: Form) -> Proofs:
+    return Proofs(form["password"], given_of(form, session), cookie(request, "browser"))
 
 
 handlers = [

@@ -4,17 +4,17 @@ An enrolment belongs to whoever opened it, a session or a sign-in attempt: nobod
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
 
 from twofold.directory.user import User
-from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
+from twofold.factors.factor_name import readable
+from twofold.factors.opening_flow import LIFE, SetUp, opener_of, why_not_offered, with_set_up_proofs
 from twofold.factors.outcomes import (
     Changed,
     Confirmed,
@@ -25,12 +25,10 @@ from twofold.factors.outcomes import (
     NotOffered,
     Opened,
     Passed,
-    ProofRefused,
-    SessionOver,
     TooMany,
     WrongConfirmation,
 )
-from twofold.factors.proof import Malformed, clean
+from twofold.factors.proof import clean
 from twofold.factors.totp import codes as totp
 from twofold.factors.totp import flow as totp_flow
 from twofold.factors.totp import records
@@ -39,71 +37,38 @@ from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_id, random_bytes
 from twofold.kit.crypto.vault import VaultError
-from twofold.lockouts import flow as lockouts
 from twofold.sessions import flow as sessions
 from twofold.sessions.ending import EndReason
-from twofold.sessions.methods import Method, second_factor_at
+from twofold.sessions.methods import Method
 from twofold.sessions.session import Session
 
-LIFE = timedelta(minutes=15)
-RECENT = timedelta(minutes=10)  # nobody should wait for the next code just after signing in
 MOST_AUTHENTICATORS = 5
-NAME_LENGTH = 40  # characters, at most
 DEFAULT_NAME = "Authenticator app"
 
 
 log = structlog.get_logger("twofold.factors")
 
 
-class SetUp(NamedTuple):
-    """What somebody sends to open an enrolment; `code` only counts where a factor exists."""
-
-    password: str
-    code: str
-    client: str | None
-    name: str = ""
-    replaces: UUID | None = None
-
-
 OpenRefused = factors.ProofsRefused | NotOffered | TooMany | NoSuchAuthenticator
 
 
 def open_in_session(context: AppContext, session: Session, asked: SetUp, *, origin: Origin) -> Opened | OpenRefused:
-    """Open an enrolment from the profile: the password first, then the code of a factor that exists.
+    """Open an enrolment from the profile, once enough is proved."""
 
-    Where the session has proved a second factor less than ten minutes ago, the password is enough; a code that is sent
-    all the same has to be right.
-    """
-    with_code = session.user.has_second_factor and (asked.code.strip() != "" or code_needed(session, origin.at))
-    proof = kinds_flow.parse(asked.code)
-    if with_code and isinstance(proof, Malformed):
-        return MalformedCode()
-    proved = lockouts.prove_password(
-        context, session.user.email, asked.password, client=asked.client, address=origin.client.address, at=origin.at,
-    )  # fmt: skip
-    if not isinstance(proved, lockouts.Proved):
-        return proved
-    with context.db.write() as connection:
-        user = sessions.hold_user(connection, session)
-        lockouts.settle(connection, proved)
-        if user is None:
-            return SessionOver()
-        own = {app.id: app.name for app in records.authenticators_of(connection, user.id)}
-        refused = _why_not(context, user, own, asked.replaces, origin.at)
-        if refused is not None:
-            return refused
-        passed: Passed | ProofRefused | MalformedCode | SessionOver = Passed("")
-        if with_code:
-            passed = factors.prove_if_any(context, connection, user, proof, operation=Operation.SET_UP, origin=origin)
-        elif (counts := factors.hold(connection, user.id)).locked:
-            passed = Locked(counts.final)
-        if not isinstance(passed, Passed):
-            return passed
-        kept = "" if asked.replaces is None else own[asked.replaces]
+    def own(connection: sa.Connection, user: User) -> dict[UUID, str]:
+        return {app.id: app.name for app in records.authenticators_of(connection, user.id)}
+
+    def why_not(connection: sa.Connection, user: User) -> NotOffered | TooMany | NoSuchAuthenticator | None:
+        return _why_not(context, user, own(connection, user), asked.replaces, origin.at)
+
+    def begin(connection: sa.Connection, user: User, passed: Passed) -> Opened:
+        kept = "" if asked.replaces is None else own(connection, user)[asked.replaces]
         return open_for(
             context, connection, user, opener_of(session), at=origin.at, name=asked.name.strip() or kept,
             replaces=asked.replaces, spent=passed.new_backup_code,
         )  # fmt: skip
+
+    return with_set_up_proofs(context, session, asked, begin, why_not, origin=origin)
 
 
 def open_for(
@@ -123,7 +88,7 @@ def open_for(
     """
     enrolment, secret = new_id(), random_bytes(totp.SECRET_BYTES)
     sealed = context.vault.seal(secret, totp_flow.identity("enrolments", enrolment))
-    opened = Opened(enrolment, secret, _readable(name) or DEFAULT_NAME, replaces, at + LIFE, spent)
+    opened = Opened(enrolment, secret, readable(name) or DEFAULT_NAME, replaces, at + LIFE, spent)
     records.open_enrolment(
         connection,
         {
@@ -219,20 +184,9 @@ def confirm(
         return EnrolmentExpired()
     totp_flow.store_authenticator(context, connection, user, charged, verdict.step, origin.at)
     return factors.protect(
-        context, connection, user, charged.name, replaces=charged.replaces is not None,
+        context, connection, user, kinds_flow.TOTP, charged.name, replaces=charged.replaces is not None,
         new_backup_code=charged.new_backup_code, origin=origin,
     )  # fmt: skip
-
-
-def code_needed(session: Session, at: datetime) -> bool:
-    """Tell whether adding or replacing an authenticator takes a code: not where one was proved a moment ago."""
-    proved_at = second_factor_at(session.methods)
-    return session.user.has_second_factor and (proved_at is None or at - proved_at >= RECENT)
-
-
-def opener_of(session: Session) -> str:
-    """Name a session as the opener of an enrolment."""
-    return f"session:{session.id}"
 
 
 def _secret_of(context: AppContext, enrolment: Enrolment) -> bytes | None:
@@ -244,10 +198,6 @@ def _secret_of(context: AppContext, enrolment: Enrolment) -> bytes | None:
         return None
 
 
-def _readable(name: str) -> str:
-    return "".join(letter for letter in name.strip() if letter.isprintable())[:NAME_LENGTH]
-
-
 def _why_not(
     context: AppContext,
     user: User,
@@ -255,9 +205,8 @@ def _why_not(
     replaces: UUID | None,
     at: datetime,
 ) -> NotOffered | TooMany | NoSuchAuthenticator | None:
-    offer = user.eligibility(context.settings.two_factor_editions, at)
-    if not user.has_second_factor and not offer.offered:
-        return NotOffered(offer)
+    if (refused := why_not_offered(context, user, at)) is not None:
+        return refused
     if replaces is not None and replaces not in own:
         return NoSuchAuthenticator()
     if replaces is None and len(own) >= MOST_AUTHENTICATORS:

@@ -5,10 +5,9 @@ What is compared is the matter of the factor's kind (kinds_flow.py).
 """
 
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 
 from twofold.audit import flow as audit
@@ -16,17 +15,17 @@ from twofold.directory import flow as directory
 from twofold.directory import notice_flow
 from twofold.directory.user import User
 from twofold.events.kinds import (
-    BackupCodeUsed,
     Operation,
-    SecondFactorWrong,
+    PasskeyAdded,
     TwoFactorAdded,
     TwoFactorReplaced,
     TwoFactorSetUp,
 )
 from twofold.factors import kinds_flow, records
+from twofold.factors import settling_flow as settling
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.backup_code import records as backup_code_records
-from twofold.factors.kinds_flow import Proof
+from twofold.factors.kinds_flow import Kind, Proof
 from twofold.factors.outcomes import (
     Confirmed,
     Locked,
@@ -34,25 +33,21 @@ from twofold.factors.outcomes import (
     Passed,
     ProofRefused,
     SessionOver,
-    SpentBackupCode,
-    UsedCode,
     WrongCode,
 )
 from twofold.factors.proof import Malformed
-from twofold.factors.verdicts import Factor, Right, Unreadable, Used, Verdict, Wrong
+from twofold.factors.verdicts import Factor
 from twofold.kit import acting, metrics
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.lockouts import flow as lockouts
-from twofold.lockouts.budget import Charged, Counts
+from twofold.lockouts.budget import Counts
 
 EVENTS = {
     "set_up": TwoFactorSetUp,
     "added": TwoFactorAdded,
     "replaced": TwoFactorReplaced,
 }
-
-Outcome = Passed | WrongCode | UsedCode | SpentBackupCode
 
 # What refuses the password and the code that are asked for in a session, whatever it is that they allow.
 ProofsRefused = lockouts.WrongPassword | lockouts.Wait | ProofRefused | MalformedCode | SessionOver
@@ -71,6 +66,11 @@ class Factors(NamedTuple):
     def authenticators(self) -> list[Factor]:
         """The authenticator apps among them."""
         return [factor for factor in self.factors if factor.kind == kinds_flow.TOTP.name]
+
+    @property
+    def passkeys(self) -> list[Factor]:
+        """The passkeys among them."""
+        return [factor for factor in self.factors if factor.kind == kinds_flow.PASSKEY.name]
 
 
 def prove(
@@ -91,18 +91,22 @@ def prove(
     waited for the budget, the code was not compared with those of now: that is no wrong code, and locks nobody
     (SessionOver).
     """
+    if not proof.kind.guessable:
+        return settling.prove_unguessable(context, connection, user, proof, operation=operation, origin=origin)
     charged, loaded = lockouts.charge(connection, user, lambda: proof.kind.load(connection, user))
     if charged is None:
         return Locked(lockouts.counts(connection, user.id).final)
-    verdict = proof.kind.verify(context, connection, user, proof.text, loaded, origin.at)
+    verdict = proof.kind.verify(context, connection, user, proof.given, loaded, origin.at)
     left = charged.left if unknown_browser is None else charged.left_to_unknown
-    outcome = _outcome(proof, verdict, left)
+    outcome = settling.outcome_of(proof, verdict, left)
     if isinstance(outcome, WrongCode) and not directory.is_as_before(connection, user):
         lockouts.give_back(connection, user)
         return SessionOver()
     if unknown_browser is not None:
-        outcome = _count_unknown(connection, user, outcome, charged, unknown_browser, origin.at)
-    _settle(context, connection, user, outcome, operation=operation, origin=origin, known=unknown_browser is None)
+        outcome = settling.count_unknown(connection, user, outcome, charged, unknown_browser, origin.at)
+    settling.settle(
+        context, connection, user, outcome, operation=operation, origin=origin, known=unknown_browser is None
+    )
     metrics.second_factors.labels(operation, proof.kind.method, type(outcome).__name__).inc()
     return outcome
 
@@ -151,6 +155,7 @@ def protect(
     context: AppContext,
     connection: sa.Connection,
     user: User,
+    kind: Kind,
     name: str,
     *,
     replaces: bool,
@@ -164,12 +169,13 @@ def protect(
     if not user.has_second_factor:
         lockouts.open_budget(connection, user)
     issued = backup_code.issue(connection, user, origin.at) if new_backup_code else None
-    version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
+    version = note_change(connection, user.id, origin.at, since=user.second_factor_since or origin.at)
     change = "set_up" if not user.has_second_factor else "replaced" if replaces else "added"
-    event = EVENTS[change](name)
+    is_passkey = kind is kinds_flow.PASSKEY and change == "added"
+    event = PasskeyAdded(name) if is_passkey else EVENTS[change](name)
     by_user = origin.by(acting.user(user.id))
     audit.record(connection, event, origin=by_user, account_id=user.account_id, subject_id=user.id)
-    notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=name)
+    notice_flow.notify_of_event(context, connection, user, event, origin, authenticator=name, factor=kind.name)
     return Confirmed(change, issued, user.security_version if version is None else version)
 
 
@@ -179,86 +185,15 @@ def switch_off(connection: sa.Connection, user: User, at: datetime) -> int | Non
     for kind in kinds_flow.KINDS:
         kind.delete_all(connection, user.id)
     records.delete_all(connection, user.id)
-    return directory.factors_changed(connection, user.id, at, since=None)
+    return note_change(connection, user.id, at, since=None)
+
+
+def note_change(connection: sa.Connection, user_id: UUID, at: datetime, *, since: datetime | None) -> int | None:
+    """Note what a change has left of a user's factors, and end their sessions; return the raised security version."""
+    oldest = min((passkey.created_at for passkey in kinds_flow.PASSKEY.show(connection, user_id)), default=None)
+    return directory.factors_changed(connection, user_id, at, since=since, passkey_since=oldest)
 
 
 def forget_over(connection: sa.Connection, at: datetime) -> int:
     """Delete what is over of every kind, and removals whose time is over; return how many. For the clean-up."""
     return sum(kind.forget_over(connection, at) for kind in kinds_flow.KINDS) + records.forget_over(connection, at)
-
-
-def _outcome(proof: Proof, verdict: Verdict, left: int) -> Outcome:
-    """Say what a verdict means for whoever typed the proof; `left` is how many tries are left after this one."""
-    match verdict:
-        case Right(successor):
-            return Passed(proof.kind.method, successor)
-        case Wrong(drift):
-            return WrongCode(left, drift, backup=proof.kind.stands_in)
-        case Used(for_good):
-            return SpentBackupCode(left + 1) if for_good else UsedCode(left + 1)
-        case Unreadable():  # nothing was compared, so nothing is charged
-            return WrongCode(left + 1, unreadable=True)
-        case _:
-            assert_never(verdict)
-
-
-def _count_unknown(
-    connection: sa.Connection,
-    user: User,
-    outcome: Outcome,
-    charged: Charged,
-    browser: bytes,
-    at: datetime,
-) -> Outcome:
-    """Count a wrong try by the browser that it came from; a right one takes back those of the same browser alone."""
-    match outcome:
-        case WrongCode(unreadable=False):
-            left = lockouts.charge_unknown_browser(connection, user, browser, at)
-            return msgspec.structs.replace(outcome, left=min(charged.left, left))
-        case Passed() if charged.unknown:
-            lockouts.browser_proved(connection, user, browser, at)
-        case _:
-            pass
-    return outcome
-
-
-def _settle(
-    context: AppContext,
-    connection: sa.Connection,
-    user: User,
-    outcome: Outcome,
-    *,
-    operation: Operation,
-    origin: Origin,
-    known: bool,
-) -> None:
-    match outcome:
-        case Passed(new_backup_code=successor):
-            lockouts.clear(connection, user)
-            if successor is not None:
-                _record(context, connection, user, BackupCodeUsed(operation), origin)
-        case UsedCode() | SpentBackupCode() | WrongCode(unreadable=True):
-            lockouts.give_back(connection, user)
-        case WrongCode(left):
-            _record(context, connection, user, SecondFactorWrong(operation), origin)
-            if left == 0:
-                lockouts.lock_fell(context, connection, user, origin)
-            elif not known:
-                lockouts.warn(context, connection, user, origin)
-        case _:
-            assert_never(outcome)
-
-
-def _record(
-    context: AppContext,
-    connection: sa.Connection,
-    user: User,
-    event: BackupCodeUsed | SecondFactorWrong,
-    origin: Origin,
-) -> None:
-    is_wrong = isinstance(event, SecondFactorWrong)
-    audit.record(
-        connection, event, origin=origin.by(acting.NOBODY if is_wrong else acting.user(user.id)),
-        account_id=user.account_id, subject_id=user.id, result="refused" if is_wrong else "done",
-    )  # fmt: skip
-    notice_flow.notify_of_event(context, connection, user, event, origin)

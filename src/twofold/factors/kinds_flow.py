@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from twofold.directory.user import User
 from twofold.factors.backup_code import flow as backup_code
+from twofold.factors.passkeys import flow as passkeys
+from twofold.factors.passkeys.passkey import Assertion
 from twofold.factors.proof import Malformed, clean
 from twofold.factors.totp import flow as totp
 from twofold.factors.verdicts import Factor, Verdict
@@ -34,6 +36,10 @@ class Kind(Protocol):
     def stands_in(self) -> bool:
         """Whether it only stands in for another factor, and is spent by use: nobody is protected by it alone."""
 
+    @property
+    def guessable(self) -> bool:
+        """Whether a wrong proof can be a guess: then each is charged before it is compared, and the lock holds."""
+
     def read(self, text: str) -> str | None:
         """Return what was typed as this kind compares it; None where it can be no proof of this kind."""
 
@@ -41,9 +47,9 @@ class Kind(Protocol):
         """Read what a proof is compared with; the statement shares its way to the database with the charge."""
 
     def verify(
-        self, context: AppContext, connection: sa.Connection, user: User, proof: str, loaded: Any, at: datetime
+        self, context: AppContext, connection: sa.Connection, user: User, proof: Any, loaded: Any, at: datetime
     ) -> Verdict:
-        """Compare a proof, which has been charged; where it is right, see that it is not right a second time."""
+        """Compare a proof, charged where it could be a guess; where it is right, see that it is so only once."""
 
     def show(self, connection: sa.Connection, user_id: UUID) -> Sequence[Factor]:
         """List the factors of this kind that protect a user, the oldest first."""
@@ -64,22 +70,27 @@ class Kind(Protocol):
         """Delete what is over, for the clean-up; return how many rows."""
 
 
-TOTP, BACKUP_CODE = totp.Totp(), backup_code.BackupCode()
+TOTP, BACKUP_CODE, PASSKEY = totp.Totp(), backup_code.BackupCode(), passkeys.Passkeys()
 
 # In the order in which their rows are locked (schema.LOCK_ORDER), and in which what was typed is read.
-KINDS: list[Kind] = [TOTP, BACKUP_CODE]
+KINDS: list[Kind] = [TOTP, PASSKEY, BACKUP_CODE]
+
+# What proves a second factor, as it arrives: what somebody typed, or what a passkey answered.
+Given = str | Assertion
 
 
 class Proof(NamedTuple):
-    """What somebody typed to prove a second factor: of which kind it can be, and as that kind compares it."""
+    """What somebody gives to prove a second factor: of which kind it can be, and as that kind compares it."""
 
     kind: Kind
-    text: str
+    given: str | Assertion
 
 
-def parse(typed: str) -> Proof | Malformed:
-    """Tell of which kind a proof is; spaces and dashes do not matter."""
-    text = clean(typed)
+def parse(given: Given) -> Proof | Malformed:
+    """Tell of which kind a proof is; spaces and dashes do not matter in what is typed."""
+    if isinstance(given, Assertion):
+        return Proof(PASSKEY, given)
+    text = clean(given)
     for kind in KINDS if text is not None else ():
         read = kind.read(text or "")
         if read is not None:

@@ -9,10 +9,14 @@ from twofold.directory.eligibility import Eligibility
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """The second factor was proved, by `otp` or `backup_code`; a used backup code brings its successor."""
+    """The second factor was proved, by `otp`, `passkey` or `backup_code`; a used backup code brings its successor.
+
+    `marks` are those of its method (`sessions.methods.Method`).
+    """
 
     method: str
     new_backup_code: str | None = None
+    marks: tuple[str, ...] = ()
 
 
 class WrongCode(msgspec.Struct, frozen=True):
@@ -39,13 +43,19 @@ class SpentBackupCode(msgspec.Struct, frozen=True):
     left: int
 
 
+class WrongPasskey(msgspec.Struct, frozen=True):
+    """What was sent is no assertion of one of this user's passkeys for this request: `why`. Nothing was charged."""
+
+    why: str
+
+
 class Locked(msgspec.Struct, frozen=True):
     """Too many wrong ones: not even a right code counts until somebody acts; final when only a reset helps."""
 
     final: bool
 
 
-ProofRefused = WrongCode | UsedCode | SpentBackupCode | Locked
+ProofRefused = WrongCode | UsedCode | SpentBackupCode | WrongPasskey | Locked
 
 
 class MalformedCode(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ from typing import assert_never
 from litestar import get, post
 
 from twofold.directory.eligibility import Eligibility
-from twofold.factors import enrolment_flow, words
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors import enrolment_flow, opening_flow, words
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
     Changed,
     EnrolmentExpired,
@@ -22,8 +22,10 @@ from twofold.factors.outcomes import (
 from twofold.factors.proof_views import (
     back_to_profile,
     changed_page,
+    given_of,
     locked_page,
     missing_proofs,
+    proof_page,
     refused_proofs,
     submit_saved,
 )
@@ -49,7 +51,7 @@ def show_configure(request: AnyRequest) -> AnyResponse:
     session = guard.signed_in(request, at)
     if request.query_params.get("step") == "scan":
         with context.db.read() as connection:
-            opened = enrolment_flow.find(context, connection, session.user, enrolment_flow.opener_of(session), at)
+            opened = enrolment_flow.find(context, connection, session.user, opening_flow.opener_of(session), at)
         return _ended(request) if opened is None else _scan_page(request, session, opened)
     offer = session.user.eligibility(context.settings.two_factor_editions, at)
     if not session.user.has_second_factor and not offer.offered:
@@ -76,13 +78,13 @@ def _why_not(session: Session, offer: Eligibility) -> str:
 
 def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
     at, context, replaces = clock.now(), context_of(request), form["replaces"]
-    errors = missing_proofs(form, needs_code=enrolment_flow.code_needed(session, at))
+    errors = missing_proofs(form, needs_code=opening_flow.code_needed(session, at))
     if errors:
         return _confirm_page(request, session, replaces, form, 400, errors)
     replaced = row_id(replaces) if replaces else None
     if replaces and replaced is None:
         return _no_such(request)
-    asked = SetUp(form["password"], form["code"], cookie(request, "browser"), form["name"], replaced)
+    asked = SetUp(form["password"], given_of(form, session), cookie(request, "browser"), form["name"], replaced)
     outcome = enrolment_flow.open_in_session(context, session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case Opened(new_backup_code=None):
@@ -105,7 +107,7 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
 
 def _submit_scan(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
     at, context = clock.now(), context_of(request)
-    opener, enrolment = enrolment_flow.opener_of(session), row_id(form["enrolment"])
+    opener, enrolment = opening_flow.opener_of(session), row_id(form["enrolment"])
     with context.db.read() as connection:
         opened = enrolment_flow.find(context, connection, session.user, opener, at)
     if opened is None or enrolment is None:
@@ -138,10 +140,10 @@ def _confirm_page(
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
     has_factor = session.user.has_second_factor
-    return page(
-        request, "factors/confirm.html", status, viewer=guard.viewer_of(session),
+    return proof_page(
+        request, session, "factors/confirm.html", status,
         purpose="replace" if replaces else "add" if has_factor else "set up",
-        needs_code="code" in (errors or {}) or enrolment_flow.code_needed(session, clock.now()),
+        needs_code="code" in (errors or {}) or opening_flow.code_needed(session, clock.now()),
         name_value=form["name"] if form else "", replaces=replaces, errors=errors or {},
     )  # fmt: skip
 

@@ -1,11 +1,13 @@
 """What every page and call that takes password and code shares: what is missing or refused, what a change brought."""
 
+import json
 from collections.abc import Callable
 from typing import Any, assert_never
 
 from twofold.factors import words
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.change_flow import ChangeRefused
+from twofold.factors.kinds_flow import Given
 from twofold.factors.outcomes import (
     Changed,
     Locked,
@@ -15,8 +17,13 @@ from twofold.factors.outcomes import (
     SpentBackupCode,
     UsedCode,
     WrongCode,
+    WrongPasskey,
 )
-from twofold.factors.views import label_of, refused_code_problem
+from twofold.factors.passkeys import challenge
+from twofold.factors.passkeys import flow as passkeys
+from twofold.factors.passkeys.passkey import Assertion
+from twofold.factors.views import credential_text, label_of, refused_code_problem, wrong_passkey_problem
+from twofold.kit import clock
 from twofold.kit.http.forms import Form
 from twofold.kit.http.problems import malformed, problem
 from twofold.kit.http.render import page, see_other
@@ -55,12 +62,39 @@ def changed_page(request: AnyRequest, session: Session, changed: Changed, templa
     )  # fmt: skip
 
 
+def given_of(form: Form, session: Session) -> Given:
+    """Return what a form proves a second factor with: what a passkey answered, else what was typed."""
+    if form["credential"]:
+        return Assertion(form["credential"], challenge.of_session(session.id))
+    return form["code"]
+
+
+def given_in_call(session: Session, code: str | None, credential: dict[str, Any] | None) -> Given | None:
+    """Return what a call proves a second factor with: what a passkey answered, else a code."""
+    if credential is not None:
+        return Assertion(credential_text(credential), challenge.of_session(session.id))
+    return code
+
+
+def passkey_asked(request: AnyRequest, session: Session) -> str:
+    """Return what a browser is asked to sign on a form that takes a code; empty where its user has no passkey."""
+    asked = passkeys.ask(context_of(request), session.user, challenge.of_session(session.id), clock.now())
+    return "" if asked is None else json.dumps(asked)
+
+
+def proof_page(request: AnyRequest, session: Session, template: str, status: int = 200, **context: Any) -> AnyResponse:
+    """Show a form that takes password and code; a passkey can stand in for the code."""
+    return page(
+        request, template, status, viewer=guard.viewer_of(session), passkey=passkey_asked(request, session), **context,
+    )  # fmt: skip
+
+
 def missing_proofs(form: Form, *, needs_code: bool, needs_password: bool = True) -> dict[str, str]:
     """Say which of password and code were left empty."""
     errors = {}
     if needs_password and not form["password"]:
         errors["password"] = _("Enter your password.")
-    if needs_code and not form["code"].strip():
+    if needs_code and not form["code"].strip() and not form["credential"]:
         errors["code"] = _("Enter the code that your app shows now, or your backup code.")
     return errors
 
@@ -82,6 +116,8 @@ def refused_proofs(request: AnyRequest, session: Session, outcome: ChangeRefused
             return locked_page(request, session)
         case WrongCode() | UsedCode() | SpentBackupCode():
             return show(401, errors={"code": words.refused_code(outcome, label)})
+        case WrongPasskey():
+            return show(401, errors={"": words.refused_passkey(outcome)})
         case NotEnabled():
             return see_other("/profile")
         case SessionOver():
@@ -111,6 +147,8 @@ def refused_proofs_problem(outcome: ChangeRefused) -> AnyResponse:
             return malformed("code")
         case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
             return refused_code_problem(outcome)
+        case WrongPasskey():
+            return wrong_passkey_problem(outcome)
         case NotEnabled():
             return problem(409, "not_enabled")
         case SessionOver():

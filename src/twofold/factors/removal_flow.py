@@ -6,7 +6,6 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory import accounts_flow
-from twofold.directory import flow as directory
 from twofold.directory.user import User
 from twofold.events import kinds
 from twofold.events.kinds import Operation
@@ -93,7 +92,14 @@ def remove(
         return RequiredByPolicy()
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
-        return _remove(context, connection, session, user, origin, proved_now(origin.at, second_factor=passed.method))
+        return _remove(
+            context,
+            connection,
+            session,
+            user,
+            origin,
+            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
+        )
 
     def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
         return RequiredByPolicy() if _required(context, user, origin.at) else None
@@ -125,11 +131,12 @@ def remove_one(
         return refused
 
     def change(connection: sa.Connection, user: User, passed: Passed) -> Changed:
-        _remove_factor(connection, user, authenticator)
-        version = directory.factors_changed(connection, user.id, origin.at, since=user.second_factor_since)
+        removed = _remove_factor(connection, user, authenticator)
+        event = kinds.PasskeyRemoved() if removed is kinds_flow.PASSKEY else kinds.AuthenticatorRemoved()
+        version = factors.note_change(connection, user.id, origin.at, since=user.second_factor_since)
         token = go_on(
-            context, connection, session, user, version, kinds.AuthenticatorRemoved(), origin,
-            proved_now(origin.at, second_factor=passed.method),
+            context, connection, session, user, version, event, origin,
+            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
         )  # fmt: skip
         return Changed(token, passed.new_backup_code, "removed_one")
 
@@ -158,9 +165,11 @@ def _remove(
     return Changed(token, None, "removed")
 
 
-def _remove_factor(connection: sa.Connection, user: User, factor: UUID) -> None:
-    if not any(kind.remove(connection, user.id, factor) for kind in kinds_flow.KINDS):
-        raise LookupError("a factor that is held is gone")
+def _remove_factor(connection: sa.Connection, user: User, factor: UUID) -> kinds_flow.Kind:
+    for kind in kinds_flow.KINDS:
+        if kind.remove(connection, user.id, factor):
+            return kind
+    raise LookupError("a factor that is held is gone")
 
 
 def _confirmation_hash(token: str, user: User) -> bytes:

@@ -8,9 +8,15 @@ import msgspec
 
 
 class Right(msgspec.Struct, frozen=True):
-    """The proof is right, and counts from now on as used; `successor` takes its place where it can be used once."""
+    """The proof is right, and counts from now on as used; `successor` takes its place where it can be used once.
+
+    `marks` say what it proves beside possession, by their names in RFC 8176. `suspect` names a factor that may have
+    been copied.
+    """
 
     successor: str | None = None
+    marks: tuple[str, ...] = ()
+    suspect: str | None = None
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -29,7 +35,13 @@ class Unreadable(msgspec.Struct, frozen=True):
     """Nothing could be compared: what the user set up does not open any more."""
 
 
-Verdict = Right | Wrong | Used | Unreadable
+class Refused(msgspec.Struct, frozen=True):
+    """The proof is right for nobody, and no guess either: `why` is a stable word."""
+
+    why: str
+
+
+Verdict = Right | Wrong | Used | Unreadable | Refused
 
 
 class Factor(NamedTuple):

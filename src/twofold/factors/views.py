@@ -1,12 +1,21 @@
 """Pieces that several pages and calls show: the QR code, the label in the app, a refused code as a problem."""
 
+import json
 from typing import Any, assert_never
 
 import segno
 from litestar import Response
 from markupsafe import Markup
 
-from twofold.factors.outcomes import Locked, Opened, SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.factors.outcomes import (
+    Locked,
+    Opened,
+    SpentBackupCode,
+    UsedCode,
+    WrongCode,
+    WrongConfirmation,
+    WrongPasskey,
+)
 from twofold.factors.totp import codes as totp
 from twofold.kit.http.problems import problem
 from twofold.settings import Settings
@@ -50,9 +59,19 @@ def refused_code_problem(outcome: WrongCode | UsedCode | SpentBackupCode | Locke
             assert_never(outcome)
 
 
+def wrong_passkey_problem(outcome: WrongPasskey) -> Response[Any]:
+    """Answer an API call whose passkey was refused."""
+    return problem(401, "invalid_credential", why=outcome.why)
+
+
 def wrong_confirmation_problem(outcome: WrongConfirmation) -> Response[Any]:
     """Answer an API call whose code does not confirm a new app."""
     return problem(401, "invalid_code", attempts_left=outcome.left, **hint_of(outcome.drift))
+
+
+def credential_text(credential: dict[str, Any]) -> str:
+    """Return what a program sent of a passkey as the text that the checks take apart."""
+    return json.dumps(credential)
 
 
 def hint_of(drift: int | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from twofold.directory.eligibility import Eligibility, Offer, Reason
 from twofold.directory.password import LONGEST, SHORTEST, Weakness
-from twofold.factors.outcomes import SpentBackupCode, UsedCode, WrongCode, WrongConfirmation
+from twofold.factors.outcomes import SpentBackupCode, UsedCode, WrongCode, WrongConfirmation, WrongPasskey
 from twofold.kit.words import gettext as _
 from twofold.kit.words import ngettext
 
@@ -40,6 +40,29 @@ def refused_code(outcome: WrongCode | UsedCode | SpentBackupCode, label: str) ->
             return _("That backup code has been used. A new one was shown to you when you used it.")
         case _:
             assert_never(outcome)
+
+
+def refused_passkey(outcome: WrongPasskey) -> str:
+    """Say why a passkey does not let its owner go on, and what to do."""
+    if outcome.why in ("challenge", "spent"):
+        return _("That took more than ten minutes, or the page was used twice. Use your passkey once more.")
+    if outcome.why == "unknown":
+        return _(
+            "That passkey is not one of yours here: it was removed, or it belongs to another account. Use another one."
+        )
+    if outcome.why == "user_verification":
+        return _(
+            "That passkey did not check that it was you. Use one that asks for your fingerprint, face or PIN, or sign "
+            "in with your password."
+        )
+    return _("That passkey could not be used. Try again, or use another way.")
+
+
+def refused_registration(*, known: bool) -> str:
+    """Say that a new passkey was not taken, and what to do."""
+    if known:
+        return _("That passkey is registered already. Use another device or key.")
+    return _("That passkey could not be added. Try again; if it happens again, use another browser or key.")
 
 
 def wrong_confirmation(outcome: WrongConfirmation) -> str:

@@ -39,10 +39,13 @@ VALUES: dict[str, Any] = {
     "sso_domains": ["acme.example"],
     "fields": ["email"],
     "methods": ["pwd", "otp"],
+    "options": {"challenge": "…", "rpId": "id.acme.example"},
+    "credential": {"id": "…", "rawId": "…", "type": "public-key", "response": {"clientDataJSON": "…"}},
+    "registration": ID,
 }
 
 # What is sent in the place of another field, never beside it.
-INSTEAD = {"backup_code": "code"}
+INSTEAD = {"backup_code": "code", "credential": "code"}
 
 
 def example(schema: Schema, known: dict[str, Schema], name: str = "") -> Any:

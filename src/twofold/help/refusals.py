@@ -9,10 +9,16 @@ ANY = (
 )
 
 OWN = {
+    "addPasskey": (
+        "400 invalid_credential, 401 not_signed_in, 403 two_factor_required, 404 not_found, 409 already_registered, "
+        "409 too_many_passkeys, 410 registration_expired, 423 locked"
+    ),
     "approveReset": (
         "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found, 409 not_yourself, "
         "409 wrong_state, 503 no_mail"
     ),
+    "askForOwnPasskey": "401 not_signed_in, 403 two_factor_required, 404 not_found",
+    "askForPasskey": "401 sign_in_expired, 404 not_found, 409 out_of_order",
     "beginSignIn": (
         "401 invalid_credentials, 403 frozen, 403 sso_required, 423 locked, 429 too_many_attempts, 503 no_mail"
     ),
@@ -27,8 +33,8 @@ OWN = {
     ),
     "changeApplication": "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found",
     "changePassword": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 sso_required, 403 "
-        "two_factor_required, 409 not_enabled, 422 weak_password, 423 locked, 429 too_many_attempts"
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, 403 sso_required, "
+        "403 two_factor_required, 409 not_enabled, 422 weak_password, 423 locked, 429 too_many_attempts"
     ),
     "changePolicy": (
         "401 not_signed_in, 403 not_allowed, 403 not_offered, 403 two_factor_required, 409 no_mail, 409 "
@@ -67,12 +73,18 @@ OWN = {
     "listApplications": "401 not_signed_in, 403 not_allowed, 403 two_factor_required",
     "listAuditEvents": "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found",
     "listNetworkBlocks": "401 not_signed_in, 403 not_allowed, 403 two_factor_required",
+    "listPasskeys": "401 not_signed_in, 403 two_factor_required",
     "listResets": "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found",
     "listSessions": "401 not_signed_in, 403 two_factor_required",
     "listUsers": "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found",
     "openEnrolment": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 not_offered, 403 "
-        "two_factor_required, 404 not_found, 409 not_enabled, 409 too_many_authenticators, 423 locked, "
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, 403 not_offered, "
+        "403 two_factor_required, 404 not_found, 409 not_enabled, 409 too_many_authenticators, 423 locked, "
+        "429 too_many_attempts"
+    ),
+    "openRegistration": (
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, 403 not_offered, "
+        "403 two_factor_required, 404 not_found, 409 not_enabled, 409 too_many_passkeys, 423 locked, "
         "429 too_many_attempts"
     ),
     "openReset": (
@@ -83,20 +95,28 @@ OWN = {
     "proveBackupCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 423 locked",
     "proveCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 423 locked",
     "proveMailedCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 429 too_many_attempts",
+    "provePasskey": "401 invalid_credential, 401 sign_in_expired, 403 frozen, 409 out_of_order, 423 locked",
     "refuseReset": "410 link_expired",
     "regenerateBackupCode": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 two_factor_required, 409 "
-        "not_enabled, 423 locked, 429 too_many_attempts"
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, "
+        "403 two_factor_required, 409 not_enabled, 423 locked, 429 too_many_attempts"
     ),
     "removeAuthenticator": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 two_factor_required, 404 "
-        "not_found, 409 last_authenticator, 409 not_enabled, 423 locked, 429 too_many_attempts"
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, "
+        "403 two_factor_required, 404 not_found, 409 last_authenticator, 409 not_enabled, 423 locked, "
+        "429 too_many_attempts"
+    ),
+    "removePasskey": (
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, "
+        "403 two_factor_required, 404 not_found, 409 last_authenticator, 409 not_enabled, 423 locked, "
+        "429 too_many_attempts"
     ),
     "removeTwoFactor": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 two_factor_required, 409 "
-        "not_enabled, 409 required_by_policy, 423 locked, 429 too_many_attempts"
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, "
+        "403 two_factor_required, 409 not_enabled, 409 required_by_policy, 423 locked, 429 too_many_attempts"
     ),
     "renameAuthenticator": "401 not_signed_in, 403 two_factor_required, 404 not_found",
+    "renamePasskey": "401 not_signed_in, 403 two_factor_required, 404 not_found",
     "sendMailedCodeAgain": "401 sign_in_expired, 409 out_of_order, 429 too_many_attempts",
     "sendResetAgain": (
         "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found, 409 not_yourself, "
@@ -115,8 +135,8 @@ OWN = {
     ),
     "signOut": "401 not_signed_in, 403 two_factor_required",
     "stepUp": (
-        "401 invalid_code, 401 invalid_password, 401 not_signed_in, 403 two_factor_required, 409 "
-        "not_enabled, 423 locked, 429 too_many_attempts"
+        "401 invalid_code, 401 invalid_credential, 401 invalid_password, 401 not_signed_in, "
+        "403 two_factor_required, 409 not_enabled, 423 locked, 429 too_many_attempts"
     ),
     "unfreezeUser": (
         "401 not_signed_in, 403 not_allowed, 403 two_factor_required, 404 not_found, 409 frozen, 409 "

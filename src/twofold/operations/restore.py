@@ -14,6 +14,7 @@ from twofold.audit import flow as audit
 from twofold.directory.tables import accounts, users
 from twofold.events import directory_kinds
 from twofold.factors.backup_code.tables import backup_codes
+from twofold.factors.passkeys.tables import passkey_registrations
 from twofold.factors.tables import removals
 from twofold.factors.totp import codes as totp
 from twofold.factors.totp.tables import authenticators, enrolments
@@ -34,8 +35,8 @@ NOBODYS_HASH = bytes(32)
 
 # What is only good while something goes on: whoever is in the middle of it begins again.
 BEGUN = (
-    destinations, sign_in_attempts, enrolments, removals, authorizations, authorization_codes, access_tokens,
-    refresh_tokens,
+    destinations, sign_in_attempts, enrolments, passkey_registrations, removals, authorizations, authorization_codes,
+    access_tokens, refresh_tokens,
 )  # fmt: skip
 
 # What stays as the backup has it, and why that is safe.
@@ -60,11 +61,15 @@ KEPT: Mapping[str, str] = {
     "oidc_keys": "a key that the backup lacks signs nothing more; applications fetch the others anew",
     "operator_keys": "a key revoked since works again: the command says to look through them",
     "outbox": "a letter may come twice, under the same Message-ID; one whose link or code is void is dropped",
+    "passkey_users": "opens nothing: how authenticators know somebody",
+    "passkeys": "one removed since works again: the command says to look through them",
     "password_throttles": "waits go back to the backup's",
     "policy_reminders": "a reminder may come twice",
     "refusal_counts": "the last hours are counted too low: a report, which decides nothing",
     "reset_events": "the history of a case, with its end",
     "reset_links": "a link is worth what its case is",
+    "spent_challenges": "one answered within ten minutes before the restore could be answered once more, with the "
+    "same signature",
     "second_factor_budgets": "counts go back to the backup's: at most five tries more, once a restore",
     "user_preferences": "language and time zone, as the backup has them",
     "unknown_wrong_codes": "the same: at most ten tries more, once a restore",

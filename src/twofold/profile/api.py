@@ -1,7 +1,7 @@
 """The API of a user's own session and password."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ from litestar import Response, delete, get, put
 
 from twofold.directory.password import Weakness
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.proof_views import refused_proofs_problem
+from twofold.factors.proof_views import given_in_call, refused_proofs_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
@@ -90,6 +90,7 @@ class PasswordBody(msgspec.Struct, forbid_unknown_fields=True):
     new_password: Secret
     code: Code | None = None
     backup_code: Code | None = None
+    credential: dict[str, Any] | None = None
 
 
 @schema_name("PasswordChanged")
@@ -184,7 +185,8 @@ def change_password(request: AnyRequest, data: PasswordBody) -> Response[Passwor
     """Change the password; every other session ends, this one goes on under a new token."""
     at = clock.now()
     session = guard.caller(request, at)
-    asked = NewPassword(data.password, data.new_password, data.code or data.backup_code or "", client_token(request))
+    given = given_in_call(session, data.code or data.backup_code, data.credential)
+    asked = NewPassword(data.password, data.new_password, given or "", client_token(request))
     outcome = flow.change_password(context_of(request), session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordChanged(token, new_backup_code):

@@ -12,6 +12,7 @@ from twofold.events import kinds
 from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
+from twofold.factors.kinds_flow import Given
 from twofold.factors.outcomes import MalformedCode, Passed, SessionOver
 from twofold.factors.proof import Malformed
 from twofold.kit import acting
@@ -33,7 +34,7 @@ class NewPassword(NamedTuple):
 
     password: str
     new_password: str
-    code: str
+    code: Given
     client: str | None
 
 
@@ -86,7 +87,7 @@ def change_password(
         )  # fmt: skip
         notice_flow.notify_of_event(context, connection, user, event, origin)
         raised = user.security_version if version is None else version
-        now = proved_now(origin.at, second_factor=passed.method)
+        now = proved_now(origin.at, second_factor=passed.method, marks=passed.marks)
         renewed = sessions.renew(
             context, connection, session, security_version=raised, ends_others=EndReason.PASSWORD_CHANGED,
             origin=origin, proved=now,

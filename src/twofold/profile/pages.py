@@ -10,7 +10,14 @@ from twofold.directory.password import Weakness
 from twofold.factors import flow as factors
 from twofold.factors import words
 from twofold.factors.outcomes import Changed
-from twofold.factors.proof_views import changed_page, missing_proofs, refused_proofs, submit_saved
+from twofold.factors.proof_views import (
+    changed_page,
+    given_of,
+    missing_proofs,
+    proof_page,
+    refused_proofs,
+    submit_saved,
+)
 from twofold.factors.verdicts import Factor
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -56,6 +63,7 @@ class TwoFactorView(NamedTuple):
     final: bool
     helpers: list[Helper]
     came_by_backup_code: bool
+    passkeys_possible: bool
 
 
 @get("/profile")
@@ -99,7 +107,7 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
         errors["new_password"] = _("Enter a new password.")
     if errors:
         return _password_page(request, session, 400, errors)
-    asked = NewPassword(form["password"], form["new_password"], form["code"], cookie(request, "browser"))
+    asked = NewPassword(form["password"], form["new_password"], given_of(form, session), cookie(request, "browser"))
     outcome = flow.change_password(context_of(request), session, asked, origin=Origin(at, client_info_of(request)))
     match outcome:
         case PasswordChanged(token, None):
@@ -177,6 +185,7 @@ def _two_factor(request: AnyRequest, session: Session, at: datetime) -> TwoFacto
         final=shown.final,
         helpers=helpers,
         came_by_backup_code=[method.name for method in session.methods if method.second] == ["backup_code"],
+        passkeys_possible=context.settings.passkey_domain is not None,
     )
 
 
@@ -190,7 +199,7 @@ def _notice(request: AnyRequest) -> str | None:
     notices = {
         "saved": _("Two-factor authentication is on, and your backup code is saved."),
         "removed": _("Two-factor authentication is off. Your other sessions have ended."),
-        "removed_one": _("The authenticator is removed. Your other sessions have ended."),
+        "removed_one": _("It is removed. Your other sessions have ended."),
         "renamed": _("The name is changed."),
         "password": _("Your password is changed. Your other sessions have ended."),
     }
@@ -203,9 +212,9 @@ def _password_page(
     status: int = 200,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:
-    return page(
-        request, "profile/password.html", status, viewer=guard.viewer_of(session),
-        needs_code=session.user.has_second_factor, errors=errors or {},
+    return proof_page(
+        request, session, "profile/password.html", status, needs_code=session.user.has_second_factor,
+        errors=errors or {},
     )  # fmt: skip
 
 

@@ -195,6 +195,9 @@ def _helpers(connection: sa.Connection, user: User) -> dict[str, Any]:
 CHANGES = (
     Notice.TWO_FACTOR_SET_UP,
     Notice.TWO_FACTOR_ADDED,
+    Notice.PASSKEY_ADDED,
+    Notice.PASSKEY_REMOVED,
+    Notice.PASSKEY_COUNTER_WENT_BACK,
     Notice.TWO_FACTOR_REPLACED,
     Notice.TWO_FACTOR_REMOVED,
     Notice.AUTHENTICATOR_REMOVED,

@@ -11,6 +11,9 @@ def happened(about: str) -> str:
     said = {
         "two_factor_set_up": _("two-factor authentication was set up"),
         "two_factor_added": _("an authenticator was added"),
+        "passkey_added": _("a passkey was added"),
+        "passkey_removed": _("a passkey was removed"),
+        "passkey_counter_went_back": _("a passkey was used that may have been copied"),
         "two_factor_replaced": _("the authenticator was replaced"),
         "two_factor_removed": _("two-factor authentication was removed"),
         "authenticator_removed": _("an authenticator was removed"),

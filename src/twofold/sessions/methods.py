@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 ONE_FACTOR = "urn:twofold:1fa"
 TWO_FACTORS = "urn:twofold:2fa"
+PHISHING_RESISTANT = "phr"  # OpenID Connect Extended Authentication Profile ACR Values 1.0, section 4
+
+USER_VERIFIED = "user"  # a mark of a passkey that has verified its user (RFC 8176 section 2)
 
 # RFC 8176 section 2. It has no value for a backup code; `mfa` still says that there were two factors.
 AMR = {"pwd": "pwd", "otp": "otp"}
@@ -14,21 +17,29 @@ AMR = {"pwd": "pwd", "otp": "otp"}
 class Method(NamedTuple):
     """An authentication method that was proved: `pwd`, `sso`, `otp`, `backup_code` or that of another kind of factor.
 
-    `second` tells a second factor from a first one: whoever proved it knows, so no name has to.
+    `second` tells a second factor from a first one: whoever proved it knows, so no name has to. `marks` say what it
+    proves beside possession, by their names in RFC 8176: `hwk` or `swk` of a passkey, and `user` where that verified
+    its user.
     """
 
     name: str
     at: datetime
     second: bool = False
+    marks: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> bool:
+        """Whether it is a first factor; a passkey that verifies its user is both."""
+        return not self.second or USER_VERIFIED in self.marks
 
 
 Methods = tuple[Method, ...]
 
 
-def proved_now(at: datetime, *, second_factor: str, password: bool = True) -> Methods:
+def proved_now(at: datetime, *, second_factor: str, marks: tuple[str, ...] = (), password: bool = True) -> Methods:
     """Return what was proved at one moment: the password, a second factor by this method (empty: none), or both."""
     first = (Method("pwd", at),) if password else ()
-    return (*first, Method(second_factor, at, second=True)) if second_factor else first
+    return (*first, Method(second_factor, at, second=True, marks=marks)) if second_factor else first
 
 
 def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
@@ -41,7 +52,7 @@ def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
 
 def first_factors(methods: Methods) -> Methods:
     """Return the first factors among the methods."""
-    return tuple(method for method in methods if not method.second)
+    return tuple(method for method in methods if method.first)
 
 
 def names(methods: Methods) -> list[str]:
@@ -58,7 +69,7 @@ def authenticated_at(methods: Methods) -> datetime:
         ValueError: no first factor was proved, so there can be no session.
 
     """
-    return max(method.at for method in methods if not method.second)
+    return max(method.at for method in methods if method.first)
 
 
 def second_factor_at(methods: Methods) -> datetime | None:
@@ -73,18 +84,24 @@ def has_second_factor(methods: Methods) -> bool:
 
 def acr(methods: Methods) -> str:
     """Return the assurance that the methods add up to (`acr`, OpenID Connect Core section 2)."""
+    if any(USER_VERIFIED in method.marks for method in methods):
+        return PHISHING_RESISTANT
     return TWO_FACTORS if has_second_factor(methods) else ONE_FACTOR
 
 
 def amr(methods: Methods) -> list[str]:
     """Return the methods by their names in RFC 8176, and `mfa` where there were two factors."""
     named = [AMR[method.name] for method in methods if method.name in AMR]
-    return [*named, "mfa"] if has_second_factor(methods) else named
+    marks = [mark for method in methods for mark in method.marks]
+    return [*named, *marks, "mfa"] if has_second_factor(methods) else named
 
 
 def stored(methods: Methods) -> str:
-    """Return the methods as one text, which `read` reads: name, moment, and which factor it is, a line each."""
-    return "\n".join(f"{method.name} {method.at.isoformat()} {2 if method.second else 1}" for method in methods)
+    """Return the methods as one text, which `read` reads: name, moment, which factor it is and marks, a line each."""
+    return "\n".join(
+        " ".join((method.name, method.at.isoformat(), "2" if method.second else "1", *method.marks))
+        for method in methods
+    )
 
 
 def columns(methods: Methods) -> dict[str, str]:
@@ -103,6 +120,6 @@ def read(named: str, proved: str | None, at: datetime) -> Methods:
     """
     kept = {}
     for line in (proved or "").splitlines():
-        name, moment, factor = line.split(" ")
-        kept[name] = Method(name, datetime.fromisoformat(moment), second=factor == "2")
+        name, moment, factor, *marks = line.split(" ")
+        kept[name] = Method(name, datetime.fromisoformat(moment), factor == "2", tuple(marks))
     return tuple(kept.get(name) or Method(name, at, second=name in ("otp", "backup_code")) for name in named.split())

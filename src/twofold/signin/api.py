@@ -13,6 +13,7 @@ from twofold.factors.outcomes import (
     UsedCode,
     WrongCode,
     WrongConfirmation,
+    WrongPasskey,
 )
 from twofold.factors.views import enrolment_view, refused_code_problem, wrong_confirmation_problem
 from twofold.kit import clock
@@ -236,6 +237,8 @@ def _prove(request: AnyRequest, sign_in: str, typed: str) -> AnyResponse:
             return malformed("code")
         case WrongCode() | UsedCode() | SpentBackupCode() | Locked():
             return refused_code_problem(outcome)
+        case WrongPasskey():
+            raise RuntimeError(f"what is typed is no passkey: {outcome!r}")
         case Expired() | OutOfOrder():
             return _over(outcome)
         case Due():

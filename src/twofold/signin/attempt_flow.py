@@ -11,7 +11,7 @@ from twofold.lockouts.known_client import KnownClient
 from twofold.sessions.methods import Methods
 from twofold.sessions.session import Session
 from twofold.signin import records
-from twofold.signin.attempt import LIFE, Attempt, Purpose, Step, guard
+from twofold.signin.attempt import LIFE, Attempt, Expired, OutOfOrder, Purpose, Step, guard
 
 
 def find(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | None:
@@ -22,6 +22,21 @@ def find(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | No
         attempt = records.by_token(connection, digest(sign_in))
     alive = guard(attempt, "page", attempt.step, at) if attempt is not None else None
     return alive if isinstance(alive, Attempt) else None
+
+
+def take_look(
+    context: AppContext, sign_in: str, channel: str, step: Step, at: datetime
+) -> Attempt | Expired | OutOfOrder:
+    """Return the attempt of a token if a step of it is due; changes nothing."""
+    with context.db.read() as connection:
+        attempt = records.by_token(connection, digest(sign_in))
+    return guard(attempt, channel, step, at)
+
+
+def exists(context: AppContext, sign_in: str) -> bool:
+    """Tell whether there is an attempt of a token, over or not."""
+    with context.db.read() as connection:
+        return records.by_token(connection, digest(sign_in)) is not None
 
 
 def begin(

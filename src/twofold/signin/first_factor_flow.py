@@ -57,4 +57,5 @@ def first_factor_proved(
             return LockedOut(user, counts.final, token)
         if step is Step.VERIFY_EMAIL:
             mail_a_code(context, connection, attempt, origin.at)
-    return Due(token, step.value, attempt.expires_at)
+    with_passkey = step is Step.CODE and user.has_passkey and context.settings.passkey_domain is not None
+    return Due(token, step.value, attempt.expires_at, with_passkey)

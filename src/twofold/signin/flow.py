@@ -3,6 +3,9 @@
 Every step finds the attempt, passes the one guard, does its work and moves the row on, in one transaction.
 """
 
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
 
 from twofold.directory import flow as directory
@@ -12,8 +15,10 @@ from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.kinds_flow import Proof
+from twofold.factors.kinds_flow import Given, Proof
 from twofold.factors.outcomes import Locked, MalformedCode, Passed, ProofRefused, SessionOver
+from twofold.factors.passkeys import challenge
+from twofold.factors.passkeys import flow as passkeys
 from twofold.factors.proof import Malformed
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -38,17 +43,17 @@ from twofold.signin.take_flow import hold_user, take, take_with_user
 def submit_code(
     context: AppContext,
     sign_in: str,
-    typed: str,
+    given: Given,
     *,
     channel: str,
     client: str | None,
     origin: Origin,
 ) -> SignedIn | Due | MalformedCode | Expired | OutOfOrder | ProofRefused:
-    """Take the second factor: a code of the app, or the backup code, which is replaced.
+    """Take the second factor: a code of the app, a passkey, or the backup code, which is replaced.
 
     On pages the new backup code rests in the attempt until it is said to be saved; a program gets it in the answer.
     """
-    proof = kinds_flow.parse(typed)
+    proof = kinds_flow.parse(given)
     if isinstance(proof, Malformed):
         return MalformedCode()
     with context.db.write() as connection:
@@ -80,7 +85,7 @@ def _second_factor_passed(
     origin: Origin,
 ) -> SignedIn | Due | Expired | OutOfOrder:
     """Finish a sign-in, or show the new backup code first."""
-    methods = with_proved(attempt.methods, [Method(passed.method, origin.at, second=True)])
+    methods = with_proved(attempt.methods, [Method(passed.method, origin.at, second=True, marks=passed.marks)])
     is_new = passed.new_backup_code is not None
     if after_second_factor(attempt.channel, new_backup_code=is_new) is Step.SAVE_BACKUP_CODE:
         sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")
@@ -143,6 +148,15 @@ def step_down(
         mail_a_code(context, connection, attempt, origin.at)
         sessions.step_down(connection, session, origin=origin)
     return Due(token, Step.VERIFY_EMAIL.value, attempt.expires_at)
+
+
+def passkey_asked(
+    context: AppContext, user: User, token_hash: bytes, at: datetime
+) -> tuple[dict[str, Any] | None, bool]:
+    """Return what a browser is asked to sign, None where there is no passkey; and whether there is an app as well."""
+    asked = passkeys.ask(context, user, challenge.of_sign_in(token_hash), at)
+    with context.db.read() as connection:
+        return asked, bool(asked) and bool(kinds_flow.TOTP.show(connection, user.id))
 
 
 def lock_of(context: AppContext, user: User) -> Locked | None:

@@ -32,6 +32,7 @@ class Due(msgspec.Struct, frozen=True):
     sign_in: str
     next: str
     expires_at: datetime
+    passkey: bool = False  # the second factor that is due can be a passkey
 
 
 class SignedIn(msgspec.Struct, frozen=True):

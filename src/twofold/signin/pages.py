@@ -1,13 +1,14 @@
 """The pages of a sign-in: parse, call the flow, show the outcome."""
 
 from datetime import timedelta
+from functools import partial
 from typing import assert_never
 
 from litestar import get, post
 
 from twofold.directory.refusals import NoMail
 from twofold.factors import words
-from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode
+from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode, WrongPasskey
 from twofold.factors.views import label_of
 from twofold.kit import clock
 from twofold.kit.acting import Origin
@@ -28,6 +29,7 @@ from twofold.signin.first_factor import password_flow
 from twofold.signin.first_factor.password_flow import Credentials
 from twofold.signin.outcomes import Due, Frozen, LockedOut, MailedCodeClosed, SignedIn, SsoElsewhere
 from twofold.signin.views import (
+    PASSKEY,
     PATHS,
     attempt_of,
     enter_page,
@@ -99,8 +101,8 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
     match outcome:
         case SignedIn():
             return enter_page(request, outcome)
-        case Due(sign_in, due):
-            return go_on_page(request, PATHS[Step(due)], sign_in)
+        case Due(sign_in, due, passkey=passkey):
+            return go_on_page(request, PASSKEY if passkey else PATHS[Step(due)], sign_in)
         case LockedOut():
             return go_on_page(request, "/sign-in/locked", outcome.sign_in)
         case SsoElsewhere(url):
@@ -125,7 +127,8 @@ def submit_password(request: AnyRequest, body: bytes) -> AnyResponse:
 def show_code(request: AnyRequest) -> AnyResponse:
     """Ask for the code of the app."""
     attempt = attempt_of(request, Step.CODE)
-    return page(request, "signin/code.html", label=label_of(context_of(request).settings, attempt.user.email))
+    label = label_of(context_of(request).settings, attempt.user.email)
+    return page(request, "signin/code.html", label=label, has_passkey=attempt.user.has_passkey)
 
 
 @post("/sign-in/code")
@@ -194,7 +197,10 @@ def show_locked(request: AnyRequest) -> AnyResponse:
     lock = flow.lock_of(context_of(request), attempt.user)
     if lock is None:
         return see_other("/sign-in/code")
-    return stuck_page(request, attempt, "signin/locked.html", 423, final=lock.final)
+    return stuck_page(
+        request, attempt, "signin/locked.html", 423, final=lock.final,
+        has_passkey=attempt.user.has_passkey and not lock.final,
+    )  # fmt: skip
 
 
 @post("/sign-in/ask")
@@ -228,6 +234,7 @@ def _missing(form: Form) -> dict[str, str]:
 def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> AnyResponse:
     attempt = attempt_of(request, Step.CODE)
     label = label_of(context_of(request).settings, attempt.user.email)
+    show = partial(page, request, template, label=label, has_passkey=attempt.user.has_passkey)
     outcome = flow.submit_code(
         context_of(request), cookie(request, "attempt") or "", typed, channel="page", client=cookie(request, "browser"),
         origin=Origin(clock.now(), client_info_of(request)),
@@ -241,9 +248,11 @@ def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> An
             return see_other("/sign-in/locked")
         case WrongCode() | UsedCode() | SpentBackupCode():
             said = words.refused_code(outcome, label)
-            return page(request, template, 401, errors={field: said}, label=label)
+            return show(401, errors={field: said})
+        case WrongPasskey():
+            raise RuntimeError(f"what is typed is no passkey: {outcome!r}")
         case MalformedCode():
-            return page(request, template, 400, errors={field: words.malformed_code()}, label=label)
+            return show(400, errors={field: words.malformed_code()})
         case Expired() | OutOfOrder():
             return start_over(request, outcome)
         case _:

@@ -1,11 +1,12 @@
 """The API's step-up: the same flow as the page."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from litestar import Response, post
 
-from twofold.factors.proof_views import refused_proofs_problem
+from twofold.factors.proof_views import given_in_call, refused_proofs_problem
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.pools import takes_password
@@ -20,11 +21,12 @@ from twofold.signin.step_up_flow import PasswordRequired, Proofs, SteppedUp, ste
 
 @schema_name("StepUp")
 class StepUpBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What is proved again: the password, a code (or the backup code in its place), or both."""
+    """What is proved again: the password, a code (the backup code or a passkey in its place), or both."""
 
     password: Password | None = None
     code: Code | None = None
     backup_code: Code | None = None
+    credential: dict[str, Any] | None = None
 
 
 @schema_name("SteppedUpSession")
@@ -53,7 +55,7 @@ def submit_step_up(request: AnyRequest, data: StepUpBody) -> Response[SteppedUpA
     session = guard.caller(request, at)
     if data.code is not None and data.backup_code is not None:
         return problem(400, "invalid_request", detail="Send either code or backup_code.", fields=["code"])
-    code = data.code or data.backup_code
+    code = given_in_call(session, data.code or data.backup_code, data.credential)
     if data.password is None and code is None:
         return problem(400, "invalid_request", detail="Send password, code or both.", fields=["password"])
     outcome = step_up(

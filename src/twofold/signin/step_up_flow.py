@@ -10,7 +10,7 @@ from twofold.events.kinds import Operation
 from twofold.factors import flow as factors
 from twofold.factors import kinds_flow
 from twofold.factors.backup_code import flow as backup_code
-from twofold.factors.kinds_flow import Proof
+from twofold.factors.kinds_flow import Given, Proof
 from twofold.factors.outcomes import MalformedCode, NotEnabled, Passed, ProofRefused, SessionOver
 from twofold.factors.proof import Malformed
 from twofold.kit.acting import Origin
@@ -31,7 +31,7 @@ class Proofs(NamedTuple):
     """What somebody proves again: the password, a code, or both; None is not asked for."""
 
     password: str | None
-    code: str | None
+    code: Given | None
     client: str | None
 
 
@@ -83,7 +83,9 @@ def step_up(
         passed = _prove_code(context, connection, user, proof, origin)
         if not isinstance(passed, Passed):
             return passed
-        now = methods.proved_now(at, second_factor=passed.method, password=password is not None)
+        now = methods.proved_now(
+            at, second_factor=passed.method, marks=passed.marks, password=password is not None,
+        )  # fmt: skip
         if passed.new_backup_code is not None and channel == "page":
             return _show_first(context, connection, session, now, passed.new_backup_code, return_to, origin)
         started = sessions.step_up(context, connection, session, now, origin=origin)

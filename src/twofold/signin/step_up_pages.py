@@ -6,12 +6,12 @@ from functools import partial
 from litestar import get, post
 
 from twofold.factors.outcomes import NotEnabled, SessionOver
-from twofold.factors.proof_views import missing_proofs, refused_proofs
+from twofold.factors.proof_views import given_of, missing_proofs, proof_page, refused_proofs
 from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick, takes_password
-from twofold.kit.http.render import page, see_other
+from twofold.kit.http.render import see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of, cookie, set_cookie
 from twofold.kit.words import gettext as _
 from twofold.sessions import guard
@@ -42,7 +42,8 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return _step_up_page(request, session, form, 400, errors)
     return_to = guard.destination(request, form["return_to"], at) or guard.PROFILE
-    proofs = Proofs(form["password"] if password else None, form["code"] if code else None, cookie(request, "browser"))
+    given = given_of(form, session) if code else None
+    proofs = Proofs(form["password"] if password else None, given, cookie(request, "browser"))
     outcome = step_up(
         context, session, proofs, channel="page", origin=Origin(at, client_info_of(request)), return_to=return_to,
     )  # fmt: skip
@@ -81,8 +82,8 @@ def _step_up_page(
     request: AnyRequest, session: Session, form: Form, status: int = 200, errors: dict[str, str] | None = None
 ) -> AnyResponse:
     password, code = _asked_for(session, form)
-    return page(
-        request, "signin/step_up.html", status, viewer=guard.viewer_of(session), needs=form["needs"][:8],
+    return proof_page(
+        request, session, "signin/step_up.html", status, needs=form["needs"][:8],
         return_to=handle_of(form["return_to"]), needs_password=password, needs_code=code, errors=errors or {},
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What the pages of a sign-in share: where each step is, whose attempt a browser holds, and how it ends."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from litestar.datastructures import Cookie
 
 from twofold.directory.email_address import masked
+from twofold.factors.passkeys import challenge
+from twofold.factors.passkeys import flow as passkeys
 from twofold.kit import clock
 from twofold.kit.http.forms import Form, parse_form
 from twofold.kit.http.render import page, problem_page, see_other
@@ -33,6 +36,7 @@ from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Purpose, Step
 from twofold.signin.outcomes import SignedIn
 
+PASSKEY = "/sign-in/passkey"
 PATHS = {
     Step.CODE: "/sign-in/code",
     Step.VERIFY_EMAIL: "/sign-in/verify-email",
@@ -124,15 +128,32 @@ def sign_in_page(
     errors: dict[str, str] | None = None,
     waits: bool = False,
     forget_session: bool = False,
+    unknown_credential: str = "",
 ) -> AnyResponse:
-    """Show the first step, with what was typed; who has to wait may have a link mailed instead."""
+    """Show the first step, with what was typed; who has to wait may have a link mailed instead.
+
+    `unknown_credential`: what a passkey answered that nobody has, so that its keeper can forget it.
+    """
     gone = [forget_cookie(context_of(request).settings, "session")] if forget_session else []
     return page(
         request, "signin/sign_in.html", status, email=form["email"][:LONGEST_EMAIL] if form else email,
         return_to=handle_of(form["return_to"] if form else return_to), notice=notice, errors=errors or {},
+        passkey=_passkey_of_anybody(request), unknown_passkey=_unknown_passkey(request, unknown_credential),
         demo=request.app.state.demo_people, offer_link=waits and context_of(request).outbox.configured,
         cookies=gone,
     )  # fmt: skip
+
+
+def _passkey_of_anybody(request: AnyRequest) -> str:
+    """Return what a browser is asked to sign to sign in by a passkey alone; empty where that is not on."""
+    asked = passkeys.ask_anybody(context_of(request), challenge.SIGN_IN_PAGE, clock.now())
+    return "" if asked is None else json.dumps(asked)
+
+
+def _unknown_passkey(request: AnyRequest, credential: str) -> str:
+    """Return what tells a browser that nobody has a passkey (WebAuthn Level 3 section 5.1.10)."""
+    named, domain = passkeys.credential_id_of(credential), context_of(request).settings.passkey_domain
+    return json.dumps({"rpId": domain, "credentialId": named}) if named else ""
 
 
 def new_backup_code_page(

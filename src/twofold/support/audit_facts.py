@@ -50,6 +50,25 @@ def _why_refused(details: Mapping[str, Any]) -> str:
     return said.get(details.get("why", ""), str(details.get("why", "")))
 
 
+def _why_passkey_refused(details: Mapping[str, Any]) -> str:
+    said = {
+        "challenge": _("for another request, or too late"),
+        "cross_origin": _("asked for by another site's page"),
+        "domain": _("made for another domain"),
+        "malformed": _("cannot be read"),
+        "origin": _("asked for by another site"),
+        "signature": _("wrong signature"),
+        "spent": _("sent a second time"),
+        "type": _("made for something else"),
+        "unknown": _("not one of theirs"),
+        "user_handle": _("somebody else's"),
+        "user_presence": _("nobody was there"),
+        "user_verification": _("nobody was verified"),
+    }
+    why = said.get(details.get("why", ""), str(details.get("why", "")))
+    return f"{why}, {_operation(details)}".removesuffix(", ")
+
+
 def _operation(details: Mapping[str, Any]) -> str:
     # Events of the first release name it `door`.
     return operations().get(details.get("operation") or details.get("door", ""), "")
@@ -119,6 +138,9 @@ MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "two_factor_added": _quoted("authenticator"),
     "two_factor_replaced": _quoted("authenticator"),
     "authenticator_renamed": _quoted("name"),
+    "passkey_added": _quoted("passkey"),
+    "passkey_refused": _why_passkey_refused,
+    "passkey_counter_went_back": _quoted("passkey"),
     "account_created": _quoted("name"),
     "user_created": _plain("email"),
     "user_changed": _changes,

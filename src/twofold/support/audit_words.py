@@ -114,7 +114,15 @@ def _of_factors() -> dict[str, Description]:
         "two_factor_replaced": Description(_("Authenticator replaced"), _("%(who)s replaced an authenticator")),
         "two_factor_removed": Description(_("Two-factor removed"), _("%(who)s removed two-factor authentication")),
         "authenticator_removed": Description(_("Authenticator removed"), _("%(who)s removed an authenticator")),
-        "authenticator_renamed": Description(_("Authenticator renamed"), _("%(who)s renamed an authenticator")),
+        "authenticator_renamed": Description(
+            _("Authenticator or passkey renamed"), _("%(who)s renamed an authenticator or a passkey")
+        ),
+        "passkey_added": Description(_("Passkey added"), _("%(who)s added a passkey")),
+        "passkey_removed": Description(_("Passkey removed"), _("%(who)s removed a passkey")),
+        "passkey_refused": Description(_("Passkey refused"), _("A passkey was refused for %(whom)s")),
+        "passkey_counter_went_back": Description(
+            _("Passkey perhaps copied"), _("The counter of a passkey of %(whom)s went back: it may have been copied")
+        ),
         "secret_unreadable": Description(
             _("Secret unreadable"), _("The secret of an authenticator of %(whom)s could not be decrypted")
         ),

@@ -130,6 +130,7 @@ class Changes(Forced):
         refused = self.model.type_password(at, given.client, right=right)
         if refused is not None:
             return refused
+        assert isinstance(given.code, str)
         return self.model.type_proof(given.code, at) if held.version == self.model.version else SessionOver()
 
     def _changed(self, what: str, proved: Passed, phone: Phone | None, outcome: Changed) -> None:

@@ -10,7 +10,7 @@ from tests.attacks.life.model import Begun, Enrolling, Held, Phone
 from tests.attacks.life.profile import QUARTER, Profile
 from tests.attacks.life.sign_in import TEN_MINUTES
 from tests.harness.people import CLIENT_INFO
-from twofold.factors import enrolment_flow
+from twofold.factors import enrolment_flow, opening_flow
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
 from twofold.kit.acting import Origin
 from twofold.kit.crypto.tokens import digest, new_id
@@ -255,4 +255,4 @@ class Forced(Profile):
         _, session = self._page_of(node, asker, at)
         assert session is not None
         with context.db.read() as connection:
-            return enrolment_flow.find(context, connection, session.user, enrolment_flow.opener_of(session), at)
+            return enrolment_flow.find(context, connection, session.user, opening_flow.opener_of(session), at)

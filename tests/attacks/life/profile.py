@@ -10,7 +10,7 @@ from tests.attacks.life.model import Enrolling, Phone, digits, step_of
 from tests.attacks.life.sign_in import SigningIn
 from tests.harness.people import CLIENT_INFO
 from twofold.factors import enrolment_flow
-from twofold.factors.enrolment_flow import SetUp
+from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
     Changed,
     EnrolmentExpired,

@@ -44,7 +44,7 @@ codes = sa.Table(
 class PrintedList:
     """The kind: eight letters a code."""
 
-    name, method, stands_in = "printed_list", "printed", False
+    name, method, stands_in, guessable = "printed_list", "printed", False, True
 
     def read(self, text: str) -> str | None:
         return text.upper() if len(text) == 8 and text.isascii() and text.isalpha() else None

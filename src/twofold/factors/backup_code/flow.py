@@ -16,7 +16,7 @@ from twofold.kit.crypto.tokens import digest, random_bytes
 class BackupCode:
     """The kind: 24 characters, of which only the hash is stored."""
 
-    name, method, stands_in = "backup_code", "backup_code", True
+    name, method, stands_in, guessable = "backup_code", "backup_code", True, True
 
     def read(self, text: str) -> str | None:
         return codes.parse(text) if text.isascii() else None

@@ -28,7 +28,7 @@ log = structlog.get_logger("twofold.factors")
 class Totp:
     """The kind: time-based codes of an app (RFC 6238)."""
 
-    name, method, stands_in = "totp", "otp", False
+    name, method, stands_in, guessable = "totp", "otp", False, True
 
     def read(self, text: str) -> str | None:
         return text if len(text) == codes.DIGITS and text.isascii() and text.isdigit() else None

@@ -30,6 +30,7 @@ def upgrade() -> None:
     _keep_help_requests()
     _keep_time_zones()
     _note_first_sign_ins()
+    _keep_passkeys()
     _index_browsers()
     _index_destinations()
     _index_endings()
@@ -41,6 +42,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table in ("spent_challenges", "passkey_registrations", "passkey_users", "passkeys"):
+        op.drop_table(table, if_exists=True)
+    steps.drop_column("users", "passkey_since")
     op.drop_table("user_preferences", if_exists=True)
     steps.drop_column("accounts", "time_zone")
     steps.drop_column("password_links", "not_before")
@@ -385,6 +389,63 @@ def _keep_time_zones() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_user_preferences")),
         if_not_exists=True,
     )
+
+
+def _keep_passkeys() -> None:
+    op.create_table(
+        "passkeys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("credential_id", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("synced", sa.Boolean(), nullable=False),
+        sa.Column("transports", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("last_used_at", UtcTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
+        if_not_exists=True,
+    )
+    op.create_index(op.f("ix_passkeys_user_id"), "passkeys", ["user_id"], if_not_exists=True)
+    op.create_table(
+        "passkey_users",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("handle", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_passkey_users")),
+        sa.UniqueConstraint("handle", name=op.f("uq_passkey_users_handle")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "passkey_registrations",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("opener", sa.Text(), nullable=False),
+        sa.Column("security_version", sa.Integer(), nullable=False),
+        sa.Column("challenge", sa.LargeBinary(), nullable=False),
+        sa.Column("new_backup_code", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_passkey_registrations")),
+        sa.UniqueConstraint("id", name=op.f("uq_passkey_registrations_id")),
+        if_not_exists=True,
+    )
+    for column in ("account_id", "expires_at"):
+        name = op.f(f"ix_passkey_registrations_{column}")
+        op.create_index(name, "passkey_registrations", [column], if_not_exists=True)
+    op.create_table(
+        "spent_challenges",
+        sa.Column("challenge_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("challenge_hash", name=op.f("pk_spent_challenges")),
+        if_not_exists=True,
+    )
+    op.create_index(op.f("ix_spent_challenges_expires_at"), "spent_challenges", ["expires_at"], if_not_exists=True)
+    steps.add_column("users", sa.Column("passkey_since", UtcTime(), nullable=True))
 
 
 def _note_first_sign_ins() -> None:
