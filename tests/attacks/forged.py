@@ -49,3 +49,9 @@ VARIANTS: list[Headers] = [
     *_one("Referer", f"https://{EVIL}/forgot-password"),
     *_one("User-Agent", f"https://{EVIL}/", f"{EVIL}/1.0"),
 ]  # fmt: skip
+
+# What programs trust most often.
+COMMON = {
+    ("Host", EVIL), ("X-Forwarded-Host", EVIL), ("X-Forwarded-Server", EVIL), ("Forwarded", f"host={EVIL}"),
+    ("X-Original-Host", EVIL), ("X-Host", EVIL), ("Referer", f"https://{EVIL}/forgot-password"),
+}  # fmt: skip
