@@ -114,7 +114,7 @@ def test_a_gate_lets_a_look_at_the_health_pass(gate: Gate, path: str) -> None:
 
 
 def test_every_worker_of_a_running_server_obeys_within_seconds(database_url: str, serve: Serve) -> None:
-    server = serve(database_url, workers=2, trusted_proxies="127.0.0.1")
+    server = serve(database_url, workers=2, worker="off", trusted_proxies="127.0.0.1")
     inside = {"X-Forwarded-For": INSIDE}
     with context_on(database_url) as context:
         made = block_flow.block(

@@ -6,13 +6,15 @@ together.
 
 import re
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from tests.conftest import Serve
+from tests.harness.contexts import KEYS
+from tests.harness.databases import SqliteDatabases
 from tests.harness.processes import LONGEST
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 
 SPELLINGS = [
     "/healthz/", "/healthz//", "//healthz", "/./healthz", "/x/../healthz", "/healthz/.", "/healthz%2f", "/healthz%2F",
@@ -24,9 +26,13 @@ SPELLINGS = [
 NO_REQUESTS = ["*", "healthz", "\\healthz", "/healthz\x00", "/health\x7fz", "/healthz\xe9", "http://localhost"]
 
 
-@pytest.fixture
-def server(serve: Serve) -> Server:
-    return serve()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Server]:
+    """Start a server that the tests of this file share."""
+    folder = tmp_path_factory.mktemp("server")
+    chosen = variables(database_url=sqlite_databases.fresh(folder), keys=KEYS, worker="off")
+    with Server(folder, settings=chosen) as running:
+        yield running
 
 
 def ask(server: Server, request: str) -> tuple[int | None, str]:

@@ -1,17 +1,29 @@
 """Headers that come in several lines: which of them counts must not depend on who reads it."""
 
 import socket
+from collections.abc import Iterator
 
 import httpx
+import pytest
 
 from tests.conftest import Serve
 from tests.harness.api import ROOT
-from tests.harness.contexts import CHEAP_SERVER, context_on
+from tests.harness.contexts import CHEAP_SERVER, KEYS, context_on
+from tests.harness.databases import SqliteDatabases
 from tests.harness.people import ADA, PASSWORD, People
 from tests.harness.processes import LONGEST
-from tests.harness.server import Server
+from tests.harness.server import Server, variables
 
 BODY = {"email": ADA, "password": PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases) -> Iterator[Server]:
+    """Start a server that the tests of this file share."""
+    folder = tmp_path_factory.mktemp("server")
+    chosen = variables(database_url=sqlite_databases.fresh(folder), keys=KEYS, worker="off", **CHEAP_SERVER)
+    with Server(folder, settings=chosen) as running:
+        yield running
 
 
 def test_lines_of_forwarding_are_read_as_one_list(sqlite_url: str, serve: Serve) -> None:
@@ -57,9 +69,8 @@ def send(server: Server, request: str, headers: list[tuple[str, str]]) -> tuple[
     return int(answer.split(b" ")[1]), answer.decode()
 
 
-def test_a_header_that_may_come_once_is_refused_when_it_comes_again(sqlite_url: str, serve: Serve) -> None:
+def test_a_header_that_may_come_once_is_refused_when_it_comes_again(server: Server) -> None:
     """Stops: a proxy that checks the one, and a server that believes the other."""
-    server = serve(sqlite_url, worker="off")
     passed = []
     for request in (f"POST {ROOT}/sign-ins", "POST /sign-in", f"GET {ROOT}/session", "GET /sign-in"):
         for name, (first, second) in ONCE.items():
@@ -72,15 +83,13 @@ def test_a_header_that_may_come_once_is_refused_when_it_comes_again(sqlite_url: 
     assert passed == []
 
 
-def test_another_header_may_come_again(sqlite_url: str, serve: Serve) -> None:
-    server = serve(sqlite_url, worker="off")
+def test_another_header_may_come_again(server: Server) -> None:
     for name in ("Accept", "Accept-Language", "User-Agent", "Via", "X-Anything"):
         assert send(server, "GET /sign-in", [*OWN.items(), (name, "one"), (name, "two")])[0] == 200
 
 
-def test_two_lengths_of_a_body_are_refused(sqlite_url: str, serve: Serve) -> None:
+def test_two_lengths_of_a_body_are_refused(server: Server) -> None:
     """Stops: one request that a proxy takes for two."""
-    server = serve(sqlite_url, worker="off")
     for again in (("Content-Length", "2"), ("Content-Length", "3"), ("Transfer-Encoding", "chunked")):
         headers = [*OWN.items(), ("Content-Length", "2"), again]
         assert send(server, f"POST {ROOT}/sign-ins", headers)[0] == 400

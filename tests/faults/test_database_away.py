@@ -73,7 +73,7 @@ class Asking:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopping.wait(0.05):
+        while not self._stopping.wait(0.1):
             begun = time.monotonic()
             try:
                 answer = ask(self._http, self.kind)

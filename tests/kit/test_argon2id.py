@@ -105,7 +105,7 @@ def test_processes_share_the_cores(
 def test_a_server_tells_its_processes_how_many_they_are(
     monkeypatch: pytest.MonkeyPatch, serve: Serve, sqlite_url: str
 ) -> None:
-    server = serve(sqlite_url, workers=2)
+    server = serve(sqlite_url, workers=2, worker="off")
     for pid in server.workers:
         told = dict(line.split(b"=", 1) for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if line)
         assert told[PROCESSES.encode()] == b"2"

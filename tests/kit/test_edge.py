@@ -204,7 +204,7 @@ def test_a_request_is_logged_with_the_user_whose_session_it_is(people: People, h
 def test_what_a_trusted_proxy_says_of_a_request_stands_in_its_line_and_its_answer(
     database_url: str, serve: Serve
 ) -> None:
-    server = serve(database_url, trusted_proxies="127.0.0.1")
+    server = serve(database_url, worker="off", trusted_proxies="127.0.0.1")
     said = {"X-Forwarded-For": "198.51.100.7, 192.0.2.9", "X-Request-ID": "5f1c90aa"}
     with client_to(server.url) as http:
         assert http.get("/sign-in", headers=said).headers["x-request-id"] == "5f1c90aa"

@@ -21,7 +21,7 @@ def arenas(pid: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_threads_of_a_server_share_one_arena(serve: Serve, sqlite_url: str, workers: int) -> None:
-    server = serve(sqlite_url, workers=workers)
+    server = serve(sqlite_url, workers=workers, worker="off")
     wrong = {"email": "nobody@acme.example", "password": "orchard kettle lantern"}
     for _ in range(4):
         answer = wire.post(f"{server.url}/api/v1/sign-ins", json=wrong)

@@ -280,7 +280,7 @@ def test_a_port_that_is_taken(place: Place) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_sqlite_that_another_server_serves(sqlite_url: str, serve: Serve, tmp_path: Path, workers: int) -> None:
     """A second one is refused before it touches the database, by whatever name; commands and workers go on."""
-    node = serve(sqlite_url, smtp=None, workers=workers, **CHEAP_SERVER)
+    node = serve(sqlite_url, smtp=None, workers=workers, worker="off", **CHEAP_SERVER)
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     link = tmp_path / "link.db"
     link.symlink_to(file)
