@@ -42,11 +42,19 @@ class RelyingParty:
 
     def address(self, **said: str | None) -> str:
         """Return where it sends a browser; a parameter that is None is left out."""
+        return f"/oidc/authorize?{urlencode(self.asking(**said))}"
+
+    def asking(self, **said: str | None) -> dict[str, str]:
+        """Return what it asks for."""
         parameters = {
             "client_id": self.client_id, "redirect_uri": CALLBACK, "response_type": "code", "scope": "openid",
             "state": "st&te=1", "nonce": "n-1", "code_challenge": CHALLENGE, "code_challenge_method": "S256", **said,
         }  # fmt: skip
-        return f"/oidc/authorize?{urlencode({name: value for name, value in parameters.items() if value is not None})}"
+        return {name: value for name, value in parameters.items() if value is not None}
+
+    def push(self, *, auth: Any = "own", **said: str | None) -> httpx.Response:
+        """Push what it asks for."""
+        return self.call("/oidc/par", self.asking(**said), auth=auth)
 
     def authorize(self, session: str | None = None, **said: str | None) -> httpx.Response:
         """Send a browser that has a session, or none; return the first answer."""

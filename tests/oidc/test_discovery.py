@@ -29,7 +29,7 @@ def test_the_provider_is_where_it_says(http: httpx.Client) -> None:
         told = got(http, path).json()
         assert told["issuer"] == BASE
         endpoints = {name: url for name, url in told.items() if name.endswith(("_endpoint", "_uri"))}
-        assert len(endpoints) == 7
+        assert len(endpoints) == 8
         assert all(url.startswith(f"{BASE}/oidc/") for url in endpoints.values())
 
 

@@ -46,15 +46,16 @@ from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
-from twofold.oidc import authorize_flow, logout_flow, registration_flow, token_flow
+from twofold.oidc import authorize_flow, logout_flow, pushed_flow, registration_flow, token_flow
 from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
 from twofold.oidc.authorize_flow import Asked
 from twofold.oidc.grant_tables import grants
 from twofold.oidc.key_tables import oidc_keys
+from twofold.oidc.pushed_flow import Pushed
 from twofold.oidc.registration_flow import Registered
-from twofold.oidc.request import AuthorizationRequest
+from twofold.oidc.request import AuthorizationRequest, Parameters
 from twofold.oidc.token_flow import Code, Tokens
 from twofold.operations import jobs
 from twofold.operations.jobs import COMPOSERS
@@ -413,6 +414,24 @@ def application_is_answered_at_once(w: World) -> Act:
 def application_waits(w: World) -> Act:
     request, at = _asked(w, _application(w)).request, w.now()
     return lambda context: authorize_flow.keep(context, request, None, browser=w.name, origin=Origin(at, CLIENT_INFO))
+
+
+def request_is_pushed(w: World) -> Act:
+    application, origin = _application(w), Origin(w.now(), CLIENT_INFO)
+    return lambda context: pushed_flow.push(context, application, _asks(application), origin=origin)
+
+
+def pushed_request_is_used(w: World) -> Act:
+    application, at = _application(w), w.at
+    pushed = pushed_flow.push(w.context, application, _asks(application), origin=Origin(at, CLIENT_INFO))
+    assert isinstance(pushed, Pushed)
+    brings = Parameters({"client_id": str(application.id), "request_uri": pushed.request_uri}, frozenset())
+    return lambda context: pushed_flow.take(context, brings, at)
+
+
+def _asks(application: Application) -> dict[str, str]:
+    return {"redirect_uri": CALLBACK, "response_type": "code", "scope": "openid", "client_id": str(application.id),
+            "code_challenge": "a" * 43, "code_challenge_method": "S256"}  # fmt: skip
 
 
 def application_is_answered_after_a_sign_in(w: World) -> Act:
@@ -1027,6 +1046,8 @@ FLOWS: Mapping[Flow, str] = {
     destination_is_kept: "UUID",
     application_is_answered_at_once: "Answer",
     application_waits: "UUID",
+    request_is_pushed: "Pushed",
+    pushed_request_is_used: "Asked",
     application_is_answered_after_a_sign_in: "Answer",
     code_is_exchanged: "Tokens",
     code_is_exchanged_twice: "Refused",

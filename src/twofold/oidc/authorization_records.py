@@ -34,6 +34,7 @@ _of_browser = (
 )
 _find = Statement(sa.select(authorizations.c.sealed).where(*_of_browser))
 _take = Statement(authorizations.delete().where(*_of_browser))
+_take_pushed = Statement(authorizations.delete().where(*_of_browser).returning(authorizations.c.sealed))
 _store_code = Statement(
     authorization_codes.insert().inline(),
     columns=[column.name for column in authorization_codes.c if column.name not in {"used_at", "grant_id"}],
@@ -74,6 +75,12 @@ def find(connection: sa.Connection, authorization: UUID, browser: bytes, at: dat
 def take(connection: sa.Connection, authorization: UUID, browser: bytes, at: datetime) -> bool:
     """Delete a request that waits for a browser; tell whether there was one: it gets one code."""
     return _take.count(connection, authorization=authorization, of_browser=browser, at=at) == 1
+
+
+def take_pushed(connection: sa.Connection, pushed: UUID, token_hash: bytes, at: datetime) -> bytes | None:
+    """Delete a request that an application pushed, and return it, sealed: it is used once."""
+    row = _take_pushed.row(connection, authorization=pushed, of_browser=token_hash, at=at)
+    return None if row is None else row.sealed
 
 
 def store_code(connection: sa.Connection, values: dict[str, Any]) -> None:

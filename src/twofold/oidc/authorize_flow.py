@@ -39,7 +39,7 @@ MOST_OF_A_NETWORK, MOST = 1_000, 20_000  # that wait at the same time, each of s
 class Unaddressed(NamedTuple):
     """Who asks is unknown, or where the answer is to go is not theirs: nobody is led there."""
 
-    field: str  # client_id | redirect_uri
+    field: str  # client_id | redirect_uri | request_uri
 
 
 class Asked(NamedTuple):
@@ -90,12 +90,18 @@ def read(context: AppContext, parameters: Parameters, at: datetime) -> Asked | R
     uri = return_address(parameters, application)
     if uri is None:
         return Unaddressed("redirect_uri")
-    asked = parse(parameters, application, uri)
-    if isinstance(asked, AuthorizationRequest):
-        asked = _with_subject(context, asked, at)
+    asked = checked(context, parameters, application, uri, at)
     if isinstance(asked, Refused):
         return Rejected(application, refusal(parameters, uri, context.settings.base_url, asked))
     return Asked(asked, application)
+
+
+def checked(
+    context: AppContext, parameters: Parameters, application: Application, redirect_uri: str, at: datetime
+) -> AuthorizationRequest | Refused:
+    """Read a request of an application whose redirect address is known to be its own, and whom it names."""
+    asked = parse(parameters, application, redirect_uri)
+    return asked if isinstance(asked, Refused) else _with_subject(context, asked, at)
 
 
 def answer(

@@ -7,6 +7,7 @@ from litestar import get, post
 
 from twofold.kit import clock
 from twofold.kit.acting import Origin
+from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_token
 from twofold.kit.http.machine import FROM_ELSEWHERE
 from twofold.kit.http.pools import quick
@@ -22,14 +23,14 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
-from twofold.oidc import authorize_flow
+from twofold.oidc import authorize_flow, pushed_flow
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
 from twofold.oidc.authorization import Need
 from twofold.oidc.authorize_flow import Asked, Denied, Due, Rejected, Unaddressed
 from twofold.oidc.authorize_views import led_on, sent_at_once
 from twofold.oidc.query_views import as_query
-from twofold.oidc.request import read
+from twofold.oidc.request import Parameters, read
 from twofold.sessions import guard
 
 AUTHORIZE = "/oidc/authorize"
@@ -41,7 +42,7 @@ def authorize(request: AnyRequest) -> AnyResponse:
     """Answer an application whose user is signed in as it asks; lead everybody else to what is due first."""
     at, context = clock.now(), context_of(request)
     parameters = read(request.scope["query_string"].decode("latin-1"))
-    asked = Unaddressed("query") if parameters is None else authorize_flow.read(context, parameters, at)
+    asked = Unaddressed("query") if parameters is None else _read(context, parameters, at)
     match asked:
         case Unaddressed(field):
             return _unaddressed(request, field)
@@ -87,6 +88,12 @@ def go_on(request: AnyRequest, authorization: str) -> AnyResponse:
             return _led(request, need, application, at)
         case _:
             assert_never(outcome)
+
+
+def _read(context: AppContext, parameters: Parameters, at: datetime) -> Asked | Rejected | Unaddressed:
+    if not pushed_flow.is_pushed(parameters):
+        return authorize_flow.read(context, parameters, at)
+    return pushed_flow.take(context, parameters, at) or Unaddressed("request_uri")
 
 
 def _answered(request: AnyRequest, asked: Asked, at: datetime) -> AnyResponse:
@@ -143,8 +150,11 @@ def _unaddressed(request: AnyRequest, field: str) -> AnyResponse:
     what = {
         "client_id": _("The application that sent you here is not known here (client_id)."),
         "redirect_uri": _("The address to which you would be sent back is not one of the application (redirect_uri)."),
+        "request_uri": _("What the application asked for was used already, or is older than a minute (request_uri)."),
     }.get(field, _("The address that you opened is not valid."))
     todo = _("Nobody was signed in. Tell the people who run the application.")
+    if field == "request_uri":
+        todo = _("Go back to the application, and sign in from there.")
     return problem_page(request, 400, _("You cannot sign in to this application"), what, todo)
 
 

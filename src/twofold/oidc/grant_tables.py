@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from twofold.kit.sql.database import UtcTime, metadata
 
-# What an application asked for, while somebody proves who they are; for the browser that began it alone.
+# What an application asked for, while somebody proves who they are; for the browser that began it alone. Also what an
+# application pushed, until a browser brings its name: for whoever has the token in that, and counted as its network.
 authorizations = sa.Table(
     "authorizations",
     metadata,

@@ -28,6 +28,8 @@ def description(issuer: str) -> dict[str, Any]:
         "jwks_uri": f"{issuer}/oidc/jwks.json",
         "introspection_endpoint": f"{issuer}/oidc/introspect",
         "revocation_endpoint": f"{issuer}/oidc/revoke",
+        "pushed_authorization_request_endpoint": f"{issuer}/oidc/par",
+        "require_pushed_authorization_requests": False,
         "end_session_endpoint": f"{issuer}/oidc/end-session",
         "scopes_supported": SCOPES,
         "claims_supported": CLAIMS,

@@ -1,4 +1,4 @@
-"""What applications call with their secret: the token endpoint, introspection, revocation."""
+"""What applications call with their secret: the token endpoint, pushed requests, introspection, revocation."""
 
 from typing import assert_never
 
@@ -10,9 +10,10 @@ from twofold.kit.http.forms import Form
 from twofold.kit.http.machine import FOR_PROGRAMS, oauth_error, preflight, told
 from twofold.kit.http.pools import takes_token
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
-from twofold.oidc import token_flow
+from twofold.oidc import pushed_flow, token_flow
 from twofold.oidc.application import Application
 from twofold.oidc.client_views import client_of, form_of
+from twofold.oidc.pushed_flow import NoRoom, Pushed
 from twofold.oidc.request import Refused
 from twofold.oidc.token_flow import Code, Tokens
 
@@ -36,6 +37,24 @@ def token(request: AnyRequest, body: bytes) -> AnyResponse:
 def token_preflight() -> AnyResponse:
     """Let pages of any origin call: a public application that is one."""
     return preflight("POST")
+
+
+@post("/oidc/par", status_code=201, opt=FOR_PROGRAMS)
+@takes_token
+def push(request: AnyRequest, body: bytes) -> AnyResponse:
+    """Keep an authorization request for a minute, and return the name under which a browser brings it (RFC 9126)."""
+    form = form_of(request, body)
+    application, origin = client_of(request, form), Origin(clock.now(), client_info_of(request))
+    outcome = pushed_flow.push(context_of(request), application, form, origin=origin)
+    match outcome:
+        case Pushed():
+            return told({"request_uri": outcome.request_uri, "expires_in": outcome.seconds}, 201)
+        case NoRoom():
+            return oauth_error(429, "temporarily_unavailable", "Too many requests wait to be used. Try again later.")
+        case Refused(error, why):
+            return oauth_error(400, error, why)
+        case _:
+            assert_never(outcome)
 
 
 @post("/oidc/introspect", status_code=200, opt=FOR_PROGRAMS)
@@ -100,4 +119,4 @@ def _lacking(name: str) -> AnyResponse:
 
 
 # Whoever answers OPTIONS comes first: else Litestar's own answer, without CORS, takes the route.
-handlers = [token_preflight, token, introspect, revoke]
+handlers = [token_preflight, token, push, introspect, revoke]
