@@ -64,6 +64,7 @@ LOCK_ORDER = (
     "logout_deliveries",
     "applications",
     "application_secrets",
+    "client_assertions",
     "known_clients",
     "policy_reminders",
     "operator_keys",

@@ -1,5 +1,9 @@
+import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from joserfc.jwk import ECKey, KeySet
 
 from tests.cli.program import Program
 from tests.harness.contexts import context_on
@@ -30,6 +34,7 @@ def test_an_application_is_registered_shown_and_listed(twofold: Program, databas
         "post_logout_redirect_uris": ["https://crm.example/"], "backchannel_logout_uri": "https://crm.example/logout",
         "home_url": "https://crm.example/", "algorithm": "ES256", "acr": "urn:twofold:2fa", "second_factor_age": 15,
         "pkce": False, "accounts": [account], "created_at": "", "secrets": [],
+        "jwks": None, "jwks_uri": None, "assertion_algorithm": "RS256",
     }  # fmt: skip
     assert shown["secrets"] == [shown["created_at"]]
     assert twofold.done("applications", "list", "--json").json == [shown]
@@ -43,6 +48,22 @@ def test_people_get_the_secret_as_json_too_and_are_told_to_keep_it(twofold: Prog
     ran = twofold.done("applications", "create", "--name", "CRM", "--redirect-uri", CALLBACK)
     assert ran.json["client_secret"].startswith("tf_app_")
     assert "not shown again" in ran.err
+
+
+def test_an_application_with_keys_has_no_secret(twofold: Program, tmp_path: Path) -> None:
+    keys = KeySet([ECKey.generate_key("P-256")]).as_dict(private=False)
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(keys))
+    made = create(twofold, "--jwks", str(file), "--assertion-algorithm", "ES256")
+    assert made["client_secret"] is None
+    assert json.loads(twofold.done("applications", "show", made["client_id"], "--json").json["jwks"]) == keys
+    twofold.done(
+        "applications", "set", made["client_id"], "--without", "jwks", "--jwks-uri", "https://crm.example/keys"
+    )
+    file.write_text("{}")
+    assert "JWK Set" in twofold.refused(
+        "applications", "set", made["client_id"], "--without", "jwks-uri", "--jwks", str(file)
+    )
 
 
 def test_a_public_application_has_no_secret(twofold: Program) -> None:

@@ -26,6 +26,7 @@ WITHOUT_ACCOUNT = {
     "audit_signing_keys": "one row, of the installation",
     "authorizations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "blocked_networks": "a handful, of the installation",
+    "client_assertions": "an application's, and no account's; kept for an hour",
     "destinations": "kept before anybody is known; 1,000 of a network and 20,000 in all, for an hour",
     "encryption_keys": "one row a key of the ring",
     "leases": "one row a job",

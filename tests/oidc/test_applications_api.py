@@ -2,6 +2,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from joserfc.jwk import ECKey, KeySet
 
 from tests.harness.api import Api
 from tests.harness.people import People
@@ -41,10 +42,17 @@ def test_what_is_sent_is_changed_and_null_takes_away(people: People, operator: A
     assert operator.get(f"/applications/{made['client_id']}").body == changed.body
 
 
+def test_an_application_with_keys_has_no_secret(operator: Api) -> None:
+    keys = KeySet([ECKey.generate_key("P-256")]).as_dict(private=False)
+    made = operator.post("/applications", **CRM, jwks=keys, assertion_algorithm="ES256")
+    assert (made.status, made["client_secret"], made["jwks"], made["secrets"]) == (201, None, keys, [])
+    assert operator.post(f"/applications/{made['client_id']}/secrets").refusal == (400, "invalid_request")
+
+
 WRONG: list[tuple[str, Any]] = [
     ("redirect_uris", []), ("redirect_uris", ["http://crm.example/"]), ("home_url", "javascript:alert(1)"),
     ("acr", "2fa"), ("algorithm", "none"), ("name", " "), ("accounts", [str(UUID(int=7))]), ("second_factor_age", 0),
-    ("second_factor_age", 43_201),
+    ("second_factor_age", 43_201), ("jwks", {}), ("jwks_uri", "http://crm.example/"), ("assertion_algorithm", "none"),
 ]  # fmt: skip
 
 

@@ -48,8 +48,6 @@ def test_what_is_not_built_is_not_announced() -> None:
     assert not told["request_parameter_supported"]
     assert not told["claims_parameter_supported"]
     assert "phr" not in told["acr_values_supported"]
-    assert "private_key_jwt" not in told["token_endpoint_auth_methods_supported"]
-    assert "pushed_authorization_request_endpoint" not in told
 
 
 def test_the_published_keys_verify_what_is_signed(context: AppContext, http: httpx.Client) -> None:

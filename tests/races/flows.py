@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from tests.cli.program import Program
 from tests.harness.authenticator import Authenticator
@@ -46,7 +48,7 @@ from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
-from twofold.oidc import authorize_flow, logout_flow, pushed_flow, registration_flow, token_flow
+from twofold.oidc import assertion_flow, authorize_flow, logout_flow, pushed_flow, registration_flow, token_flow
 from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
@@ -432,6 +434,18 @@ def pushed_request_is_used(w: World) -> Act:
 def _asks(application: Application) -> dict[str, str]:
     return {"redirect_uri": CALLBACK, "response_type": "code", "scope": "openid", "client_id": str(application.id),
             "code_challenge": "a" * 43, "code_challenge_method": "S256"}  # fmt: skip
+
+
+def application_proves_itself_by_its_key(w: World) -> Act:
+    key, at = ECKey.generate_key("P-256"), w.at
+    keys = json.dumps({"keys": [key.as_dict(private=False)]})
+    said = Registration("CRM", public=False, redirect_uris=(CALLBACK,), jwks=keys, assertion_algorithm="ES256")
+    made = registration_flow.create(w.context, said, origin=Origin(at))
+    assert isinstance(made, Registered), made
+    client_id, exp = str(made.application.id), int(later(at=at, minutes=5).timestamp())
+    claims = {"iss": client_id, "sub": client_id, "aud": w.context.settings.base_url, "jti": w.name, "exp": exp}
+    assertion = jwt.encode({"alg": "ES256"}, claims, key)
+    return lambda context: assertion_flow.authenticate(context, assertion, "", at)
 
 
 def application_is_answered_after_a_sign_in(w: World) -> Act:
@@ -1046,6 +1060,7 @@ FLOWS: Mapping[Flow, str] = {
     destination_is_kept: "UUID",
     application_is_answered_at_once: "Answer",
     application_waits: "UUID",
+    application_proves_itself_by_its_key: "Application",
     request_is_pushed: "Pushed",
     pushed_request_is_used: "Asked",
     application_is_answered_after_a_sign_in: "Answer",

@@ -22,6 +22,7 @@ from twofold.commands.frame import (
 from twofold.directory.refusals import Refused
 from twofold.oidc import registration_flow
 from twofold.oidc.application import ALGORITHMS, ASSURANCES, LONGEST_AGE, Registration
+from twofold.oidc.client_keys import MOST_BYTES
 from twofold.oidc.registration_flow import Shown
 
 WHAT = "application"
@@ -35,6 +36,8 @@ WITHOUT: Mapping[str, Any] = {
     "acr": ("acr", None),
     "second-factor-age": ("second_factor_age", None),
     "account": ("accounts", frozenset()),
+    "jwks": ("jwks", None),
+    "jwks-uri": ("jwks_uri", None),
 }
 
 DETAILS = (
@@ -49,6 +52,11 @@ DETAILS = (
     click.option("--pkce/--no-pkce", default=None, help="Whether PKCE is demanded.  [default: pkce]"),
     click.option("--account", "accounts", multiple=True, metavar="ID",
                  help="Whose people may sign in; may be repeated. Without it everybody's."),
+    click.option("--jwks", type=click.File("r", lazy=False), metavar="FILE",
+                 help="Its public keys (a JWK Set), in place of a secret."),
+    click.option("--jwks-uri", metavar="URL", help="Where its public keys are, in place of a secret."),
+    click.option("--assertion-algorithm", type=click.Choice(ALGORITHMS),
+                 help="What it signs with by those keys.  [default: RS256]"),
 )  # fmt: skip
 
 
@@ -167,6 +175,7 @@ def delete(*, client_id: str, as_json: bool) -> None:
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "accounts": lambda ids: frozenset(id_of(text, "account") for text in ids),
     "acr": ASSURANCES.__getitem__,
+    "jwks": lambda file: file.read(MOST_BYTES + 1),
     "second_factor_age": lambda minutes: minutes * MINUTE,
 }
 

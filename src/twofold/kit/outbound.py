@@ -1,4 +1,4 @@
-"""Sending a form to a server that somebody else has named: never into our own networks, never for longer than it may.
+"""Calling a server that somebody else has named: never into our own networks, never for longer than it may.
 
 The address that was checked is the one that is connected to: a name that leads elsewhere the next time leads nowhere.
 """
@@ -7,18 +7,21 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Timer
 from urllib.parse import urlencode, urlsplit
 
 from twofold.kit.network import Address, Network, plain_address
+
+OK = 200
 
 # Addresses of IPv6 that lead to one of IPv4, whichever that is (RFC 6052, RFC 3056).
 _TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 
 
 class NotSent(Exception):
-    """A form was not sent, or not answered in time; the message says why, without what was in it."""
+    """A call was not sent, or not answered in time; the message says why, without what was in it."""
 
 
 def may_be_sent_to(address: Address, allowed: Sequence[Network]) -> bool:
@@ -35,7 +38,33 @@ def post_form(url: str, fields: Mapping[str, str], *, allowed: Sequence[Network]
         NotSent: the name leads nowhere or into a network that is not allowed, or there was no answer in time.
 
     """
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with _called(url, ("POST", urlencode(fields), headers), allowed=allowed, seconds=seconds) as answer:
+        return answer.status
+
+
+def get(url: str, *, allowed: Sequence[Network], seconds: float, most: int) -> bytes:
+    """Return what is at an address, of so many bytes at most, likewise.
+
+    Raises:
+        NotSent: likewise; or it answered something else than 200, or more.
+
+    """
+    with _called(url, ("GET", None, {}), allowed=allowed, seconds=seconds) as answer:
+        body = answer.read(most + 1)
+        if answer.status != OK:
+            raise NotSent(f"answered {answer.status}")
+    if len(body) > most:
+        raise NotSent(f"answered more than {most} bytes")
+    return body
+
+
+@contextmanager
+def _called(
+    url: str, call: tuple[str, str | None, Mapping[str, str]], *, allowed: Sequence[Network], seconds: float
+) -> Iterator[http.client.HTTPResponse]:
     parts = urlsplit(url)
+    method, body, headers = call
     tls, host = parts.scheme == "https", parts.hostname or ""
     address, port = _resolved(host, parts.port or (443 if tls else 80), allowed)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -49,14 +78,9 @@ def post_form(url: str, fields: Mapping[str, str], *, allowed: Sequence[Network]
         try:
             if tls:
                 connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-            headers = {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Host": parts.netloc,
-                "Connection": "close",
-                "User-Agent": "Twofold",
-            }
-            connection.request("POST", target, urlencode(fields), headers)
-            return connection.getresponse().status
+            ours = {"Host": parts.netloc, "Connection": "close", "User-Agent": "Twofold"}
+            connection.request(method, target, body, {**headers, **ours})
+            yield connection.getresponse()
         finally:
             late.cancel()
     except (OSError, http.client.HTTPException) as error:

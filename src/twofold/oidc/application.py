@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from twofold.directory.rules import Fault, fault_of_account_name
+from twofold.oidc.client_keys import why_not_keys
 from twofold.sessions.methods import TWO_FACTORS
 
 ALGORITHMS = ("RS256", "ES256")
@@ -35,6 +36,14 @@ class Registration(NamedTuple):
     second_factor_age: timedelta | None = None
     pkce: bool = True
     accounts: frozenset[UUID] = frozenset()  # whose people may sign in; empty: everybody's
+    jwks: str | None = None  # its public keys, a JWK Set (RFC 7517): they prove it, and it has no secret
+    jwks_uri: str | None = None  # or where they are
+    assertion_algorithm: str = "RS256"  # that it signs with
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it proves itself by keys, in place of a secret."""
+        return self.jwks is not None or self.jwks_uri is not None
 
 
 class Secret(NamedTuple):
@@ -60,6 +69,9 @@ class Application(NamedTuple):
     second_factor_age: timedelta | None
     pkce: bool
     accounts: frozenset[UUID]
+    jwks: str | None
+    jwks_uri: str | None
+    assertion_algorithm: str
     created_at: datetime
 
     @property
@@ -105,7 +117,7 @@ def fault_of(registration: Registration) -> Fault | None:
         return Fault("backchannel_logout_uri", f"Write an address like https://app.example/logout, not {notified}.")
     if home is not None and not _is_web(home):
         return Fault("home_url", f"Write an address like https://app.example, not {home}.")
-    return _fault_of_demands(registration)
+    return _fault_of_demands(registration) or fault_of_keys(registration)
 
 
 def _fault_of_demands(registration: Registration) -> Fault | None:
@@ -121,6 +133,21 @@ def _fault_of_demands(registration: Registration) -> Fault | None:
     if len(registration.accounts) > MOST_ACCOUNTS:
         return Fault("accounts", f"Name {MOST_ACCOUNTS} accounts at most.")
     return None
+
+
+def fault_of_keys(registration: Registration) -> Fault | None:
+    """Say why an application cannot prove itself by these keys."""
+    keys, address = registration.jwks, registration.jwks_uri
+    if registration.assertion_algorithm not in ALGORITHMS:
+        return Fault("assertion_algorithm", f"Choose {' or '.join(ALGORITHMS)}.")
+    if registration.public and registration.has_keys:
+        return Fault("public", "A public application has no keys.")
+    if keys is not None and address is not None:
+        return Fault("jwks_uri", "Give the keys or their address, not both.")
+    if address is not None and not _is_web(address):
+        return Fault("jwks_uri", f"Write an address like https://app.example/jwks.json, not {address}.")
+    why = None if keys is None else why_not_keys(keys, registration.assertion_algorithm)
+    return None if why is None else Fault("jwks", why)
 
 
 def _fault_of_redirects(field: str, addresses: Iterable[str], *, public: bool) -> Fault | None:

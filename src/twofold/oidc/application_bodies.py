@@ -1,7 +1,7 @@
 """What the operator's API takes and gives of applications, as typed bodies."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -14,12 +14,17 @@ Addresses = Annotated[list[Address], msgspec.Meta(max_length=50)]
 Algorithm = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
 Acr = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=43_200)]
+Keys = dict[str, Any]
 Accounts = Annotated[list[UUID], msgspec.Meta(max_length=1000)]
 
 
 @schema_name("NewApplication")
 class NewApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An application to be registered. `second_factor_age` is in minutes; without `accounts` it is for everybody."""
+    """An application to be registered. `second_factor_age` is in minutes; without `accounts` it is for everybody.
+
+    With `jwks`, a JWK Set of its public keys, or `jwks_uri`, where that is, it has no secret and proves itself by
+    `private_key_jwt`, signed with `assertion_algorithm`.
+    """
 
     name: Name
     redirect_uris: Addresses
@@ -32,6 +37,9 @@ class NewApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
     second_factor_age: Minutes | None = None
     pkce: bool = True
     accounts: Accounts = []
+    jwks: Keys | None = None
+    jwks_uri: Address | None = None
+    assertion_algorithm: Algorithm = "RS256"
 
 
 @schema_name("ApplicationChange")
@@ -48,6 +56,9 @@ class ApplicationChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     second_factor_age: Minutes | msgspec.UnsetType | None = msgspec.UNSET
     pkce: bool | msgspec.UnsetType = msgspec.UNSET
     accounts: Accounts | msgspec.UnsetType = msgspec.UNSET
+    jwks: Keys | msgspec.UnsetType | None = msgspec.UNSET
+    jwks_uri: Address | msgspec.UnsetType | None = msgspec.UNSET
+    assertion_algorithm: Algorithm | msgspec.UnsetType = msgspec.UNSET
 
 
 @schema_name("Application")
@@ -66,6 +77,9 @@ class ApplicationAnswer(msgspec.Struct):
     second_factor_age: int | None
     pkce: bool
     accounts: list[UUID]
+    jwks: Keys | None
+    jwks_uri: str | None
+    assertion_algorithm: str
     created_at: datetime
     secrets: list[datetime]
 

@@ -110,6 +110,9 @@ def _application(row: Any) -> Application:
         second_factor_age=None if age is None else age * MINUTE,
         pkce=row.pkce,
         accounts=msgspec.json.decode(row.accounts, type=frozenset[UUID]),
+        jwks=row.jwks,
+        jwks_uri=row.jwks_uri,
+        assertion_algorithm=row.assertion_algorithm,
         created_at=row.created_at,
     )
 

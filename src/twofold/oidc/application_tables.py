@@ -19,6 +19,9 @@ applications = sa.Table(
     sa.Column("second_factor_age", sa.Integer, nullable=True),  # minutes
     sa.Column("pkce", sa.Boolean, nullable=False),
     sa.Column("accounts", sa.Text, nullable=False),  # JSON; empty: all
+    sa.Column("jwks", sa.Text, nullable=True),  # a JWK Set, or
+    sa.Column("jwks_uri", sa.Text, nullable=True),  # where it is
+    sa.Column("assertion_algorithm", sa.Text, nullable=False),  # RS256 | ES256
     sa.Column("created_at", UtcTime, nullable=False),
 )
 
@@ -29,4 +32,12 @@ application_secrets = sa.Table(
     sa.Column("application_id", sa.Uuid, nullable=False, index=True),
     sa.Column("secret_hash", sa.LargeBinary(32), nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
+)
+
+# What applications with keys proved themselves by: each assertion counts once, on every node (RFC 7523 section 3).
+client_assertions = sa.Table(
+    "client_assertions",
+    metadata,
+    sa.Column("jti_hash", sa.LargeBinary(32), primary_key=True),  # of the application and its `jti`
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )

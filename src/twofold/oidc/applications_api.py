@@ -61,7 +61,7 @@ def show_application(request: AnyRequest, client_id: str) -> Response[Applicatio
 )  # fmt: skip
 @quick
 def create_application(request: AnyRequest, data: NewApplicationBody) -> Response[CreatedApplicationAnswer]:
-    """Register an application. Its `client_secret` is in this answer alone; a public one has none."""
+    """Register an application. Its `client_secret` is in this answer alone; one that is public or has keys has none."""
     origin = _origin(request)
     made = registration_flow.create(context_of(request), Registration(**_given(data)), origin=origin)
     if isinstance(made, Refused):
@@ -143,6 +143,8 @@ def _given(data: NewApplicationBody | ApplicationChangeBody) -> dict[str, Any]:
             given[name] = tuple(given[name])
     if "accounts" in given:
         given["accounts"] = frozenset(given["accounts"])
+    if given.get("jwks") is not None:
+        given["jwks"] = msgspec.json.encode(given["jwks"]).decode()
     if given.get("second_factor_age") is not None:
         given["second_factor_age"] *= MINUTE
     return given
@@ -163,6 +165,9 @@ def _answer(shown: Shown) -> ApplicationAnswer:
         second_factor_age=None if age is None else age // MINUTE,
         pkce=application.pkce,
         accounts=sorted(application.accounts),
+        jwks=None if application.jwks is None else msgspec.json.decode(application.jwks),
+        jwks_uri=application.jwks_uri,
+        assertion_algorithm=application.assertion_algorithm,
         created_at=application.created_at,
         secrets=shown.secrets,
     )

@@ -11,8 +11,9 @@ CLAIMS = (
     "iss", "sub", "aud", "exp", "iat", "nonce", "azp", "at_hash", "sid", "auth_time", "acr", "amr", "name", "locale",
     "zoneinfo", "email", "email_verified", "account_id", "account_name", "edition", "role", "licensed",
 )  # fmt: skip
-CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
-WITH_SECRET = ("client_secret_basic", "client_secret_post")
+PROVED = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+CLIENT_AUTHENTICATION = (*PROVED, "none")
+SIGNED_BY = "endpoint_auth_signing_alg_values_supported"  # what an application may sign `private_key_jwt` with
 
 # What a member that is left out would promise: OpenID Connect Discovery section 3 takes `request_uri` as supported.
 NOT_BUILT = ("request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported")
@@ -43,10 +44,11 @@ def description(issuer: str) -> dict[str, Any]:
         "code_challenge_methods_supported": ("S256",),
         "id_token_signing_alg_values_supported": ALGORITHMS,
         "token_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
-        "introspection_endpoint_auth_methods_supported": WITH_SECRET,
+        "introspection_endpoint_auth_methods_supported": PROVED,
         "revocation_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        **{f"{endpoint}_{SIGNED_BY}": ALGORITHMS for endpoint in ("token", "introspection", "revocation")},
         **dict.fromkeys(NOT_BUILT, False),
     }

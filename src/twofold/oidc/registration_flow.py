@@ -14,7 +14,7 @@ from twofold.directory.rules import Fault
 from twofold.events import application_kinds
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.kit.crypto.tokens import digest, new_id
+from twofold.kit.crypto.tokens import digest, fingerprint, new_id
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.sql.database import Database
 from twofold.oidc import application_records as records
@@ -24,7 +24,7 @@ SECRETS = 2  # of an application: one in use, and the next, for as long as the c
 
 
 class Registered(NamedTuple):
-    """A new application, and its client secret, which is shown now and never again; a public one has none."""
+    """A new application, and its client secret, which is shown now and never again; or none."""
 
     application: Application
     secret: str | None
@@ -53,7 +53,8 @@ def create(context: AppContext, registration: Registration, *, origin: Origin) -
         if refused := _why_not_accounts(connection, registration):
             return refused
         records.insert(connection, application)
-        secret = None if application.public else _new_secret(context.vault, connection, application.id, origin.at)
+        has_secret = not (registration.public or registration.has_keys)
+        secret = _new_secret(context.vault, connection, application.id, origin.at) if has_secret else None
         facts = {"application": str(application.id), **_facts(registration)}
         audit.record(connection, application_kinds.ApplicationCreated(facts), origin=origin, account_id=None)
     return Registered(application, secret)
@@ -64,7 +65,7 @@ def change(
 ) -> Application | Refused | None:
     """Change fields of an application, by their names in `Registration`; None: there is no such application.
 
-    Public or not is decided when it is registered.
+    Public or not is decided when it is registered. Who gets keys loses every secret.
     """
     with db.write() as connection:
         before = records.hold(connection, application_id)
@@ -79,6 +80,9 @@ def change(
         changed = {name: {"before": old[name], "after": new[name]} for name in new if old[name] != new[name]}
         if changed:
             records.update(connection, application_id, after)
+            if after.has_keys:
+                rows = records.secrets(connection, [application_id])
+                records.delete_secrets(connection, [row.id for row in rows])
             event = application_kinds.ApplicationChanged(str(application_id), after.name, changed)
             audit.record(connection, event, origin=origin, account_id=None)
     return Application(application_id, *after, created_at=before.created_at)
@@ -95,6 +99,8 @@ def rotate_secret(context: AppContext, application_id: UUID, *, origin: Origin) 
             return None
         if application.public:
             return invalid(Fault("public", "A public application has no secret."))
+        if application.registration.has_keys:
+            return invalid(Fault("jwks", "An application with keys of its own has no secret."))
         older = records.secrets(connection, [application_id])[SECRETS - 1 :]
         records.delete_secrets(connection, [row.id for row in older])
         secret = _new_secret(context.vault, connection, application_id, origin.at)
@@ -150,10 +156,11 @@ def _why_not_accounts(connection: sa.Connection, registration: Registration) -> 
 
 
 def _facts(registration: Registration) -> dict[str, Any]:
-    """Return what is said of an application as it stands in the log: the age in minutes, ids and addresses as lists."""
+    """Return what is said of an application as it stands in the log: the age in minutes, keys as a fingerprint."""
     age = registration.second_factor_age
     return {
         **registration._asdict(),
         "second_factor_age": None if age is None else age // timedelta(minutes=1),
         "accounts": sorted(map(str, registration.accounts)),
+        "jwks": None if registration.jwks is None else fingerprint(registration.jwks),
     }

@@ -23,6 +23,7 @@ from twofold.kit.mail.letters import Composer
 from twofold.kit.mail.outbox import Priority
 from twofold.kit.mail.smtp import SmtpTransport, Transport
 from twofold.lockouts import flow as lockouts
+from twofold.oidc import assertion_flow as assertions
 from twofold.oidc import grant_flow as grants
 from twofold.oidc import logout_flow as logout
 from twofold.operations.worker import Job, Worker
@@ -77,6 +78,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     reminders.forget_over,
     outbox.forget_settled,
     grants.forget_over,
+    assertions.forget_over,
     logout.forget_settled,
     abuse.forget_old,
     nodes.forget_gone,

@@ -50,6 +50,7 @@ KEPT: Mapping[str, str] = {
     "audit_signing_keys": "the same key goes on signing",
     "blocked_networks": "as the backup has it: the command says to look through the list",
     "ended_sessions": "whoever was told of an ending since may be told again",
+    "client_assertions": "each is over within five minutes",
     "discarded_events": "nobody's, and gone within seconds",
     "encryption_keys": "a key that is missing from the ring is named at the start",
     "grants": "give nothing without a session; they say which applications to tell that those have ended",

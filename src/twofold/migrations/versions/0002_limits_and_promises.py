@@ -60,7 +60,7 @@ def downgrade() -> None:
         "authorizations",
     ):
         op.drop_table(table, if_exists=True)
-    for table in ("oidc_keys", "application_secrets", "applications"):
+    for table in ("oidc_keys", "client_assertions", "application_secrets", "applications"):
         op.drop_table(table, if_exists=True)
     op.drop_table("ended_sessions", if_exists=True)
     op.drop_table("destinations", if_exists=True)
@@ -235,6 +235,9 @@ def _register_applications() -> None:
         sa.Column("second_factor_age", sa.Integer(), nullable=True),
         sa.Column("pkce", sa.Boolean(), nullable=False),
         sa.Column("accounts", sa.Text(), nullable=False),
+        sa.Column("jwks", sa.Text(), nullable=True),
+        sa.Column("jwks_uri", sa.Text(), nullable=True),
+        sa.Column("assertion_algorithm", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
         if_not_exists=True,
@@ -246,6 +249,13 @@ def _register_applications() -> None:
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application_secrets")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "client_assertions",
+        sa.Column("jti_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("expires_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("jti_hash", name=op.f("pk_client_assertions")),
         if_not_exists=True,
     )
     op.create_table(
@@ -265,6 +275,7 @@ def _register_applications() -> None:
 
 
 def _index_applications() -> None:
+    steps.create_index(op.f("ix_client_assertions_expires_at"), "client_assertions", ["expires_at"])
     steps.create_index(op.f("ix_application_secrets_application_id"), "application_secrets", ["application_id"])
     without_end = sa.text("retired_at IS NULL")
     steps.create_index(
