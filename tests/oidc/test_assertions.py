@@ -145,6 +145,12 @@ def test_only_the_algorithm_that_was_registered_counts(keyed: RelyingParty) -> N
         assert refused(called(keyed, given)) == (401, "invalid_client")
 
 
+def test_another_algorithm_of_the_same_key_counts_for_nothing(context: AppContext, http: httpx.Client) -> None:
+    app = RelyingParty.of(context, http, jwks=key_set(RSA))
+    assert called(app, signed(app.client_id, key=RSA, alg="RS256")).status_code == 200
+    assert refused(called(app, signed(app.client_id, key=RSA, alg="PS256"))) == (401, "invalid_client")
+
+
 def test_a_key_in_the_header_counts_for_nothing(keyed: RelyingParty) -> None:
     """RFC 8725 section 3.10. Stops: whoever brings the key that fits."""
     claims = jwt.decode(signed(keyed.client_id), KEY).claims
@@ -296,7 +302,7 @@ def test_keys_that_can_be_read_no_more_are_believed_for_an_hour(inside: AppConte
 def test_what_is_no_set_of_keys_proves_nothing(inside: AppContext, keys: Keys, wrong: str) -> None:
     """Stops: an address that leads elsewhere, or never ends."""
     keys.status = 302 if wrong == "redirect" else 200
-    more = {"long": b" " * client_keys.MOST_BYTES + keys.body, "text": b"no", "bytes": b"\xff"}
+    more = {"long": keys.body + b" " * client_keys.MOST_BYTES, "text": b"no", "bytes": b"\xff"}
     keys.body = more.get(wrong, keys.body)
     assert not proves(inside, keys)
     assert keys.asked == 1

@@ -46,7 +46,6 @@ def test_what_is_not_built_is_not_announced() -> None:
     told = description(BASE)
     assert not told["request_uri_parameter_supported"]
     assert not told["request_parameter_supported"]
-    assert not told["claims_parameter_supported"]
     assert "phr" not in told["acr_values_supported"]
 
 

@@ -113,16 +113,18 @@ def _wanted(asked: AuthorizationRequest, application: Application, *, can: bool)
     """Return the assurance to reach: what the application always asks for, and the best of what this request names.
 
     A request that names only what we have never heard of asks for nothing (`acr_values` are wishes, OpenID Connect Core
-    section 3.1.2.1); one that names what we know is not answered with less.
+    section 3.1.2.1); one that names what we know is not answered with less, nor one that calls it essential (5.5.1.1).
     """
     unmet = Refused("unmet_authentication_requirements", "The authentication asked for cannot be reached.")
     reachable = (ONE_FACTOR, TWO_FACTORS) if can else (ONE_FACTOR,)
     always = application.acr or (TWO_FACTORS if application.second_factor_age is not None else ONE_FACTOR)
     named = [value for value in asked.acr_values if value in KNOWN]
     reached = [value for value in reachable if value in named]
-    if always not in reachable or (named and not reached):
+    essential = [value for value in reachable if value in (asked.acr_essential or reachable)]
+    if always not in reachable or (named and not reached) or not essential:
         return unmet
-    return max([always, *reached], key=KNOWN.index)
+    demanded = [] if asked.acr_essential is None else essential
+    return max([always, *reached, *demanded], key=KNOWN.index)
 
 
 def _is_fresh(proved: datetime, proved_after: datetime | None) -> bool:

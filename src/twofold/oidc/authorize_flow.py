@@ -179,6 +179,8 @@ def _with_subject(context: AppContext, asked: AuthorizationRequest, at: datetime
     claims: Mapping[str, Any] | None = key_flow.verify(context, asked.id_token_hint, at)
     if claims is None or not isinstance(claims.get("sub"), str):
         return Refused("invalid_request", "id_token_hint is no ID token of this issuer.")
+    if asked.subject not in (None, claims["sub"]):
+        return Refused("invalid_request", "claims names somebody else than id_token_hint.")
     return msgspec.structs.replace(asked, id_token_hint=None, subject=claims["sub"])
 
 

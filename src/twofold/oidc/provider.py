@@ -16,7 +16,7 @@ CLIENT_AUTHENTICATION = (*PROVED, "none")
 SIGNED_BY = "endpoint_auth_signing_alg_values_supported"  # what an application may sign `private_key_jwt` with
 
 # What a member that is left out would promise: OpenID Connect Discovery section 3 takes `request_uri` as supported.
-NOT_BUILT = ("request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported")
+NOT_BUILT = ("request_parameter_supported", "request_uri_parameter_supported")
 
 
 def description(issuer: str) -> dict[str, Any]:
@@ -46,6 +46,7 @@ def description(issuer: str) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
         "introspection_endpoint_auth_methods_supported": PROVED,
         "revocation_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,
+        "claims_parameter_supported": True,
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -15,6 +15,7 @@ import msgspec
 
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, allows_redirect
+from twofold.oidc.claims_asked import read_claims
 
 SCOPES = ("openid", "profile", "email", "account", "offline_access")
 MOST_PARAMETERS = 50
@@ -67,7 +68,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     acr_values: tuple[str, ...]
     id_token_hint: str | None = None
     login_hint: str = ""  # an email address, or empty: what else it may be says nothing here
-    subject: str | None = None  # whom that hint names, once it is checked
+    subject: str | None = None  # whom that hint names, once it is checked, or `claims` does
+    acr_essential: tuple[str, ...] | None = None  # one of these has to be reached, known here or not
 
     def answer(self, issuer: str, **fields: str) -> Answer:
         """Return the answer to it, with its `state` and who answers."""
@@ -103,7 +105,9 @@ def parse(parameters: Parameters, application: Application, redirect_uri: str) -
         return prompts
     if isinstance(max_age, Refused):
         return max_age
-    asked = values["scope"].split(" ")
+    asked, claims = values["scope"].split(" "), read_claims(values.get("claims", "{}"))
+    if claims is None:
+        return Refused("invalid_request", "claims is not JSON as OpenID Connect Core section 5.5 has it.")
     return AuthorizationRequest(
         client_id=application.id,
         redirect_uri=redirect_uri,
@@ -114,9 +118,11 @@ def parse(parameters: Parameters, application: Application, redirect_uri: str) -
         challenge=values.get("code_challenge"),
         prompts=prompts,
         max_age=max_age,
-        acr_values=tuple(values.get("acr_values", "").split()),
+        acr_values=(*values.get("acr_values", "").split(), *claims.acr_values),
         id_token_hint=values.get("id_token_hint"),
         login_hint=_address(values.get("login_hint", "")),
+        subject=claims.subject,
+        acr_essential=claims.acr_essential,
     )
 
 
