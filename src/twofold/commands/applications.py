@@ -57,6 +57,8 @@ DETAILS = (
     click.option("--jwks-uri", metavar="URL", help="Where its public keys are, in place of a secret."),
     click.option("--assertion-algorithm", type=click.Choice(ALGORITHMS),
                  help="What it signs with by those keys.  [default: RS256]"),
+    click.option("--jwt-access-tokens/--opaque-access-tokens", default=None,
+                 help="Whether access tokens are JWTs of five minutes (RFC 9068).  [default: opaque]"),
 )  # fmt: skip
 
 

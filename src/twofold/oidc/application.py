@@ -39,6 +39,7 @@ class Registration(NamedTuple):
     jwks: str | None = None  # its public keys, a JWK Set (RFC 7517): they prove it, and it has no secret
     jwks_uri: str | None = None  # or where they are
     assertion_algorithm: str = "RS256"  # that it signs with
+    jwt_access_tokens: bool = False  # RFC 9068, in place of opaque ones
 
     @property
     def has_keys(self) -> bool:
@@ -72,6 +73,7 @@ class Application(NamedTuple):
     jwks: str | None
     jwks_uri: str | None
     assertion_algorithm: str
+    jwt_access_tokens: bool
     created_at: datetime
 
     @property

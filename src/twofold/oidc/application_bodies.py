@@ -40,6 +40,7 @@ class NewApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
     jwks: Keys | None = None
     jwks_uri: Address | None = None
     assertion_algorithm: Algorithm = "RS256"
+    jwt_access_tokens: bool = False
 
 
 @schema_name("ApplicationChange")
@@ -59,6 +60,7 @@ class ApplicationChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     jwks: Keys | msgspec.UnsetType | None = msgspec.UNSET
     jwks_uri: Address | msgspec.UnsetType | None = msgspec.UNSET
     assertion_algorithm: Algorithm | msgspec.UnsetType = msgspec.UNSET
+    jwt_access_tokens: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 @schema_name("Application")
@@ -80,6 +82,7 @@ class ApplicationAnswer(msgspec.Struct):
     jwks: Keys | None
     jwks_uri: str | None
     assertion_algorithm: str
+    jwt_access_tokens: bool
     created_at: datetime
     secrets: list[datetime]
 

@@ -113,6 +113,7 @@ def _application(row: Any) -> Application:
         jwks=row.jwks,
         jwks_uri=row.jwks_uri,
         assertion_algorithm=row.assertion_algorithm,
+        jwt_access_tokens=row.jwt_access_tokens,
         created_at=row.created_at,
     )
 

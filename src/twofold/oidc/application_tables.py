@@ -22,6 +22,7 @@ applications = sa.Table(
     sa.Column("jwks", sa.Text, nullable=True),  # a JWK Set, or
     sa.Column("jwks_uri", sa.Text, nullable=True),  # where it is
     sa.Column("assertion_algorithm", sa.Text, nullable=False),  # RS256 | ES256
+    sa.Column("jwt_access_tokens", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
 )
 

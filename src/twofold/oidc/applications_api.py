@@ -168,6 +168,7 @@ def _answer(shown: Shown) -> ApplicationAnswer:
         jwks=None if application.jwks is None else msgspec.json.decode(application.jwks),
         jwks_uri=application.jwks_uri,
         assertion_algorithm=application.assertion_algorithm,
+        jwt_access_tokens=application.jwt_access_tokens,
         created_at=application.created_at,
         secrets=shown.secrets,
     )

@@ -33,6 +33,30 @@ def id_token(
     }
 
 
+def access_token(
+    session: Session,
+    application_id: UUID,
+    *,
+    issuer: str,
+    scope: str,
+    token_id: str,
+    at: datetime,
+    expires_at: datetime,
+) -> dict[str, Any]:
+    """Return the claims of an access token that is a JWT (RFC 9068 section 2.2); its audience is the application."""
+    return {
+        "iss": issuer,
+        "sub": str(session.user.id),
+        "aud": str(application_id),
+        "client_id": str(application_id),
+        "iat": seconds(at),
+        "exp": seconds(expires_at),
+        "jti": token_id,
+        "scope": scope,
+        **authentication(session),
+    }
+
+
 def authentication(session: Session) -> dict[str, Any]:
     """Return what was proved in a session, and when."""
     return {

@@ -19,7 +19,7 @@ def read_claims(text: str) -> ClaimsAsked | None:
         asked = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    members = [asked.get(name) for name in ("id_token", "userinfo")] if isinstance(asked, dict) else ["none"]
+    members: list[Any] = [asked.get(name) for name in ("id_token", "userinfo")] if isinstance(asked, dict) else ["none"]
     if not all(_is_member(member) for member in members):
         return None
     in_id_token = members[0] or {}

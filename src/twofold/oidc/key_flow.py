@@ -78,15 +78,15 @@ def published(context: AppContext, at: datetime) -> list[dict[str, Any]]:
     return [json.loads(row.public) for row in _known(context, at).rows if _is_published(row, at)]
 
 
-def verify(context: AppContext, token: str, at: datetime) -> dict[str, Any] | None:
-    """Return the claims of an ID token that we signed, whether or not it has expired; None for anything else."""
+def verify(context: AppContext, token: str, at: datetime, *, typ: str = "JWT") -> dict[str, Any] | None:
+    """Return the claims of a token of a type that we signed, whether or not it has expired; None for anything else."""
     rows = {row.kid: row for row in _known(context, at).rows if _is_published(row, at)}
     try:
         row = rows[_kid_of(token)]
         read = jwt.decode(token, _public(row), algorithms=[row.algorithm])
     except (JoseError, KeyError, TypeError, ValueError):
         return None
-    return read.claims if read.header.get("typ") == "JWT" else None
+    return read.claims if read.header.get("typ") == typ else None
 
 
 def list_keys(context: AppContext, at: datetime) -> Sequence[SigningKey]:

@@ -107,7 +107,7 @@ def _body(tokens: Tokens) -> dict[str, str | int]:
     return {
         "access_token": issued.access_token,
         "token_type": "Bearer",
-        "expires_in": issued.seconds,
+        "expires_in": tokens.seconds,
         "scope": issued.scope,
         "id_token": tokens.id_token,
         **renewable,

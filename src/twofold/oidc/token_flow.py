@@ -33,10 +33,11 @@ class Code(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What an application is handed."""
+    """What an application is handed; `seconds` is how long the access token lives."""
 
     issued: Issued
     id_token: str
+    seconds: int
 
 
 def exchange(context: AppContext, application: Application, given: Code, *, origin: Origin) -> Tokens | Refused:
@@ -54,7 +55,7 @@ def exchange(context: AppContext, application: Application, given: Code, *, orig
         if session is None or not _may_use(context, application, session, at):
             return _BAD_CODE
         issued = grant_flow.begin(
-            context, connection, session, grant_id=grant_id, application_id=application.id, scope=redeemed.scope, at=at
+            context, connection, session, grant_id=grant_id, application=application, scope=redeemed.scope, at=at
         )
         audit.record(
             connection, application_kinds.ApplicationSignedIn(
@@ -81,7 +82,7 @@ def refresh(
         narrowed = _narrowed(found.held.scope, scope)
         if narrowed is None:
             return Refused("invalid_scope", "The scope is more than was granted.")
-        issued = grant_flow.refresh(context, connection, token, found, narrowed, at)
+        issued = grant_flow.refresh(context, connection, application, token, found, narrowed, at)
         if isinstance(issued, Replayed):
             grant_flow.end(connection, issued.grant_id, "refresh_token_reused", origin=origin)
             return _BAD_REFRESH
@@ -125,15 +126,16 @@ def revoke(context: AppContext, application: Application, token: str, *, origin:
 
     Of one that is unknown, over or another application's nothing is said.
     """
+    token_hash = grant_flow.access_hash(context, token, origin.at)
     with context.db.write() as connection:
         refresh_token = grant_flow.by_refresh(context, connection, token, origin.at)
         if refresh_token is not None:
             if refresh_token.held.application_id == application.id:
                 grant_flow.end(connection, refresh_token.held.grant_id, "revoked", origin=origin)
             return
-        held = grant_flow.by_access_in(context, connection, token, origin.at)
+        held = grant_flow.by_access_in(context, connection, token_hash, origin.at)
         if held is not None and held.application_id == application.id:
-            grant_flow.drop_access(connection, token)
+            grant_flow.drop_access(connection, token_hash)
 
 
 def _end_if_used(connection: sa.Connection, application: Application, code: str, origin: Origin) -> None:
@@ -160,8 +162,16 @@ def _narrowed(granted: str, asked: str | None) -> str | None:
 def _with_id_token(
     context: AppContext, application: Application, issued: Issued, nonce: str | None, at: datetime
 ) -> Tokens:
+    issuer, session = context.settings.base_url, issued.session
+    if application.jwt_access_tokens:
+        access = claims.access_token(
+            session, application.id, issuer=issuer, scope=issued.scope, token_id=issued.access_token, at=at,
+            expires_at=issued.expires_at,
+        )  # fmt: skip
+        signed = key_flow.sign(context, access, application.algorithm, at, typ=grant_flow.JWT_TYPE)
+        issued = issued._replace(access_token=signed)
     told = claims.id_token(
-        issued.session, application.id, issuer=context.settings.base_url, nonce=nonce,
-        access_token=issued.access_token, at=at,
+        session, application.id, issuer=issuer, nonce=nonce, access_token=issued.access_token, at=at
     )  # fmt: skip
-    return Tokens(issued, key_flow.sign(context, told, application.algorithm, at))
+    seconds = int((issued.expires_at - at).total_seconds())
+    return Tokens(issued, key_flow.sign(context, told, application.algorithm, at), seconds)

@@ -38,7 +38,7 @@ def changes(details: Mapping[str, Any]) -> str:
         "backchannel_logout_uri": _("address told of sign-outs"), "algorithm": _("signature"), "acr": _("assurance"),
         "second_factor_age": _("age of the second factor"), "pkce": _("PKCE"), "accounts": _("accounts"),
         "jwks": _("keys"), "jwks_uri": _("address of its keys"),
-        "assertion_algorithm": _("signature of the application"),
+        "assertion_algorithm": _("signature of the application"), "jwt_access_tokens": _("kind of access tokens"),
     }  # fmt: skip
     changed = ", ".join(fields.get(field, field) for field in details.get("changed", {}))
     return f"{name(details)}: {changed}" if changed else name(details)

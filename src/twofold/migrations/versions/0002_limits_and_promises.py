@@ -238,6 +238,7 @@ def _register_applications() -> None:
         sa.Column("jwks", sa.Text(), nullable=True),
         sa.Column("jwks_uri", sa.Text(), nullable=True),
         sa.Column("assertion_algorithm", sa.Text(), nullable=False),
+        sa.Column("jwt_access_tokens", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
         if_not_exists=True,
