@@ -15,6 +15,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.oidc import registration_flow, token_flow
+from twofold.oidc.application_flow import Caller, authenticate_with_code
 from twofold.oidc.grant_tables import grants
 from twofold.oidc.token_flow import Code, Tokens
 from twofold.sessions import flow as sessions
@@ -141,3 +142,21 @@ def test_a_code_for_an_account_that_was_taken_out_since_is_refused(
     assert changed is not None
     assert refused(crm.exchange(code)) == (400, "invalid_grant")
     assert refused(crm.refresh(body["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_a_session_that_ends_meanwhile_gives_nothing(people: People, crm: RelyingParty, session: str) -> None:
+    """Stops: a grant that is stored after its session has ended, so that its application is never told."""
+    code, found = crm.code(session), people.session(session)
+    sessions.sign_out(people.context.db, found, origin=MOMENT)
+    given = Code(code, CALLBACK, VERIFIER)
+    outcome = token_flow.exchange(people.context, crm.registered.application, given, origin=MOMENT, session=found)
+    assert not isinstance(outcome, Tokens)
+    assert people.count(grants) == 0
+
+
+def test_a_code_brings_no_session_to_another_application(
+    crm: RelyingParty, context: AppContext, http: httpx.Client, session: str
+) -> None:
+    other = RelyingParty.of(context, http, name="Other").registered
+    found = authenticate_with_code(context.db, str(other.application.id), other.secret, crm.code(session))
+    assert found == Caller(other.application)

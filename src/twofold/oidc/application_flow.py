@@ -1,5 +1,6 @@
 """Who an application is: found by its client_id, and proved by its secret."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.sql.database import Database
 from twofold.oidc import application_records as records
 from twofold.oidc.application import Application
+from twofold.sessions.session import Session
 
 
 class BadClient(msgspec.Struct, frozen=True):
@@ -23,6 +25,13 @@ def find(db: Database, client_id: str) -> Application | None:
         return records.find(connection, application_id)
 
 
+class Caller(NamedTuple):
+    """An application that proved to be it, and the session of the code that it brings, where that was read with it."""
+
+    application: Application
+    session: Session | None = None
+
+
 def authenticate(db: Database, client_id: str, secret: str | None) -> Application | BadClient:
     """Find an application that proves to be it by one of its secrets; a public one has none, and must not send any.
 
@@ -36,8 +45,24 @@ def authenticate(db: Database, client_id: str, secret: str | None) -> Applicatio
     if found is None:
         return BadClient()
     application, proved = found
-    may_pass = secret is None if application.public else proved
-    return application if may_pass else BadClient()
+    return application if _may_pass(application, secret, proved=proved) else BadClient()
+
+
+def authenticate_with_code(db: Database, client_id: str, secret: str | None, code: str) -> Caller | BadClient:
+    """Find an application likewise, and with it the session of a code: in one statement."""
+    application_id = _id_of(client_id)
+    if application_id is None:
+        return BadClient()
+    with db.read() as connection:
+        found = records.find_proved_with_code(connection, application_id, digest(secret or ""), digest(code))
+    if found is None:
+        return BadClient()
+    application, proved, session = found
+    return Caller(application, session) if _may_pass(application, secret, proved=proved) else BadClient()
+
+
+def _may_pass(application: Application, secret: str | None, *, proved: bool) -> bool:
+    return secret is None if application.public else proved
 
 
 def _id_of(client_id: str) -> UUID | None:

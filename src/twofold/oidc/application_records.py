@@ -8,24 +8,43 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from twofold.directory.tables import accounts, users
 from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.oidc.application import Application, Registration, Secret
 from twofold.oidc.application_tables import application_secrets, applications
+from twofold.oidc.grant_tables import authorization_codes
+from twofold.sessions.session import OWN_COLUMNS, Session, of_row
+from twofold.sessions.tables import COUNTS, SESSION, sessions
 
 MINUTE = timedelta(minutes=1)
 
 _find = Statement(sa.select(applications).where(applications.c.id == sa.bindparam("application")))
-_find_proved = Statement(
-    sa.select(
-        applications,
-        sa.exists()
-        .where(
-            application_secrets.c.application_id == applications.c.id,
-            application_secrets.c.secret_hash == sa.bindparam("secret_hash", type_=sa.LargeBinary),
-        )
-        .label("proved"),
-    ).where(applications.c.id == sa.bindparam("application"))
+_OWN = tuple(applications.c)
+_PROVED = (
+    sa.exists()
+    .where(
+        application_secrets.c.application_id == applications.c.id,
+        application_secrets.c.secret_hash == sa.bindparam("secret_hash", type_=sa.LargeBinary),
+    )
+    .label("proved")
+)
+_find_proved = Statement(sa.select(*_OWN, _PROVED).where(applications.c.id == sa.bindparam("application")))
+# With it the session of a code of its own that it brings, if that counts: an exchange is a statement shorter.
+_with_code = (
+    applications.outerjoin(
+        authorization_codes,
+        (authorization_codes.c.application_id == applications.c.id)
+        & (authorization_codes.c.code_hash == sa.bindparam("code_hash", type_=sa.LargeBinary)),
+    )
+    .outerjoin(sessions, sessions.c.id == authorization_codes.c.session_id)
+    .outerjoin(users, sa.and_(users.c.id == sessions.c.user_id, *COUNTS))
+    .outerjoin(accounts, accounts.c.id == users.c.account_id)
+)
+_find_proved_with_code = Statement(
+    sa.select(*_OWN, _PROVED, *(column.label(f"session_{place}") for place, column in enumerate(SESSION)))
+    .select_from(_with_code)
+    .where(applications.c.id == sa.bindparam("application"))
 )
 _hold = sa.select(applications).where(applications.c.id == sa.bindparam("application")).with_for_update()
 _all = sa.select(applications).order_by(applications.c.created_at, applications.c.id)
@@ -46,6 +65,20 @@ def find_proved(connection: sa.Connection, application_id: UUID, secret_hash: by
     """Find an application, and tell whether a secret is one of its own."""
     row = _find_proved.row(connection, application=application_id, secret_hash=secret_hash)
     return None if row is None else (_application(row), bool(row.proved))
+
+
+def find_proved_with_code(
+    connection: sa.Connection, application_id: UUID, secret_hash: bytes, code_hash: bytes
+) -> tuple[Application, bool, Session | None] | None:
+    """Find an application likewise, and the session of a code of its own, if it counts."""
+    row = _find_proved_with_code.row(
+        connection, application=application_id, secret_hash=secret_hash, code_hash=code_hash
+    )
+    if row is None:
+        return None
+    session = row[len(_OWN) + 1 :]
+    is_one = session[OWN_COLUMNS] is not None  # the id of its user
+    return _application(row), bool(row.proved), of_row(session) if is_one else None
 
 
 def hold(connection: sa.Connection, application_id: UUID) -> Application | None:

@@ -11,6 +11,7 @@ from twofold.kit.sql.database import UtcTime, delete_idle
 from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.oidc.grant_tables import authorization_codes, authorizations
+from twofold.sessions.tables import sessions
 
 # A code that is used a second time ends what the first use gave: so it is known for a while after it is over.
 KNOWN_AFTERWARDS = timedelta(days=1)
@@ -48,6 +49,7 @@ _redeem = Statement(
         authorization_codes.c.challenge.is_not_distinct_from(sa.bindparam("answered", type_=sa.Text)),
         authorization_codes.c.used_at.is_(None),
         authorization_codes.c.expires_at > sa.bindparam("at", type_=UtcTime),
+        sa.exists().where(sessions.c.id == authorization_codes.c.session_id),  # or nobody is told of its end
     )
     .values(used_at=sa.bindparam("at", type_=UtcTime), grant_id=sa.bindparam("grant", type_=sa.Uuid))
     .returning(*columns(Redeemed, authorization_codes))

@@ -6,7 +6,7 @@ from twofold.kit.http.machine import oauth_error
 from twofold.kit.http.requests import AnyRequest, ShortCircuit, basic, context_of, is_token, note_held
 from twofold.oidc import application_flow, assertion, assertion_flow
 from twofold.oidc.application import Application
-from twofold.oidc.application_flow import BadClient
+from twofold.oidc.application_flow import BadClient, Caller
 
 NOT_PROVED = "The application did not prove to be one."
 IN_ONE_WAY = "The application is to be named once, and to prove itself in one way."
@@ -27,6 +27,11 @@ def form_of(request: AnyRequest, body: bytes) -> Form:
 
 
 def client_of(request: AnyRequest, form: Form) -> Application:
+    """Return the application that calls, as `caller_of` does."""
+    return caller_of(request, form).application
+
+
+def caller_of(request: AnyRequest, form: Form, code: str | None = None) -> Caller:
     """Return the application that calls: by Basic, a secret or an assertion in the form, or a public one by its name.
 
     Raises:
@@ -35,7 +40,7 @@ def client_of(request: AnyRequest, form: Form) -> Application:
     """
     header = request.headers.get("authorization")
     if form["client_assertion"] or form["client_assertion_type"]:
-        return _by_assertion(request, form)
+        return Caller(_by_assertion(request, form))
     if header is None:
         name, secret = form["client_id"], form["client_secret"] or None
     else:
@@ -43,13 +48,21 @@ def client_of(request: AnyRequest, form: Form) -> Application:
         if form["client_secret"] or (given is not None and form["client_id"] not in ("", given[0])):
             raise ShortCircuit(oauth_error(400, "invalid_request", IN_ONE_WAY))
         name, secret = given if given is not None else ("", None)
-    found = application_flow.authenticate(context_of(request).db, name, secret)
+    found = _found(request, name, secret, code)
     if secret is not None and is_token(secret):
         note_held(request, secret, holds=not isinstance(found, BadClient))
     if isinstance(found, BadClient):
         challenge = {} if header is None else {"WWW-Authenticate": 'Basic realm="Twofold", charset="UTF-8"'}
         raise ShortCircuit(oauth_error(401, "invalid_client", NOT_PROVED, challenge))
     return found
+
+
+def _found(request: AnyRequest, name: str, secret: str | None, code: str | None) -> Caller | BadClient:
+    db = context_of(request).db
+    if code is not None:
+        return application_flow.authenticate_with_code(db, name, secret, code)
+    found = application_flow.authenticate(db, name, secret)
+    return found if isinstance(found, BadClient) else Caller(found)
 
 
 def _by_assertion(request: AnyRequest, form: Form) -> Application:

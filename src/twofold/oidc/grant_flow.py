@@ -21,7 +21,7 @@ from twofold.sessions.session import Session, holds
 
 ACCESS_LIFE = timedelta(minutes=15)
 JWT_LIFE = timedelta(minutes=5)  # whoever reads one may ask nobody whether it has ended
-OPAQUE, NOTHING = "tf_access_", b""
+OPAQUE, REFRESH, NOTHING = "tf_access_", "tf_refresh_", b""
 JWT_TYPE = "at+jwt"  # RFC 9068 section 2.1
 SAME_SUCCESSOR = timedelta(seconds=10)  # two tabs that refresh at once both go on
 

@@ -11,8 +11,8 @@ from twofold.kit.http.machine import FOR_PROGRAMS, oauth_error, preflight, told
 from twofold.kit.http.pools import takes_token
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, context_of
 from twofold.oidc import pushed_flow, token_flow
-from twofold.oidc.application import Application
-from twofold.oidc.client_views import client_of, form_of
+from twofold.oidc.application_flow import Caller
+from twofold.oidc.client_views import caller_of, client_of, form_of
 from twofold.oidc.pushed_flow import NoRoom, Pushed
 from twofold.oidc.request import Refused
 from twofold.oidc.token_flow import Code, Tokens
@@ -23,7 +23,7 @@ from twofold.oidc.token_flow import Code, Tokens
 def token(request: AnyRequest, body: bytes) -> AnyResponse:
     """Exchange a code, or a refresh token, for tokens (RFC 6749 sections 4.1.3 and 6)."""
     form = form_of(request, body)
-    outcome = _granted(request, form, client_of(request, form))
+    outcome = _granted(request, form, caller_of(request, form, form["code"] or None))
     match outcome:
         case Tokens():
             return told(_body(outcome))
@@ -83,14 +83,15 @@ def revoke(request: AnyRequest, body: bytes) -> AnyResponse:
     return told({})
 
 
-def _granted(request: AnyRequest, form: Form, application: Application) -> Tokens | Refused:
+def _granted(request: AnyRequest, form: Form, caller: Caller) -> Tokens | Refused:
+    application = caller.application
     context, origin = context_of(request), Origin(clock.now(), client_info_of(request))
     match form["grant_type"]:
         case "authorization_code":
             if not form["code"] or not form["redirect_uri"]:
                 return Refused("invalid_request", "code or redirect_uri is missing.")
             given = Code(form["code"], form["redirect_uri"], form["code_verifier"] or None)
-            return token_flow.exchange(context, application, given, origin=origin)
+            return token_flow.exchange(context, application, given, origin=origin, session=caller.session)
         case "refresh_token":
             if not form["refresh_token"]:
                 return Refused("invalid_request", "refresh_token is missing.")

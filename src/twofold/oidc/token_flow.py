@@ -18,7 +18,7 @@ from twofold.oidc.application import Application
 from twofold.oidc.grant_flow import Issued, Replayed
 from twofold.oidc.request import Refused
 from twofold.sessions import flow as sessions
-from twofold.sessions.session import Session
+from twofold.sessions.session import Session, holds
 
 _BAD_CODE = Refused("invalid_grant", "The code is unknown, used, older than a minute, or not for this request.")
 _BAD_REFRESH = Refused("invalid_grant", "The refresh token is unknown, used or over, or its session has ended.")
@@ -40,8 +40,13 @@ class Tokens(NamedTuple):
     seconds: int
 
 
-def exchange(context: AppContext, application: Application, given: Code, *, origin: Origin) -> Tokens | Refused:
-    """Exchange a code for tokens, once; a second use ends what the first one gave (RFC 6749 section 4.1.2)."""
+def exchange(
+    context: AppContext, application: Application, given: Code, *, origin: Origin, session: Session | None = None
+) -> Tokens | Refused:
+    """Exchange a code for tokens, once; a second use ends what the first one gave (RFC 6749 section 4.1.2).
+
+    `session` is that of the code, where it was read with the application.
+    """
     at, grant_id = origin.at, new_id()
     with context.db.write() as connection:
         redeemed = authorization_records.redeem(
@@ -51,8 +56,11 @@ def exchange(context: AppContext, application: Application, given: Code, *, orig
         if redeemed is None:
             _end_if_used(connection, application, given.code, origin)
             return _BAD_CODE
-        session = sessions.find_by_id(context, connection, redeemed.session_id, at)
-        if session is None or not _may_use(context, application, session, at):
+        if session is None or session.id != redeemed.session_id:
+            session = sessions.find_by_id(context, connection, redeemed.session_id, at)
+        if session is None or not holds(session, context.settings.session_idle, at):
+            return _BAD_CODE
+        if not _may_use(context, application, session, at):
             return _BAD_CODE
         issued = grant_flow.begin(
             context, connection, session, grant_id=grant_id, application=application, scope=redeemed.scope, at=at
@@ -107,8 +115,9 @@ def userinfo(context: AppContext, token: str, at: datetime) -> dict[str, Any] | 
 def introspect(context: AppContext, application: Application, token: str, at: datetime) -> Mapping[str, Any]:
     """Tell an application of a token: of an access token, which it has been shown, or of a refresh token of its own."""
     issuer = context.settings.base_url
-    held, kind = grant_flow.by_access(context, token, at), "Bearer"
-    if held is None:
+    is_refresh = token.startswith(grant_flow.REFRESH)
+    held, kind = None if is_refresh else grant_flow.by_access(context, token, at), "Bearer"
+    if is_refresh:
         with context.db.read() as connection:
             found = grant_flow.by_refresh(context, connection, token, at)
         is_own = found is not None and found.replaced_at is None and found.held.application_id == application.id
