@@ -29,6 +29,10 @@ PEER_PYTHON := .venv/peers/allauth
 PEER_NODE := .venv/peers/better-auth
 SERVERS := .venv/servers
 
+# An application on Node, which the tests sign somebody in to.
+OPENID_CLIENT := .venv/openid-client
+OPENID_CLIENT_SOURCES := $(addprefix tests/oidc/openid-client/,package.json package-lock.json sign_in.mjs)
+
 ARGON2 := packages/argon2-interleaved
 FAST_SOURCES := $(addprefix $(ARGON2)/,pyproject.toml setup.py README.md) $(wildcard $(ARGON2)/src/argon2_interleaved/*.*)
 
@@ -45,7 +49,7 @@ help: ## Show this help
 demo: $(RUN) $(PACKAGE) ## Serve a throwaway demo with people to sign in as (PORT=8000)
 	@exec $(BIN)/twofold demo --port '$(PORT)'
 
-test: $(TEST) $(PACKAGE) ## Run every test: both databases, a real browser, real mail (ARGS="-k word")
+test: $(TEST) $(PACKAGE) $(OPENID_CLIENT)/.installed ## Run every test: both databases, a real browser, real mail (ARGS="-k word")
 	@tools/system-packages
 	@exec $(BIN)/python -m pytest $(ARGS)
 
@@ -164,6 +168,15 @@ $(PEER_PYTHON)/.installed: bench/peers/allauth/requirements.txt | $(VENV)
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --no-deps -r $<
+	@touch $@
+
+$(OPENID_CLIENT)/.installed: $(OPENID_CLIENT_SOURCES) | $(VENV)
+	@tools/system-packages
+	@echo 'Installing openid-client, apart'
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(SERVERS)/.installed: bench/servers.txt | $(VENV)
