@@ -55,7 +55,7 @@ def register(db: Database) -> None:
     seed.insert(db, applications, [{
         "id": CLIENT, "name": "CRM", "public": False, "redirect_uris": f'["{REDIRECT}"]',
         "post_logout_redirect_uris": "[]", "backchannel_logout_uri": None, "home_url": None, "algorithm": "ES256",
-        "acr": None, "second_factor_age": None, "pkce": True, "accounts": "[]", "created_at": made,
+        "acr": None, "second_factor_age": None, "pkce": True, "accounts": "[]", "first_party": True, "created_at": made,
     }])  # fmt: skip
     seed.insert(db, application_secrets, [{
         "id": crowd.row_id("application secret", 0), "application_id": CLIENT, "secret_hash": digest(SECRET),

@@ -13,7 +13,7 @@ from twofold.kit.crypto import keyring
 from twofold.kit.mail import outbox
 from twofold.kit.sql.database import metadata
 from twofold.lockouts import tables as lockouts
-from twofold.oidc import application_tables, grant_tables, key_tables, logout_tables
+from twofold.oidc import application_tables, grant_tables, key_tables, logout_tables, use_tables
 from twofold.provisioning import tables as provisioning
 from twofold.recovery import tables as recovery
 from twofold.resets import tables as resets
@@ -22,7 +22,7 @@ from twofold.signin import tables as signin
 
 TABLE_MODULES = (
     abuse, admin, application_tables, audit, backup_code, directory, factors, grant_tables, key_tables, keyring, leases,
-    lockouts, logout_tables, outbox, passkeys, provisioning, recovery, resets, sessions, signin, totp,
+    lockouts, logout_tables, outbox, passkeys, provisioning, recovery, resets, sessions, signin, totp, use_tables,
 )  # fmt: skip
 
 # The one order in which a transaction locks rows of existing tables; docs/architecture.md says how it is kept.
@@ -65,6 +65,7 @@ LOCK_ORDER = (
     "applications",
     "application_secrets",
     "client_assertions",
+    "application_uses",
     "known_clients",
     "policy_reminders",
     "operator_keys",

@@ -130,6 +130,7 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", f"{V1}/applications/{{client_id}}/secrets"): Call("account", "", NOTHING),
     ("DELETE", f"{V1}/applications/{{client_id}}"): Call("account", "", NOTHING),
     ("GET", "/oidc/authorize/{authorization}"): Call("account", ""),
+    ("POST", "/oidc/authorize/{authorization}/consent"): Call("account", "", NOTHING),
 }  # fmt: skip
 
 # In the query or in the body.
@@ -166,8 +167,8 @@ NAMES_NOTHING = {
         "network", "new_password", "password", "policy", "reason", "required_from", "role", "seats", "sso",
         "sso_domains", "sso_url", "time_zone",
         # of an application, which is the operator's
-        "accounts", "acr", "algorithm", "backchannel_logout_uri", "home_url", "pkce", "post_logout_redirect_uris",
-        "public", "redirect_uris", "second_factor_age",
+        "accounts", "acr", "algorithm", "backchannel_logout_uri", "first_party", "home_url", "pkce",
+        "post_logout_redirect_uris", "public", "redirect_uris", "second_factor_age",
         # tokens: whoever holds one may
         "sign_in", "token",
         # what a passkey answers is for one holder

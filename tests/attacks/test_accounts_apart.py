@@ -41,6 +41,7 @@ NOT_WALKED = {
     "oidc.applications_api.delete_application", "oidc.applications_api.create_secret",
     # A browser's, not an account's: sessions/test_destinations, oidc/test_authorize.
     "sessions.guard.destination", "signin.views.handle_of", "oidc.authorize_pages.go_on",
+    "oidc.authorize_pages.consent",
 }  # fmt: skip
 
 

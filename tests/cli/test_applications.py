@@ -33,7 +33,7 @@ def test_an_application_is_registered_shown_and_listed(twofold: Program, databas
         "client_id": made["client_id"], "name": "CRM", "public": False, "redirect_uris": [CALLBACK, f"{CALLBACK}2"],
         "post_logout_redirect_uris": ["https://crm.example/"], "backchannel_logout_uri": "https://crm.example/logout",
         "home_url": "https://crm.example/", "algorithm": "ES256", "acr": "urn:twofold:2fa", "second_factor_age": 15,
-        "pkce": False, "accounts": [account], "created_at": "", "secrets": [],
+        "pkce": False, "accounts": [account], "first_party": True, "created_at": "", "secrets": [],
         "jwks": None, "jwks_uri": None, "assertion_algorithm": "RS256", "jwt_access_tokens": False,
     }  # fmt: skip
     assert shown["secrets"] == [shown["created_at"]]

@@ -52,7 +52,7 @@ from twofold.oidc import assertion_flow, authorize_flow, logout_flow, pushed_flo
 from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
-from twofold.oidc.authorize_flow import Asked
+from twofold.oidc.authorize_flow import Asked, Waiting
 from twofold.oidc.grant_tables import grants
 from twofold.oidc.key_tables import oidc_keys
 from twofold.oidc.pushed_flow import Pushed
@@ -379,10 +379,11 @@ def destination_is_kept(w: World) -> Act:
 # --- applications
 
 
-def _application(w: World, backchannel_logout_uri: str | None = None) -> Application:
+def _application(w: World, backchannel_logout_uri: str | None = None, *, first_party: bool = True) -> Application:
     said = Registration(
-        "CRM", public=False, redirect_uris=(CALLBACK,), backchannel_logout_uri=backchannel_logout_uri, pkce=False
-    )
+        "CRM", public=False, redirect_uris=(CALLBACK,), backchannel_logout_uri=backchannel_logout_uri, pkce=False,
+        first_party=first_party,
+    )  # fmt: skip
     made = registration_flow.create(w.context, said, origin=Origin(w.at))
     assert isinstance(made, Registered), made
     return made.application
@@ -457,6 +458,30 @@ def application_is_answered_after_a_sign_in(w: World) -> Act:
     return lambda context: authorize_flow.resume(
         context, waiting, session, authorization=kept, browser=w.name, stepped_down=False, at=at
     )
+
+
+def somebody_agrees(w: World) -> Act:
+    waiting, kept = _waits_for_consent(w)
+    session, at = w.session(), w.at
+    return lambda context: authorize_flow.resume(
+        context, waiting, session, authorization=kept, browser=w.name, stepped_down=False, at=at,
+        agreed=Origin(at, CLIENT_INFO),
+    )  # fmt: skip
+
+
+def somebody_does_not_agree(w: World) -> Act:
+    waiting, kept = _waits_for_consent(w)
+    at = w.at
+    return lambda context: authorize_flow.refuse(context, waiting, authorization=kept, browser=w.name, at=at)
+
+
+def _waits_for_consent(w: World) -> tuple[Waiting, UUID]:
+    request = _asked(w, _application(w, first_party=False)).request
+    kept = authorize_flow.keep(w.context, request, None, browser=w.name, origin=Origin(w.now(), CLIENT_INFO))
+    assert kept is not None
+    waiting = authorize_flow.find(w.context, kept, browser=w.name, at=w.at)
+    assert waiting is not None
+    return waiting, kept
 
 
 def code_is_exchanged(w: World) -> Act:
@@ -1064,6 +1089,8 @@ FLOWS: Mapping[Flow, str] = {
     request_is_pushed: "Pushed",
     pushed_request_is_used: "Asked",
     application_is_answered_after_a_sign_in: "Answer",
+    somebody_agrees: "Answer",
+    somebody_does_not_agree: "Answer",
     code_is_exchanged: "Tokens",
     code_is_exchanged_twice: "Refused",
     token_is_refreshed: "Tokens",

@@ -59,6 +59,8 @@ DETAILS = (
                  help="What it signs with by those keys.  [default: RS256]"),
     click.option("--jwt-access-tokens/--opaque-access-tokens", default=None,
                  help="Whether access tokens are JWTs of five minutes (RFC 9068).  [default: opaque]"),
+    click.option("--first-party/--third-party", default=None,
+                 help="Whether it is yours; else people are asked what it may see.  [default: first-party]"),
 )  # fmt: skip
 
 

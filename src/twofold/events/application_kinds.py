@@ -24,6 +24,25 @@ class ApplicationGrantEnded(Event, frozen=True):
     why: str
 
 
+class ApplicationAgreed(Event, frozen=True):
+    """Somebody agreed to what an application may see of them: its scopes."""
+
+    kind: ClassVar = "application_agreed"
+
+    application: str
+    name: str
+    scope: str
+
+
+class ApplicationAccessRevoked(Event, frozen=True):
+    """Somebody took back what an application may see of them: its tokens for them are over."""
+
+    kind: ClassVar = "application_access_revoked"
+
+    application: str
+    name: str
+
+
 class ApplicationCreated(Changes, frozen=True):
     """An application was registered."""
 

@@ -36,6 +36,7 @@ class Registration(NamedTuple):
     second_factor_age: timedelta | None = None
     pkce: bool = True
     accounts: frozenset[UUID] = frozenset()  # whose people may sign in; empty: everybody's
+    first_party: bool = True  # the operator's own: people are not asked what it may see of them
     jwks: str | None = None  # its public keys, a JWK Set (RFC 7517): they prove it, and it has no secret
     jwks_uri: str | None = None  # or where they are
     assertion_algorithm: str = "RS256"  # that it signs with
@@ -70,6 +71,7 @@ class Application(NamedTuple):
     second_factor_age: timedelta | None
     pkce: bool
     accounts: frozenset[UUID]
+    first_party: bool
     jwks: str | None
     jwks_uri: str | None
     assertion_algorithm: str

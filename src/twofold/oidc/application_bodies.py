@@ -24,6 +24,7 @@ class NewApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
 
     With `jwks`, a JWK Set of its public keys, or `jwks_uri`, where that is, it has no secret and proves itself by
     `private_key_jwt`, signed with `assertion_algorithm`.
+    People are asked what one may see of them that is not `first_party`.
     """
 
     name: Name
@@ -41,6 +42,7 @@ class NewApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
     jwks_uri: Address | None = None
     assertion_algorithm: Algorithm = "RS256"
     jwt_access_tokens: bool = False
+    first_party: bool = True
 
 
 @schema_name("ApplicationChange")
@@ -61,6 +63,7 @@ class ApplicationChangeBody(msgspec.Struct, forbid_unknown_fields=True):
     jwks_uri: Address | msgspec.UnsetType | None = msgspec.UNSET
     assertion_algorithm: Algorithm | msgspec.UnsetType = msgspec.UNSET
     jwt_access_tokens: bool | msgspec.UnsetType = msgspec.UNSET
+    first_party: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 @schema_name("Application")
@@ -83,6 +86,7 @@ class ApplicationAnswer(msgspec.Struct):
     jwks_uri: str | None
     assertion_algorithm: str
     jwt_access_tokens: bool
+    first_party: bool
     created_at: datetime
     secrets: list[datetime]
 

@@ -16,6 +16,7 @@ from twofold.oidc.application_tables import application_secrets, applications
 from twofold.oidc.grant_tables import authorization_codes
 from twofold.sessions.session import OWN_COLUMNS, Session, of_row
 from twofold.sessions.tables import COUNTS, SESSION, sessions
+from twofold.oidc.use_tables import application_uses
 
 MINUTE = timedelta(minutes=1)
 
@@ -105,8 +106,9 @@ def update(connection: sa.Connection, application_id: UUID, registration: Regist
 
 
 def delete(connection: sa.Connection, application_id: UUID) -> None:
-    """Delete an application, whose row is held, and its secrets."""
+    """Delete an application, whose row is held, its secrets, and what people agreed to."""
     connection.execute(application_secrets.delete().where(application_secrets.c.application_id == application_id))
+    connection.execute(application_uses.delete().where(application_uses.c.application_id == application_id))
     connection.execute(applications.delete().where(applications.c.id == application_id))
 
 
@@ -147,6 +149,7 @@ def _application(row: Any) -> Application:
         jwks_uri=row.jwks_uri,
         assertion_algorithm=row.assertion_algorithm,
         jwt_access_tokens=row.jwt_access_tokens,
+        first_party=row.first_party,
         created_at=row.created_at,
     )
 

@@ -23,6 +23,7 @@ applications = sa.Table(
     sa.Column("jwks_uri", sa.Text, nullable=True),  # where it is
     sa.Column("assertion_algorithm", sa.Text, nullable=False),  # RS256 | ES256
     sa.Column("jwt_access_tokens", sa.Boolean, nullable=False),
+    sa.Column("first_party", sa.Boolean, nullable=False),  # nobody is asked what it may see
     sa.Column("created_at", UtcTime, nullable=False),
 )
 

@@ -169,6 +169,7 @@ def _answer(shown: Shown) -> ApplicationAnswer:
         jwks_uri=application.jwks_uri,
         assertion_algorithm=application.assertion_algorithm,
         jwt_access_tokens=application.jwt_access_tokens,
+        first_party=application.first_party,
         created_at=application.created_at,
         secrets=shown.secrets,
     )

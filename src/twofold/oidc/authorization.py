@@ -26,6 +26,7 @@ class Need(StrEnum):
     STEP_DOWN = "step_down"  # a policy asks them to set up a second factor before anything else
     PASSWORD = "password"  # noqa: S105 - a step, not a password
     CODE = "code"
+    CONSENT = "consent"  # to agree to what the application may see
     SET_UP = "set_up"  # the application asks for a second factor, which they may have and have not
 
 
@@ -34,6 +35,8 @@ class Standing(NamedTuple):
 
     stepped_down: bool
     may_set_up: bool
+    agreed: frozenset[str] = frozenset()  # scopes, to which they agreed before
+    agreed_now: bool = False  # on the page that this request showed
 
 
 class OtherAccount(NamedTuple):
@@ -73,7 +76,8 @@ def decide(
             return Need.SIGN_IN
         if Prompt.LOGIN in asked.prompts or _older(proved, asked.max_age, at):
             return Need.PASSWORD
-    return _second_factor(asked, application, session, standing, proved_after, at) or Ready(session)
+    needed = _second_factor(asked, application, session, standing, proved_after, at)
+    return needed or _consent(asked, application, standing) or Ready(session)
 
 
 def silently(needed: Need | OtherAccount) -> Refused:
@@ -82,7 +86,17 @@ def silently(needed: Need | OtherAccount) -> Refused:
         return Refused("access_denied", "The application is not for the account of whoever is signed in.")
     if needed in (Need.SIGN_IN, Need.PASSWORD):
         return Refused("login_required", "Somebody has to sign in first.")
+    if needed is Need.CONSENT:
+        return Refused("consent_required", "Whoever is signed in has not agreed to this yet.")
     return Refused("interaction_required", "A second factor has to be proved or set up first.")
+
+
+def _consent(asked: AuthorizationRequest, application: Application, standing: Standing) -> Need | None:
+    """Ask people what an application of others may see; an operator answers for their own."""
+    if application.first_party or standing.agreed_now:
+        return None
+    remembered = set(asked.scope.split(" ")) <= standing.agreed
+    return None if remembered and Prompt.CONSENT not in asked.prompts else Need.CONSENT
 
 
 def _second_factor(

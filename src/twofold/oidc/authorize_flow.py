@@ -13,7 +13,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto import bearer_sealed
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.network import network_of
-from twofold.oidc import application_flow, key_flow
+from twofold.oidc import application_flow, consent_flow, key_flow
 from twofold.oidc import authorization_records as records
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
@@ -127,17 +127,35 @@ def resume(
     browser: str,
     stepped_down: bool,
     at: datetime,
+    agreed: Origin | None = None,
 ) -> Answer | Due | Denied | None:
-    """Answer a request that was kept, once all is proved: one code. None where it was answered meanwhile."""
-    decided = _decide(context, waiting.asked, session, waiting.proved_after, stepped_down=stepped_down, at=at)
+    """Answer a request that was kept, once all is proved: one code. None where it was answered meanwhile.
+
+    `agreed` says from where somebody agreed just now to what the application may see.
+    """
+    decided = _decide(
+        context, waiting.asked, session, waiting.proved_after, stepped_down=stepped_down, at=at, agreed=agreed
+    )
     if isinstance(decided, Need):
         return Due(decided, waiting.asked.application)
-    with context.db.write(durable=False) as connection:
+    with context.db.write(durable=agreed is not None) as connection:
         if not records.take(connection, authorization, digest(browser), at):
             return None
         if not isinstance(decided, Ready):
             return _refused(waiting.asked, decided, context.settings.base_url)
+        if agreed is not None:
+            asked, user = waiting.asked, decided.session.user
+            consent_flow.agree(connection, user, asked.application, asked.request.scope, origin=agreed)
         return _with_code(context, connection, waiting.asked.request, decided.session, at)
+
+
+def refuse(context: AppContext, waiting: Waiting, *, authorization: UUID, browser: str, at: datetime) -> Answer | None:
+    """Answer a request whose person does not agree to it (RFC 6749 section 4.1.2.1); None likewise."""
+    refused = Refused("access_denied", "Whoever is signed in did not agree.")
+    with context.db.write(durable=False) as connection:
+        if not records.take(connection, authorization, digest(browser), at):
+            return None
+    return waiting.asked.request.answer(context.settings.base_url, **error_fields(refused))
 
 
 def keep(
@@ -192,9 +210,11 @@ def _decide(
     *,
     stepped_down: bool,
     at: datetime,
+    agreed: Origin | None = None,
 ) -> Ready | Need | Refused | OtherAccount:
     may_set_up = session is not None and session.user.eligibility(context.settings.two_factor_editions, at).offered
-    standing = Standing(stepped_down, may_set_up)
+    before = consent_flow.agreed_before(context, session, asked.application)
+    standing = Standing(stepped_down, may_set_up, before, agreed is not None)
     return decide(asked.request, asked.application, session, standing, proved_after=proved_after, at=at)
 
 

@@ -1,7 +1,9 @@
 """The authorization endpoint, and the way back to it from whatever had to be proved first."""
 
 from datetime import datetime
-from typing import assert_never
+from typing import NamedTuple, assert_never
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from litestar import get, post
 
@@ -9,12 +11,14 @@ from twofold.kit import clock
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import new_token
+from twofold.kit.http.forms import parse_form
 from twofold.kit.http.machine import FROM_ELSEWHERE
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import (
     AnyRequest,
     AnyResponse,
+    ShortCircuit,
     client_info_of,
     context_of,
     cookie,
@@ -23,15 +27,16 @@ from twofold.kit.http.requests import (
     set_cookie,
 )
 from twofold.kit.words import gettext as _
-from twofold.oidc import authorize_flow, pushed_flow
+from twofold.oidc import authorize_flow, pushed_flow, scope_words
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
 from twofold.oidc.authorization import Need
-from twofold.oidc.authorize_flow import Asked, Denied, Due, Rejected, Unaddressed
+from twofold.oidc.authorize_flow import Asked, Denied, Due, Rejected, Unaddressed, Waiting
 from twofold.oidc.authorize_views import led_on, sent_at_once
 from twofold.oidc.query_views import as_query
 from twofold.oidc.request import Parameters, read
 from twofold.sessions import guard
+from twofold.sessions.session import Session
 
 AUTHORIZE = "/oidc/authorize"
 
@@ -65,18 +70,54 @@ def authorize_by_form(request: AnyRequest, body: bytes) -> AnyResponse:
 @quick
 def go_on(request: AnyRequest, authorization: str) -> AnyResponse:
     """Go on with a request of this browser, once what it asks for is proved."""
-    at, context = clock.now(), context_of(request)
+    at = clock.now()
+    return _gone_on(request, _begun(request, authorization, at), guard.session_of_page(request, at), at)
+
+
+@post("/oidc/authorize/{authorization:str}/consent")
+@quick
+def consent(request: AnyRequest, authorization: str, body: bytes) -> AnyResponse:
+    """Go on once somebody agrees to what the application may see; lead back to it with their refusal."""
+    at, form = clock.now(), parse_form(body, request.headers.get("content-type", ""))
+    begun = _begun(request, authorization, at)
+    session = guard.session_of_page(request, at)
+    asked_before = session is not None and form["user"] == str(session.user.id)  # not somebody else in this browser
+    if not asked_before or form["decision"] not in {"allow", "refuse"}:
+        return see_other(f"{AUTHORIZE}/{begun.id}")
+    if form["decision"] == "allow":
+        return _gone_on(request, begun, session, at, agreed=Origin(at, client_info_of(request)))
+    answer = authorize_flow.refuse(
+        context_of(request), begun.waiting, authorization=begun.id, browser=begun.browser, at=at
+    )
+    return _over(request) if answer is None else led_on(request, answer, begun.waiting.asked.application.name)
+
+
+class _Begun(NamedTuple):
+    id: UUID
+    browser: str
+    waiting: Waiting
+
+
+def _begun(request: AnyRequest, authorization: str, at: datetime) -> _Begun:
+    """Return a request that waits for this browser, or the answer that there is none."""
     wanted, browser = row_id(authorization), cookie(request, "destinations")
     if wanted is None or browser is None:
-        return _over(request)
-    waiting = authorize_flow.find(context, wanted, browser=browser, at=at)
+        raise ShortCircuit(_over(request))
+    waiting = authorize_flow.find(context_of(request), wanted, browser=browser, at=at)
     if waiting is None:
-        return _over(request)
-    session = guard.session_of_page(request, at)
+        raise ShortCircuit(_over(request))
+    return _Begun(wanted, browser, waiting)
+
+
+def _gone_on(
+    request: AnyRequest, begun: _Begun, session: Session | None, at: datetime, agreed: Origin | None = None
+) -> AnyResponse:
+    waiting = begun.waiting
     stepped_down = session is not None and guard.stepped_down(request, session, at)
     outcome = authorize_flow.resume(
-        context, waiting, session, authorization=wanted, browser=browser, stepped_down=stepped_down, at=at
-    )
+        context_of(request), waiting, session, authorization=begun.id, browser=begun.browser,
+        stepped_down=stepped_down, at=at, agreed=agreed,
+    )  # fmt: skip
     match outcome:
         case None:
             return _over(request)
@@ -84,6 +125,8 @@ def go_on(request: AnyRequest, authorization: str) -> AnyResponse:
             return led_on(request, outcome, waiting.asked.application.name)
         case Denied(application, answer):
             return _denied(request, application, answer)
+        case Due(Need.CONSENT, _application) if session is not None:
+            return _consent_page(request, begun, session)
         case Due(need, application):
             return _led(request, need, application, at)
         case _:
@@ -132,10 +175,20 @@ def _led(request: AnyRequest, need: Need, application: Application, at: datetime
             return guard.led_back(f"{guard.STEP_UP}?needs=password", request, at)
         case Need.CODE:
             return guard.led_back(f"{guard.STEP_UP}?needs=code", request, at)
+        case Need.CONSENT:
+            return guard.led_back("/sign-in", request, at)  # of nobody it is never needed
         case Need.SET_UP:
             return page(request, "oidc/set_up.html", name=application.name, again=request.scope["path"])
         case _:
             assert_never(need)
+
+
+def _consent_page(request: AnyRequest, begun: _Begun, session: Session) -> AnyResponse:
+    asked = begun.waiting.asked
+    return page(
+        request, "oidc/consent.html", name=asked.application.name, user=session.user, path=f"{AUTHORIZE}/{begun.id}",
+        sees=scope_words.of_scope(asked.request.scope), host=urlsplit(asked.request.redirect_uri).netloc,
+    )  # fmt: skip
 
 
 def _denied(request: AnyRequest, application: Application, answer: Answer) -> AnyResponse:
@@ -173,4 +226,4 @@ def _no_room(request: AnyRequest) -> AnyResponse:
     )  # fmt: skip
 
 
-handlers = [authorize, authorize_by_form, go_on]
+handlers = [authorize, authorize_by_form, go_on, consent]

@@ -23,7 +23,7 @@ def led_on(request: AnyRequest, answer: Answer, name: str) -> AnyResponse:
     """
     if answer.mode is Mode.FORM_POST:
         return _posted(request, answer, name)
-    return page(request, "oidc/lead_on.html", address=answer.address, name=name)
+    return page(request, "oidc/lead_on.html", address=answer.address, name=name, refused="error" in answer.fields)
 
 
 def _posted(request: AnyRequest, answer: Answer, name: str) -> AnyResponse:

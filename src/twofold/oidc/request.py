@@ -35,7 +35,7 @@ class Prompt(StrEnum):
 
     NONE = "none"
     LOGIN = "login"
-    CONSENT = "consent"  # an application of the operator's own: whoever runs both has consented
+    CONSENT = "consent"  # asked anew; of an application of the operator's own nobody is asked
     SELECT_ACCOUNT = "select_account"
 
 

@@ -13,7 +13,7 @@ from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
 from twofold.kit.crypto.tokens import digest, new_id
-from twofold.oidc import authorization_records, claims, grant_flow, key_flow
+from twofold.oidc import authorization_records, claims, consent_flow, grant_flow, key_flow
 from twofold.oidc.application import Application
 from twofold.oidc.grant_flow import Issued, Replayed
 from twofold.oidc.request import Refused
@@ -61,6 +61,8 @@ def exchange(
         if session is None or not holds(session, context.settings.session_idle, at):
             return _BAD_CODE
         if not _may_use(context, application, session, at):
+            return _BAD_CODE
+        if not consent_flow.note_use(connection, application, session, redeemed.scope, at):
             return _BAD_CODE
         issued = grant_flow.begin(
             context, connection, session, grant_id=grant_id, application=application, scope=redeemed.scope, at=at

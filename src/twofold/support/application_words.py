@@ -15,6 +15,8 @@ def sentences() -> dict[str, Sentences]:
         "application_grant_ended": (
             _("Signed out of an application"), _("%(whom)s: the tokens of an application were taken back")
         ),
+        "application_agreed": (_("Access allowed"), _("%(who)s allowed an application to see their details")),
+        "application_access_revoked": (_("Access taken back"), _("%(who)s took back an application's access")),
         "application_created": (_("Application registered"), _("%(who)s registered an application")),
         "application_changed": (_("Application changed"), _("%(who)s changed an application")),
         "application_deleted": (_("Application deleted"), _("%(who)s deleted an application")),
@@ -39,6 +41,7 @@ def changes(details: Mapping[str, Any]) -> str:
         "second_factor_age": _("age of the second factor"), "pkce": _("PKCE"), "accounts": _("accounts"),
         "jwks": _("keys"), "jwks_uri": _("address of its keys"),
         "assertion_algorithm": _("signature of the application"), "jwt_access_tokens": _("kind of access tokens"),
+        "first_party": _("whether people are asked"),
     }  # fmt: skip
     changed = ", ".join(fields.get(field, field) for field in details.get("changed", {}))
     return f"{name(details)}: {changed}" if changed else name(details)
@@ -62,6 +65,8 @@ def active_from(details: Mapping[str, Any]) -> str:
 MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "application_signed_in": name,
     "application_grant_ended": why_ended,
+    "application_agreed": name,
+    "application_access_revoked": name,
     "application_created": name,
     "application_changed": changes,
     "application_deleted": name,

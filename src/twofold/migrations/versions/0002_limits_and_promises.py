@@ -52,6 +52,7 @@ def downgrade() -> None:
     steps.drop_column("outbox", "turn")
     op.drop_table("help_requests", if_exists=True)
     for table in (
+        "application_uses",
         "logout_deliveries",
         "refresh_tokens",
         "access_tokens",
@@ -239,6 +240,7 @@ def _register_applications() -> None:
         sa.Column("jwks_uri", sa.Text(), nullable=True),
         sa.Column("assertion_algorithm", sa.Text(), nullable=False),
         sa.Column("jwt_access_tokens", sa.Boolean(), nullable=False),
+        sa.Column("first_party", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
         if_not_exists=True,
@@ -330,6 +332,22 @@ def _grant_tokens() -> None:
     )
     _keep_tokens()
     _tell_of_endings()
+    _note_uses()
+
+
+def _note_uses() -> None:
+    op.create_table(
+        "application_uses",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("agreed_at", UtcTime(), nullable=True),
+        sa.Column("last_used_at", UtcTime(), nullable=True),
+        sa.Column("acr", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", "application_id", name=op.f("pk_application_uses")),
+        if_not_exists=True,
+    )
 
 
 def _keep_tokens() -> None:
@@ -377,6 +395,9 @@ def _tell_of_endings() -> None:
 
 
 def _index_tokens() -> None:
+    steps.create_index(
+        "ix_application_uses_account_id_application_id", "application_uses", ["account_id", "application_id"]
+    )
     steps.create_index(op.f("ix_authorizations_network"), "authorizations", ["network"])
     steps.create_index(op.f("ix_grants_session_id"), "grants", ["session_id"])
     for table in ("authorizations", "authorization_codes", "grants", "access_tokens", "refresh_tokens"):
