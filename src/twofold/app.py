@@ -56,6 +56,7 @@ from twofold.oidc import (
     authorize_pages,
     discovery_api,
     end_session_pages,
+    own_pages,
     token_api,
     userinfo_api,
 )
@@ -110,6 +111,7 @@ PAGES = [
     *audit_pages.handlers,
     *authorize_pages.handlers,
     *end_session_pages.handlers,
+    *own_pages.handlers,
     *discovery_api.handlers,
     *help_pages.handlers,
     *health.handlers,

@@ -130,6 +130,7 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", f"{V1}/applications/{{client_id}}/secrets"): Call("account", "", NOTHING),
     ("DELETE", f"{V1}/applications/{{client_id}}"): Call("account", "", NOTHING),
     ("GET", "/oidc/authorize/{authorization}"): Call("account", ""),
+    ("POST", "/applications/{application}/remove-access"): Call("account", "", NOTHING),
     ("POST", "/oidc/authorize/{authorization}/consent"): Call("account", "", NOTHING),
 }  # fmt: skip
 

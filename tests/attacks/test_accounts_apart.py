@@ -42,6 +42,8 @@ NOT_WALKED = {
     # A browser's, not an account's: sessions/test_destinations, oidc/test_authorize.
     "sessions.guard.destination", "signin.views.handle_of", "oidc.authorize_pages.go_on",
     "oidc.authorize_pages.consent",
+    # One's own use of it alone: oidc/test_own_applications.
+    "oidc.own_pages.remove_access",
 }  # fmt: skip
 
 

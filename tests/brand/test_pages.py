@@ -121,7 +121,8 @@ def test_a_sign_in_that_nobody_asked_for_ends_at_the_product(database_url: str) 
         answer = http.post(
             "/sign-in", data={"email": ADA, "password": PASSWORD}, headers={"Sec-Fetch-Site": "same-origin"}
         )
-        assert (answer.status_code, answer.headers["location"]) == (303, HOME)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")  # and from there to HOME
+        assert http.get("/").headers["location"] == HOME
         # Browsers hold the end of a form's way against this as well.
         assert "form-action 'self' https://app.acme.example;" in answer.headers["content-security-policy"]
 

@@ -48,7 +48,15 @@ from twofold.kit.mail.delivery import Delivery
 from twofold.kit.mail.outbox import MOST_DECOYS_WAITING
 from twofold.kit.mail.smtp import Delivered
 from twofold.lockouts.tables import second_factor_budgets
-from twofold.oidc import assertion_flow, authorize_flow, logout_flow, pushed_flow, registration_flow, token_flow
+from twofold.oidc import (
+    assertion_flow,
+    authorize_flow,
+    logout_flow,
+    own_flow,
+    pushed_flow,
+    registration_flow,
+    token_flow,
+)
 from twofold.oidc import key_flow as signing
 from twofold.oidc.answer import Answer, Mode
 from twofold.oidc.application import Application, Registration
@@ -482,6 +490,13 @@ def _waits_for_consent(w: World) -> tuple[Waiting, UUID]:
     waiting = authorize_flow.find(w.context, kept, browser=w.name, at=w.at)
     assert waiting is not None
     return waiting, kept
+
+
+def access_is_removed(w: World) -> Act:
+    application = _application(w)
+    _tokens(w, application)
+    session, origin = w.session(), Origin(w.at, CLIENT_INFO)
+    return lambda context: own_flow.revoke(context, session, application.id, origin=origin)
 
 
 def code_is_exchanged(w: World) -> Act:
@@ -1089,6 +1104,7 @@ FLOWS: Mapping[Flow, str] = {
     request_is_pushed: "Pushed",
     pushed_request_is_used: "Asked",
     application_is_answered_after_a_sign_in: "Answer",
+    access_is_removed: "bool",
     somebody_agrees: "Answer",
     somebody_does_not_agree: "Answer",
     code_is_exchanged: "Tokens",

@@ -16,7 +16,6 @@ from twofold.oidc.application_tables import application_secrets, applications
 from twofold.oidc.grant_tables import authorization_codes
 from twofold.sessions.session import OWN_COLUMNS, Session, of_row
 from twofold.sessions.tables import COUNTS, SESSION, sessions
-from twofold.oidc.use_tables import application_uses
 
 MINUTE = timedelta(minutes=1)
 
@@ -106,9 +105,8 @@ def update(connection: sa.Connection, application_id: UUID, registration: Regist
 
 
 def delete(connection: sa.Connection, application_id: UUID) -> None:
-    """Delete an application, whose row is held, its secrets, and what people agreed to."""
+    """Delete an application, whose row is held, and its secrets."""
     connection.execute(application_secrets.delete().where(application_secrets.c.application_id == application_id))
-    connection.execute(application_uses.delete().where(application_uses.c.application_id == application_id))
     connection.execute(applications.delete().where(applications.c.id == application_id))
 
 

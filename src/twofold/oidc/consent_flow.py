@@ -10,7 +10,7 @@ from twofold.events import application_kinds
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
-from twofold.oidc import consent_records as records
+from twofold.oidc import use_records as records
 from twofold.oidc.application import Application
 from twofold.oidc.request import SCOPES
 from twofold.sessions.methods import acr

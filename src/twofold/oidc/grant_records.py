@@ -90,6 +90,15 @@ _revoke = Statement(
     .values(revoked_at=sa.bindparam("at", type_=UtcTime))
     .returning(*columns(Revoked, grants))
 )
+_revoke_of_user = Statement(
+    grants.update()
+    .where(
+        grants.c.session_id.in_(sa.select(sessions.c.id).where(sessions.c.user_id == sa.bindparam("of_user"))),
+        grants.c.application_id == sa.bindparam("application"),
+        grants.c.revoked_at.is_(None),
+    )
+    .values(revoked_at=sa.bindparam("at", type_=UtcTime))
+)
 _drop_access = Statement(
     access_tokens.delete().where(access_tokens.c.token_hash == sa.bindparam("hash", type_=sa.LargeBinary))
 )
@@ -131,6 +140,11 @@ def revoke(connection: sa.Connection, grant_id: UUID, at: datetime) -> Revoked |
     """End a grant and its tokens; return whose it was, None where it had ended."""
     row = _revoke.row(connection, grant=grant_id, at=at)
     return None if row is None else Revoked(*row)
+
+
+def revoke_of_user(connection: sa.Connection, user_id: UUID, application_id: UUID, at: datetime) -> int:
+    """End what the sessions of a user gave an application, and its tokens; return how many grants ended."""
+    return _revoke_of_user.count(connection, of_user=user_id, application=application_id, at=at)
 
 
 def drop_access(connection: sa.Connection, token_hash: bytes) -> None:

@@ -18,6 +18,7 @@ from twofold.kit.crypto.tokens import digest, fingerprint, new_id
 from twofold.kit.crypto.vault import Vault
 from twofold.kit.sql.database import Database
 from twofold.oidc import application_records as records
+from twofold.oidc import use_records
 from twofold.oidc.application import Application, Registration, fault_of, tidied
 
 SECRETS = 2  # of an application: one in use, and the next, for as long as the change takes
@@ -112,6 +113,7 @@ def rotate_secret(context: AppContext, application_id: UUID, *, origin: Origin) 
 def delete(db: Database, application_id: UUID, *, origin: Origin) -> bool:
     """Delete an application with its secrets; False: there is none."""
     with db.write() as connection:
+        use_records.forget_application(connection, application_id)
         application = records.hold(connection, application_id)
         if application is None:
             return False

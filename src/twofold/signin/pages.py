@@ -47,12 +47,6 @@ from twofold.signin.views import (
 AUTHENTICATORS = "/profile/two-factor/authenticators"  # where a phone is replaced
 
 
-@get("/", sync_to_thread=False)
-def home(request: AnyRequest) -> AnyResponse:
-    """Lead to where people belong: the operator's product, or the profile, which leads to the sign-in if it has to."""
-    return see_other(guard.home(context_of(request).settings))
-
-
 @get("/sign-in")
 @quick
 def show_sign_in(request: AnyRequest) -> AnyResponse:
@@ -260,7 +254,6 @@ def _take_code(request: AnyRequest, typed: str, field: str, template: str) -> An
 
 
 handlers = [
-    home,
     show_sign_in,
     submit_password,
     show_code,

@@ -30,7 +30,6 @@ from twofold.kit.http.requests import (
 from twofold.kit.words import gettext as _
 from twofold.lockouts.helper import Helper
 from twofold.resets import help_flow
-from twofold.sessions import guard
 from twofold.sessions.methods import names
 from twofold.signin import attempt_flow, flow, set_up_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Purpose, Step
@@ -93,7 +92,7 @@ def enter_page(request: AnyRequest, signed_in: SignedIn, go_to: str = "") -> Any
         set_cookie(settings, "browser", signed_in.client, max_age=BROWSER_LIFE),
         forget_cookie(settings, "attempt"),
     ]
-    return see_other(go_to or signed_in.return_to or guard.home(settings), cookies)
+    return see_other(go_to or signed_in.return_to or "/", cookies)
 
 
 def go_on_page(request: AnyRequest, path: str, sign_in: str) -> AnyResponse:

@@ -16,7 +16,7 @@ def sentences() -> dict[str, Sentences]:
             _("Signed out of an application"), _("%(whom)s: the tokens of an application were taken back")
         ),
         "application_agreed": (_("Access allowed"), _("%(who)s allowed an application to see their details")),
-        "application_access_revoked": (_("Access taken back"), _("%(who)s took back an application's access")),
+        "application_access_revoked": (_("Access removed"), _("%(who)s removed an application's access")),
         "application_created": (_("Application registered"), _("%(who)s registered an application")),
         "application_changed": (_("Application changed"), _("%(who)s changed an application")),
         "application_deleted": (_("Application deleted"), _("%(who)s deleted an application")),

@@ -1,14 +1,25 @@
 """The statements of who uses which application, and of what they agreed to."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from twofold.kit.sql.database import UtcTime, upsert
+from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
 from twofold.oidc.use_tables import application_uses
+
+
+class Use(NamedTuple):
+    """That somebody uses an application: what it may see of them, and when they signed in to it last."""
+
+    application_id: UUID
+    scope: str
+    last_used_at: datetime | None
+
 
 _OF_ONE = (
     application_uses.c.user_id == sa.bindparam("user"),
@@ -28,6 +39,10 @@ _third_party = Statement(
     .values(last_used_at=sa.bindparam("at", type_=UtcTime), acr=sa.bindparam("reached"))
     .returning(application_uses.c.scope)
 )
+_of_user = Statement(
+    sa.select(*columns(Use, application_uses)).where(application_uses.c.user_id == sa.bindparam("user"))
+)
+_forget = Statement(application_uses.delete().where(*_OF_ONE))
 
 
 def agreed(connection: sa.Connection, user_id: UUID, application_id: UUID) -> str | None:
@@ -52,3 +67,18 @@ def note_third_party(
     """Note a sign-in to an application, and return to what its user agreed; None: to nothing, or no longer."""
     row = _third_party.row(connection, user=user_id, application=application_id, at=at, reached=acr)
     return None if row is None else row.scope
+
+
+def of_user(connection: sa.Connection, user_id: UUID) -> Mapping[UUID, Use]:
+    """Return what a user uses, by the id of each application."""
+    return {row.application_id: Use(*row) for row in _of_user.rows(connection, user=user_id)}
+
+
+def forget(connection: sa.Connection, user_id: UUID, application_id: UUID) -> bool:
+    """Delete what a user agreed to, and that they use an application; tell whether they did."""
+    return _forget.count(connection, user=user_id, application=application_id) == 1
+
+
+def forget_application(connection: sa.Connection, application_id: UUID) -> None:
+    """Delete who uses an application."""
+    connection.execute(application_uses.delete().where(application_uses.c.application_id == application_id))
