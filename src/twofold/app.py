@@ -52,6 +52,7 @@ from twofold.kit.mail.smtp import Transport
 from twofold.kit.static_files import files_of
 from twofold.kit.threads import PROCESSES
 from twofold.oidc import (
+    account_pages,
     applications_api,
     authorize_pages,
     discovery_api,
@@ -112,6 +113,7 @@ PAGES = [
     *authorize_pages.handlers,
     *end_session_pages.handlers,
     *own_pages.handlers,
+    *account_pages.handlers,
     *discovery_api.handlers,
     *help_pages.handlers,
     *health.handlers,

@@ -55,6 +55,7 @@ LOCK_ORDER = (
     "not_me_links",
     "authorizations",
     "authorization_codes",
+    "application_rules",
     "application_uses",
     "refresh_tokens",
     "access_tokens",

@@ -130,6 +130,8 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", f"{V1}/applications/{{client_id}}/secrets"): Call("account", "", NOTHING),
     ("DELETE", f"{V1}/applications/{{client_id}}"): Call("account", "", NOTHING),
     ("GET", "/oidc/authorize/{authorization}"): Call("account", ""),
+    ("GET", "/account/applications/{application}"): Call("account", ""),
+    ("POST", "/account/applications/{application}"): Call("account", "", NOTHING),
     ("POST", "/applications/{application}/remove-access"): Call("account", "", NOTHING),
     ("POST", "/oidc/authorize/{authorization}/consent"): Call("account", "", NOTHING),
 }  # fmt: skip

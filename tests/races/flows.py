@@ -55,6 +55,7 @@ from twofold.oidc import (
     own_flow,
     pushed_flow,
     registration_flow,
+    rule_flow,
     token_flow,
 )
 from twofold.oidc import key_flow as signing
@@ -497,6 +498,11 @@ def access_is_removed(w: World) -> Act:
     _tokens(w, application)
     session, origin = w.session(), Origin(w.at, CLIENT_INFO)
     return lambda context: own_flow.revoke(context, session, application.id, origin=origin)
+
+
+def rule_for_an_application_is_set(w: World) -> Act:
+    application, session, at = _application(w), w.session()._replace(user=w.current(w.boss)), w.at
+    return lambda context: rule_flow.change(context, session, application.id, "", "15", origin=Origin(at, CLIENT_INFO))
 
 
 def code_is_exchanged(w: World) -> Act:
@@ -1104,6 +1110,7 @@ FLOWS: Mapping[Flow, str] = {
     request_is_pushed: "Pushed",
     pushed_request_is_used: "Asked",
     application_is_answered_after_a_sign_in: "Answer",
+    rule_for_an_application_is_set: "RuleSaved",
     access_is_removed: "bool",
     somebody_agrees: "Answer",
     somebody_does_not_agree: "Answer",

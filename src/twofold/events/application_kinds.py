@@ -59,6 +59,16 @@ class ApplicationChanged(Event, frozen=True):
     changed: dict[str, Any]
 
 
+class ApplicationRuleChanged(Event, frozen=True):
+    """What an account asks of its people at an application was changed: each field before and after."""
+
+    kind: ClassVar = "application_rule_changed"
+
+    application: str
+    name: str
+    changed: dict[str, Any]
+
+
 class ApplicationDeleted(Event, frozen=True):
     """An application was deleted: nobody signs in to it any more."""
 

@@ -13,7 +13,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.crypto import bearer_sealed
 from twofold.kit.crypto.tokens import digest, new_id
 from twofold.kit.network import network_of
-from twofold.oidc import application_flow, consent_flow, key_flow
+from twofold.oidc import application_flow, consent_flow, key_flow, rule_flow
 from twofold.oidc import authorization_records as records
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
@@ -215,7 +215,8 @@ def _decide(
     may_set_up = session is not None and session.user.eligibility(context.settings.two_factor_editions, at).offered
     before = consent_flow.agreed_before(context, session, asked.application)
     standing = Standing(stepped_down, may_set_up, before, agreed is not None)
-    return decide(asked.request, asked.application, session, standing, proved_after=proved_after, at=at)
+    application = rule_flow.with_rule(context, asked.application, session)
+    return decide(asked.request, application, session, standing, proved_after=proved_after, at=at)
 
 
 def _refused(asked: Asked, why: Need | OtherAccount | Refused, issuer: str) -> Answer | Due | Denied:

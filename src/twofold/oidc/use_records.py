@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from twofold.kit.sql.database import UtcTime, upsert
 from twofold.kit.sql.rows import columns
 from twofold.kit.sql.statement import Statement
-from twofold.oidc.use_tables import application_uses
+from twofold.oidc.use_tables import application_rules, application_uses
 
 
 class Use(NamedTuple):
@@ -80,5 +80,6 @@ def forget(connection: sa.Connection, user_id: UUID, application_id: UUID) -> bo
 
 
 def forget_application(connection: sa.Connection, application_id: UUID) -> None:
-    """Delete who uses an application."""
+    """Delete who uses an application, and what accounts ask for there."""
+    connection.execute(application_rules.delete().where(application_rules.c.application_id == application_id))
     connection.execute(application_uses.delete().where(application_uses.c.application_id == application_id))

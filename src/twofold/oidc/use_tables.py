@@ -16,3 +16,13 @@ application_uses = sa.Table(
     sa.Column("acr", sa.Text, nullable=True),  # what that sign-in proved
     sa.Index("ix_application_uses_account_id_application_id", "account_id", "application_id"),
 )
+
+# What an account asks of its people at an application, beyond what that asks for itself.
+application_rules = sa.Table(
+    "application_rules",
+    metadata,
+    sa.Column("account_id", sa.Uuid, primary_key=True),
+    sa.Column("application_id", sa.Uuid, primary_key=True),
+    sa.Column("acr", sa.Text, nullable=True),
+    sa.Column("second_factor_age", sa.Integer, nullable=True),  # minutes
+)

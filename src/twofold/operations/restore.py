@@ -44,6 +44,7 @@ KEPT: Mapping[str, str] = {
     "accounts": "what an operator and an administrator said last is theirs to look through",
     "account_domains": "the same",
     "application_secrets": "a secret replaced since works again: the command says to look through them",
+    "application_rules": "what an administrator said last is theirs to look through",
     "application_uses": "access taken back since stands again, without a token",
     "applications": "as the backup has them: the command says to look through them",
     "audit_chains": "the chain goes on from where the backup left it; an export signed later shows the gap",

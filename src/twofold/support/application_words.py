@@ -19,6 +19,9 @@ def sentences() -> dict[str, Sentences]:
         "application_access_revoked": (_("Access removed"), _("%(who)s removed an application's access")),
         "application_created": (_("Application registered"), _("%(who)s registered an application")),
         "application_changed": (_("Application changed"), _("%(who)s changed an application")),
+        "application_rule_changed": (
+            _("Rule for an application changed"), _("%(who)s changed what a sign-in to an application has to prove")
+        ),
         "application_deleted": (_("Application deleted"), _("%(who)s deleted an application")),
         "application_secret_created": (
             _("Client secret created"), _("%(who)s created a client secret for an application")
@@ -69,6 +72,7 @@ MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "application_access_revoked": name,
     "application_created": name,
     "application_changed": changes,
+    "application_rule_changed": changes,
     "application_deleted": name,
     "application_secret_created": name,
     "oidc_keys_rotated": active_from,

@@ -52,6 +52,7 @@ def downgrade() -> None:
     steps.drop_column("outbox", "turn")
     op.drop_table("help_requests", if_exists=True)
     for table in (
+        "application_rules",
         "application_uses",
         "logout_deliveries",
         "refresh_tokens",
@@ -346,6 +347,15 @@ def _note_uses() -> None:
         sa.Column("last_used_at", UtcTime(), nullable=True),
         sa.Column("acr", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("user_id", "application_id", name=op.f("pk_application_uses")),
+        if_not_exists=True,
+    )
+    op.create_table(
+        "application_rules",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("application_id", sa.Uuid(), nullable=False),
+        sa.Column("acr", sa.Text(), nullable=True),
+        sa.Column("second_factor_age", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("account_id", "application_id", name=op.f("pk_application_rules")),
         if_not_exists=True,
     )
 
