@@ -24,7 +24,7 @@ def demo(*, port: int) -> None:
         raise Stop(str(error)) from error
 
 
-def _announce(address: str, people: Sequence[DemoUser]) -> None:
+def _announce(address: str, application: str, people: Sequence[DemoUser]) -> None:
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Who", "Email address", "Password"):
         table.add_column(column)
@@ -32,5 +32,6 @@ def _announce(address: str, people: Sequence[DemoUser]) -> None:
         table.add_row(*user)
     screen = console()
     screen.print(f"Twofold's demo is at {address} - its mail at {address}/demo/mailbox")
+    screen.print(f"An application that signs in through it is at {application}")
     screen.print(table)
     screen.print("Stop it with Ctrl+C: it then removes everything that it made.")
