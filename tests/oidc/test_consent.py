@@ -124,3 +124,12 @@ def test_who_agreed_and_to_what_is_in_the_log(
     led_to(browser.submit(browser.get(notes.address(scope="openid email")), "Allow"))
     [event] = people.events("application_agreed")
     assert (event.subject_id, "Notes" in event.details, "openid email" in event.details) == (ada[0].id, True, True)
+
+
+def test_a_request_that_was_refused_is_over(notes: RelyingParty, http: httpx.Client, session: str) -> None:
+    """Stops: going back to the page, and allowing what the application was told is not allowed."""
+    browser = browser_of(http, session)
+    page = browser.get(notes.address())
+    led_to(browser.submit(page, "Do not allow"))
+    assert browser.submit(page, "Do not allow").status == 410
+    assert browser.submit(page, "Allow").status == 410
