@@ -221,7 +221,7 @@ def test_a_known_browser_gets_in_while_its_network_has_used_its_tries_up(network
     assert networks.send("POST", "/sign-in", **signing_in).status_code == 429
     for _ in range(9):
         answer = networks.send("POST", "/sign-in", headers={"Cookie": f"{BROWSER}={client}"}, **signing_in)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/profile")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 def test_a_known_browser_has_a_budget_and_not_all_of_the_hashing(networks: Networks, people: People) -> None:

@@ -85,7 +85,7 @@ def test_a_form_that_is_not_ours_is_refused_and_does_nothing(
 def test_our_own_form_is_taken(http: httpx.Client, people: People, headers: dict[str, str]) -> None:
     people.user(ADA)
     answer = http.post("/sign-in", data=FORM, headers=headers)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/profile")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
@@ -131,7 +131,7 @@ def test_a_bearer_token_opens_no_page(http: httpx.Client, people: People) -> Non
 def test_after_signing_in_nobody_is_led_to_another_site(http: httpx.Client, people: People, target: str) -> None:
     people.user(ADA)
     answer = http.post("/sign-in", data={"return_to": target, **FORM}, headers={"Origin": OWN})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/profile")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 @pytest.mark.parametrize(

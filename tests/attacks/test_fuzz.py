@@ -269,6 +269,7 @@ def fill(world: World, path: str) -> str:
         "token": world.link if path.startswith("/resets") else "tf_password_" + "A" * 43,
         "user_id": str(world.ada.id), "account": str(world.ada.account_id), "case_id": world.case,
         "authenticator": world.tablet, "session_id": str(world.ada.id),
+        "authorization": str(world.ada.id), "application": world.crm,
     }  # fmt: skip
     return re.sub(r"\{(\w+):[a-z]+\}", lambda found: known[found[1]], path)
 
