@@ -35,6 +35,7 @@ LOCK_ORDER = (
     "accounts",
     "account_domains",
     "users",
+    "user_search",  # by the triggers of `users` alone
     "user_preferences",
     "password_throttles",
     "reset_cases",

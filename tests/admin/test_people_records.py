@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from tests.harness.clock import NOON
 from tests.harness.contexts import context_on
 from tests.harness.people import People
-from twofold.admin import people_flow
+from twofold.admin import people_count_flow, people_flow, people_records
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import STATES, Rules, UserFilter
 from twofold.admin.user_summary import UserSummary
 from twofold.directory import accounts_flow
-from twofold.directory.tables import users
+from twofold.directory.tables import user_search, users
 from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.context import AppContext
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
@@ -208,16 +208,20 @@ def test_a_page_stays_right_when_people_come_and_go(people: People) -> None:
         ("k.g@", ["Kurt Gödel"]),
         ("countess@", ["Ada Lovelace"]),
         ("k", ["Kurt Gödel", "Zoë K"]),
-        ("lace", []),
+        ("rt go", ["Kurt Gödel"]),
+        ("lace", ["Ada Lovelace"]),
+        ("a love", ["Ada Lovelace"]),
+        ("tess@acme.ex", ["Ada Lovelace"]),
+        ("cme.exa", ["Ada Lovelace", "Kurt Gödel", "Zoë K"]),
+        ("the countess of lovelace@", []),
+        ("o", ["Ada Lovelace", "Kurt Gödel", "Zoë K"]),
         ("%", []),
         ("_", []),
         ("\U0010ffff", []),
         ("'; DROP TABLE users; --", []),
     ],
 )
-def test_people_are_found_by_the_beginning_of_name_surname_or_address(
-    people: People, search: str, names: list[str]
-) -> None:
+def test_people_are_found_by_any_part_of_their_name_or_address(people: People, search: str, names: list[str]) -> None:
     account = people.account()
     people.user("countess@acme.example", name="Ada Lovelace", account=account)
     people.user("K.G@acme.example", name="Kurt Gödel", account=account)
@@ -225,6 +229,61 @@ def test_people_are_found_by_the_beginning_of_name_surname_or_address(
     people.user("ada@other.example", name="Ada Lovelace", account=people.account("Other"))
     found = everybody(people.context, account, UserFilter(rules_of(people, account), search=search))
     assert [summary.user.name for summary in found] == names
+
+
+def test_a_search_that_finds_many_lists_the_same_people(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = people.account()
+    crowd(people, account)
+    for state in STATES:
+        user_filter = UserFilter(rules_of(people, account), state, "n 01")
+        few = [summary.user.id for summary in everybody(people.context, account, user_filter)]
+        with monkeypatch.context() as patched:
+            patched.setattr(people_records, "MANY", 0)
+            many = [summary.user.id for summary in everybody(people.context, account, user_filter)]
+        assert many == few, state
+
+
+def test_a_search_follows_whoever_is_renamed_or_leaves_an_address(people: People) -> None:
+    account = people.account()
+    ada = people.user("countess@acme.example", name="Ada Lovelace", account=account)
+    people.user("bob@acme.example", name="Bob", account=account)
+
+    def found(search: str) -> list[str]:
+        user_filter = UserFilter(rules_of(people, account), search=search)
+        return [summary.user.name for summary in everybody(people.context, account, user_filter)]
+
+    people.set_user(ada, name_key="ada king", email_key="king@acme.example 7f3k")
+    assert (found("love"), found("ounte")) == ([], [])
+    assert (found("da k"), found("ing@ac"), found("f3k")) == (["Ada Lovelace"], ["Ada Lovelace"], [])
+    with people.context.db.write() as connection:
+        connection.execute(users.delete().where(users.c.id == ada.id))
+        kept = sa.select(sa.func.count()).where(user_search.c.user_id == ada.id)
+        assert connection.execute(kept).scalar_one() == 0
+    assert found("bob") == ["Bob"]
+
+
+def test_a_search_that_finds_many_is_read_along_the_names(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people_records, "MANY", 0)
+    with context_on(sqlite_url) as context:
+        people = People(context)
+        account = people.account()
+        crowd(people, account)
+        user_filter = UserFilter(rules_of(people, account), search="person")
+        plan = plan_of(context, lambda: people_flow.find_page(context, account, user_filter, None, NOON))
+    assert any("INDEX ix_users_account_id_name_key_id" in step for step in plan), plan
+    assert not [step for step in plan if step.startswith("SCAN") and not step.endswith(MADE_ON_THE_WAY)], plan
+
+
+def test_counts_of_people_are_read_from_indexes_alone(sqlite_url: str) -> None:
+    with context_on(sqlite_url) as context:
+        people = People(context)
+        account = people.account()
+        crowd(people, account)
+        viewer, rules = people.user("boss@acme.example", account=account, role="admin"), rules_of(people, account)
+        plan = plan_of(context, lambda: people_count_flow.count(context, viewer, rules, NOON))
+    of_users = [step for step in plan if " users " in step]
+    assert len(of_users) == 1
+    assert "USING COVERING INDEX ix_users_counted" in of_users[0], plan
 
 
 def test_a_search_is_paged_in_order_too(people: People) -> None:
@@ -256,11 +315,11 @@ def test_no_list_goes_through_a_table_or_a_whole_account(sqlite_url: str) -> Non
 
 
 # What is read from end to end without being a table: a page or a branch of it that was just put together.
-MADE_ON_THE_WAY = ("chosen", "either", "few", "anon_1", "anon_2", "anon_3", "CONSTANT ROW")
+MADE_ON_THE_WAY = ("chosen", "either", "few", "pieces", "anon_1", "anon_2", "anon_3", "CONSTANT ROW")
 
 
 def plan_of(context: AppContext, read: Any) -> list[str]:
-    """Return how SQLite goes about the one statement of a read."""
+    """Return how SQLite goes about the statements of a read."""
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
@@ -269,6 +328,9 @@ def plan_of(context: AppContext, read: Any) -> list[str]:
     sa.event.listen(context.db.engine, "before_cursor_execute", note)
     read()
     sa.event.remove(context.db.engine, "before_cursor_execute", note)
-    ((statement, parameters),) = statements
     with context.db.read() as connection:
-        return [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        return [
+            row.detail
+            for statement, parameters in statements
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]

@@ -9,13 +9,14 @@ from twofold.admin.user_summary import TwoFactor
 class Counts(NamedTuple):
     """The active people of an account: all, those with a second factor, those who have a licence and none.
 
-    `excepted` are those of the last whom a running exception spares.
+    `excepted` are those of the last whom a running exception spares; `licences` are in use.
     """
 
     people: int
     protected: int
     licensed_without: int
     excepted: int
+    licences: int
 
 
 class Share(NamedTuple):

@@ -21,7 +21,6 @@ _MICROSECONDS_A_DAY = 24 * 3600 * 1_000_000
 
 _since = users.c.second_factor_since
 _protected = (users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid), _since.is_not(None))
-_unprotected = (users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid), _since.is_(None), users.c.active)
 _from = sa.bindparam("from_at", type_=UtcTime)
 # The day of a moment, as the number of days since 1970: moments are microseconds on SQLite, timestamps on PostgreSQL.
 _DAYS: dict[str, sa.ColumnElement[int]] = {
@@ -31,8 +30,9 @@ _DAYS: dict[str, sa.ColumnElement[int]] = {
 # How much each counts: everybody who has a factor, less those who are inactive.
 _PARTS: tuple[tuple[int, tuple[sa.ColumnElement[bool], ...]], ...] = ((1, ()), (-1, (~users.c.active,)))
 
-_how_many = [(sign, sa.select(sa.func.count()).where(*_protected, *rest)) for sign, rest in _PARTS]
-_how_many_before = [(sign, query.where(_since < _from)) for sign, query in _how_many]
+_how_many_before = [
+    (sign, sa.select(sa.func.count()).where(*_protected, *rest, _since < _from)) for sign, rest in _PARTS
+]
 _by_day = {
     name: [
         (sign, sa.select(day.label("day"), sa.func.count()).where(*_protected, *rest, _since >= _from).group_by(day))
@@ -40,22 +40,20 @@ _by_day = {
     ]
     for name, day in _DAYS.items()
 }
-_without = sa.select(users.c.licensed, sa.func.count()).where(*_unprotected).group_by(users.c.licensed)
-_excepted = sa.select(sa.func.count()).where(
-    *_unprotected,
-    users.c.licensed,
-    users.c.exception_until.is_not(None),
-    users.c.exception_until > sa.bindparam("at", type_=UtcTime),
-)
+_counts = sa.select(
+    sa.func.count(),
+    sa.func.count(_since),
+    sa.func.count().filter(_since.is_(None), users.c.licensed),
+    sa.func.count().filter(
+        _since.is_(None), users.c.licensed, users.c.exception_until > sa.bindparam("at", type_=UtcTime)
+    ),
+    sa.func.count().filter(users.c.licensed),
+).where(users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid), users.c.active)
 
 
 def counts(connection: sa.Connection, account_id: UUID, at: datetime) -> Counts:
     """Count the active people of an account by whether they have a second factor."""
-    values = {"account_id": account_id}
-    protected = _sum(connection, _how_many, values)
-    without = {bool(licensed): number for licensed, number in connection.execute(_without, values)}
-    excepted = connection.execute(_excepted, {**values, "at": at}).scalar_one()
-    return Counts(protected + sum(without.values()), protected, without.get(True, 0), excepted)
+    return Counts(*connection.execute(_counts, {"account_id": account_id, "at": at}).one())
 
 
 def by_day(connection: sa.Connection, account_id: UUID, days: Sequence[date]) -> list[int]:

@@ -7,7 +7,7 @@ from twofold.admin import adoption_records
 from twofold.admin.adoption import by_state
 from twofold.admin.user_filter import Rules
 from twofold.admin.user_summary import TwoFactor
-from twofold.directory import accounts_flow, flow
+from twofold.directory import accounts_flow
 from twofold.directory.user import User
 from twofold.kit.context import AppContext
 
@@ -26,10 +26,9 @@ def count(context: AppContext, viewer: User, rules: Rules, at: datetime) -> Peop
     """Count the people of the viewer's account."""
     with context.db.read() as connection:
         counted = adoption_records.counts(connection, viewer.account_id, at)
-        licences = flow.seats_taken(connection, viewer.account_id)
         account = accounts_flow.find_account(connection, viewer.account_id)
     must_set_up = by_state(counted, rules)[TwoFactor.MUST_SET_UP]
     return PeopleCounts(
-        counted.protected, counted.people - counted.protected, must_set_up, licences,
+        counted.protected, counted.people - counted.protected, must_set_up, counted.licences,
         None if account is None else account.seats,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The statements of the people page: a page of it is one joined statement, read along an index, however many there are.
 
 Whatever narrows the list has an index of its own that is in the order of the list, or starts from the few rows it is
-about; nothing is counted and nothing is sorted that grows with the account.
+about; nothing is counted and nothing is sorted that grows with the account. A search looks first whether it finds few.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.user_filter import Rules, UserFilter
 from twofold.admin.user_summary import App
-from twofold.directory.tables import USER, accounts, users
+from twofold.directory.tables import USER, accounts, user_search, users
 from twofold.directory.user import User
 from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
@@ -22,6 +22,8 @@ from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
 from twofold.lockouts.tables import mailbox_budgets, second_factor_budgets
 
 HIGHEST = "\U0010ffff"
+PIECE = 16  # characters that `user_search` keeps from a place on
+MANY = 1000  # pieces: where a search finds more, a page of it is soon full along the list of names
 
 _at = sa.bindparam("at", type_=UtcTime)
 _account = sa.bindparam("account_id", type_=sa.Uuid)
@@ -51,6 +53,29 @@ _with_exception = sa.select(_granted.c.id.label("user_id")).where(
 )
 _EVER_LOCKED = sa.union(_ever_locked, _shut_out).subquery("few")
 _ENROLLING, _WITH_EXCEPTION = _enrolling.subquery("few"), _with_exception.subquery("few")
+
+
+def _begins(text: str) -> sa.ColumnElement[bool]:
+    """Tell whether a piece begins with a text: a range, for LIKE finds no index under every locale."""
+    return (user_search.c.piece >= sa.bindparam(text)) & (user_search.c.piece < sa.bindparam(f"{text}_end"))
+
+
+_pieces_found = sa.select(user_search.c.user_id).where(user_search.c.account_id == _account)
+_FOUND = sa.union(_pieces_found.where(_begins("name")), _pieces_found.where(_begins("email"))).subquery("few")
+_HOW_MANY = sa.select(
+    *(
+        sa.select(sa.func.count())
+        .select_from(_pieces_found.where(_begins(text)).limit(MANY).subquery("pieces"))
+        .scalar_subquery()
+        .label(text)
+        for text in ("name", "email")
+    )
+)
+# What follows a space in an address is no address.
+_IS_FOUND = users.c.name_key.like(sa.bindparam("name_like"), escape="\\") | (
+    users.c.email_key.like(sa.bindparam("email_like"), escape="\\")
+    & ~users.c.email_key.like(sa.bindparam("beyond_like"), escape="\\")
+)
 _WITH_AND_WITHOUT_LICENCE = {"without", "not_offered", "must_set_up"}
 
 _FACTS = (
@@ -90,10 +115,11 @@ def page(
 ) -> list[Facts]:
     """Return up to `most` people of an account in the order of their names; those before a cursor when it says so."""
     values: dict[str, Any] = {"account_id": account_id, "at": at, "most": most, **_texts(user_filter)}
+    finds_few = bool(user_filter.search) and max(connection.execute(_HOW_MANY, values).one()) < MANY
     if after is not None:
         values |= {"after_key": after.name_key, "after_id": after.id}
     backwards = after is not None and after.backwards
-    chosen = _chosen(user_filter, after).subquery("chosen")
+    chosen = _chosen(user_filter, after, _few(user_filter, finds_few=finds_few)).subquery("chosen")
     rows = connection.execute(_joined(chosen, backwards=backwards), values).all()
     people = _grouped(rows, at)
     return people[::-1] if backwards else people
@@ -106,20 +132,25 @@ def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
     return people[0] if people else None
 
 
-def _chosen(user_filter: UserFilter, after: PeopleCursor | None) -> sa.Select[Any]:
+def _chosen(user_filter: UserFilter, after: PeopleCursor | None, few: sa.Subquery | None) -> sa.Select[Any]:
     """Choose the ids of a page: everybody wanted, the first ones after the cursor."""
-    matches = _matches(user_filter)
-    if len(matches) == 1:
-        return _first(user_filter, after, matches[0])
-    branches = [sa.select(_first(user_filter, after, match).subquery()) for match in matches]
+    if few is not None or user_filter.state not in _WITH_AND_WITHOUT_LICENCE:
+        return _first(user_filter, after, few, sa.true())
+    # Whoever has no factor stands in an index by licence and name.
+    branches = [
+        sa.select(_first(user_filter, after, few, match).subquery()) for match in (users.c.licensed, ~users.c.licensed)
+    ]
     either = sa.union(*branches).subquery("either")
     order = _order(either.c, backwards=after is not None and after.backwards)
     return sa.select(either.c.id).order_by(*order).limit(sa.bindparam("most"))
 
 
-def _first(user_filter: UserFilter, after: PeopleCursor | None, match: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _first(
+    user_filter: UserFilter, after: PeopleCursor | None, few: sa.Subquery | None, match: sa.ColumnElement[bool]
+) -> sa.Select[Any]:
     query = sa.select(users.c.id, users.c.name_key).where(match, _narrowed(user_filter))
-    few = _few(user_filter)
+    if user_filter.search:
+        query = query.where(_IS_FOUND)
     if few is None:
         query = query.where(users.c.account_id == _account)
     else:
@@ -132,8 +163,8 @@ def _first(user_filter: UserFilter, after: PeopleCursor | None, match: sa.Column
     return query.order_by(*order).limit(sa.bindparam("most"))
 
 
-def _few(user_filter: UserFilter) -> sa.Subquery | None:
-    """Return the few users whom a state can be about; None where it may be about anybody."""
+def _few(user_filter: UserFilter, *, finds_few: bool) -> sa.Subquery | None:
+    """Return the few users whom a state or a search can be about; None where it may be about anybody."""
     match user_filter.state:
         case "locked":
             return _EVER_LOCKED
@@ -142,7 +173,7 @@ def _few(user_filter: UserFilter) -> sa.Subquery | None:
         case "off" if user_filter.rules.required_now:
             return _WITH_EXCEPTION
         case _:
-            return None
+            return _FOUND if finds_few else None
 
 
 def _order(columns: Any, *, backwards: bool) -> tuple[Any, Any]:
@@ -164,32 +195,19 @@ def _joined(chosen: sa.Subquery, *, backwards: bool) -> sa.Select[Any]:
     return sa.select(*_FACTS).select_from(tables).order_by(*order, authenticators.c.created_at, authenticators.c.id)
 
 
-def _matches(user_filter: UserFilter) -> list[sa.ColumnElement[bool]]:
-    """Return the ways in which a person can match: each is read along an index of its own, in order where it can be."""
-    if user_filter.search:
-        return [
-            _begins(users.c.name_key, "name"),
-            _begins(users.c.surname_key, "name"),
-            _begins(users.c.email_key, "email"),
-        ]
-    # Whoever has no factor stands in an index by licence and name.
-    return [users.c.licensed, ~users.c.licensed] if user_filter.state in _WITH_AND_WITHOUT_LICENCE else [sa.true()]
-
-
-def _begins(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
-    """Tell whether a key begins with a text: a range, for LIKE finds no index under every locale."""
-    return (column >= sa.bindparam(text)) & (column < sa.bindparam(f"{text}_end"))
-
-
 def _texts(user_filter: UserFilter) -> dict[str, str]:
     if not user_filter.search:
         return {}
-    return {
-        "name": user_filter.name_key,
-        "name_end": user_filter.name_key + HIGHEST,
-        "email": user_filter.email_key,
-        "email_end": user_filter.email_key + HIGHEST,
-    }
+    texts: dict[str, str] = {}
+    for field, key in (("name", user_filter.name_key), ("email", user_filter.email_key)):
+        texts |= {field: key[:PIECE], f"{field}_end": key[:PIECE] + HIGHEST, f"{field}_like": _pattern(key)}
+    return texts | {"beyond_like": f"% {texts['email_like']}"}
+
+
+def _pattern(key: str) -> str:
+    for mark in "\\%_":
+        key = key.replace(mark, "\\" + mark)
+    return f"%{key}%"
 
 
 def _narrowed(user_filter: UserFilter) -> sa.ColumnElement[bool]:

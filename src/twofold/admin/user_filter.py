@@ -1,4 +1,4 @@
-"""Whom a list of people is to show: everybody, those in a state, those whose name or address begins so."""
+"""Whom a list of people is to show: everybody, those in a state, those in whose name or address a text stands."""
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -32,7 +32,7 @@ class Rules(NamedTuple):
 
 
 class UserFilter(NamedTuple):
-    """The state to list (one of STATES) and the beginning of a name or an address."""
+    """The state to list (one of STATES) and what stands in a name or an address."""
 
     rules: Rules
     state: str = ""

@@ -51,7 +51,7 @@ After = Annotated[str | None, Parameter(max_length=1000, description="`next` of 
 State = Annotated[
     str, QueryParameter(name="state", max_length=20, description=f"One of {', '.join(filter(None, STATES))}.")
 ]
-Search = Annotated[str, Parameter(max_length=100, description="The beginning of a name or an address.")]
+Search = Annotated[str, Parameter(max_length=100, description="Any part of a name or an address.")]
 WhichAccount = Annotated[str | None, Parameter(max_length=100, description="For support agents: which account.")]
 
 

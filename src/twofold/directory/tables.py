@@ -119,6 +119,8 @@ users = sa.Table(
     _listed("without_password", where="password_hash IS NULL"),
     _listed("inactive", where="NOT active", sqlite_where="active = 0"),
     _listed("excepted", where="exception_until IS NOT NULL"),
+    # People are counted from this index alone.
+    sa.Index("ix_users_counted", "account_id", "exception_until", "active", "licensed", "second_factor_since"),
     sa.Index(
         "ix_users_account_id_second_factor_since",
         "account_id",
@@ -132,6 +134,17 @@ users = sa.Table(
         sqlite_where=sa.text("exception_until IS NOT NULL"),
         postgresql_where=sa.text("exception_until IS NOT NULL"),
     ),
+)
+
+# What a search for any part of a name or an address is answered from: each key from each of its places on, 16
+# characters of it. Triggers of `users` keep it (`migrations/user_search.py`); nobody else writes here.
+user_search = sa.Table(
+    "user_search",
+    metadata,
+    sa.Column("account_id", sa.Uuid, primary_key=True),
+    sa.Column("piece", _key, primary_key=True),
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # What users have chosen for themselves: beside `users`, which each sign-in reads.

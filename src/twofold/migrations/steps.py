@@ -29,16 +29,29 @@ def fill(table: sa.TableClause, key: sa.ColumnClause[Any], values: dict[str, Any
     So that nobody who changes one of the rows meanwhile waits for long; what was done before it is committed.
     """
     with _outside_a_transaction():
-        connection, after = op.get_bind(), None
-        while True:
-            batch = sa.select(key).order_by(key).limit(BATCH)
-            if after is not None:
-                batch = batch.where(key > after)
-            keys = connection.execute(batch).scalars().all()
-            if not keys:
-                return
-            after = keys[-1]
-            connection.execute(table.update().where(key.between(keys[0], after), where).values(values))
+        for first, last in _batches(key):
+            op.get_bind().execute(table.update().where(key.between(first, last), where).values(values))
+
+
+def each_batch(key: sa.ColumnClause[Any], statement: str) -> None:
+    """Execute a statement, in a migration, for a thousand rows at a time: those from `:first` to `:last` of a key."""
+    bound = sa.text(statement).bindparams(*(sa.bindparam(name, type_=key.type) for name in ("first", "last")))
+    with _outside_a_transaction():
+        for first, last in _batches(key):
+            op.get_bind().execute(bound, {"first": first, "last": last})
+
+
+def _batches(key: sa.ColumnClause[Any]) -> Iterator[tuple[Any, Any]]:
+    after = None
+    while True:
+        batch = sa.select(key).order_by(key).limit(BATCH)
+        if after is not None:
+            batch = batch.where(key > after)
+        keys = op.get_bind().execute(batch).scalars().all()
+        if not keys:
+            return
+        after = keys[-1]
+        yield keys[0], after
 
 
 def create_index(name: str, table: str, columns: Sequence[str | sa.TextClause], **options: Any) -> None:

@@ -75,6 +75,7 @@ KEPT: Mapping[str, str] = {
     "same signature",
     "second_factor_budgets": "counts go back to the backup's: at most five tries more, once a restore",
     "user_preferences": "language and time zone, as the backup has them",
+    "user_search": "names and addresses, as `users` has them",
     "unknown_wrong_codes": "the same: at most ten tries more, once a restore",
 }
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from twofold.kit.sql.database import UtcTime
-from twofold.migrations import append_only, steps
+from twofold.migrations import append_only, steps, user_search
 
 revision = "0002"
 down_revision = "0001"
@@ -29,13 +29,16 @@ def upgrade() -> None:
     _grant_tokens()
     _keep_help_requests()
     _keep_time_zones()
+    _keep_search()
     _note_first_sign_ins()
     _keep_passkeys()
+    user_search.fill()
     _index_browsers()
     _index_destinations()
     _index_endings()
     _index_help_requests()
     _find_users_by_domain()
+    _count_people()
     _index_applications()
     _index_tokens()
     _index_letters_by_turn()
@@ -45,6 +48,9 @@ def downgrade() -> None:
     for table in ("spent_challenges", "passkey_registrations", "passkey_users", "passkeys"):
         op.drop_table(table, if_exists=True)
     steps.drop_column("users", "passkey_since")
+    user_search.drop()
+    op.drop_table("user_search", if_exists=True)
+    steps.drop_index("ix_users_counted", "users")
     op.drop_table("user_preferences", if_exists=True)
     steps.drop_column("accounts", "time_zone")
     steps.drop_column("password_links", "not_before")
@@ -491,6 +497,20 @@ def _keep_passkeys() -> None:
     steps.add_column("users", sa.Column("passkey_since", UtcTime(), nullable=True))
 
 
+def _keep_search() -> None:
+    key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.create_table(
+        "user_search",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("piece", key, nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "piece", "user_id", name=op.f("pk_user_search")),
+        sqlite_with_rowid=False,
+        if_not_exists=True,
+    )
+    user_search.keep()
+
+
 def _note_first_sign_ins() -> None:
     """Note who has signed in before, and when first, as far as the log knows; a batch at a time, for others write on.
 
@@ -517,6 +537,11 @@ def _find_users_by_domain() -> None:
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     domain = "split_part(email_key, '@', 2)" if on_postgresql else "substr(email_key, instr(email_key, '@') + 1)"
     steps.create_index("ix_users_domain", "users", [sa.text(domain)])
+
+
+def _count_people() -> None:
+    columns = ["account_id", "exception_until", "active", "licensed", "second_factor_since"]
+    steps.create_index("ix_users_counted", "users", columns)
 
 
 def _discard_events() -> None:
