@@ -25,6 +25,7 @@ from twofold.admin import invite_pages as admin_invite_pages
 from twofold.admin import people_pages as admin_people_pages
 from twofold.admin import policy_api as admin_policy_api
 from twofold.admin import policy_pages as admin_policy_pages
+from twofold.admin import remind_all_pages as admin_remind_all_pages
 from twofold.admin import time_zone_pages as admin_time_zone_pages
 from twofold.admin import users_api as admin_users_api
 from twofold.directory import preference_flow
@@ -107,6 +108,7 @@ PAGES = [
     *admin_policy_pages.handlers,
     *admin_time_zone_pages.handlers,
     *admin_adoption_pages.handlers,
+    *admin_remind_all_pages.handlers,
     *support_pages.handlers,
     *support_act_pages.handlers,
     *audit_pages.handlers,

@@ -70,6 +70,7 @@ LOCK_ORDER = (
     "client_assertions",
     "known_clients",
     "policy_reminders",
+    "adoption_counts",
     "operator_keys",
     "blocked_networks",
     "encryption_keys",

@@ -11,7 +11,9 @@ from tests.admin.administrators import Administrator
 from tests.harness.clock import NOON
 from tests.harness.people import People
 from twofold.admin import adoption_flow, adoption_records, spreadsheet
+from twofold.admin.adoption import history
 from twofold.admin.plot import BOTTOM, HEIGHT, LEFT, TOP, draw
+from twofold.admin.tables import adoption_counts
 from twofold.admin.user_summary import TwoFactor
 from twofold.directory.user import User
 
@@ -122,6 +124,28 @@ def test_the_line_counts_each_from_the_day_they_have_it(people: People, boss: Ad
     assert counted == [1] * 50 + [2] * 38 + [4, 4, 5]
 
 
+def test_a_day_keeps_its_number_when_somebody_leaves_later(people: People, boss: Administrator) -> None:
+    ada, _ = people.protected("ada@acme.example")
+    gone, _ = people.protected("gone@acme.example")
+    people.set_user(gone, active=False)
+    people.protected("else@other.example", account=people.account("Other"))
+    adoption_flow.store_counts(people.context, NOON - 6 * DAY)
+    people.set_user(ada, second_factor_since=None)
+    adoption_flow.store_counts(people.context, NOON - 6 * DAY + timedelta(minutes=10))
+    seen = adoption_flow.show(people.context, people.look_up(boss.user), NOON)
+    assert [count.have for count in seen.days[:3]] == [1, 2, 0]
+    assert seen.counted_from == NOON.date() - 7 * DAY
+    assert "Counted daily from 24 February 2026 on." in boss.open("/account/adoption").text
+
+
+def test_counts_that_no_page_shows_are_forgotten(people: People, boss: Administrator) -> None:
+    adoption_flow.store_counts(people.context, NOON - 102 * DAY)
+    adoption_flow.store_counts(people.context, NOON - 95 * DAY)
+    with people.context.db.write() as connection:
+        adoption_flow.forget_over(connection, NOON)
+    assert people.count(adoption_counts) == 1
+
+
 def test_everybody_can_be_downloaded(people: People, boss: Administrator, stranger: User) -> None:
     people.user("bob@acme.example", name='Bob "the Builder", jr.')
     formula = people.user("formula@acme.example")
@@ -159,6 +183,13 @@ def test_an_account_where_everybody_has_it_says_so(boss: Administrator) -> None:
 
 
 # --- the pure parts
+
+
+def test_a_day_that_nobody_counted_has_the_number_of_the_day_before() -> None:
+    days = [date(2026, 3, number) for number in range(1, 8)]
+    counted = {days[2]: 30, days[4]: 50}
+    assert history(days, [1, 2, 3, 4, 5, 6, 7], counted, 70) == [1, 2, 30, 30, 50, 50, 70]
+    assert history(days, [1, 2, 3, 4, 5, 6, 7], {}, 70) == [1, 2, 3, 4, 5, 6, 70]
 
 
 @given(st.lists(st.lists(st.text(), min_size=1), min_size=1))

@@ -288,3 +288,20 @@ def test_support_helps_where_no_administrator_is_at_hand(
     set_up(page, password=NEW_PASSWORD)
     find_ada(world, helpdesk)
     expect(helpdesk.get_by_role("main")).to_contain_text("Confirmed")
+
+
+def test_reminding_everybody_who_lacks_it_takes_three_clicks(organisation: Organisation, page: Page) -> None:
+    world = organisation
+    grace = world.people.user("grace@acme.example", account=world.acme, role="admin", name="Grace Hopper")
+    ada, bob = world.member("ada", "Ada Lovelace"), world.member("bob", "Bob Builder")
+    world.sign_in(page, grace, world.people.protect(grace, at=now() - timedelta(days=1)).phone.code(now()))
+    heading(page, "Profile")
+    clicks = (("link", "Adoption"), ("link", "Remind all"), ("button", "Send reminders"))
+    for role, words in clicks:
+        page.get_by_role(role, name=words, exact=True).click()  # type: ignore[arg-type]
+        if words == "Adoption":
+            expect(page.get_by_role("table", name="Who does not have it")).to_contain_text("Bob Builder")
+    expect(page.get_by_role("status")).to_contain_text("The reminders are on their way.")
+    assert len(clicks) == 3
+    for user in (ada, bob):
+        assert "asks you to set up two-factor authentication" in world.mailed(user, "Set up").text

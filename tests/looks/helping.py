@@ -57,6 +57,7 @@ def _account(gallery: Gallery, browser: WebClient) -> None:
     gallery.keep("time zone", browser.get("/account/time-zone"))
     gallery.keep("time zone, none chosen", browser.post("/account/time-zone"))
     gallery.keep("adoption", browser.get("/account/adoption"))
+    gallery.keep("remind all", browser.get("/account/adoption/remind"))
     gallery.people.set_account(gallery.people.acme, policy="required", required_from=later(days=30))
     gallery.keep("adoption, required from a day on", browser.get("/account/adoption"))
     gallery.people.set_account(gallery.people.acme, policy="optional", required_from=None)

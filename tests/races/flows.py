@@ -22,7 +22,7 @@ from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
 from twofold.abuse.blocklist import Block
 from twofold.admin import act_flow as acts
-from twofold.admin import policy_flow, reminder_flow, time_zone_flow
+from twofold.admin import adoption_flow, policy_flow, remind_all_flow, reminder_flow, time_zone_flow
 from twofold.admin.policy import Policy
 from twofold.audit import export_flow
 from twofold.directory import accounts_flow, add_user_flow
@@ -1066,6 +1066,17 @@ def reminders(w: World) -> Act:
     return lambda context: reminder_flow.remind(context, w.at)
 
 
+def everybody_is_reminded(w: World) -> Act:
+    w.newcomer()
+    at = w.now()
+    return lambda context: remind_all_flow.remind_all(context, w.current(w.boss), origin=Origin(at, CLIENT_INFO))
+
+
+def adoption_is_counted(w: World) -> Act:
+    w.newcomer()
+    return lambda context: adoption_flow.store_counts(context, w.at)
+
+
 def lease(w: World) -> Act:
     def act(context: AppContext) -> None:
         job = Job("remind", later(seconds=1) - NOON, lambda _context, _at: None, alone=True)
@@ -1163,6 +1174,7 @@ FLOWS: Mapping[Flow, str] = {
     invite: "Made",
     invite_again: "Invited",
     policy_is_changed: "PolicySaved",
+    everybody_is_reminded: "Reminded",
     preferences_are_chosen: "PreferencesSaved",
     zone_is_changed: "ZoneSaved",
     address_and_password_are_set: "User",
@@ -1187,5 +1199,6 @@ FLOWS: Mapping[Flow, str] = {
     node_shows_itself: "NoneType",
     clean_up: "NoneType",
     reminders: "int",
+    adoption_is_counted: "NoneType",
     lease: "NoneType",
 }

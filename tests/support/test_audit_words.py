@@ -104,6 +104,10 @@ def test_every_sentence_can_be_said(kind: str) -> None:
             "Grace Hopper changed the two-factor policy (policy: optional → required).",
         ),
         (
+            event("reminders_sent", subject=None, people=12),
+            "Grace Hopper reminded people to set up two-factor authentication (12 people).",
+        ),
+        (
             event("audit_exported", subject=None, form="csv", kind="unlocked"),
             "Grace Hopper exported the audit log (CSV, filtered).",
         ),

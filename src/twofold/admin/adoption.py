@@ -1,5 +1,7 @@
 """How the people of an account divide by the state of their two-factor authentication: pure rules."""
 
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from twofold.admin.user_filter import Rules
@@ -45,6 +47,15 @@ def by_state(counts: Counts, rules: Rules) -> dict[TwoFactor, int]:
         TwoFactor.OFF: may,
         TwoFactor.NOT_OFFERED: without - must - may,
     }
+
+
+def history(days: Sequence[date], reckoned: Sequence[int], counted: Mapping[date, int], now: int) -> list[int]:
+    """Return the number of each day up to today's: as it was counted then, else as the day before, else reckoned."""
+    numbers: list[int] = []
+    for day, number in zip(days, reckoned, strict=True):
+        missed = bool(numbers) and min(counted, default=day) < day
+        numbers.append(counted.get(day, numbers[-1] if missed else number))
+    return [*numbers[:-1], now]
 
 
 def shares(numbers: dict[TwoFactor, int]) -> list[Share]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from litestar import get
 from litestar.response import Stream
 
-from twofold.admin import adoption_flow, guard, people_flow, words
+from twofold.admin import adoption_flow, guard, people_flow, remind_all_flow, words
 from twofold.admin.cursor import PeopleCursor
 from twofold.admin.spreadsheet import csv
 from twofold.admin.user_filter import UserFilter
@@ -18,6 +18,7 @@ from twofold.kit.context import AppContext
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
+from twofold.kit.words import gettext as _
 from twofold.sessions.guard import viewer_of
 
 COLUMNS = (
@@ -38,11 +39,20 @@ def show_adoption(request: AnyRequest) -> AnyResponse:
     found = people_flow.find_page(context, session.user.account_id, user_filter, cursor, at)
     return page(
         request, "admin/adoption.html", viewer=viewer_of(session), adoption=adoption, plot=adoption.plot,
+        notice=_notice(request), waiting=remind_all_flow.count_waiting(context, session.user, at),
         badges_of={share.state: words.state(share.state) for share in adoption.shares},
         people=[user_view(summary, session.user) for summary in found.people],
         previous_url=None if found.previous is None else f"/account/adoption?cursor={cursors.write(found.previous)}",
         next_url=None if found.next is None else f"/account/adoption?cursor={cursors.write(found.next)}",
     )  # fmt: skip
+
+
+def _notice(request: AnyRequest) -> str | None:
+    notices = {
+        "reminded": _("The reminders are on their way."),
+        "nobody_reminded": _("There was nobody left to remind, so nothing was sent."),
+    }
+    return notices.get(request.query_params.get("done", ""))
 
 
 @get("/account/adoption.csv")

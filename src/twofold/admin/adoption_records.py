@@ -13,8 +13,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.admin.adoption import Counts
+from twofold.admin.tables import adoption_counts
 from twofold.directory.tables import users
-from twofold.kit.sql.database import UtcTime
+from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle
 
 EPOCH = date(1970, 1, 1)
 _MICROSECONDS_A_DAY = 24 * 3600 * 1_000_000
@@ -50,10 +51,47 @@ _counts = sa.select(
     sa.func.count().filter(users.c.licensed),
 ).where(users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid), users.c.active)
 
+_stored = sa.select(adoption_counts.c.day, adoption_counts.c.have).where(
+    adoption_counts.c.account_id == sa.bindparam("account_id", type_=sa.Uuid),
+    adoption_counts.c.day >= sa.bindparam("first"),
+)
+_day = sa.bindparam("day", type_=sa.Date)
+_is_stored = sa.select(sa.exists().where(adoption_counts.c.day == _day))
+_store = {
+    name: insert(adoption_counts)
+    .from_select(
+        ["account_id", "day", "have"],
+        sa.select(users.c.account_id, _day, sa.func.count(_since)).where(users.c.active).group_by(users.c.account_id),
+    )
+    .on_conflict_do_nothing()
+    for name, insert in INSERTS.items()
+}
+
 
 def counts(connection: sa.Connection, account_id: UUID, at: datetime) -> Counts:
     """Count the active people of an account by whether they have a second factor."""
     return Counts(*connection.execute(_counts, {"account_id": account_id, "at": at}).one())
+
+
+def stored(connection: sa.Connection, account_id: UUID, first: date) -> dict[date, int]:
+    """Return how many had a second factor at the end of each day that was counted, from a day on."""
+    counted = connection.execute(_stored, {"account_id": account_id, "first": first})
+    return {count.day: count.have for count in counted}
+
+
+def is_stored(connection: sa.Connection, day: date) -> bool:
+    """Tell whether a day was counted."""
+    return bool(connection.execute(_is_stored, {"day": day}).scalar_one())
+
+
+def store(connection: sa.Connection, day: date) -> None:
+    """Count the people of every account, and keep it as the number of a day."""
+    connection.execute(_store[connection.dialect.name], {"day": day})
+
+
+def forget_before(connection: sa.Connection, day: date) -> int:
+    """Delete what was counted before a day."""
+    return delete_idle(connection, adoption_counts, adoption_counts.c.day < day)
 
 
 def by_day(connection: sa.Connection, account_id: UUID, days: Sequence[date]) -> list[int]:

@@ -21,17 +21,26 @@ DAY = timedelta(days=1)
 def policy_reminder(
     context: AppContext, connection: sa.Connection, entry: Entry, at: datetime
 ) -> dict[str, Any] | None:
-    """Tell somebody from when they cannot go on without a second factor; None where that is so no longer."""
+    """Tell somebody from when they cannot go on without a second factor, or that their administrator asks for one.
+
+    None where that is so no longer.
+    """
     user = directory.find_user(connection, entry.user_id)
-    due = datetime.fromisoformat(entry.facts["due"])
     if user is None or not user.active or user.frozen_at is not None or user.has_second_factor:
         return None
-    if user.eligibility(context.settings.two_factor_editions, at).required_from != due:
+    offer = user.eligibility(context.settings.two_factor_editions, at)
+    due: datetime | None = datetime.fromisoformat(entry.facts["due"])
+    if entry.facts.get("asked"):
+        if not offer.offered:
+            return None
+        due = offer.required_from
+    elif offer.required_from != due:
         return None  # moved, taken back, or here: a date that lies ahead no longer
     return {
         "account": user.account_name,
         "due": due,
-        "days": math.ceil((due - at) / DAY),
+        "required": offer.required,
+        "days": None if due is None else math.ceil((due - at) / DAY),
         "url": f"{context.settings.base_url}/profile/two-factor/configure",
     }
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+ASKED = 0  # in the place of days before a date: an administrator reminded them
+
 
 class Window(NamedTuple):
     """Reminders of so many days: for whoever is stopped after one moment and not later than another."""

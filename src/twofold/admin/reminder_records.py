@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from twofold.admin.reminder import AccountDue, UserDue, Window
+from twofold.admin.reminder import ASKED, AccountDue, UserDue, Window
 from twofold.admin.tables import policy_reminders
 from twofold.directory.tables import accounts, users
 from twofold.kit.sql.database import INSERTS, UtcTime, delete_idle
@@ -78,6 +78,29 @@ _by_exception = (
     .order_by(users.c.exception_until, users.c.id)
     .limit(sa.bindparam("most"))
 )
+_unasked = (
+    users.c.account_id == sa.bindparam("account_id", type_=sa.Uuid),
+    *_can_be_told,
+    ~sa.exists().where(
+        policy_reminders.c.user_id == users.c.id,
+        policy_reminders.c.days == ASKED,
+        policy_reminders.c.sent_at > sa.bindparam("since", type_=UtcTime),
+    ),
+)
+_count_unasked = sa.select(sa.func.count()).select_from(users).where(*_unasked)
+_next_unasked = (
+    sa.select(*columns(UserDue, users, due=_due))
+    .where(
+        *_unasked,
+        ~sa.exists().where(
+            policy_reminders.c.user_id == users.c.id,
+            policy_reminders.c.due == _due,
+            policy_reminders.c.days == ASKED,
+        ),
+    )
+    .order_by(users.c.name_key, users.c.id)
+    .limit(sa.bindparam("most"))
+)
 _note = {
     name: insert(policy_reminders).on_conflict_do_nothing().returning(policy_reminders.c.user_id)
     for name, insert in INSERTS.items()
@@ -106,6 +129,17 @@ def by_exception(
     place, last_id = (window.after, NOBODY) if last is None else (last.due, last.id)
     values = {"editions": sorted(editions), **window._asdict(), "last_place": place, "last_id": last_id}
     return [UserDue(*row) for row in connection.execute(_by_exception, {**values, "most": most})]
+
+
+def count_unasked(connection: sa.Connection, account_id: UUID, since: datetime) -> int:
+    """Count the people of an account who lack a second factor and got no such letter since a moment."""
+    return connection.execute(_count_unasked, {"account_id": account_id, "since": since}).scalar_one()
+
+
+def unasked(connection: sa.Connection, account_id: UUID, due: datetime, since: datetime, most: int) -> list[UserDue]:
+    """List some of them by name, to be noted under the moment `due`."""
+    values = {"account_id": account_id, "due": due, "since": since, "most": most}
+    return [UserDue(*row) for row in connection.execute(_next_unasked, values)]
 
 
 def note(connection: sa.Connection, people: Sequence[UserDue], days: int, at: datetime) -> set[UUID]:

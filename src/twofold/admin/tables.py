@@ -1,4 +1,4 @@
-"""What the administrators' pages store: which reminders of a policy went out."""
+"""What the administrators' pages store: which reminders of a policy went out, and daily counts."""
 
 import sqlalchemy as sa
 
@@ -14,4 +14,14 @@ policy_reminders = sa.Table(
     sa.Column("account_id", sa.Uuid, nullable=False),
     sa.Column("sent_at", UtcTime, nullable=False),
     sa.Index("ix_policy_reminders_due", "due"),
+)
+
+# How many active people of an account had a second factor at the end of a day, as it was counted then.
+adoption_counts = sa.Table(
+    "adoption_counts",
+    metadata,
+    sa.Column("account_id", sa.Uuid, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("have", sa.Integer, nullable=False),
+    sa.Index("ix_adoption_counts_day", "day"),
 )

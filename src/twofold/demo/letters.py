@@ -32,7 +32,9 @@ OTHER_FORMS: Mapping[str, tuple[dict[str, Any], ...]] = {
         {"facts": {"name": "Ada Lovelace", "email": "ada@acme.example", "by": "console", "reason": "She called."}},
     ),
     Notice.POLICY_CHANGED: ({"required_from": None},),
-    Notice.POLICY_REMINDER: ({"days": 1},),
+    Notice.POLICY_REMINDER: (
+        {"days": 1}, {"due": None, "days": None, "required": True}, {"due": None, "days": None, "required": False},
+    ),
 }  # fmt: skip
 
 READER = "ada@acme.example"

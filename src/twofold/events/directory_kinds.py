@@ -20,6 +20,14 @@ class PolicyChanged(Event, frozen=True):
     after: dict[str, Any]
 
 
+class RemindersSent(Event, frozen=True):
+    """People without a second factor were reminded of it by an administrator."""
+
+    kind: ClassVar = "reminders_sent"
+
+    people: int
+
+
 class OperatorKeyCreated(Event, frozen=True):
     """An operator key was made."""
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from twofold.abuse import block_flow
 from twofold.abuse import flow as abuse
 from twofold.abuse import unknown_flow as unknown
+from twofold.admin import adoption_flow
 from twofold.admin import letters as admin_letters
 from twofold.admin import reminder_flow as reminders
 from twofold.audit import seal_flow
@@ -75,6 +76,7 @@ FORGET: tuple[Callable[[sa.Connection, datetime], object], ...] = (
     resets.forget_over,
     help_flow.forget_over,
     recovery.forget_over,
+    adoption_flow.forget_over,
     reminders.forget_over,
     outbox.forget_settled,
     grants.forget_over,
@@ -101,6 +103,7 @@ def jobs_of(context: AppContext, transport: Transport | None) -> list[Job]:
     jobs = [
         Job("seal", timedelta(seconds=3), _seal),
         Job("remind", timedelta(minutes=10), reminders.remind, alone=True),
+        Job("count-adoption", timedelta(minutes=10), adoption_flow.store_counts, alone=True),
         Job("clean-up", timedelta(minutes=10), _clean_up, alone=True),
     ]
     second = timedelta(seconds=1)

@@ -41,6 +41,7 @@ BEGUN = (
 
 # What stays as the backup has it, and why that is safe.
 KEPT: Mapping[str, str] = {
+    "adoption_counts": "days since the backup are reckoned, or count as the day before them",
     "accounts": "what an operator and an administrator said last is theirs to look through",
     "account_domains": "the same",
     "application_secrets": "a secret replaced since works again: the command says to look through them",

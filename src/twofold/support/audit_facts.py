@@ -119,6 +119,11 @@ def _value(value: Any) -> str:
     return _("none") if value is None else str(value)
 
 
+def _people(details: Mapping[str, Any]) -> str:
+    count = details.get("people", 0)
+    return ngettext("%(n)d person", "%(n)d people", count) % {"n": count}
+
+
 def _export(details: Mapping[str, Any]) -> str:
     filtered = details.keys() - {"form"}
     form = str(details.get("form", "")).upper()
@@ -146,6 +151,7 @@ MORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "user_changed": _changes,
     "account_changed": _changes,
     "policy_changed": _policy,
+    "reminders_sent": _people,
     "audit_exported": _export,
     "operator_key_created": _quoted("name"),
     "network_blocked": _quoted("network"),

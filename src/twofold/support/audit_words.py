@@ -188,6 +188,9 @@ def _of_accounts() -> dict[str, Description]:
         "account_created": Description(_("Account created"), _("%(who)s created the account")),
         "account_changed": Description(_("Account changed"), _("%(who)s changed the account")),
         "policy_changed": Description(_("Policy changed"), _("%(who)s changed the two-factor policy")),
+        "reminders_sent": Description(
+            _("Reminders sent"), _("%(who)s reminded people to set up two-factor authentication")
+        ),
         "audit_exported": Description(_("Audit log exported"), _("%(who)s exported the audit log")),
         "operator_key_created": Description(_("Operator key created"), _("%(who)s created an operator key")),
         "operator_key_revoked": Description(_("Operator key revoked"), _("%(who)s revoked an operator key")),

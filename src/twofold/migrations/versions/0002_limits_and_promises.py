@@ -29,6 +29,7 @@ def upgrade() -> None:
     _grant_tokens()
     _keep_help_requests()
     _keep_time_zones()
+    _keep_adoption_counts()
     _keep_search()
     _note_first_sign_ins()
     _keep_passkeys()
@@ -39,6 +40,7 @@ def upgrade() -> None:
     _index_help_requests()
     _find_users_by_domain()
     _count_people()
+    steps.create_index("ix_adoption_counts_day", "adoption_counts", ["day"])
     _index_applications()
     _index_tokens()
     _index_letters_by_turn()
@@ -48,6 +50,7 @@ def downgrade() -> None:
     for table in ("spent_challenges", "passkey_registrations", "passkey_users", "passkeys"):
         op.drop_table(table, if_exists=True)
     steps.drop_column("users", "passkey_since")
+    op.drop_table("adoption_counts", if_exists=True)
     user_search.drop()
     op.drop_table("user_search", if_exists=True)
     steps.drop_index("ix_users_counted", "users")
@@ -495,6 +498,17 @@ def _keep_passkeys() -> None:
     )
     op.create_index(op.f("ix_spent_challenges_expires_at"), "spent_challenges", ["expires_at"], if_not_exists=True)
     steps.add_column("users", sa.Column("passkey_since", UtcTime(), nullable=True))
+
+
+def _keep_adoption_counts() -> None:
+    op.create_table(
+        "adoption_counts",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("have", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "day", name=op.f("pk_adoption_counts")),
+        if_not_exists=True,
+    )
 
 
 def _keep_search() -> None:
