@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.admin.administrators import BOSS, Administrator, administrator, api_of, browser_of
-from tests.harness.clock import NOON
+from tests.harness.clock import NOON, later
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.people import People
 
@@ -33,9 +33,21 @@ def test_whom_it_stops_is_shown_by_name_before_it_is_saved(people: People, boss:
     assert people.look_up(boss.user).policy == "optional"
     page = boss.browser.submit(page, "Save")
     assert page.notice.startswith("Saved.")
+    assert "Required from 20 March 2026, 00:00 Coordinated Universal Time on." in page.text
+    assert "Everybody without it is reminded by email on 13 March 2026 and on 19 March 2026." in page.text
     after = people.look_up(boss.user)
     assert (after.policy, after.required_from) == ("required", NOON.replace(day=20, hour=0))
     assert page.form("Save").fields["required_from"] == "2026-03-20"
+
+
+def test_only_reminders_that_are_still_to_come_are_named(people: People, boss: Administrator) -> None:
+    for days, said in ((8, "email on 4 March 2026 and on 10 March 2026."), (7, "email on 9 March 2026."), (1, "")):
+        people.set_account(people.acme, policy="required", required_from=later(days=days))
+        text = boss.open("/account/policy").text
+        assert ("Everybody without it is reminded by email on" in text) == bool(said), days
+        assert said in text, days
+    people.set_account(people.acme, required_from=later(days=-1))
+    assert "Required now:" in boss.open("/account/policy").text
 
 
 def test_a_policy_that_stops_nobody_is_saved_at_once(people: People, boss: Administrator) -> None:

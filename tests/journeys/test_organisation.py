@@ -305,3 +305,19 @@ def test_reminding_everybody_who_lacks_it_takes_three_clicks(organisation: Organ
     assert len(clicks) == 3
     for user in (ada, bob):
         assert "asks you to set up two-factor authentication" in world.mailed(user, "Set up").text
+
+
+def test_fifty_people_fit_on_a_phone(organisation: Organisation, phone: Page) -> None:
+    world = organisation
+    grace = world.people.user("grace@acme.example", account=world.acme, role="admin", name="Grace Hopper")
+    factor = world.people.protect(grace, at=now() - timedelta(days=1))
+    for number in range(25):
+        world.member(f"member{number}", f"Marguerite Member {number:02}")
+        protected = world.member(f"protected{number}", f"Peter Protected {number:02}")
+        world.people.protect(protected, at=now() - timedelta(days=1))
+    world.sign_in(phone, grace, factor.phone.code(now()))
+    heading(phone, "Profile")
+    phone.goto(f"{world.url}/people")
+    expect(phone.get_by_role("link", name="Marguerite Member 24")).to_be_visible()
+    assert phone.get_by_role("row").count() >= 50
+    assert phone.evaluate("document.documentElement.scrollHeight") < 5000

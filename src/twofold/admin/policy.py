@@ -3,10 +3,13 @@
 A required policy holds from a moment on; one that does not lie ahead means at once, and is kept as none.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 POLICIES = ("off", "optional", "required")
+
+# Days before the date, and up to how many days before it the letter is still of use.
+REMINDERS = ((7, 1), (1, 0))
 
 
 class Policy(NamedTuple):
@@ -36,3 +39,11 @@ def stops_from(policy: Policy, at: datetime) -> datetime:
 def alike(before: Policy, after: Policy, at: datetime) -> bool:
     """Tell whether two policies say the same from a moment on: a date that has passed is no date."""
     return normalised(before, at) == normalised(after, at)
+
+
+def reminders(policy: Policy, at: datetime) -> list[datetime]:
+    """Return when those whom a date will stop are still to be reminded of it."""
+    if normalised(policy, at).required_from is None or policy.required_from is None:
+        return []
+    moments = [policy.required_from - timedelta(days=days) for days, _last in REMINDERS]
+    return [moment for moment in moments if moment > at]

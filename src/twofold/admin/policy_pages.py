@@ -8,7 +8,7 @@ from litestar.exceptions import NotFoundException
 
 from twofold.admin import guard, policy_flow, words
 from twofold.admin.dates import as_day, parse_moment
-from twofold.admin.policy import POLICIES, Policy
+from twofold.admin.policy import POLICIES, Policy, normalised, reminders
 from twofold.admin.policy_flow import (
     NoLongerAdmin,
     NotOffered,
@@ -135,10 +135,12 @@ def _policy_page(
     to_set_up: bool = False,
 ) -> AnyResponse:
     notices = {"saved": _("Saved. All administrators are told by email."), "time-zone": _("The time zone is saved.")}
-    notice = notices.get(request.query_params.get("done", ""))
+    notice, at = notices.get(request.query_params.get("done", "")), clock.now()
+    current = normalised(policy_flow.current(session.user), at)
     return page(
         request, "admin/policy.html", status, viewer=viewer_of(session), typed=typed, errors=errors or {},
         not_offered=not_offered, notice=None if errors else notice, to_set_up=to_set_up,
+        current=current, reminders=reminders(current, at),
         zone=zone_of_account(request, session.user.account_id),
     )  # fmt: skip
 

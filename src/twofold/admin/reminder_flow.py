@@ -11,12 +11,11 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from twofold.admin import reminder_records as records
+from twofold.admin.policy import REMINDERS
 from twofold.admin.reminder import AccountDue, UserDue, Window
 from twofold.events.notices import Notice
 from twofold.kit.context import AppContext
 
-# Days before the date, and up to how many days before it the letter is still of use.
-WINDOWS = ((7, 1), (1, 0))
 BATCH = 50  # letters to a transaction, so that nobody who signs in meanwhile waits long for theirs
 KEPT = timedelta(days=30)
 
@@ -28,7 +27,7 @@ def remind(context: AppContext, at: datetime) -> int:
     """Drop the reminders that are due into the outbox; return how many. Without a mail server nothing is noted."""
     if not context.outbox.configured:
         return 0
-    windows = [Window(days, at + timedelta(days=last), at + timedelta(days=days)) for days, last in WINDOWS]
+    windows = [Window(days, at + timedelta(days=last), at + timedelta(days=days)) for days, last in REMINDERS]
     return sum(
         _remind_all(context, next_batch, window.days, at)
         for window in windows
