@@ -214,6 +214,8 @@ def test_a_page_stays_right_when_people_come_and_go(people: People) -> None:
         ("tess@acme.ex", ["Ada Lovelace"]),
         ("cme.exa", ["Ada Lovelace", "Kurt Gödel", "Zoë K"]),
         ("the countess of lovelace@", []),
+        ("countess@acme.example", ["Ada Lovelace"]),
+        ("countess@acme.exhibit", []),  # its first 16 characters are hers
         ("o", ["Ada Lovelace", "Kurt Gödel", "Zoë K"]),
         ("%", []),
         ("_", []),
