@@ -71,7 +71,7 @@ def test_they_are_on_their_own_address_and_speak_for_all_workers(database_url: s
 
 def test_what_a_killed_worker_was_doing_is_not_counted_for_ever(postgresql_url: str, serve: Serve) -> None:
     port = free_port()
-    server = serve(postgresql_url, workers=2, metrics_listen=f"{HOST}:{port}")
+    server = serve(postgresql_url, workers=2, worker="off", metrics_listen=f"{HOST}:{port}")
     processes.wait_until(lambda: "twofold_pool_inside" in str(scrape(port)), what="a sample")
     [folder] = {Path(name) for name in _environment(server.workers[0]) if "twofold-metrics-" in name}
     victim = server.kill_worker()
@@ -89,7 +89,7 @@ def _environment(pid: int) -> Iterator[str]:
 def test_methods_that_clients_make_up_share_a_series(sqlite_url: str, serve: Serve) -> None:
     """Stops: a client that makes a series for each method that it can think of."""
     port = free_port()
-    server = serve(sqlite_url, metrics_listen=f"{HOST}:{port}")
+    server = serve(sqlite_url, worker="off", metrics_listen=f"{HOST}:{port}")
     with client_to(server.url) as http:
         for method in ("PROPFIND", "PURGE", "SEARCH"):
             http.request(method, "/healthz")
