@@ -7,8 +7,7 @@ import pytest
 
 from tests.harness.people import Ada, People
 from tests.oidc.relying_party import RelyingParty, answer_of
-from twofold.oidc.authorization import PHISHING_RESISTANT
-from twofold.sessions.methods import ONE_FACTOR, TWO_FACTORS
+from twofold.sessions.methods import ONE_FACTOR, PHISHING_RESISTANT, TWO_FACTORS
 
 
 def asking(**id_token: Any) -> dict[str, str | None]:

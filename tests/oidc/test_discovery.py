@@ -46,7 +46,7 @@ def test_what_is_not_built_is_not_announced() -> None:
     told = description(BASE)
     assert not told["request_uri_parameter_supported"]
     assert not told["request_parameter_supported"]
-    assert "phr" not in told["acr_values_supported"]
+    assert "phr" in told["acr_values_supported"]
 
 
 def test_the_published_keys_verify_what_is_signed(context: AppContext, http: httpx.Client) -> None:

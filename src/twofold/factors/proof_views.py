@@ -62,10 +62,10 @@ def changed_page(request: AnyRequest, session: Session, changed: Changed, templa
     )  # fmt: skip
 
 
-def given_of(form: Form, session: Session) -> Given:
+def given_of(form: Form, session: Session, *, verified: bool = False) -> Given:
     """Return what a form proves a second factor with: what a passkey answered, else what was typed."""
     if form["credential"]:
-        return Assertion(form["credential"], challenge.of_session(session.id))
+        return Assertion(form["credential"], challenge.of_session(session.id), alone=verified)
     return form["code"]
 
 
@@ -76,17 +76,19 @@ def given_in_call(session: Session, code: str | None, credential: dict[str, Any]
     return code
 
 
-def passkey_asked(request: AnyRequest, session: Session) -> str:
+def passkey_asked(request: AnyRequest, session: Session, *, verified: bool = False) -> str:
     """Return what a browser is asked to sign on a form that takes a code; empty where its user has no passkey."""
-    asked = passkeys.ask(context_of(request), session.user, challenge.of_session(session.id), clock.now())
+    holder, at = challenge.of_session(session.id), clock.now()
+    asked = passkeys.ask(context_of(request), session.user, holder, at, verified=verified)
     return "" if asked is None else json.dumps(asked)
 
 
-def proof_page(request: AnyRequest, session: Session, template: str, status: int = 200, **context: Any) -> AnyResponse:
+def proof_page(
+    request: AnyRequest, session: Session, template: str, status: int = 200, *, verified: bool = False, **context: Any
+) -> AnyResponse:
     """Show a form that takes password and code; a passkey can stand in for the code."""
-    return page(
-        request, template, status, viewer=guard.viewer_of(session), passkey=passkey_asked(request, session), **context,
-    )  # fmt: skip
+    asked = passkey_asked(request, session, verified=verified)
+    return page(request, template, status, viewer=guard.viewer_of(session), passkey=asked, **context)
 
 
 def missing_proofs(form: Form, *, needs_code: bool, needs_password: bool = True) -> dict[str, str]:

@@ -19,7 +19,7 @@ from twofold.oidc import rule_flow
 from twofold.oidc.rule import MINUTE, Rule, stricter
 from twofold.oidc.rule_flow import NoLongerAdmin, OfAccount, RuleSaved
 from twofold.sessions.guard import viewer_of
-from twofold.sessions.methods import TWO_FACTORS
+from twofold.sessions.methods import PHISHING_RESISTANT, TWO_FACTORS
 from twofold.sessions.session import Session
 
 APPLICATIONS = "/account/applications"
@@ -81,7 +81,11 @@ def _rule_page(
     request: AnyRequest, session: Session, one: OfAccount, acr: str, minutes: str, status: int = 200,
     errors: dict[str, str] | None = None,
 ) -> AnyResponse:  # fmt: skip
-    levels = [("", _("What the application asks for"), ""), (TWO_FACTORS, _("Two factors, always"), "")]
+    only_passkeys = _("Whoever has none can no longer sign in to this application.")
+    levels = [
+        ("", _("What the application asks for"), ""), (TWO_FACTORS, _("Two factors, always"), ""),
+        (PHISHING_RESISTANT, _("A passkey, always"), only_passkeys),
+    ]  # fmt: skip
     return page(
         request, "oidc/account_rule.html", status, viewer=viewer_of(session), name=one.application.name,
         own=_demand(one._replace(rule=Rule())), levels=levels, acr=acr, minutes=minutes, errors=errors or {},
@@ -104,6 +108,8 @@ def _view(one: OfAccount) -> dict[str, Any]:
 def _demand(one: OfAccount) -> str:
     """Say what a sign-in has to prove."""
     asked = stricter(one.application, one.rule)
+    if asked.acr == PHISHING_RESISTANT and asked.second_factor_age is None:
+        return _("a passkey")
     if asked.second_factor_age is not None:
         minutes = asked.second_factor_age // MINUTE
         return _("two factors, the second at most %(minutes)s minutes ago") % {"minutes": minutes}

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from twofold.directory.rules import Fault, fault_of_account_name
 from twofold.oidc.client_keys import why_not_keys
-from twofold.sessions.methods import TWO_FACTORS
+from twofold.sessions.methods import PHISHING_RESISTANT, TWO_FACTORS
 
 ALGORITHMS = ("RS256", "ES256")
-ASSURANCES = {"2fa": TWO_FACTORS, "phr": "phr"}
+ASSURANCES = {"2fa": TWO_FACTORS, "phr": PHISHING_RESISTANT}
 MOST_ADDRESSES, LONGEST_ADDRESS = 50, 1000  # characters
 MOST_ACCOUNTS = 1000
 LONGEST_AGE = timedelta(days=30)

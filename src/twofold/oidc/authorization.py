@@ -8,14 +8,15 @@ from twofold.oidc.application import Application
 from twofold.oidc.request import AuthorizationRequest, Prompt, Refused
 from twofold.sessions.methods import (
     ONE_FACTOR,
+    PHISHING_RESISTANT,
     TWO_FACTORS,
+    acr,
     authenticated_at,
     has_second_factor,
     second_factor_at,
 )
 from twofold.sessions.session import Session
 
-PHISHING_RESISTANT = "phr"  # nothing proves that yet
 KNOWN = (ONE_FACTOR, TWO_FACTORS, PHISHING_RESISTANT)
 
 
@@ -26,6 +27,7 @@ class Need(StrEnum):
     STEP_DOWN = "step_down"  # a policy asks them to set up a second factor before anything else
     PASSWORD = "password"  # noqa: S105 - a step, not a password
     CODE = "code"
+    PASSKEY = "passkey"
     CONSENT = "consent"  # to agree to what the application may see
     SET_UP = "set_up"  # the application asks for a second factor, which they may have and have not
 
@@ -108,7 +110,7 @@ def _second_factor(
     at: datetime,
 ) -> Need | Refused | None:
     can = session.user.has_second_factor
-    wanted = _wanted(asked, application, can=can or standing.may_set_up)
+    wanted = _wanted(asked, application, _reachable(session, standing))
     if isinstance(wanted, Refused):
         return wanted
     if wanted == ONE_FACTOR:
@@ -116,21 +118,30 @@ def _second_factor(
     if not can:
         return Need.SET_UP
     proved = second_factor_at(session.methods)
+    again = Need.PASSKEY if wanted == PHISHING_RESISTANT else Need.CODE
     if not has_second_factor(session.methods) or proved is None:
-        return Need.CODE
+        return again
+    if wanted == PHISHING_RESISTANT and acr(session.methods) != PHISHING_RESISTANT:
+        return again
     age = application.second_factor_age
     too_old = age is not None and at - proved > age
-    return Need.CODE if too_old and not _is_fresh(proved, proved_after) else None
+    return again if too_old and not _is_fresh(proved, proved_after) else None
 
 
-def _wanted(asked: AuthorizationRequest, application: Application, *, can: bool) -> str | Refused:
+def _reachable(session: Session, standing: Standing) -> tuple[str, ...]:
+    """Return what somebody can prove: a passkey only who has one, for nobody is made to buy a key on the way."""
+    if session.user.has_passkey:
+        return (ONE_FACTOR, TWO_FACTORS, PHISHING_RESISTANT)
+    return (ONE_FACTOR, TWO_FACTORS) if session.user.has_second_factor or standing.may_set_up else (ONE_FACTOR,)
+
+
+def _wanted(asked: AuthorizationRequest, application: Application, reachable: tuple[str, ...]) -> str | Refused:
     """Return the assurance to reach: what the application always asks for, and the best of what this request names.
 
     A request that names only what we have never heard of asks for nothing (`acr_values` are wishes, OpenID Connect Core
     section 3.1.2.1); one that names what we know is not answered with less, nor one that calls it essential (5.5.1.1).
     """
     unmet = Refused("unmet_authentication_requirements", "The authentication asked for cannot be reached.")
-    reachable = (ONE_FACTOR, TWO_FACTORS) if can else (ONE_FACTOR,)
     always = application.acr or (TWO_FACTORS if application.second_factor_age is not None else ONE_FACTOR)
     named = [value for value in asked.acr_values if value in KNOWN]
     reached = [value for value in reachable if value in named]

@@ -175,6 +175,8 @@ def _led(request: AnyRequest, need: Need, application: Application, at: datetime
             return guard.led_back(f"{guard.STEP_UP}?needs=password", request, at)
         case Need.CODE:
             return guard.led_back(f"{guard.STEP_UP}?needs=code", request, at)
+        case Need.PASSKEY:
+            return guard.led_back(f"{guard.STEP_UP}?needs=passkey", request, at)
         case Need.CONSENT:
             return guard.led_back("/sign-in", request, at)  # of nobody it is never needed
         case Need.SET_UP:

@@ -40,7 +40,7 @@ def description(issuer: str) -> dict[str, Any]:
         "response_modes_supported": tuple(Mode),
         "grant_types_supported": ("authorization_code", "refresh_token"),
         "prompt_values_supported": tuple(Prompt),
-        "acr_values_supported": (methods.ONE_FACTOR, methods.TWO_FACTORS),
+        "acr_values_supported": (methods.ONE_FACTOR, methods.TWO_FACTORS, methods.PHISHING_RESISTANT),
         "code_challenge_methods_supported": ("S256",),
         "id_token_signing_alg_values_supported": ALGORITHMS,
         "token_endpoint_auth_methods_supported": CLIENT_AUTHENTICATION,

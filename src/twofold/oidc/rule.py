@@ -6,7 +6,7 @@ from typing import NamedTuple
 from twofold.directory.rules import Fault
 from twofold.oidc.application import LONGEST_AGE, Application
 from twofold.oidc.authorization import KNOWN
-from twofold.sessions.methods import TWO_FACTORS
+from twofold.sessions.methods import PHISHING_RESISTANT, TWO_FACTORS
 
 MINUTE = timedelta(minutes=1)
 
@@ -20,8 +20,8 @@ class Rule(NamedTuple):
 
 def read(acr: str, minutes: str) -> Rule | Fault:
     """Read a rule as a form has it: an assurance or nothing, minutes or nothing."""
-    if acr not in {"", TWO_FACTORS}:
-        return Fault("acr", "Choose one of the two.")
+    if acr not in {"", TWO_FACTORS, PHISHING_RESISTANT}:
+        return Fault("acr", "Choose one of the three.")
     if not minutes:
         return Rule(acr or None)
     most = LONGEST_AGE // MINUTE

@@ -78,7 +78,8 @@ def step_up(
             lockouts.settle(connection, password)
         if user is None:
             return SessionOver()
-        if password is None and lockouts.hold_counts(connection, user.id).wrong:
+        guessable = proof is None or proof.kind.guessable
+        if guessable and password is None and lockouts.hold_counts(connection, user.id).wrong:
             return PasswordRequired()
         passed = _prove_code(context, connection, user, proof, origin)
         if not isinstance(passed, Passed):

@@ -21,6 +21,8 @@ from twofold.signin.outcomes import Due
 from twofold.signin.step_up_flow import PasswordRequired, Proofs, SteppedUp, step_up
 from twofold.signin.views import PATHS, form_of, handle_of
 
+CODES = ("code", "passkey")  # what leads here may need no password
+
 
 @get(guard.STEP_UP)
 @quick
@@ -42,7 +44,7 @@ def submit_step_up(request: AnyRequest, body: bytes) -> AnyResponse:
     if errors:
         return _step_up_page(request, session, form, 400, errors)
     return_to = guard.destination(request, form["return_to"], at) or guard.PROFILE
-    given = given_of(form, session) if code else None
+    given = given_of(form, session, verified=_only_passkey(session, form)) if code else None
     proofs = Proofs(form["password"] if password else None, given, cookie(request, "browser"))
     outcome = step_up(
         context, session, proofs, channel="page", origin=Origin(at, client_info_of(request)), return_to=return_to,
@@ -75,7 +77,12 @@ def _session(request: AnyRequest, asked: Form, at: datetime) -> Session:
 def _asked_for(session: Session, form: Form) -> tuple[bool, bool]:
     """Tell whether password and code are asked for; who has no second factor proves the password."""
     has_factor = session.user.has_second_factor
-    return form["needs"] != "code" or not has_factor, form["needs"] != "password" and has_factor
+    return form["needs"] not in CODES or not has_factor, form["needs"] != "password" and has_factor
+
+
+def _only_passkey(session: Session, form: Form) -> bool:
+    """Tell whether nothing but a passkey that verifies its user is enough."""
+    return form["needs"] == "passkey" and session.user.has_passkey
 
 
 def _step_up_page(
@@ -84,6 +91,7 @@ def _step_up_page(
     password, code = _asked_for(session, form)
     return proof_page(
         request, session, "signin/step_up.html", status, needs=form["needs"][:8],
+        verified=_only_passkey(session, form), only_passkey=_only_passkey(session, form),
         return_to=handle_of(form["return_to"]), needs_password=password, needs_code=code, errors=errors or {},
     )  # fmt: skip
 

@@ -113,14 +113,17 @@ def request_options(
     return ceremony.request_options(party, asked, known, verified=alone)
 
 
-def ask(context: AppContext, user: User, holder: str, at: datetime) -> dict[str, Any] | None:
-    """Return what a browser is asked to sign with one of a user's passkeys; None where there is none to ask for."""
+def ask(context: AppContext, user: User, holder: str, at: datetime, *, verified: bool = False) -> dict[str, Any] | None:
+    """Return what a browser is asked to sign with one of a user's passkeys; None where there is none to ask for.
+
+    `verified`: it has to verify its user.
+    """
     party = party_of(context.settings)
     if party is None or not user.has_passkey:
         return None
     with context.db.read() as connection:
         known = records.passkeys_of(connection, user.id)
-    return request_options(context, party, holder, known, at)
+    return request_options(context, party, holder, known, at, alone=verified)
 
 
 def ask_anybody(context: AppContext, holder: str, at: datetime) -> dict[str, Any] | None:
