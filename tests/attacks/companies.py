@@ -59,10 +59,12 @@ def company(people: People, http: httpx.Client, frozen_clock: FrozenClock, name:
     people.set_account(account, policy="required", required_from=later(days=-1))
     admin.sign_in = member.sign_in = _due_to_set_up(people, fresh)
     forced = Api(http).post("/sign-ins/enrolments", sign_in=member.sign_in)
+    by_passkey = Api(http).post("/sign-ins/passkeys/options", sign_in=member.sign_in)
     named |= {
         "account": str(account), "user": str(user.id), "authenticator": app["id"], "enrolment": opened["enrolment"],
         "case": case["id"], "set_up": forced["enrolment"], "email": user.email,
         "passkey": _passkey(people, user), "registration": registering["registration"],
+        "forced_registration": by_passkey["registration"],
     }  # fmt: skip
     return Company(name, account, admin, member, named, {boss.id, user.id, fresh.id})
 

@@ -55,6 +55,11 @@ def registers_here(_actor: Actor, named: str, _at: datetime) -> dict[str, Any]:
     return {"registration": named, "credential": {}}
 
 
+def registers_at_sign_in(actor: Actor, named: str, _at: datetime) -> dict[str, Any]:
+    """Send a passkey for the registration that is named, in the caller's own sign-in."""
+    return {"sign_in": actor.sign_in, "registration": named, "credential": {}}
+
+
 # To remove one of several ends the session that the next calls are made in.
 UNPROVEN = saying(password="not mine", code="000000")
 NOTHING, REASONED, CODE = saying(), saying(**REASON), saying(code="000000")
@@ -140,6 +145,7 @@ IN_PATH: dict[tuple[str, str], Call] = {
 ELSEWHERE: dict[tuple[str, str], Call] = {
     ("POST", "/profile/two-factor/configure?step=scan"): Call("enrolment", "member", scans),
     ("POST", "/profile/two-factor/passkeys/add?step=create"): Call("registration", "member", registers),
+    ("POST", f"{V1}/sign-ins/passkeys"): Call("forced_registration", "member", registers_at_sign_in),
     ("POST", f"{V1}/two-factor/passkeys"): Call("registration", "member", registers_here),
     ("POST", f"{V1}/two-factor/enrolments"): Call("authenticator", "member", replaces),
     ("GET", "/profile/two-factor/configure?replaces={id}"): Call("authenticator", ""),  # a field to be sent back

@@ -133,6 +133,8 @@ class World:
             ),
             "POST /sign-ins/passkey/options": Seed("nobody", body={}),
             "POST /sign-ins/passkey": Seed("nobody", body={"sign_in": self.asked["sign_in"], "credential": signed}),
+            "POST /sign-ins/passkeys/options": Seed("nobody", body=due),
+            "POST /sign-ins/passkeys": Seed("nobody", body=due | self._forced_key()),
             "POST /session/passkey/options": Seed("holder"),
             "GET /two-factor/passkeys": Seed("holder"),
             "POST /two-factor/passkeys/options": Seed("holder", body={"password": PASSWORD}),
@@ -205,6 +207,12 @@ class World:
         self.registering = api.post("/two-factor/passkeys/options", password=PASSWORD)
         self.asked = api.post("/sign-ins/passkey/options")
 
+    def _forced_key(self) -> dict[str, Any]:
+        key = SoftKey(origin=self.people.context.settings.base_url)
+        return {
+            "registration": self.by_passkey["registration"], "credential": key.make(self.by_passkey["options"]),
+        }  # fmt: skip
+
     def _registered(self, api: Api, key: SoftKey) -> Answer:
         opened = api.post("/two-factor/passkeys/options", password=PASSWORD)
         made = {"registration": opened["registration"], "credential": key.make(opened["options"])}
@@ -260,6 +268,7 @@ class World:
         api = Api(self.http)
         assert api.post("/sign-ins/email-code", sign_in=self.at_set_up, code=mailed).status == 200
         self.forced = api.post("/sign-ins/enrolments", sign_in=self.at_set_up).body
+        self.by_passkey = api.post("/sign-ins/passkeys/options", sign_in=self.at_set_up).body
 
     def _due(self, email: str, account: Any) -> tuple[str, str]:
         token = self.people.attempt(self.people.user(email, account=account), channel="api")

@@ -1,8 +1,7 @@
-import re
-
 import httpx
 import pytest
 
+from tests.harness.pages import without_challenge
 from tests.harness.people import ADA, PASSWORD, People
 from twofold.kit.http.compression import accepts_gzip
 
@@ -24,11 +23,6 @@ def test_gzip_is_taken_where_it_is_named_or_everything_is(header: str) -> None:
 )
 def test_gzip_is_not_taken_where_nobody_asks_for_it(header: str) -> None:
     assert not accepts_gzip(header)
-
-
-def without_challenge(html: str) -> str:
-    """Leave out what a passkey is asked to sign, which is another on each look."""
-    return re.sub(r'data-asked="[^"]*"', "", html)
 
 
 @sqlite_alone

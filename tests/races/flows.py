@@ -85,7 +85,7 @@ from twofold.resets.outcomes import CaseOpened
 from twofold.sessions import destination_flow, ending_flow
 from twofold.sessions import flow as sessions
 from twofold.sessions.session import Session
-from twofold.signin import attempt_flow, set_up_flow, step_up_flow
+from twofold.signin import attempt_flow, set_up_flow, set_up_passkey_flow, step_up_flow
 from twofold.signin import flow as signin
 from twofold.signin.first_factor import passkey_flow
 from twofold.signin.first_factor import password_flow as first_factor
@@ -349,6 +349,26 @@ def forced_set_up(w: World, channel: str = "page") -> Act:
 
 def forced_set_up_of_a_program(w: World) -> Act:
     return forced_set_up(w, "api")
+
+
+def forced_set_up_begins_again(w: World) -> Act:
+    sign_in, _opened, at = _forced_enrolment(w, "page")
+    return lambda context: set_up_flow.begin_again(context, sign_in, origin=Origin(at))
+
+
+def forced_set_up_by_passkey_begins(w: World) -> Act:
+    sign_in, _opened, at = _forced_enrolment(w, "page")
+    return lambda context: set_up_passkey_flow.open_registration(context, sign_in, channel="page", origin=Origin(at))
+
+
+def forced_set_up_by_passkey(w: World) -> Act:
+    sign_in, _opened, at = _forced_enrolment(w, "page")
+    opened = set_up_passkey_flow.open_registration(w.context, sign_in, channel="page", origin=Origin(at))
+    assert isinstance(opened, Registering), opened
+    made, origin = json.dumps(w.soft_key().make(opened.options)), Origin(at, CLIENT_INFO)
+    return lambda context: set_up_passkey_flow.complete(
+        context, sign_in, opened.id, made, channel="page", client=None, origin=origin
+    )
 
 
 def _step_up(w: World, channel: str, session: Session, typed: str) -> Act:
@@ -1109,6 +1129,9 @@ FLOWS: Mapping[Flow, str] = {
     mailed_code: "GoesOn",
     forced_set_up_begins: "tuple",
     forced_set_up: "Due",
+    forced_set_up_begins_again: "NoneType",
+    forced_set_up_by_passkey_begins: "Registering",
+    forced_set_up_by_passkey: "Due",
     forced_set_up_of_a_program: "SignedIn",
     session_is_stepped_up: "SteppedUp",
     session_is_stepped_up_by_backup_code: "Due",

@@ -1,18 +1,24 @@
 """The API of a user's own passkeys: the same flows as the pages."""
 
-from typing import Annotated, Any, assert_never
-from uuid import UUID
+from typing import assert_never
 
-import msgspec
 from litestar import Response, delete, get, patch, post
 
 from twofold.factors import flow as factors
 from twofold.factors import passkey_registration_flow as registration_flow
 from twofold.factors.api import change_proofs, remove_factor, rename_factor
 from twofold.factors.backup_code import flow as backup_code_flow
-from twofold.factors.bodies import FactorAnswer, Name, ProofsBody, RemovedAnswer, RenameBody
+from twofold.factors.bodies import FactorAnswer, ProofsBody, RemovedAnswer, RenameBody
 from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Changed, Locked, NotOffered
+from twofold.factors.passkey_bodies import (
+    OpenBody,
+    OwnOptionsAnswer,
+    PasskeysAnswer,
+    RegisterBody,
+    RegisteredAnswer,
+    RegistrationAnswer,
+)
 from twofold.factors.passkey_registration_flow import (
     AlreadyRegistered,
     NoPasskeysHere,
@@ -31,56 +37,9 @@ from twofold.kit.acting import Origin
 from twofold.kit.http.pools import quick, takes_password
 from twofold.kit.http.problems import problem, refusals, write_refusals
 from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
-from twofold.kit.schema_names import schema_name
 from twofold.sessions import guard
 
 TAGS = ["Two-factor authentication"]
-
-
-@schema_name("NewRegistration")
-class OpenBody(ProofsBody, forbid_unknown_fields=True):
-    """Password, and code where a factor exists."""
-
-
-@schema_name("Registration")
-class RegistrationAnswer(msgspec.Struct, omit_defaults=True):
-    """A registration that is open, and what a browser is asked to make (PublicKeyCredentialCreationOptionsJSON)."""
-
-    registration: UUID
-    options: dict[str, Any]
-    new_backup_code: str | None = None
-
-
-@schema_name("NewPasskey")
-class RegisterBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What the browser made (RegistrationResponseJSON), and how the passkey is to be called."""
-
-    registration: Annotated[str, msgspec.Meta(max_length=100)]
-    credential: dict[str, Any]
-    name: Name | None = None
-
-
-@schema_name("PasskeyAdded")
-class RegisteredAnswer(msgspec.Struct):
-    """The new passkey, the session's new token, and a new backup code (null: the old one stays)."""
-
-    passkey: FactorAnswer
-    session_token: str
-    backup_code: str | None
-
-
-@schema_name("OwnPasskeyOptions")
-class OwnOptionsAnswer(msgspec.Struct):
-    """What a browser is asked to sign (PublicKeyCredentialRequestOptionsJSON)."""
-
-    options: dict[str, Any]
-
-
-@schema_name("Passkeys")
-class PasskeysAnswer(msgspec.Struct):
-    """The user's passkeys; never a key."""
-
-    passkeys: list[FactorAnswer]
 
 
 @post(

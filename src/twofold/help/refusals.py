@@ -45,6 +45,10 @@ OWN = {
         "409 email_taken, 409 last_admin, 409 no_seat_left, 422 weak_password"
     ),
     "checkSession": "401 not_signed_in, 403 two_factor_required",
+    "completeSignInRegistration": (
+        "400 invalid_credential, 401 sign_in_expired, 404 not_found, 409 already_registered, 409 out_of_order, "
+        "410 registration_expired"
+    ),
     "confirmEnrolment": (
         "401 invalid_code, 401 not_signed_in, 403 two_factor_required, 410 enrolment_expired, 423 locked"
     ),
@@ -92,6 +96,7 @@ OWN = {
         "lock_is_final, 409 not_enabled, 409 not_yourself, 503 no_mail"
     ),
     "openSignInEnrolment": "401 sign_in_expired, 409 out_of_order",
+    "openSignInRegistration": "401 sign_in_expired, 404 not_found, 409 out_of_order",
     "proveBackupCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 423 locked",
     "proveCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 423 locked",
     "proveMailedCode": "401 invalid_code, 401 sign_in_expired, 409 out_of_order, 429 too_many_attempts",

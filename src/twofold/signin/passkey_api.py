@@ -6,9 +6,17 @@ import msgspec
 from litestar import Response, post
 
 from twofold.factors.outcomes import Locked, MalformedCode, SpentBackupCode, UsedCode, WrongCode, WrongPasskey
+from twofold.factors.passkey_bodies import RegistrationAnswer
+from twofold.factors.passkey_registration_flow import (
+    AlreadyRegistered,
+    NoPasskeysHere,
+    Registering,
+    RegistrationExpired,
+    TooManyPasskeys,
+)
 from twofold.factors.passkeys import challenge
 from twofold.factors.passkeys import flow as passkeys
-from twofold.factors.passkeys.ceremony import LONGEST_ANSWER
+from twofold.factors.passkeys.ceremony import LONGEST_ANSWER, BadAnswer
 from twofold.factors.passkeys.passkey import Assertion
 from twofold.factors.views import credential_text, wrong_passkey_problem
 from twofold.kit import clock
@@ -17,11 +25,11 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.http.anonymous import TAKES_PASSWORD
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import problem, write_refusals
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of
+from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
 from twofold.kit.schema_names import schema_name
-from twofold.signin import attempt_flow, flow
+from twofold.signin import attempt_flow, flow, set_up_passkey_flow
 from twofold.signin.attempt import Expired, OutOfOrder, Step
-from twofold.signin.bodies import SessionAnswer, Token
+from twofold.signin.bodies import EnrolmentBody, SessionAnswer, Token
 from twofold.signin.first_factor import passkey_flow
 from twofold.signin.first_factor.passkey_flow import Presented
 from twofold.signin.outcomes import Due, Frozen, LockedOut, SignedIn
@@ -48,6 +56,15 @@ class PasskeyBody(msgspec.Struct, forbid_unknown_fields=True):
 
     sign_in: Token
     credential: dict[Annotated[str, msgspec.Meta(max_length=LONGEST_ANSWER)], Any]
+
+
+@schema_name("SignInRegistration")
+class CompletionBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A sign-in in progress, its open registration, and what the browser made (RegistrationResponseJSON)."""
+
+    sign_in: Token
+    registration: Token
+    credential: dict[str, Any]
 
 
 @post(
@@ -102,10 +119,65 @@ def submit(request: AnyRequest, data: PasskeyBody) -> Response[SessionAnswer]:
             assert_never(outcome)
 
 
+@post(
+    "/sign-ins/passkeys/options", operation_id="openSignInRegistration", tags=["Signing in"],
+    summary="Begin the forced set-up by a passkey", responses=write_refusals(401, 404, 409),
+)  # fmt: skip
+@quick
+def open_registration(request: AnyRequest, data: EnrolmentBody) -> Response[RegistrationAnswer]:
+    """Return what a browser is asked to make, in a sign-in whose mailbox is proved."""
+    outcome = set_up_passkey_flow.open_registration(
+        context_of(request), data.sign_in, channel="api", origin=Origin(clock.now()),
+    )  # fmt: skip
+    match outcome:
+        case Registering(registration, options):
+            return Response(RegistrationAnswer(registration, options), status_code=201)
+        case NoPasskeysHere():
+            return problem(404, "not_found")
+        case Expired() | OutOfOrder():
+            return _over(outcome)
+        case _:
+            assert_never(outcome)
+
+
+@post(
+    "/sign-ins/passkeys", operation_id="completeSignInRegistration", status_code=200, tags=["Signing in"],
+    summary="Complete the forced set-up by a passkey", responses=write_refusals(400, 401, 404, 409, 410),
+)  # fmt: skip
+@quick
+def complete_registration(request: AnyRequest, data: CompletionBody) -> Response[SessionAnswer]:
+    """Take what the browser made; the answer carries the session and the backup code."""
+    wanted = row_id(data.registration)
+    if wanted is None:
+        return problem(410, "registration_expired")
+    outcome = set_up_passkey_flow.complete(
+        context_of(request), data.sign_in, wanted, credential_text(data.credential), channel="api",
+        client=client_token(request), origin=Origin(clock.now(), client_info_of(request)),
+    )  # fmt: skip
+    match outcome:
+        case SignedIn(session, client, _, backup_code):
+            answer = SessionAnswer(session.token, client, session.expires_at, backup_code=backup_code)
+            return Response(answer, status_code=200)
+        case BadAnswer(why):
+            return problem(400, "invalid_credential", why=why)
+        case AlreadyRegistered():
+            return problem(409, "already_registered")
+        case RegistrationExpired() | TooManyPasskeys():
+            return problem(410, "registration_expired")
+        case NoPasskeysHere():
+            return problem(404, "not_found")
+        case Expired() | OutOfOrder():
+            return _over(outcome)
+        case Due():
+            return problem(401, "sign_in_expired")
+        case _:
+            assert_never(outcome)
+
+
 def _over(outcome: Expired | OutOfOrder) -> AnyResponse:
     if isinstance(outcome, OutOfOrder):
         return problem(409, "out_of_order", due=outcome.due.value)
     return problem(401, "sign_in_expired")
 
 
-handlers = [ask, submit]
+handlers = [ask, submit, open_registration, complete_registration]

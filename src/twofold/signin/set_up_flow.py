@@ -17,8 +17,10 @@ from twofold.events import kinds
 from twofold.events.notices import Notice
 from twofold.factors import enrolment_flow as enrolments
 from twofold.factors import kinds_flow
+from twofold.factors import passkey_registration_flow as registrations
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.outcomes import Confirmed, EnrolmentExpired, MalformedCode, Opened, WrongConfirmation
+from twofold.factors.passkeys import flow as passkeys
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.context import AppContext
@@ -146,7 +148,7 @@ def submit_mailed_code(
         mail_limits.mailed_code_right(connection, attempt.user)
         records.advance(connection, attempt, Step.SET_UP, origin.at + LIFE)
         if channel == "page":  # so that showing the page, a GET, changes nothing
-            enrolments.open_for(context, connection, attempt.user, _opener_of(attempt), at=origin.at)
+            _open_all(context, connection, attempt, origin)
         return GoesOn(Step.SET_UP.value, origin.at + LIFE)
 
 
@@ -162,13 +164,21 @@ def open_enrolment(
         attempt = take_with_user(connection, sign_in, channel, Step.SET_UP, at)
         if not isinstance(attempt, Attempt):
             return attempt
-        return attempt, enrolments.open_for(context, connection, attempt.user, _opener_of(attempt), at=at)
+        return attempt, enrolments.open_for(context, connection, attempt.user, opener_of(attempt), at=at)
+
+
+def begin_again(context: AppContext, sign_in: str, *, origin: Origin) -> None:
+    """Open everything that the page of a forced set-up shows, in the place of what was open before."""
+    with context.db.write() as connection:
+        attempt = take_with_user(connection, sign_in, "page", Step.SET_UP, origin.at)
+        if isinstance(attempt, Attempt):
+            _open_all(context, connection, attempt, origin)
 
 
 def find_enrolment(context: AppContext, attempt: Attempt, at: datetime) -> Opened | None:
     """Show the open enrolment of an attempt again, as a reloaded page does; changes nothing."""
     with context.db.read() as connection:
-        return enrolments.find(context, connection, attempt.user, _opener_of(attempt), at)
+        return enrolments.find(context, connection, attempt.user, opener_of(attempt), at)
 
 
 def confirm_enrolment(
@@ -190,24 +200,41 @@ def confirm_enrolment(
         if not isinstance(attempt, Attempt):
             return attempt
         user = attempt.user
-        outcome = enrolments.confirm(context, connection, user, _opener_of(attempt), enrolment, typed, origin=origin)
+        outcome = enrolments.confirm(context, connection, user, opener_of(attempt), enrolment, typed, origin=origin)
         if not isinstance(outcome, Confirmed):
             return outcome
-        sessions.end_outdated(connection, user.id, EndReason.FACTORS_CHANGED, origin.at)
-        attempt = attempt._replace(security_version=outcome.security_version)
-        methods = with_proved(attempt.methods, [Method(kinds_flow.TOTP.method, origin.at, second=True)])
-        if channel == "api":
-            backup_code.note_saved(connection, user.id, outcome.backup_code or "")
-            return finish(
-                context, connection, attempt, methods, client=client, origin=origin,
-                new_backup_code=outcome.backup_code,
-            )  # fmt: skip
-        sealed = seal_backup_code(context, attempt, outcome.backup_code or "")
-        records.advance(
-            connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **columns(methods),
-            security_version=outcome.security_version, backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
+        method = Method(kinds_flow.TOTP.method, origin.at, second=True)
+        return finish_set_up(context, connection, attempt, sign_in, outcome, method, client=client, origin=origin)
+
+
+def finish_set_up(
+    context: AppContext,
+    connection: sa.Connection,
+    attempt: Attempt,
+    sign_in: str,
+    confirmed: Confirmed,
+    method: Method,
+    *,
+    client: str | None,
+    origin: Origin,
+) -> SignedIn | Due | Expired:
+    """Go on from a factor of any kind that was just set up."""
+    user = attempt.user
+    sessions.end_outdated(connection, user.id, EndReason.FACTORS_CHANGED, origin.at)
+    attempt = attempt._replace(security_version=confirmed.security_version)
+    methods = with_proved(attempt.methods, [method])
+    if attempt.channel == "api":
+        backup_code.note_saved(connection, user.id, confirmed.backup_code or "")
+        return finish(
+            context, connection, attempt, methods, client=client, origin=origin,
+            new_backup_code=confirmed.backup_code,
         )  # fmt: skip
-        return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
+    sealed = seal_backup_code(context, attempt, confirmed.backup_code or "")
+    records.advance(
+        connection, attempt, Step.SAVE_BACKUP_CODE, origin.at + LIFE, **columns(methods),
+        security_version=confirmed.security_version, backup_key_id=sealed.key_id, backup_box=sealed.ciphertext,
+    )  # fmt: skip
+    return Due(sign_in, Step.SAVE_BACKUP_CODE.value, origin.at + LIFE)
 
 
 def show_backup_code(context: AppContext, attempt: Attempt) -> str | None:
@@ -246,8 +273,16 @@ def _open(context: AppContext, attempt: Attempt, sealed: Sealed, identity: str) 
         return None
 
 
-def _opener_of(attempt: Attempt) -> str:
+def opener_of(attempt: Attempt) -> str:
+    """Name a sign-in as the opener of a set-up."""
     return f"attempt:{attempt.id}"
+
+
+def _open_all(context: AppContext, connection: sa.Connection, attempt: Attempt, origin: Origin) -> None:
+    enrolments.open_for(context, connection, attempt.user, opener_of(attempt), at=origin.at)
+    party = passkeys.party_of(context.settings)
+    if party is not None:
+        registrations.open_for(connection, party, attempt.user, opener_of(attempt), origin)
 
 
 def _mail_identity(attempt: Attempt) -> str:

@@ -1,5 +1,6 @@
 """The pages of the forced set-up: first the mailbox, then the authenticator; and how a session steps down to it."""
 
+import json
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -8,9 +9,17 @@ from litestar import get, post
 from twofold.directory.refusals import NoMail
 from twofold.factors import words
 from twofold.factors.outcomes import EnrolmentExpired, MalformedCode, WrongConfirmation
+from twofold.factors.passkey_registration_flow import (
+    AlreadyRegistered,
+    NoPasskeysHere,
+    RegistrationExpired,
+    TooManyPasskeys,
+)
+from twofold.factors.passkeys.ceremony import BadAnswer
 from twofold.factors.views import enrolment_view
 from twofold.kit import clock
 from twofold.kit.acting import Origin
+from twofold.kit.http.forms import Form
 from twofold.kit.http.pools import quick
 from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import (
@@ -20,13 +29,14 @@ from twofold.kit.http.requests import (
     context_of,
     cookie,
     forget_cookie,
+    row_id,
     set_cookie,
 )
 from twofold.kit.words import gettext as _
 from twofold.lockouts.flow import Wait
 from twofold.sessions import guard
 from twofold.sessions.session import Session
-from twofold.signin import attempt_flow, flow, set_up_flow
+from twofold.signin import attempt_flow, flow, set_up_flow, set_up_passkey_flow
 from twofold.signin.attempt import Attempt, Expired, OutOfOrder, Step
 from twofold.signin.outcomes import Due, GoesOn, MailedCodeClosed, SignedIn, WrongMailedCode
 from twofold.signin.views import (
@@ -115,7 +125,7 @@ def begin(request: AnyRequest, body: bytes) -> AnyResponse:
     session = _stepped_down(request, at)
     if session is None:
         attempt_of(request, Step.SET_UP)
-        set_up_flow.open_enrolment(context, cookie(request, "attempt") or "", channel="page", at=at)
+        set_up_flow.begin_again(context, cookie(request, "attempt") or "", origin=Origin(at))
         return see_other("/sign-in/set-up")
     return_to = guard.destination(request, form["return_to"], at)
     outcome = flow.step_down(context, session, return_to=return_to, origin=Origin(at, client_info_of(request)))
@@ -142,6 +152,8 @@ def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
     """Take a code of the new app; the backup code is next."""
     form, at, context = form_of(request, body), clock.now(), context_of(request)
     attempt = attempt_of(request, Step.SET_UP)
+    if form["credential"]:
+        return _take_passkey(request, attempt, form)
     opened = set_up_flow.find_enrolment(context, attempt, at)
     if opened is None:
         return _set_up_page(request, attempt)
@@ -166,6 +178,31 @@ def submit_set_up(request: AnyRequest, body: bytes) -> AnyResponse:
             assert_never(outcome)
 
 
+def _take_passkey(request: AnyRequest, attempt: Attempt, form: Form) -> AnyResponse:
+    registration, at = row_id(form["registration"]), clock.now()
+    if registration is None:
+        return _set_up_page(request, attempt, 410)
+    outcome = set_up_passkey_flow.complete(
+        context_of(request), cookie(request, "attempt") or "", registration, form["credential"], channel="page",
+        client=cookie(request, "browser"), origin=Origin(at, client_info_of(request)),
+    )  # fmt: skip
+    match outcome:
+        case Due(_, due):
+            return see_other(PATHS[Step(due)])
+        case SignedIn():
+            return enter_page(request, outcome)
+        case BadAnswer():
+            return _set_up_page(request, attempt, 400, words.refused_registration(known=False), field="")
+        case AlreadyRegistered():
+            return _set_up_page(request, attempt, 409, words.refused_registration(known=True), field="")
+        case RegistrationExpired() | NoPasskeysHere() | TooManyPasskeys():
+            return page(request, "signin/set_up_again.html", 410)
+        case Expired() | OutOfOrder():
+            return start_over(request, outcome)
+        case _:
+            assert_never(outcome)
+
+
 def _stepped_down(request: AnyRequest, at: datetime) -> Session | None:
     """Return the session that has to set up a second factor, unless a sign-in of the same browser is under way."""
     if attempt_flow.find(context_of(request), cookie(request, "attempt"), at) is not None:
@@ -174,13 +211,20 @@ def _stepped_down(request: AnyRequest, at: datetime) -> Session | None:
     return session if session is not None and guard.stepped_down(request, session, at) else None
 
 
-def _set_up_page(request: AnyRequest, attempt: Attempt, status: int = 200, error: str | None = None) -> AnyResponse:
-    context = context_of(request)
-    opened = set_up_flow.find_enrolment(context, attempt, clock.now())
+def _set_up_page(
+    request: AnyRequest, attempt: Attempt, status: int = 200, error: str | None = None, *, field: str = "code"
+) -> AnyResponse:
+    context, at = context_of(request), clock.now()
+    opened = set_up_flow.find_enrolment(context, attempt, at)
     if opened is None:
         return page(request, "signin/set_up_again.html", 410, errors={"": error} if error else {})
     view = enrolment_view(context.settings, opened, attempt.user.email)
-    return page(request, "signin/set_up.html", status, errors={"code": error} if error else {}, **view)
+    registering = set_up_passkey_flow.find(context, attempt, Origin(at))
+    return page(
+        request, "signin/set_up.html", status, errors={field: error} if error else {},
+        registration=None if registering is None else registering.id,
+        passkey="" if registering is None else json.dumps(registering.options), **view,
+    )  # fmt: skip
 
 
 handlers = [show_verify_email, submit_mailed_code, resend, show_set_up, begin, submit_set_up]
