@@ -28,6 +28,18 @@ def test_a_reset_is_asked_for_and_nothing_changes_yet(people: People, boss: Admi
     assert people.sign_in(ada, factor.phone).user.has_second_factor
 
 
+def test_whoever_is_acted_for_is_named_with_their_account(people: People, boss: Administrator) -> None:
+    people.set_account(people.acme, name="Acme Rockets")
+    ada, _ = people.protected("ada@acme.example", name="Ada Lovelace")
+    frozen = people.user("ice@acme.example", name="Ida Ice")
+    people.set_user(frozen, frozen_at=NOON)
+    lock(people, ada)
+    acts = [(ada, "reset"), (ada, "unlock"), (frozen, "unfreeze"), (ada, "deactivate")]
+    for user, act in acts:
+        assert f"{user.name} {user.email}, Acme Rockets" in boss.open(f"/people/{user.id}/{act}").text, act
+    assert boss.open(f"/people/{ada.id}").text.count("Acme Rockets") == 2  # in the header, and of Ada
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "xy", "x" * 501, "zero\u200bwidth"])
 @pytest.mark.parametrize("act", ["reset", "unlock", "unfreeze"])
 def test_every_act_asks_why(people: People, boss: Administrator, act: str, reason: str) -> None:
