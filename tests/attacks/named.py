@@ -177,7 +177,8 @@ NAMES_NOTHING = {
         "sso_domains", "sso_url", "time_zone",
         # of an application, which is the operator's
         "accounts", "acr", "algorithm", "backchannel_logout_uri", "first_party", "home_url", "pkce",
-        "post_logout_redirect_uris", "public", "redirect_uris", "second_factor_age",
+        "post_logout_redirect_uris", "public", "redirect_uris", "second_factor_age", "jwks", "jwks_uri",
+        "assertion_algorithm", "jwt_access_tokens",
         # tokens: whoever holds one may
         "sign_in", "token",
         # what a passkey answers is for one holder
