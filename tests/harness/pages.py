@@ -1,9 +1,11 @@
 """A browser without scripts, styles and pictures: it reads a page, fills in its forms and follows its links."""
 
+import json
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -60,6 +62,12 @@ class Page:
     def buttons(self) -> list[str]:
         """The words on all buttons that send something."""
         return [button for form in self.forms for button in form.buttons]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the browser is asked to make or to sign for a passkey."""
+        [found] = re.findall(r'data-asked="([^"]*)"', self.html)
+        return dict(json.loads(unescape(found)))
 
     def form(self, button: str = "") -> Form:
         """Return the form with a button; without a name, the one that the page is about (not the one to sign out)."""

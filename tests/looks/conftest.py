@@ -9,11 +9,11 @@ from tests.harness.browser import TIMEOUT
 from tests.harness.contexts import client_of, context_on, standing_clock
 from tests.harness.databases import SqliteDatabases
 from tests.harness.people import People
-from tests.looks import helping, own, signing_in
+from tests.looks import helping, own, passkeys, signing_in
 from tests.looks.browsing import Answer, Found, Looker, serving
 from tests.looks.gallery import Gallery, Shown, noted_templates
 
-WALKS = (signing_in.walk, own.walk, helping.walk)
+WALKS = (signing_in.walk, own.walk, passkeys.walk, helping.walk)
 KEPT_HEADERS = ("content-type", "content-security-policy", "cache-control")
 
 

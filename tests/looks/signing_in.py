@@ -147,7 +147,7 @@ def _applications(gallery: Gallery) -> None:
     for number in range(11):
         RelyingParty.of(gallery.context, gallery.http, name=f"Application {number}", home_url=AFTER)
     gallery.keep("applications", plain.get("/applications?done=1"))
-    boss = gallery.browser(people.user("bea@acme.example", role="admin"))
+    boss = gallery.browser(people.user("applications@acme.example", role="admin"))
     rule = gallery.keep("rule for an application", boss.get(f"/account/applications/{notes.client_id}"))
     gallery.keep("rule for an application, refused", boss.submit(rule, minutes="x"))
     gallery.keep("applications of the account", boss.submit(rule, minutes="15"))

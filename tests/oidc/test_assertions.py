@@ -213,7 +213,6 @@ def test_an_application_that_gets_keys_loses_its_secrets(context: AppContext) ->
         {"jwks": key_set(RSA), "public": True},
         {"jwks_uri": "http://crm.example/jwks.json"}, {"jwks_uri": "file:///etc/passwd"}, {"jwks_uri": ""},
     ],
-    ids=lambda said: str(said)[:60],
 )  # fmt: skip
 def test_keys_that_prove_nothing_are_refused(context: AppContext, said: dict[str, Any]) -> None:
     assert isinstance(registration_flow.create(context, registration(**said), origin=AT_NOON), Refused)

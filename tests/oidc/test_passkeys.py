@@ -1,16 +1,12 @@
 """An application that asks for a phishing-resistant sign-in gets one, or is told that it cannot be reached."""
 
 import json
-import re
-from html import unescape
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.harness.api import Api
 from tests.harness.contexts import FrozenClock
-from tests.harness.pages import Page
 from tests.harness.passkeys import SoftKey
 from tests.harness.people import PASSWORD, Ada
 from tests.oidc.relying_party import RelyingParty, answer_of, browser_of, led_to, parameters_of
@@ -30,12 +26,6 @@ def key(http: httpx.Client, context: AppContext, session: str) -> tuple[SoftKey,
     return key, str(api.token)
 
 
-def asked_of(page: Page) -> dict[str, Any]:
-    """Return what the browser is asked to sign."""
-    [found] = re.findall(r'data-asked="([^"]*)"', page.html)
-    return dict(json.loads(unescape(found)))
-
-
 def test_who_signed_in_by_a_code_steps_up_by_their_passkey(
     ada: Ada, http: httpx.Client, crm: RelyingParty, key: tuple[SoftKey, str], asked: dict[str, str],
     frozen_clock: FrozenClock,
@@ -45,7 +35,7 @@ def test_who_signed_in_by_a_code_steps_up_by_their_passkey(
     browser = browser_of(http, token)
     page = browser.get(crm.address(**asked))
     assert (page.path, "Code" in page.text) == ("/sign-in/step-up", False)
-    options = asked_of(page)
+    options = page.asked
     assert options["userVerification"] == "required"
     frozen_clock.forward(seconds=1)
     page = browser.submit(page, credential=json.dumps(key[0].sign(options)))
@@ -63,7 +53,7 @@ def test_one_that_verifies_nobody_is_not_enough(
     browser = browser_of(http, token)
     page = browser.get(crm.address(**asked))
     key[0].verifies = False
-    page = browser.submit(page, credential=json.dumps(key[0].sign(asked_of(page))))
+    page = browser.submit(page, credential=json.dumps(key[0].sign(page.asked)))
     assert (page.status, page.path) == (401, "/sign-in/step-up")
     assert "did not check that it was you" in page.text
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from html import unescape
 
 import pytest
 
@@ -35,19 +34,13 @@ def at_set_up(browser: WebClient, people: People, user: User) -> Page:
     return browser.submit(page, "Continue", code=people.mailed_code(user.email))
 
 
-def asked_of(page: Page) -> dict[str, object]:
-    """Return what the browser is asked to make."""
-    [found] = re.findall(r'data-asked="([^"]*)"', page.html)
-    return dict(json.loads(unescape(found)))
-
-
 def test_on_pages_it_stands_before_the_app_and_leads_on_to_the_backup_code(
     web_client: WebClient, people: People, grace: User, key: SoftKey
 ) -> None:
     page = at_set_up(web_client, people, grace)
     assert page.text.index("With a passkey") < page.text.index("With an authenticator app")
     [registration] = re.findall(r'name="registration" value="([^"]*)"', page.html)
-    made = json.dumps(key.make(asked_of(page)))
+    made = json.dumps(key.make(page.asked))
     page = web_client.post("/sign-in/set-up", registration=registration, credential=made)
     assert page.heading == "Your new backup code"
     page = web_client.submit(page, "Continue", saved="yes")
@@ -60,7 +53,7 @@ def test_one_that_is_not_right_is_refused_and_the_app_stays_a_way(
 ) -> None:
     page = at_set_up(web_client, people, grace)
     [registration] = re.findall(r'name="registration" value="([^"]*)"', page.html)
-    false = json.dumps(key.make(asked_of(page), origin="https://evil.example"))
+    false = json.dumps(key.make(page.asked, origin="https://evil.example"))
     page = web_client.post("/sign-in/set-up", registration=registration, credential=false)
     assert (page.status, page.heading) == (400, "Set up two-factor authentication")
     assert "could not be added" in page.text
