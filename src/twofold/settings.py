@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str
     data_dir: Path
-    base_url: str = "http://127.0.0.1:8000"
+    base_url: str = "http://localhost:8000"
     product_name: str = "Twofold"
     logo: Logo | None = None
     logo_dark: Logo | None = None
@@ -137,7 +137,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     redaction.remember(environ)
     read = _Reader(environ)
     data_dir = Path(read.text("DATA_DIR", "./var"))
-    base_url = parse_base_url(read.text("BASE_URL", "http://127.0.0.1:8000"))
+    base_url = parse_base_url(read.text("BASE_URL", "http://localhost:8000"))
     settings = Settings(
         data_dir=data_dir,
         database_url=parse_database_url(read.text("DATABASE_URL", f"sqlite:///{data_dir / 'twofold.db'}")),

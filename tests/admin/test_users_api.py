@@ -9,6 +9,7 @@ from tests.admin.administrators import NOWHERE, REASON, Administrator, administr
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import client_of, context_on, standing_clock
+from tests.harness.passkeys import SoftKey, text
 from tests.harness.people import PASSWORD, People
 from twofold.directory.tables import users
 from twofold.directory.user import User
@@ -45,6 +46,25 @@ def test_states_and_reasons_are_told(people: People, boss: Administrator) -> Non
     assert (told[free.id]["state"], told[free.id]["reason"]) == ("not_offered", "unlicensed")
     assert (told[must.id]["state"], told[must.id]["eligibility"]) == ("must_set_up", "required")
     assert (told[locked.id]["state"], told[locked.id]["lock_is_final"]) == ("locked", True)
+
+
+def test_passkeys_are_told_by_name_and_time_and_never_by_key(
+    people: People, boss: Administrator, http: httpx.Client
+) -> None:
+    user, key, api = people.user("mia@acme.example"), SoftKey(origin=people.context.settings.base_url), Api(http)
+    api.sign_in(user.email, PASSWORD)
+    opened = api.post("/two-factor/passkeys/options", password=PASSWORD)
+    made = {"registration": opened["registration"], "credential": key.make(opened["options"]), "name": "Laptop"}
+    added = api.post("/two-factor/passkeys", **made)["passkey"]
+    shown = boss.api.get(f"/users/{user.id}")
+    [passkey] = shown["two_factor"]["passkeys"]
+    assert passkey == {name: value for name, value in added.items() if name != "kind"}
+    assert (shown["two_factor"]["authenticators"], shown["two_factor"]["state"]) == ([], "on")
+    listed = boss.api.get("/users", search="mia")["users"]
+    assert [one["two_factor"]["passkeys"] for one in listed] == [[passkey]]
+    assert text(key.credential_id) not in str(listed)
+    assert "Laptop" in boss.browser.get(f"/people/{user.id}").text
+    assert "Laptop" in boss.browser.get("/people").text
 
 
 def test_a_list_is_paged_narrowed_and_searched(people: People, boss: Administrator) -> None:

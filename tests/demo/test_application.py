@@ -29,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         said = ""
         while "Ctrl+C" not in said:
             said += program.stdout.readline()
-        twofold, application = re.findall(r"(http://127\.0\.0\.1:\d+)(?!\S*/demo)", said)
+        twofold, application = re.findall(r"(http://(?:localhost|127\.0\.0\.1):\d+)(?!\S*/demo)", said)
         for url in (f"{twofold}/readyz", application):
             processes.wait_until(lambda url=url: _answers(url), what=url)  # type: ignore[misc]
         yield twofold, application

@@ -95,7 +95,7 @@ def test_everybody_gets_where_the_table_says(shared: tuple[Demo, httpx.Client], 
 def test_the_sign_in_page_names_everybody(shared: tuple[Demo, httpx.Client]) -> None:
     demo, client = shared
     page = WebClient(client).get("/sign-in")
-    assert len(demo.people) == 10
+    assert len(demo.people) == 11
     for user in demo.people:
         assert all(words in page.text for words in user)
     assert page.link("mailbox") == "/demo/mailbox"
@@ -107,7 +107,7 @@ def test_the_forced_set_up_works_with_the_code_from_the_mailbox(fresh: httpx.Cli
     page = web_client.sign_in(email, PASSWORD)
     page = web_client.submit(page, "Continue", code=code_in(letter(fresh, email)))
     phone = Authenticator.type_in(page.key)
-    page = web_client.submit(page, code=phone.code(clock.now()))
+    page = web_client.submit(page, "Verify", code=phone.code(clock.now()))
     assert page.backup_code
     page = web_client.submit(page, saved="yes")
     assert page.heading == "Profile"
@@ -123,7 +123,7 @@ def test_an_administrator_helps_whoever_lost_his_phone(fresh: httpx.Client) -> N
     mail = letter(fresh, "paul@acme.example", subject="Confirm the reset")
     (link,) = {url for _, url in mail.links if "/resets/" in url}
     paul = WebClient(fresh)
-    done = paul.submit(paul.get(link.removeprefix("http://127.0.0.1:8000")), "Confirm", password=PASSWORD)
+    done = paul.submit(paul.get(link.removeprefix("http://localhost:8000")), "Confirm", password=PASSWORD)
     assert done.status == 200
     assert WebClient(fresh).sign_in("paul@acme.example", PASSWORD).heading == "Profile"
 
@@ -187,7 +187,7 @@ def test_it_says_its_address_and_its_people_and_leaves_nothing_behind(tmp_path: 
         said = ""
         while "Ctrl+C" not in said:
             said += program.stdout.readline()
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://localhost:{port}"
         assert url in said
         assert "ada@acme.example" in said
         assert PASSWORD in said

@@ -40,8 +40,8 @@ BASE_URL = "http://127.0.0.1:8000"
 
 # The least that argon2id takes: tests check hundreds of passwords. As settings, as environment for servers.
 CHEAP: dict[str, Any] = {"argon2_memory_kib": 7168, "argon2_passes": 1}
-# What passkeys are bound to; a context whose base URL is of that domain can use them.
-PASSKEYS = {"passkey_domain": DOMAIN}
+# Where it is, and what passkeys are bound to: a context whose base URL is of that domain can use them.
+SERVED = {"base_url": BASE_URL, "passkey_domain": DOMAIN}
 CHEAP_SERVER = {name: str(value) for name, value in CHEAP.items()}
 
 
@@ -54,7 +54,7 @@ def context_on(database_url: str, *, mail: bool = True, **chosen: Any) -> Iterat
     """
     settings = Settings(
         database_url=database_url, data_dir=Path("/nonexistent"), keys=parse_keys(KEYS),
-        **(CHEAP | {"worker": False, "database_timeout": timedelta(seconds=LONGEST)} | PASSKEYS | chosen),
+        **(CHEAP | {"worker": False, "database_timeout": timedelta(seconds=LONGEST)} | SERVED | chosen),
     )  # fmt: skip
     db = _lend(database_url, settings.pool_size, settings.database_timeout)
     try:

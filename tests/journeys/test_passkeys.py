@@ -161,10 +161,11 @@ def test_it_stands_in_for_a_code_in_the_profile(page: Page, world: World) -> Non
     world.sign_in(page, user)
     first = add_passkey(page, world)
     page.goto(f"{world.url}/profile/two-factor/backup-code")
-    page.get_by_role("button", name="Use your passkey instead of a code").click()
+    expect(page.get_by_label("Backup code")).to_be_visible()  # there is no app whose code could be asked for
+    page.get_by_role("button", name="Use your passkey instead").click()
     expect(page.get_by_role("status").filter(has_text="Enter your password first")).to_be_visible()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Use your passkey instead of a code").click()
+    page.get_by_role("button", name="Use your passkey instead").click()
     heading(page, "Your new backup code")
     assert page.locator(".copy__value").inner_text() != first
     assert len(key.passkeys) == 1

@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 def ask(
     path: bytes, host: bytes | list[bytes] | None = b"127.0.0.1:8000", method: str = "GET",
-    base_url: str = "http://127.0.0.1:8000",
+    base_url: str = "http://127.0.0.1:8000", *, accept: bytes = b"*/*", query: bytes = b"",
 ) -> Answer:  # fmt: skip
     """Send a request to an edge before an application that answers everything with 200."""
     reached: list[str] = []
@@ -65,8 +65,8 @@ def ask(
     edge = Edge(application, settings, lambda *_: None, refusals(), Gate(()))
     hosts = [] if host is None else [host] if isinstance(host, bytes) else host
     scope = {
-        "type": "http", "method": method, "path": path.decode("latin-1"), "raw_path": path, "query_string": b"",
-        "headers": [(b"host", one) for one in hosts],
+        "type": "http", "method": method, "path": path.decode("latin-1"), "raw_path": path, "query_string": query,
+        "headers": [*((b"host", one) for one in hosts), (b"accept", accept)],
     }  # fmt: skip
     with pytest.raises(StopIteration):  # it waits for nothing, so no loop is needed: a browser's may run in this thread
         cast("Any", edge(cast("Any", scope), cast("Any", None), keep)).send(None)
@@ -252,3 +252,32 @@ def test_probes_may_come_by_any_name(path: bytes) -> None:
     """Kubernetes and balancers ask a node by its address."""
     for host in (b"10.1.2.3:8000", None):
         assert ask(path, host, base_url=PUBLIC).reached is not None
+
+
+# --- by number and by name
+
+BY_NAME = "http://localhost:8000"
+BROWSER = b"text/html,application/xhtml+xml;q=0.9"
+
+
+@pytest.mark.parametrize("host", [b"127.0.0.1:8000", b"[::1]:8000"])
+def test_a_browser_that_came_by_a_number_is_led_to_the_name(host: bytes) -> None:
+    """At a number there are no passkeys, and its cookies would be others."""
+    led = ask(b"/sign-in", host, base_url=BY_NAME, accept=BROWSER, query=b"expired=1")
+    assert (led.reached, led.status) == (None, 307)
+    assert led.headers[b"location"] == b"http://localhost:8000/sign-in?expired=1"
+
+
+@pytest.mark.parametrize(
+    ("host", "accept", "method"),
+    [
+        (b"localhost:8000", BROWSER, "GET"), (b"127.0.0.1:8000", b"*/*", "GET"), (b"127.0.0.1:9000", BROWSER, "GET"),
+    ],
+)  # fmt: skip
+def test_nobody_else_is_led_anywhere(host: bytes, accept: bytes, method: str) -> None:
+    """Probes, programs and proxies go on by whatever names this machine; and nobody is led in a circle."""
+    assert ask(b"/sign-in", host, method, base_url=BY_NAME, accept=accept).reached == "/sign-in"
+
+
+def test_where_the_number_is_the_address_nobody_is_led() -> None:
+    assert ask(b"/sign-in", accept=BROWSER).reached == "/sign-in"

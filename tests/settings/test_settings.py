@@ -21,7 +21,7 @@ def read(**chosen: str) -> Settings:
 def test_nothing_set_is_a_good_start_on_one_machine() -> None:
     settings = read()
     assert settings.database_url == "sqlite:///var/twofold.db"
-    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.base_url == "http://localhost:8000"
     assert settings.product_name == "Twofold"
     assert settings.keys == ()
     assert settings.smtp_url is None
@@ -112,7 +112,7 @@ WRONG = {
     "LOGO": ["/nonexistent/logo.svg", "/dev/null"],
     "LOGO_DARK": ["/nonexistent/logo.svg"],
     "ACCENT": ["blue", "#fff", "#ffffff", "#0b5a6cff", "0b5a6c", "#gggggg"],
-    "HOME_URL": ["http://app.example.com", "app.example.com", "http://127.0.0.1:8000/", "https://a.example/\nx"],
+    "HOME_URL": ["http://app.example.com", "app.example.com", "http://localhost:8000/", "https://a.example/\nx"],
     "LINKS": ["Privacy", '["https://a.example"]', '{"Privacy": "http://a.example"}', '{"Privacy": 1}'],
     "KEYS": [
         "no-colon",

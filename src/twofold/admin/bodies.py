@@ -73,7 +73,7 @@ class CaseAnswer(msgspec.Struct):
 
 @schema_name("UserAuthenticator")
 class AppAnswer(msgspec.Struct):
-    """One of a user's authenticators."""
+    """One of a user's authenticators or passkeys."""
 
     id: UUID
     name: str
@@ -97,6 +97,7 @@ class TwoFactorState(msgspec.Struct):
     locked: bool
     lock_is_final: bool
     authenticators: list[AppAnswer]
+    passkeys: list[AppAnswer]
     last_used_at: datetime | None
 
 
@@ -187,6 +188,7 @@ def _two_factor(summary: UserSummary) -> TwoFactorState:
         since=summary.user.second_factor_since,
         locked=summary.two_factor.value == "locked",
         lock_is_final=summary.lock_is_final,
-        authenticators=[AppAnswer(*app) for app in summary.apps],
+        authenticators=[AppAnswer(*app[:4]) for app in summary.apps if not app.is_passkey],
+        passkeys=[AppAnswer(*app[:4]) for app in summary.apps if app.is_passkey],
         last_used_at=summary.last_used_at,
     )

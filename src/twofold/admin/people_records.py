@@ -16,6 +16,7 @@ from twofold.admin.user_filter import Rules, UserFilter
 from twofold.admin.user_summary import App
 from twofold.directory.tables import USER, accounts, user_search, users
 from twofold.directory.user import User
+from twofold.factors.passkeys.tables import passkeys
 from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
@@ -93,6 +94,13 @@ _FACTS = (
 )
 
 
+_PASSKEYS = (
+    sa.select(passkeys.c.user_id, passkeys.c.id, passkeys.c.name, passkeys.c.created_at, passkeys.c.last_used_at)
+    .where(passkeys.c.user_id.in_(sa.bindparam("holders", expanding=True, type_=sa.Uuid)))
+    .order_by(passkeys.c.created_at, passkeys.c.id)
+)
+
+
 class Facts(NamedTuple):
     """What the database knows of a person at a moment."""
 
@@ -121,7 +129,7 @@ def page(
     backwards = after is not None and after.backwards
     chosen = _chosen(user_filter, after, _few(user_filter, finds_few=finds_few)).subquery("chosen")
     rows = connection.execute(_joined(chosen, backwards=backwards), values).all()
-    people = _grouped(rows, at)
+    people = _with_passkeys(connection, _grouped(rows, at))
     return people[::-1] if backwards else people
 
 
@@ -129,7 +137,19 @@ def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
     """Return a person by id."""
     chosen = sa.select(users.c.id).where(users.c.id == sa.bindparam("user_id", type_=sa.Uuid)).subquery("chosen")
     people = _grouped(connection.execute(_joined(chosen, backwards=False), {"user_id": user_id}).all(), at)
-    return people[0] if people else None
+    return _with_passkeys(connection, people)[0] if people else None
+
+
+def _with_passkeys(connection: sa.Connection, people: list[Facts]) -> list[Facts]:
+    """Add the passkeys of those who have any: a statement of its own, where there is such a person."""
+    holders = [facts.user.id for facts in people if facts.user.has_passkey]
+    if not holders:
+        return people
+    found: dict[UUID, tuple[App, ...]] = {}
+    for row in connection.execute(_PASSKEYS, {"holders": holders}):
+        passkey = App(row.id, row.name, row.created_at, row.last_used_at, is_passkey=True)
+        found[row.user_id] = (*found.get(row.user_id, ()), passkey)
+    return [facts._replace(apps=facts.apps + found.get(facts.user.id, ())) for facts in people]
 
 
 def _chosen(user_filter: UserFilter, after: PeopleCursor | None, few: sa.Subquery | None) -> sa.Select[Any]:

@@ -32,12 +32,13 @@ class Presence(StrEnum):
 
 
 class App(NamedTuple):
-    """One of somebody's authenticators; never its secret."""
+    """One of somebody's authenticators or, where `is_passkey`, of their passkeys; never a secret or a key."""
 
     id: UUID
     name: str
     created_at: datetime
     last_used_at: datetime | None
+    is_passkey: bool = False
 
 
 class UserSummary(NamedTuple):
@@ -92,7 +93,7 @@ class UserSummary(NamedTuple):
 
     @property
     def last_used_at(self) -> datetime | None:
-        """When a code of any of their authenticators was last accepted."""
+        """When any of their authenticators or passkeys was last used."""
         return max((app.last_used_at for app in self.apps if app.last_used_at is not None), default=None)
 
     @property

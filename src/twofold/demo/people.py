@@ -50,6 +50,7 @@ def _acme(seeds: "_Seeds", at: datetime) -> list[DemoUser]:
     acme = seeds.account("Acme", seats=10, time_zone="Europe/Berlin")
     seeds.user(acme, "ada@acme.example", "Ada Admin", role="admin")
     seeds.user(acme, "max@acme.example", "Max Member")
+    seeds.user(acme, "kim@acme.example", "Kim Key")
     seeds.user(acme, "uli@acme.example", "Uli Unlicensed", licensed=False)
     seeds.protect(seeds.user(acme, "paul@acme.example", "Paul Phoneless"))
     lea = seeds.user(acme, "lea@acme.example", "Lea Locked")
@@ -58,6 +59,7 @@ def _acme(seeds: "_Seeds", at: datetime) -> list[DemoUser]:
     return [
         DemoUser("Administrator of Acme", "ada@acme.example", PASSWORD),
         DemoUser("Member, may set up 2FA", "max@acme.example", PASSWORD),
+        DemoUser("Member, may add a passkey", "kim@acme.example", PASSWORD),
         DemoUser("Member without a licence", "uli@acme.example", PASSWORD),
         DemoUser("Member with 2FA who lost his phone", "paul@acme.example", PASSWORD),
         DemoUser("Member locked by wrong codes", "lea@acme.example", PASSWORD),

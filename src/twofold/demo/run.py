@@ -27,6 +27,7 @@ from twofold.operations.assembly import build_context
 from twofold.settings import Settings
 
 HOST = "127.0.0.1"
+SERVED_AT = "localhost"  # no browser binds a passkey to a number
 NAME = "Demo application"
 COMMAND = (sys.executable, "-P", "-m", "twofold.demo.application")
 ENDS_WITHIN = 5.0  # seconds
@@ -70,7 +71,8 @@ def prepare(folder: Path, port: int, application_port: int | None = None) -> Dem
     settings = Settings(
         database_url=f"sqlite:///{folder / 'demo.db'}",
         data_dir=folder,
-        base_url=f"http://{HOST}:{port}",
+        base_url=f"http://{SERVED_AT}:{port}",
+        passkey_domain=SERVED_AT,
         mail_from="twofold@support.example",
         support_email="help@support.example",
         demo=True,

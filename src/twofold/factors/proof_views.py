@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, assert_never
 
-from twofold.factors import words
+from twofold.factors import kinds_flow, words
 from twofold.factors.backup_code import flow as backup_code
 from twofold.factors.change_flow import ChangeRefused
 from twofold.factors.kinds_flow import Given
@@ -88,7 +88,16 @@ def proof_page(
 ) -> AnyResponse:
     """Show a form that takes password and code; a passkey can stand in for the code."""
     asked = passkey_asked(request, session, verified=verified)
-    return page(request, template, status, viewer=guard.viewer_of(session), passkey=asked, **context)
+    return page(
+        request, template, status, viewer=guard.viewer_of(session), passkey=asked,
+        has_app=not asked or _has_app(request, session), **context,
+    )  # fmt: skip
+
+
+def _has_app(request: AnyRequest, session: Session) -> bool:
+    """Tell whether somebody with a passkey has an authenticator app as well, whose code a form may ask for."""
+    with context_of(request).db.read() as connection:
+        return bool(kinds_flow.TOTP.show(connection, session.user.id))
 
 
 def missing_proofs(form: Form, *, needs_code: bool, needs_password: bool = True) -> dict[str, str]:

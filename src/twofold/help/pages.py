@@ -11,7 +11,7 @@ from twofold.kit.http.compression import public
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import TITLES
 from twofold.kit.http.render import page
-from twofold.kit.http.requests import AnyRequest, AnyResponse
+from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of
 from twofold.sessions import guard
 
 
@@ -26,7 +26,8 @@ def authenticator_apps(request: AnyRequest) -> AnyResponse:
 @quick
 def two_factor(request: AnyRequest) -> AnyResponse:
     """Answer what people ask about two-factor authentication."""
-    return public(request, page(request, "help/two_factor.html", viewer=_viewer(request)))
+    possible = context_of(request).settings.passkey_domain is not None
+    return public(request, page(request, "help/two_factor.html", viewer=_viewer(request), passkeys=possible))
 
 
 @get("/api/docs", include_in_schema=False)

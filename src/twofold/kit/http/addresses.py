@@ -42,6 +42,18 @@ class OwnHost:
         names = [f"{written}:{port}", *([written] if port == default else [])]
         self._names = frozenset(name.encode() for name in names)
         self._on_loopback = is_loopback(host)
+        self._by_name = host == "localhost"
+        self._by_number = frozenset(f"{number}:{port}".encode() for number in ("127.0.0.1", "[::1]"))
+
+    def leads_from(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a browser came by the number of this machine where it is to come by `localhost`.
+
+        No browser binds a passkey to a number (WebAuthn Level 3 section 5.1.3).
+        """
+        if not self._by_name:
+            return False
+        named = dict(headers)
+        return b"text/html" in named.get(b"accept", b"") and named.get(b"host", b"").lower() in self._by_number
 
     def fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Tell whether a request names us, once: without a Host or with two it is malformed (RFC 9112 section 3.2)."""

@@ -117,7 +117,9 @@ class Edge:
             await send(message)
 
         refusal = self._refusal(scope, method)
-        if refusal is None:
+        if refusal is None and method in SAFE_METHODS and self._host.leads_from(scope["headers"]):
+            await self._lead_on(send_with_headers, scope)
+        elif refusal is None:
             await self._app(scope, receive, send_with_headers)
         else:
             await _refuse(send_with_headers, refusal)
@@ -131,6 +133,14 @@ class Edge:
             "request", method=method, route=route, status=status, seconds=round(taken, 4), id=request_id,
             address=address, user=noted.get(USER),
         )  # fmt: skip
+
+    async def _lead_on(self, send: Callable[[Message], Awaitable[None]], scope: Scope) -> None:
+        """Lead a browser to the same page by the name that it is to use."""
+        query = scope["query_string"]
+        location = self._origin.encode() + scope["raw_path"].partition(b"?")[0] + (b"?" + query if query else b"")
+        headers = [(b"location", location), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _refusal(self, scope: Scope, method: str) -> Refusal | None:
         """Return why a request goes no further, whatever it asks for; None when it may."""
