@@ -9,12 +9,11 @@ import httpx
 import sqlalchemy as sa
 
 from tests.harness.api import Api
-from tests.harness.clock import NOON, later
+from tests.harness.clock import later
 from tests.harness.contexts import FrozenClock
 from tests.harness.people import PASSWORD, Factor, People
 from twofold.directory.user import User
-from twofold.factors.passkeys import records
-from twofold.kit.crypto.tokens import digest, new_id
+from twofold.kit.crypto.tokens import digest
 from twofold.schema import metadata
 from twofold.sessions.tables import sessions
 from twofold.signin.tables import sign_in_attempts
@@ -63,25 +62,10 @@ def company(people: People, http: httpx.Client, frozen_clock: FrozenClock, name:
     named |= {
         "account": str(account), "user": str(user.id), "authenticator": app["id"], "enrolment": opened["enrolment"],
         "case": case["id"], "set_up": forced["enrolment"], "email": user.email,
-        "passkey": _passkey(people, user), "registration": registering["registration"],
+        "passkey": str(people.give_passkey(user)), "registration": registering["registration"],
         "forced_registration": by_passkey["registration"],
     }  # fmt: skip
     return Company(name, account, admin, member, named, {boss.id, user.id, fresh.id})
-
-
-def _passkey(people: People, user: User) -> str:
-    """Give somebody a passkey that nobody holds."""
-    passkey = new_id()
-    with people.context.db.write() as connection:
-        records.insert(
-            connection,
-            {
-                "id": passkey, "user_id": user.id, "account_id": user.account_id, "name": "Key", "counter": 0,
-                "credential_id": passkey.bytes, "public_key": b"", "synced": False, "transports": "", "domain": "",
-                "created_at": NOON, "last_used_at": None,
-            },
-        )  # fmt: skip
-    return str(passkey)
 
 
 def actor_of(people: People, user: User, factor: Factor) -> Actor:

@@ -42,6 +42,8 @@ NOT_WALKED = {
     # A browser's, not an account's: sessions/test_destinations, oidc/test_authorize.
     "sessions.guard.destination", "signin.views.handle_of", "oidc.authorize_pages.go_on",
     "oidc.authorize_pages.consent",
+    # What the browser that proved the mailbox has open: signin/test_set_up_by_passkey; the call is walked.
+    "signin.set_up_pages._take_passkey",
     # One's own use of it alone: oidc/test_own_applications.
     "oidc.own_pages.remove_access",
     # An application that is not for the account is not found: oidc/test_rules.

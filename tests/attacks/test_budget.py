@@ -46,7 +46,7 @@ class Attacker:
     def __init__(self, people: People, http: httpx.Client, ada: User, factor: Factor) -> None:
         self.http, self.people = http, people
         self._addresses = count(1)
-        self.app = self._second_app(ada, factor)
+        self.app, self.passkey = self._second_app(ada, factor), people.give_passkey(ada)
         self.token = people.token(ada, factor.phone, at=later(minutes=-4), channel="api")
         self.browser = WebClient(http)
         self.browser.cookies.set("twofold_session", people.token(ada, factor.phone, at=later(minutes=-2)))
@@ -95,6 +95,9 @@ class Attacker:
             "remove, API": self._called("POST", "/two-factor/removal"),
             "remove one, API": self._called("DELETE", app),
             "password, API": self._called("PUT", "/password", **new),
+            "add a passkey, API": self._called("POST", "/two-factor/passkeys/options"),
+            "remove a passkey, API": self._called("DELETE", f"/two-factor/passkeys/{self.passkey}"),
+            "add a passkey, page": self._sent(self.browser, "/profile/two-factor/passkeys/add"),
             "step up, API": self._called("POST", "/session/step-up"),
             "step up, page": self._sent(self.browser, "/sign-in/step-up"),
             "add, page": self._sent(self.browser, configure),
@@ -236,7 +239,8 @@ def test_no_call_that_takes_a_password_or_a_code_is_left_out_of_these_walks(
     app, confirmation = "/two-factor/authenticators/{authenticator}", "enrolments/{enrolment}/confirmation"
     in_profile = {
         "POST /two-factor/enrolments", "POST /two-factor/backup-code", "POST /two-factor/removal", f"DELETE {app}",
-        "PUT /password", "POST /session/step-up",
+        "PUT /password", "POST /session/step-up", "POST /two-factor/passkeys/options",
+        "DELETE /two-factor/passkeys/{passkey}",
     }  # fmt: skip
     assert len(in_profile) + 1 == sum(name.endswith("API") for name in attacker.profile())  # one call adds and replaces
     begins = {"POST /sign-ins", "POST /legacy/sign-ins"}

@@ -223,7 +223,7 @@ def test_a_sixth_phone_is_one_too_many(ada: Ada, web_client: WebClient, frozen_c
         code = {"code": ada[1].phone.code(frozen_clock.at)} if number == 2 else {}  # then one was proved of late
         page = web_client.submit(page, "Continue", password=PASSWORD, name=f"Phone {number}", **code)
         web_client.submit(page, "Verify", code=phone_on(page).code(frozen_clock.at))
-    assert not web_client.get("/profile").has_link("Add")
+    assert not web_client.get("/profile").has_link("Add an authenticator")
     frozen_clock.forward(minutes=1)
     page = web_client.submit(web_client.get(CONFIGURE), "Continue", password=PASSWORD)
     assert (page.status, page.heading) == (409, "Five is the most")

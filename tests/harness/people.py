@@ -22,11 +22,13 @@ from twofold.factors import enrolment_flow
 from twofold.factors.kinds_flow import Given
 from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import Changed, Confirmed, Opened
+from twofold.factors.passkeys import records
 from twofold.factors.totp import codes as totp
 from twofold.kit import acting
 from twofold.kit.acting import Origin
 from twofold.kit.client_info import ClientInfo
 from twofold.kit.context import AppContext
+from twofold.kit.crypto.tokens import new_id
 from twofold.kit.mail.outbox import Entry, Priority, outbox
 from twofold.lockouts.tables import second_factor_budgets, unknown_wrong_codes
 from twofold.provisioning import key_flow
@@ -170,6 +172,20 @@ class People:
         assert isinstance(changed, Changed), changed
         assert changed.backup_code is not None
         return Factor(phone, changed.backup_code)
+
+    def give_passkey(self, user: User) -> UUID:
+        """Give somebody who has a second factor a passkey that nobody holds; return its id."""
+        passkey = new_id()
+        with self.context.db.write() as connection:
+            records.insert(
+                connection,
+                {
+                    "id": passkey, "user_id": user.id, "account_id": user.account_id, "name": "Key", "counter": 0,
+                    "credential_id": passkey.bytes, "public_key": b"", "synced": False, "transports": "",
+                    "domain": "", "created_at": EARLIER, "last_used_at": None,
+                },
+            )  # fmt: skip
+        return passkey
 
     def protected(self, email: str = ADA, **values: Any) -> tuple[User, Factor]:
         """Make a user who has had two-factor authentication since yesterday."""

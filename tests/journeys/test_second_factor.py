@@ -128,9 +128,7 @@ def test_a_new_phone_a_second_one_another_name_one_less_and_everything_off(world
     heading(page, "Remove authenticator")
     prove(page, tablet.code(now() + NEXT))
     press(page, "Remove")
-    expect(page.get_by_role("status").first).to_have_text(
-        "The authenticator is removed. Your other sessions have ended."
-    )
+    expect(page.get_by_role("status").first).to_have_text("It is removed. Your other sessions have ended.")
     follow(page, "Turn off")
     heading(page, "Remove two-factor authentication")
     world.an_hour_passes(user)

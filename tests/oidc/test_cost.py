@@ -7,7 +7,7 @@ from tests.oidc.relying_party import RelyingParty
 from twofold.kit.context import AppContext
 
 
-@pytest.mark.parametrize(("scope", "statements"), [("openid", 5), ("openid offline_access", 6)])
+@pytest.mark.parametrize(("scope", "statements"), [("openid", 6), ("openid offline_access", 7)])
 def test_an_exchange_is_a_read_and_one_short_transaction(
     context: AppContext, crm: RelyingParty, session: str, scope: str, statements: int
 ) -> None:
