@@ -174,7 +174,9 @@ def test_a_false_registration_is_refused_and_changes_nothing(api: Api, people: P
 def test_a_long_answer_is_refused_before_it_is_taken_apart(api: Api, people: People) -> None:
     """Stops: CBOR that costs the square of its length to take apart."""
     api.sign_in(people.user().email, PASSWORD)
-    refused = register(api, SoftKey(), attestation_object=b"\x9a\x00\x00\xff\xff" + b"\x00" * 40_000)
+    opened = open_registration(api)
+    made = SoftKey().make(opened["options"]) | {"clientExtensionResults": {"large": "a" * 8192}}
+    refused = api.post("/two-factor/passkeys", registration=opened["registration"], credential=made)
     assert (refused.refusal, refused["why"]) == ((400, "invalid_credential"), "malformed")
 
 
