@@ -139,6 +139,7 @@ def _applications(gallery: Gallery) -> None:
     plain = gallery.browser(people.user("pia@acme.example"))
     gallery.keep("an application of others", plain.get(theirs.address()))
     gallery.keep("an application asks for a second factor", plain.get(aged.address()))
+    gallery.keep("an application asks for a passkey", plain.get(crm.address(acr_values="phr")))
     gallery.keep("no applications", plain.get("/applications"))
     notes = RelyingParty.of(gallery.context, gallery.http, name="Notes", first_party=False, home_url=AFTER)
     asked = gallery.keep("consent", plain.get(notes.address(scope="openid profile email account offline_access")))

@@ -20,6 +20,7 @@ from twofold.oidc.registration_flow import Registered
 ISSUER = "http://127.0.0.1:8000"
 VERIFIER = "a-verifier-of-some-forty-three-characters-or-more"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+UNMET = "unmet_authentication_requirements"  # OpenID Connect Core Error Code unmet_authentication_requirements 1.0
 HERE = {"Origin": ISSUER, "Sec-Fetch-Site": "same-origin"}
 
 
@@ -127,6 +128,14 @@ def parameters_of(address: str) -> dict[str, str]:
     query = parse_qs(urlsplit(address).query, strict_parsing=True, keep_blank_values=True)
     assert all(len(values) == 1 for values in query.values()), query
     return {name: values[0] for name, values in query.items()}
+
+
+def turned_away(answer: httpx.Response) -> Page:
+    """Return the page that says why an assurance cannot be reached, and leads back with the error."""
+    page = Page(answer)
+    assert (page.status, page.heading) == (403, "You cannot use CRM"), page.text
+    assert parameters_of(page.link("Back to CRM"))["error"] == UNMET
+    return page
 
 
 def led_to(page: Page) -> str:

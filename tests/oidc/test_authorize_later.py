@@ -9,7 +9,7 @@ from tests.harness.clock import NOON, later
 from tests.harness.contexts import FrozenClock
 from tests.harness.pages import WebClient
 from tests.harness.people import ADA, PASSWORD, Ada, People
-from tests.oidc.relying_party import RelyingParty, answer_of, browser_of, led_to, parameters_of
+from tests.oidc.relying_party import UNMET, RelyingParty, answer_of, browser_of, led_to, parameters_of, turned_away
 from twofold.kit.context import AppContext
 from twofold.oidc.grant_tables import authorization_codes
 from twofold.sessions.methods import TWO_FACTORS
@@ -120,7 +120,8 @@ def test_a_second_factor_older_than_the_application_takes_is_proved_anew(
 @pytest.mark.parametrize("values", ["phr", "phr urn:unheard-of"])
 def test_an_assurance_that_cannot_be_reached_is_refused(crm: RelyingParty, session: str, values: str) -> None:
     """Core error `unmet_authentication_requirements`: never claimed, never silently less."""
-    assert answer_of(crm.authorize(session, acr_values=values))["error"] == "unmet_authentication_requirements"
+    turned_away(crm.authorize(session, acr_values=values))
+    assert answer_of(crm.authorize(session, acr_values=values, prompt="none"))["error"] == UNMET
 
 
 @pytest.mark.parametrize("values", [f"phr {TWO_FACTORS}", f"{TWO_FACTORS} urn:twofold:1fa", "urn:unheard-of 1"])
@@ -135,7 +136,10 @@ def test_who_can_have_no_second_factor_does_not_get_where_one_is_asked_for(
     bank = RelyingParty.of(context, http, acr=TWO_FACTORS)
     people.set_account(people.acme, policy="off")
     grace = people.token(people.user("grace@acme.example"))
-    assert answer_of(bank.authorize(grace))["error"] == "unmet_authentication_requirements"
+    for answer in (bank.authorize(grace), RelyingParty.of(context, http).authorize(grace, acr_values="phr")):
+        page = turned_away(answer)
+        assert "Ask an administrator of your organisation to switch it on." in page.text
+        assert not page.has_link("Add a passkey in your profile")
 
 
 def test_who_may_have_one_is_led_to_the_set_up_and_back(

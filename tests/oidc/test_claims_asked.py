@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.people import Ada, People
-from tests.oidc.relying_party import RelyingParty, answer_of
+from tests.oidc.relying_party import UNMET, RelyingParty, answer_of, turned_away
 from twofold.sessions.methods import ONE_FACTOR, PHISHING_RESISTANT, TWO_FACTORS
 
 
@@ -37,7 +37,10 @@ def test_what_a_session_has_may_be_asked_for(crm: RelyingParty, session: str, ac
 )  # fmt: skip
 def test_what_cannot_be_reached_is_refused(crm: RelyingParty, session: str, acr: Any) -> None:
     """Section 5.5.1.1: an essential value that is not met is a failed authentication."""
-    assert answer_of(crm.authorize(session, **asking(acr=acr)))["error"] == "unmet_authentication_requirements"
+    assert answer_of(crm.authorize(session, **asking(acr=acr)))["error"] == UNMET
+    page = turned_away(crm.authorize(session, **{**asking(acr=acr), "prompt": None}))
+    unknown = "urn:unheard:of" in acr.get("values", ())
+    assert ("asks for a kind of sign-in that does not exist here" in page.text) is unknown
 
 
 def test_an_essential_assurance_is_asked_for_first(people: People, crm: RelyingParty) -> None:

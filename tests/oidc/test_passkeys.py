@@ -9,7 +9,7 @@ from tests.harness.api import Api
 from tests.harness.contexts import FrozenClock
 from tests.harness.passkeys import SoftKey
 from tests.harness.people import PASSWORD, Ada
-from tests.oidc.relying_party import RelyingParty, answer_of, browser_of, led_to, parameters_of
+from tests.oidc.relying_party import UNMET, RelyingParty, answer_of, browser_of, led_to, parameters_of, turned_away
 from twofold.kit.context import AppContext
 from twofold.sessions.methods import PHISHING_RESISTANT
 
@@ -67,7 +67,10 @@ def test_who_signed_in_by_their_passkey_is_let_through(
 def test_who_has_none_is_refused_and_not_led_in_a_circle(
     crm: RelyingParty, session: str, asked: dict[str, str]
 ) -> None:
-    assert answer_of(crm.authorize(session, **asked))["error"] == "unmet_authentication_requirements"
+    page = turned_away(crm.authorize(session, **asked))
+    assert "asks for a passkey that checks your fingerprint, face or PIN, and you have none." in page.text
+    assert page.link("Add a passkey in your profile") == "/profile"
+    assert answer_of(crm.authorize(session, **asked, prompt="none"))["error"] == UNMET
 
 
 def test_nothing_is_asked_of_somebody_who_is_not_to_be_asked(

@@ -45,6 +45,12 @@ class OtherAccount(NamedTuple):
     """The application is not for the account of whoever is signed in."""
 
 
+class Unmet(NamedTuple):
+    """The assurance that is asked for cannot be reached by whoever is signed in."""
+
+    lacking: str | None  # what they would have to have first; None where nothing does that is known here
+
+
 class Ready(NamedTuple):
     """The session is all that the application asks for."""
 
@@ -59,7 +65,7 @@ def decide(
     *,
     proved_after: datetime | None,
     at: datetime,
-) -> Ready | Need | Refused | OtherAccount:
+) -> Ready | Need | Refused | OtherAccount | Unmet:
     """Decide what is needed first.
 
     What was proved after `proved_after`, when the request began, was proved for it; None says that it begins now.
@@ -82,8 +88,10 @@ def decide(
     return needed or _consent(asked, application, standing) or Ready(session)
 
 
-def silently(needed: Need | OtherAccount) -> Refused:
+def silently(needed: Need | OtherAccount | Unmet) -> Refused:
     """Return the error for `prompt=none`, where nothing may be asked (OpenID Connect Core section 3.1.2.6)."""
+    if isinstance(needed, Unmet):
+        return Refused("unmet_authentication_requirements", "The authentication asked for cannot be reached.")
     if isinstance(needed, OtherAccount):
         return Refused("access_denied", "The application is not for the account of whoever is signed in.")
     if needed in (Need.SIGN_IN, Need.PASSWORD):
@@ -108,10 +116,10 @@ def _second_factor(
     standing: Standing,
     proved_after: datetime | None,
     at: datetime,
-) -> Need | Refused | None:
+) -> Need | Unmet | None:
     can = session.user.has_second_factor
     wanted = _wanted(asked, application, _reachable(session, standing))
-    if isinstance(wanted, Refused):
+    if isinstance(wanted, Unmet):
         return wanted
     if wanted == ONE_FACTOR:
         return None
@@ -135,19 +143,20 @@ def _reachable(session: Session, standing: Standing) -> tuple[str, ...]:
     return (ONE_FACTOR, TWO_FACTORS) if session.user.has_second_factor or standing.may_set_up else (ONE_FACTOR,)
 
 
-def _wanted(asked: AuthorizationRequest, application: Application, reachable: tuple[str, ...]) -> str | Refused:
+def _wanted(asked: AuthorizationRequest, application: Application, reachable: tuple[str, ...]) -> str | Unmet:
     """Return the assurance to reach: what the application always asks for, and the best of what this request names.
 
     A request that names only what we have never heard of asks for nothing (`acr_values` are wishes, OpenID Connect Core
     section 3.1.2.1); one that names what we know is not answered with less, nor one that calls it essential (5.5.1.1).
     """
-    unmet = Refused("unmet_authentication_requirements", "The authentication asked for cannot be reached.")
     always = application.acr or (TWO_FACTORS if application.second_factor_age is not None else ONE_FACTOR)
     named = [value for value in asked.acr_values if value in KNOWN]
     reached = [value for value in reachable if value in named]
     essential = [value for value in reachable if value in (asked.acr_essential or reachable)]
-    if always not in reachable or (named and not reached) or not essential:
-        return unmet
+    for does in ((always,), named or reachable, asked.acr_essential or reachable):
+        if not set(does) & set(reachable):
+            least = min((value for value in does if value in KNOWN), key=KNOWN.index, default=None)
+            return Unmet(TWO_FACTORS if least and TWO_FACTORS not in reachable else least)
     demanded = [] if asked.acr_essential is None else essential
     return max([always, *reached, *demanded], key=KNOWN.index)
 

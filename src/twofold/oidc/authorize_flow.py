@@ -17,7 +17,7 @@ from twofold.oidc import application_flow, consent_flow, key_flow, rule_flow
 from twofold.oidc import authorization_records as records
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
-from twofold.oidc.authorization import Need, OtherAccount, Ready, Standing, decide, silently
+from twofold.oidc.authorization import Need, OtherAccount, Ready, Standing, Unmet, decide, silently
 from twofold.oidc.request import (
     AuthorizationRequest,
     Parameters,
@@ -64,9 +64,10 @@ class Waiting(NamedTuple):
 
 
 class Denied(NamedTuple):
-    """The application is not for this account; the answer says so to it."""
+    """Whoever is signed in cannot use the application, or not as it asks; the answer says so to it."""
 
     application: Application
+    why: OtherAccount | Unmet
     answer: Answer
 
 
@@ -110,7 +111,7 @@ def answer(
     """Answer a request as it comes: with a code where the session is all that it asks for."""
     issuer = context.settings.base_url
     decided = _decide(context, asked, session, None, stepped_down=stepped_down, at=at)
-    if isinstance(decided, Need | OtherAccount) and Prompt.NONE in asked.request.prompts:
+    if isinstance(decided, Need | OtherAccount | Unmet) and Prompt.NONE in asked.request.prompts:
         decided = silently(decided)
     if not isinstance(decided, Ready):
         return _refused(asked, decided, issuer)
@@ -211,7 +212,7 @@ def _decide(
     stepped_down: bool,
     at: datetime,
     agreed: Origin | None = None,
-) -> Ready | Need | Refused | OtherAccount:
+) -> Ready | Need | Refused | OtherAccount | Unmet:
     may_set_up = session is not None and session.user.eligibility(context.settings.two_factor_editions, at).offered
     before = consent_flow.agreed_before(context, session, asked.application)
     standing = Standing(stepped_down, may_set_up, before, agreed is not None)
@@ -219,12 +220,12 @@ def _decide(
     return decide(asked.request, application, session, standing, proved_after=proved_after, at=at)
 
 
-def _refused(asked: Asked, why: Need | OtherAccount | Refused, issuer: str) -> Answer | Due | Denied:
+def _refused(asked: Asked, why: Need | OtherAccount | Unmet | Refused, issuer: str) -> Answer | Due | Denied:
     if isinstance(why, Need):
         return Due(why, asked.application)
-    if isinstance(why, OtherAccount):
+    if isinstance(why, OtherAccount | Unmet):
         denied = asked.request.answer(issuer, **error_fields(silently(why)))
-        return Denied(asked.application, denied)
+        return Denied(asked.application, why, denied)
     return asked.request.answer(issuer, **error_fields(why))
 
 

@@ -30,12 +30,12 @@ from twofold.kit.words import gettext as _
 from twofold.oidc import authorize_flow, pushed_flow, scope_words
 from twofold.oidc.answer import Answer
 from twofold.oidc.application import Application
-from twofold.oidc.authorization import Need
+from twofold.oidc.authorization import Need, OtherAccount, Unmet
 from twofold.oidc.authorize_flow import Asked, Denied, Due, Rejected, Unaddressed, Waiting
 from twofold.oidc.authorize_views import led_on, sent_at_once
 from twofold.oidc.query_views import as_query
 from twofold.oidc.request import Parameters, read
-from twofold.sessions import guard
+from twofold.sessions import guard, methods
 from twofold.sessions.session import Session
 
 AUTHORIZE = "/oidc/authorize"
@@ -123,8 +123,8 @@ def _gone_on(
             return _over(request)
         case Answer():
             return led_on(request, outcome, waiting.asked.application.name)
-        case Denied(application, answer):
-            return _denied(request, application, answer)
+        case Denied():
+            return _denied(request, outcome)
         case Due(Need.CONSENT, _application) if session is not None:
             return _consent_page(request, begun, session)
         case Due(need, application):
@@ -147,8 +147,8 @@ def _answered(request: AnyRequest, asked: Asked, at: datetime) -> AnyResponse:
     match outcome:
         case Answer():
             return sent_at_once(request, outcome, asked.application.name)
-        case Denied(application, answer):
-            return _denied(request, application, answer)
+        case Denied():
+            return _denied(request, outcome)
         case Due():
             browser = cookie(request, "destinations") or new_token("destinations")
             kept = authorize_flow.keep(
@@ -193,11 +193,28 @@ def _consent_page(request: AnyRequest, begun: _Begun, session: Session) -> AnyRe
     )  # fmt: skip
 
 
-def _denied(request: AnyRequest, application: Application, answer: Answer) -> AnyResponse:
-    why = _("%(name)s is not for the people of your organisation, so you cannot sign in to it with this account.")
+def _denied(request: AnyRequest, denied: Denied) -> AnyResponse:
+    name = denied.application.name
+    todo = _("If you think that this is a mistake, ask the people who run it.")
+    match denied.why:
+        case OtherAccount():
+            why = _(
+                "%(name)s is not for the people of your organisation, so you cannot sign in to it with this account."
+            )
+        case Unmet(methods.PHISHING_RESISTANT):
+            why = _("%(name)s asks for a passkey that checks your fingerprint, face or PIN, and you have none.")
+            todo = _("Add one in your profile. Then go back, and sign in from there again.")
+        case Unmet(methods.TWO_FACTORS):
+            why = _("%(name)s asks for two factors, and two-factor authentication is not switched on for you.")
+            todo = _("Ask an administrator of your organisation to switch it on. Then sign in from there again.")
+        case Unmet():
+            why = _("%(name)s asks for a kind of sign-in that does not exist here.")
+            todo = _("Nothing that you do changes that: tell the people who run it.")
+        case _:
+            assert_never(denied.why)
     return page(
-        request, "oidc/denied.html", 403, why=why % {"name": application.name}, name=application.name,
-        address=answer.address,
+        request, "oidc/denied.html", 403, why=why % {"name": name}, todo=todo, name=name, address=denied.answer.address,
+        lacks_passkey=denied.why == Unmet(methods.PHISHING_RESISTANT),
     )  # fmt: skip
 
 
