@@ -113,6 +113,7 @@ IN_PATH: dict[tuple[str, str], Call] = {
     ("POST", f"{V1}/accounts/{{account}}/users"): Call("account", "operator", NEWCOMER),
     ("GET", "/support/accounts/{account}"): Call("account", "support"),
     ("GET", "/support/accounts/{account}/audit"): Call("account", "support"),
+    ("GET", "/support/accounts/{account}/audit/integrity"): Call("account", "support"),
     ("POST", "/support/accounts/{account}/audit.csv"): Call("account", "support", NOTHING),
     ("POST", "/support/accounts/{account}/audit.jsonl"): Call("account", "support", NOTHING),
     ("GET", "/support/users/{user_id}"): Call("user", "support"),

@@ -62,6 +62,8 @@ def _account(gallery: Gallery, browser: WebClient) -> None:
     gallery.keep("adoption, required from a day on", browser.get("/account/adoption"))
     gallery.people.set_account(gallery.people.acme, policy="optional", required_from=None)
     gallery.keep("audit log", browser.get("/account/audit"))
+    gallery.keep("audit log, nothing found", browser.get("/account/audit?kind=none"))
+    gallery.keep("audit log, integrity", browser.get("/account/audit/integrity"))
     gallery.keep("audit log, no such day", browser.get("/account/audit?from=soon&until=never"))
 
 
@@ -74,6 +76,7 @@ def _support(gallery: Gallery, ada: User) -> None:
     gallery.keep("support, account", browser.get(f"/support/accounts/{ada.account_id}"))
     gallery.keep("support, person", browser.get(f"/support/users/{ada.id}"))
     gallery.keep("support, audit log", browser.get(f"/support/accounts/{ada.account_id}/audit"))
+    gallery.keep("support, integrity", browser.get(f"/support/accounts/{ada.account_id}/audit/integrity"))
     gallery.keep("support, reset", browser.get(f"/support/users/{ada.id}/reset"))
     gallery.keep("support, reset without a reason", browser.post(f"/support/users/{ada.id}/reset"))
 

@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
@@ -61,7 +61,8 @@ def test_the_page_tells_seconds_and_its_zone_and_days_of_it_while_copies_stay_in
     record(world, kinds.Unlocked(), later(hours=1, minutes=2, seconds=3), reason="She called me.")
     browser = world.grace_enters()
     page = browser.get("/account/audit?from=2026-03-04&to=2026-03-04&kind=unlocked")
-    assert "4 March 2026 02:02:03 New Zealand Daylight Time" in page.text
+    assert "4 March 2026 New Zealand Daylight Time" in page.text
+    assert "02:02:03 Grace Hopper unlocked" in page.text
     assert "She called me." not in browser.get("/account/audit?to=2026-03-03").text
     assert "2026-03-03T13:02:03.000000Z" in download(browser, "/account/audit.csv").text
     record(world, directory_kinds.UserChanged({"exception_until": {"before": None, "after": NOON}}))
@@ -75,8 +76,8 @@ def test_each_event_is_a_sentence_with_who_whom_why_when_and_from_where(world: W
     record(world, kinds.Unlocked(), later(hours=1, minutes=2, seconds=3), reason="She called me.")
     page = world.grace_enters().get("/account/audit")
     assert page.heading == "Audit log"
-    for words in ("Grace Hopper unlocked Ada Lovelace.", "Reason: She called me.", "3 March 2026",
-                  "13:02:03 Coordinated Universal Time", "192.0.2.7", "Firefox"):  # fmt: skip
+    for words in ("Grace Hopper unlocked Ada Lovelace.", "Reason: She called me.",
+                  "3 March 2026 Coordinated Universal Time", "13:02:03", "192.0.2.7", "Firefox"):  # fmt: skip
         assert words in page.text, words
     assert "2026-03-03T13:02:03Z" in page.times
 
@@ -228,17 +229,60 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
         assert cursors.read(cursors.write(cursor), EventCursor) == cursor
 
 
-def test_how_far_the_log_is_sealed_stands_on_its_page(world: World) -> None:
+def test_events_stand_below_the_day_that_it_was_for_the_reader(world: World) -> None:
+    world.people.choose(world.people.look_up(world.grace), zone="Europe/Berlin")
+    for hours, reason in ((0, "noon"), (10, "late"), (11, "midnight"), (24, "next noon")):
+        record(world, kinds.Unlocked(), later(hours=hours), reason=reason)
+    page = world.grace_enters().get("/account/audit?kind=unlocked")
+    days = page.html.split('class="log__day"')[1:]
+    reasons = [[why for why in ("next noon", "midnight", "late") if f"{why}</span>" in day] for day in days]
+    assert reasons == [["next noon", "midnight"], ["late"]]
+    assert ["4 March 2026" in days[0], "3 March 2026" in days[1]] == [True, True]
+    assert page.text.count("Central European Standard Time") == 2
+
+
+def test_the_day_on_which_the_clocks_change_is_told_in_two_parts(world: World) -> None:
+    """Stops: an hour that comes twice, of which nobody can say which one is meant."""
+    world.people.choose(world.people.look_up(world.grace), zone="Europe/Berlin")
+    for hour in (0, 1):
+        record(world, kinds.Unlocked(), datetime(2025, 10, 26, hour, 30, tzinfo=UTC))
+    text = world.grace_enters().get("/account/audit?kind=unlocked").text
+    winter, summer = "26 October 2025 Central European Standard Time", "26 October 2025 Central European Summer Time"
+    assert 0 <= text.index(winter) < text.index("02:30:00") < text.index(summer) < text.rindex("02:30:00")
+
+
+def test_integrity_has_a_page_of_its_own_which_the_log_leads_to(world: World) -> None:
+    for browser, path in (
+        (world.grace_enters(), "/account/audit"),
+        (world.sam_enters(), f"/support/accounts/{world.people.acme}/audit"),
+    ):
+        log = browser.get(path)
+        assert not [form for form in log.forms if form.action.endswith(".jsonl")], "the signed copy is not here"
+        page = browser.click(log, "Integrity of the log")
+        assert (page.status, page.heading) == (200, "Integrity of the log")
+        assert page.form("Download the complete, signed log").action == f"{path}.jsonl"
+        assert page.link("Audit log") == path
+
+
+def test_integrity_is_for_those_who_may_read_the_log(world: World) -> None:
+    ada, any_account = world.enter(world.ada, world.factor), f"/support/accounts/{world.other}/audit/integrity"
+    assert ada.get("/account/audit/integrity").status == 404
+    assert ada.get(any_account).status == 404
+    assert world.grace_enters().get(any_account).status == 404
+
+
+def test_how_far_the_log_is_sealed_stands_on_a_page_of_its_own(world: World) -> None:
     record(world, kinds.Unlocked())
     seal_flow.seal_everything(world.context.db, NOON)
     grace = world.grace_enters()
     state = audit_flow.seal_state(world.context, world.people.acme)
     assert state.head.position > 0
-    page = grace.get("/account/audit")
+    page = grace.get("/account/audit/integrity")
     for words in (str(state.head.position), state.head.hash.hex(), "is made with the first one"):
         assert words in page.text
     key = key_of(world)
-    assert key in grace.get("/account/audit").text
+    assert key in grace.get("/account/audit/integrity").text
+    assert state.head.hash.hex() not in grace.get("/account/audit").text
 
 
 # --- copies

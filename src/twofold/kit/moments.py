@@ -65,10 +65,9 @@ def dated(at: datetime, reader: Reader | None = None) -> str:
 
 
 def exact(at: datetime) -> str:
-    """Say the time of day of a moment to the second, with its zone."""
+    """Say the time of day of a moment to the second, below a heading that names its day and its zone."""
     reader = _reader.get()()
-    said = format_time(at, "medium", tzinfo=zone_named(reader.zone), locale=_locale(reader))
-    return f"{said} {zone_name(at, reader)}"
+    return format_time(at, "medium", tzinfo=zone_named(reader.zone), locale=_locale(reader))
 
 
 def day(at: datetime | date) -> str:

@@ -21,7 +21,7 @@ from twofold.sessions.guard import viewer_of
 from twofold.sessions.session import Session
 from twofold.support import audit_flow, audit_words, guard
 from twofold.support.audit_search import EventCursor, Filters, Page
-from twofold.support.audit_views import event_view, log_query
+from twofold.support.audit_views import days_of, log_query
 
 CHUNK = 32 * 1024  # characters that are sent at once
 MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -49,6 +49,14 @@ def show_own(request: AnyRequest) -> AnyResponse:
     return _log_page(request, _own(request, at))
 
 
+@get("/account/audit/integrity")
+@quick
+def show_own_integrity(request: AnyRequest) -> AnyResponse:
+    """Show an administrator how far the log of their account is sealed, and how a copy of it is verified."""
+    at = clock.now()
+    return _integrity_page(request, _own(request, at))
+
+
 @post("/account/audit.csv", status_code=200)
 @quick
 def take_own_csv(request: AnyRequest) -> AnyResponse:
@@ -71,6 +79,14 @@ def show_any(request: AnyRequest, account: str) -> AnyResponse:
     """Show a support agent the log of an account."""
     at = clock.now()
     return _log_page(request, _any(request, account, at))
+
+
+@get("/support/accounts/{account:str}/audit/integrity")
+@quick
+def show_any_integrity(request: AnyRequest, account: str) -> AnyResponse:
+    """Show a support agent how far the log of an account is sealed."""
+    at = clock.now()
+    return _integrity_page(request, _any(request, account, at))
 
 
 @post("/support/accounts/{account:str}/audit.csv", status_code=200)
@@ -115,14 +131,18 @@ def _log_page(request: AnyRequest, log: Log) -> AnyResponse:
     kinds = sorted(((kind, said.label) for kind, said in audit_words.kinds().items()), key=lambda kind: kind[1])
     return page(
         request, "audit/log.html", 400 if wanted.errors else 200, viewer=viewer_of(log.session), log=log,
-        events=[event_view(found, reader_of(request)) for found in shown.events],
+        days=days_of(shown.events, reader_of(request)),
         typed=wanted.typed, errors=wanted.errors,
         filtered=wanted.filters.any, kinds=[("", _("Everything")), *kinds],
         older=None if shown.older is None else wanted.address(log.path, shown.older),
         newer=None if shown.newer is None else wanted.address(log.path, shown.newer),
         csv=wanted.address(f"{log.path}.csv"), lines=wanted.address(f"{log.path}.jsonl"),
-        complete=f"{log.path}.jsonl", sealed=audit_flow.seal_state(context, log.account_id),
     )  # fmt: skip
+
+
+def _integrity_page(request: AnyRequest, log: Log) -> AnyResponse:
+    sealed = audit_flow.seal_state(context_of(request), log.account_id)
+    return page(request, "audit/integrity.html", viewer=viewer_of(log.session), log=log, sealed=sealed)
 
 
 def _copy(request: AnyRequest, log: Log, form: str, at: datetime) -> AnyResponse:
@@ -160,4 +180,7 @@ def _in_chunks(lines: Iterator[str]) -> Iterator[str]:
     yield "".join(waiting)
 
 
-handlers = [show_own, take_own_csv, take_own_lines, show_any, take_any_csv, take_any_lines]
+handlers = [
+    show_own, show_own_integrity, take_own_csv, take_own_lines,
+    show_any, show_any_integrity, take_any_csv, take_any_lines,
+]  # fmt: skip

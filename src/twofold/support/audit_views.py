@@ -1,7 +1,9 @@
 """Audit events as pages show them, and the filters that stand in a page's address."""
 
 import re
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,8 +13,9 @@ from twofold.kit import cursors
 from twofold.kit.client_info import browser_in_words
 from twofold.kit.http.render import reader_of
 from twofold.kit.http.requests import AnyRequest, row_id
-from twofold.kit.moments import Reader, dated
+from twofold.kit.moments import Reader, dated, zone_name
 from twofold.kit.sql.database import Database
+from twofold.kit.time_zones import day_of
 from twofold.kit.words import gettext as _
 from twofold.support import audit_flow, audit_words
 from twofold.support.audit_search import EventCursor, Filters, Found
@@ -52,7 +55,24 @@ def log_query(request: AnyRequest, db: Database, account_id: UUID) -> LogQuery:
     return LogQuery(typed, filters, errors)
 
 
-def event_view(found: Found, reader: Reader) -> dict[str, Any]:
+class Day(NamedTuple):
+    """What happened on a day of the reader's zone; a day on which the clocks change is told in two parts."""
+
+    day: date
+    zone: str
+    events: list[dict[str, Any]]
+
+
+def days_of(found: Iterable[Found], reader: Reader) -> list[Day]:
+    """Gather events, as they follow each other, by the days of their reader."""
+
+    def day(one: Found) -> tuple[date, str]:
+        return day_of(one.event.at, reader.zone), zone_name(one.event.at, reader)
+
+    return [Day(*named, [_event_view(one, reader) for one in of_day]) for named, of_day in groupby(found, day)]
+
+
+def _event_view(found: Found, reader: Reader) -> dict[str, Any]:
     """Return what a page shows of an event; moments that it names are told as the page tells them."""
     event = found.event
     return {

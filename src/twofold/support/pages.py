@@ -22,7 +22,7 @@ from twofold.resets.views import case_view
 from twofold.sessions.guard import viewer_of
 from twofold.support import audit_flow, flow, guard
 from twofold.support.audit_search import Filters
-from twofold.support.audit_views import event_view
+from twofold.support.audit_views import days_of
 from twofold.support.search import SearchCursor
 from twofold.support.views import account_row, account_view, address, summary_view
 
@@ -86,7 +86,7 @@ def show_user(request: AnyRequest, user_id: str) -> AnyResponse:
     history = audit_flow.read_page(context.db, user.account_id, Filters(user_id=user.id), None, EVENTS)
     return page(
         request, "support/person.html", viewer=viewer_of(session), user=summary_view(listed, session.user),
-        account_id=user.account_id, events=[event_view(found, reader_of(request)) for found in history.events],
+        account_id=user.account_id, days=days_of(history.events, reader_of(request)),
         frozen_at=user.frozen_at, password_set_at=user.password_set_at, sso=user.sso,
         password_unproven=user.password_unproven, notice=_notice(request),
         reset=open_case, notice_of_reset=_asked(request, "done") == "reset",
