@@ -36,9 +36,9 @@ def test_americans_read_the_month_first_and_twelve_hours() -> None:
     assert said.replace("\u202f", " ") == "July 1, 2026, 4:05 PM"
 
 
-def test_a_moment_is_exact_to_the_second_and_names_its_zone() -> None:
+def test_a_moment_is_exact_to_the_second_in_the_zone_of_its_reader() -> None:
     with moments.read_by(lambda: BERLIN):
-        assert moments.exact(NOON + timedelta(seconds=7)) == "13:00:07 Central European Standard Time"
+        assert moments.exact(NOON + timedelta(seconds=7)) == "13:00:07"
 
 
 @pytest.mark.parametrize(
