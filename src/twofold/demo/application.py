@@ -28,6 +28,7 @@ HOST = "127.0.0.1"
 COOKIE = "demo_application"
 SCOPE = "openid profile email account"
 TWO_FACTORS = "urn:twofold:2fa"
+ENOUGH = (TWO_FACTORS, "phr")  # a passkey that verified its user is more
 FRESH = 60  # seconds: so long ago the password may have been typed for what cannot be undone
 SECONDS = 10.0  # for an answer of Twofold
 POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -112,7 +113,7 @@ class Application:
         expected = {"iss": self.issuer, "aud": self.client_id, "nonce": begun.nonce}
         if any(claims.get(name) != value for name, value in expected.items()) or claims["exp"] <= at:
             raise NotSignedIn("The ID token is not for this application, or is over.")
-        if begun.deletes and (claims["acr"] != TWO_FACTORS or at - claims["auth_time"] > FRESH + SECONDS):
+        if begun.deletes and (claims["acr"] not in ENOUGH or at - claims["auth_time"] > FRESH + SECONDS):
             raise NotSignedIn("This needs two factors, and the password typed just now.")
         return claims
 
