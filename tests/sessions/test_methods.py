@@ -69,8 +69,8 @@ def test_the_first_factors_are_those_that_are_no_second_ones() -> None:
 
 
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
-MARKS = st.lists(st.sampled_from(["hwk", "swk", "user"]), unique=True).map(tuple)
-METHODS = st.builds(Method, st.from_regex(r"[a-z_]{1,20}", fullmatch=True), MOMENTS, st.booleans(), MARKS)
+AMR_VALUES = st.lists(st.sampled_from(["hwk", "swk", "user"]), unique=True).map(tuple)
+METHODS = st.builds(Method, st.from_regex(r"[a-z_]{1,20}", fullmatch=True), MOMENTS, st.booleans(), AMR_VALUES)
 
 
 @given(st.lists(METHODS, unique_by=lambda method: method.name).map(tuple))

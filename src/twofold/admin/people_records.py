@@ -12,11 +12,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.admin.cursor import PeopleCursor
+from twofold.admin.passkey_records import passkeys_of
 from twofold.admin.user_filter import Rules, UserFilter
 from twofold.admin.user_summary import App
 from twofold.directory.tables import USER, accounts, user_search, users
 from twofold.directory.user import User
-from twofold.factors.passkeys.tables import passkeys
 from twofold.factors.totp.tables import authenticators, enrolments
 from twofold.kit.sql.database import AnyRow, UtcTime
 from twofold.lockouts.budget import FINAL_AFTER, LOCK_AFTER, Counts
@@ -94,13 +94,6 @@ _FACTS = (
 )
 
 
-_PASSKEYS = (
-    sa.select(passkeys.c.user_id, passkeys.c.id, passkeys.c.name, passkeys.c.created_at, passkeys.c.last_used_at)
-    .where(passkeys.c.user_id.in_(sa.bindparam("holders", expanding=True, type_=sa.Uuid)))
-    .order_by(passkeys.c.created_at, passkeys.c.id)
-)
-
-
 class Facts(NamedTuple):
     """What the database knows of a person at a moment."""
 
@@ -141,14 +134,9 @@ def one(connection: sa.Connection, user_id: UUID, at: datetime) -> Facts | None:
 
 
 def _with_passkeys(connection: sa.Connection, people: list[Facts]) -> list[Facts]:
-    """Add the passkeys of those who have any: a statement of its own, where there is such a person."""
+    """Add the passkeys of those who have any."""
     holders = [facts.user.id for facts in people if facts.user.has_passkey]
-    if not holders:
-        return people
-    found: dict[UUID, tuple[App, ...]] = {}
-    for row in connection.execute(_PASSKEYS, {"holders": holders}):
-        passkey = App(row.id, row.name, row.created_at, row.last_used_at, is_passkey=True)
-        found[row.user_id] = (*found.get(row.user_id, ()), passkey)
+    found = passkeys_of(connection, holders) if holders else {}
     return [facts._replace(apps=facts.apps + found.get(facts.user.id, ())) for facts in people]
 
 

@@ -62,7 +62,7 @@ def regenerate(
         version = directory.end_sessions(connection, user.id)
         token = go_on(
             context, connection, session, user, version, kinds.BackupCodeRegenerated(), origin,
-            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
+            proved_now(origin.at, second_factor=passed.method, amr_values=passed.amr_values),
         )  # fmt: skip
         return Changed(token, code, "regenerated")
 

@@ -196,8 +196,8 @@ def submit_remove_one(request: AnyRequest, authenticator: str, body: bytes) -> A
         case NoSuchAuthenticator():
             raise ShortCircuit(_no_such(request))
         case LastAuthenticator():
-            what = _("It is your only authenticator.")
-            todo = _("Replace it, or remove two-factor authentication as a whole.")
+            what = _("It is your only second factor.")
+            todo = _("Add another one first, or turn off two-factor authentication as a whole.")
             return problem_page(request, 409, _("Not removed"), what, todo, back_to_profile())
         case _:
             return refused_proofs(request, session, outcome, show)

@@ -11,12 +11,12 @@ from twofold.directory.eligibility import Eligibility
 class Passed(msgspec.Struct, frozen=True):
     """The second factor was proved, by `otp`, `passkey` or `backup_code`; a used backup code brings its successor.
 
-    `marks` are those of its method (`sessions.methods.Method`).
+    `amr_values` are those of its method (`sessions.methods.Method`).
     """
 
     method: str
     new_backup_code: str | None = None
-    marks: tuple[str, ...] = ()
+    amr_values: tuple[str, ...] = ()
 
 
 class WrongCode(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ from typing import assert_never
 
 from litestar import get, post
 
-from twofold.directory.eligibility import Eligibility
 from twofold.factors import enrolment_flow, opening_flow, words
 from twofold.factors.opening_flow import SetUp
 from twofold.factors.outcomes import (
@@ -20,11 +19,11 @@ from twofold.factors.outcomes import (
     WrongConfirmation,
 )
 from twofold.factors.proof_views import (
-    back_to_profile,
     changed_page,
     given_of,
     locked_page,
     missing_proofs,
+    not_offered_page,
     proof_page,
     refused_proofs,
     submit_saved,
@@ -53,9 +52,9 @@ def show_configure(request: AnyRequest) -> AnyResponse:
         with context.db.read() as connection:
             opened = enrolment_flow.find(context, connection, session.user, opening_flow.opener_of(session), at)
         return _ended(request) if opened is None else _scan_page(request, session, opened)
-    offer = session.user.eligibility(context.settings.two_factor_editions, at)
-    if not session.user.has_second_factor and not offer.offered:
-        return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
+    refused = opening_flow.why_not_offered(context, session.user, at)
+    if refused is not None:
+        return not_offered_page(request, session, refused)
     return _confirm_page(request, session, request.query_params.get("replaces", ""))
 
 
@@ -70,10 +69,6 @@ def submit_configure(request: AnyRequest, body: bytes) -> AnyResponse:
     if "backup_code" in form:
         return submit_saved(request, session, form, "factors/save_backup_code.html")
     return _submit_confirm(request, session, form)
-
-
-def _why_not(session: Session, offer: Eligibility) -> str:
-    return words.why_not(offer, to_admin=session.user.role == "admin")
 
 
 def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyResponse:
@@ -91,8 +86,8 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
             return see_other(f"{CONFIGURE}?step=scan")
         case Opened():
             return _scan_page(request, session, outcome)  # the one answer that can show the new backup code
-        case NotOffered(offer):
-            return problem_page(request, 403, _("Not available"), _why_not(session, offer), "", back_to_profile())
+        case NotOffered():
+            return not_offered_page(request, session, outcome)
         case TooMany():
             todo = _("Remove one first, or replace one.")
             link = ("/profile/two-factor/authenticators", _("Your authenticators"))

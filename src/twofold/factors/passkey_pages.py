@@ -28,6 +28,7 @@ from twofold.factors.proof_views import (
     given_of,
     locked_page,
     missing_proofs,
+    not_offered_page,
     proof_page,
     refused_proofs,
     submit_saved,
@@ -84,7 +85,7 @@ def show_add(request: AnyRequest) -> AnyResponse:
             opened = registration_flow.find(context, connection, session.user, opener_of(session), Origin(at))
         return _ended(request) if opened is None else _create_page(request, session, opened)
     refused = why_not_offered(context, session.user, at)
-    return _confirm_page(request, session) if refused is None else _not_offered(request, session, refused)
+    return _confirm_page(request, session) if refused is None else not_offered_page(request, session, refused)
 
 
 @post(ADD)
@@ -113,7 +114,7 @@ def _submit_confirm(request: AnyRequest, session: Session, form: Form) -> AnyRes
         case Registering():
             return _create_page(request, session, outcome)  # the one answer that can show the new backup code
         case NotOffered():
-            return _not_offered(request, session, outcome)
+            return not_offered_page(request, session, outcome)
         case TooManyPasskeys():
             return _full(request)
         case NoPasskeysHere():
@@ -176,11 +177,6 @@ def _create_page(
         request, "factors/create_passkey.html", status, viewer=guard.viewer_of(session), registration=opened.id,
         asked=json.dumps(opened.options), new_backup_code=opened.new_backup_code, errors=errors or {},
     )  # fmt: skip
-
-
-def _not_offered(request: AnyRequest, session: Session, refused: NotOffered) -> AnyResponse:
-    why = words.why_not(refused.eligibility, to_admin=session.user.role == "admin")
-    return problem_page(request, 403, _("Not available"), why, "", back_to_profile())
 
 
 def _full(request: AnyRequest) -> AnyResponse:

@@ -94,12 +94,9 @@ def open_for(
     `spent` is the successor of a backup code that proved the way here; the completion then issues a new one.
     """
     new_backup_code = not user.has_second_factor or spent is not None
-    passkeys.open_registration(
+    registration = passkeys.open_registration(
         connection, user, opener, new_backup_code=new_backup_code, expires_at=origin.at + LIFE,
     )  # fmt: skip
-    registration = records.find_registration(connection, user.id, opener, origin.at)
-    if registration is None:
-        raise LookupError("a registration that was just opened is gone")
     return _shown(connection, party, user, registration, spent)
 
 
@@ -172,8 +169,8 @@ def complete(
         context, connection, user, kinds_flow.PASSKEY, called, replaces=False, new_backup_code=found.new_backup_code,
         origin=origin,
     )  # fmt: skip
-    marks = passkeys.marks_of(created, verified=created.verified)
-    return Registered(confirmed, Method(kinds_flow.PASSKEY.method, origin.at, second=True, marks=marks))
+    amr_values = passkeys.amr_values_of(created, verified=created.verified)
+    return Registered(confirmed, Method(kinds_flow.PASSKEY.method, origin.at, second=True, amr_values=amr_values))
 
 
 def _is_full(connection: sa.Connection, user: User) -> bool:

@@ -13,6 +13,7 @@ from twofold.factors.outcomes import (
     Locked,
     MalformedCode,
     NotEnabled,
+    NotOffered,
     SessionOver,
     SpentBackupCode,
     UsedCode,
@@ -26,7 +27,7 @@ from twofold.factors.views import credential_text, label_of, refused_code_proble
 from twofold.kit import clock
 from twofold.kit.http.forms import Form
 from twofold.kit.http.problems import malformed, problem
-from twofold.kit.http.render import page, see_other
+from twofold.kit.http.render import page, problem_page, see_other
 from twofold.kit.http.requests import AnyRequest, AnyResponse, context_of, set_cookie
 from twofold.kit.words import gettext as _
 from twofold.lockouts import flow as lockouts
@@ -40,6 +41,12 @@ Show = Callable[..., AnyResponse]  # given a status, and `errors` by the name of
 def back_to_profile() -> tuple[str, str]:
     """Return the way back."""
     return "/profile", _("Back to your profile")
+
+
+def not_offered_page(request: AnyRequest, session: Session, refused: NotOffered) -> AnyResponse:
+    """Say why a first set-up is not offered, and whom to ask."""
+    why = words.why_not(refused.eligibility, to_admin=session.user.role == "admin")
+    return problem_page(request, 403, _("Not available"), why, "", back_to_profile())
 
 
 def submit_saved(request: AnyRequest, session: Session, form: Form, template: str) -> AnyResponse:

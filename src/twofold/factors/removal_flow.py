@@ -98,7 +98,7 @@ def remove(
             session,
             user,
             origin,
-            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
+            proved_now(origin.at, second_factor=passed.method, amr_values=passed.amr_values),
         )
 
     def why_not(_connection: sa.Connection, user: User) -> RequiredByPolicy | None:
@@ -136,7 +136,7 @@ def remove_one(
         version = factors.note_change(connection, user.id, origin.at, since=user.second_factor_since)
         token = go_on(
             context, connection, session, user, version, event, origin,
-            proved_now(origin.at, second_factor=passed.method, marks=passed.marks),
+            proved_now(origin.at, second_factor=passed.method, amr_values=passed.amr_values),
         )  # fmt: skip
         return Changed(token, passed.new_backup_code, "removed_one")
 

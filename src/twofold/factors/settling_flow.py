@@ -39,9 +39,11 @@ def prove_unguessable(
     verdict = proof.kind.verify(context, connection, user, proof.given, loaded, origin.at)
     outcome: Passed | WrongPasskey | Locked
     match verdict:
-        case Right(_, marks, suspect):
-            opens = not counts.final and USER_VERIFIED in marks and operation in USABLE_WHILE_LOCKED
-            outcome = Locked(counts.final) if counts.locked and not opens else Passed(proof.kind.method, None, marks)
+        case Right(_, amr_values, suspect):
+            opens = not counts.final and USER_VERIFIED in amr_values and operation in USABLE_WHILE_LOCKED
+            outcome = (
+                Locked(counts.final) if counts.locked and not opens else Passed(proof.kind.method, None, amr_values)
+            )
             if suspect is not None:
                 _record(context, connection, user, PasskeyCounterWentBack(suspect), origin, authenticator=suspect)
         case Refused(why):

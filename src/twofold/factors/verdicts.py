@@ -10,12 +10,12 @@ import msgspec
 class Right(msgspec.Struct, frozen=True):
     """The proof is right, and counts from now on as used; `successor` takes its place where it can be used once.
 
-    `marks` say what it proves beside possession, by their names in RFC 8176. `suspect` names a factor that may have
-    been copied.
+    `amr_values` say what it proves beside possession, by their names in RFC 8176. `suspect` names a factor that may
+    have been copied.
     """
 
     successor: str | None = None
-    marks: tuple[str, ...] = ()
+    amr_values: tuple[str, ...] = ()
     suspect: str | None = None
 
 

@@ -87,7 +87,7 @@ def change_password(
         )  # fmt: skip
         notice_flow.notify_of_event(context, connection, user, event, origin)
         raised = user.security_version if version is None else version
-        now = proved_now(origin.at, second_factor=passed.method, marks=passed.marks)
+        now = proved_now(origin.at, second_factor=passed.method, amr_values=passed.amr_values)
         renewed = sessions.renew(
             context, connection, session, security_version=raised, ends_others=EndReason.PASSWORD_CHANGED,
             origin=origin, proved=now,

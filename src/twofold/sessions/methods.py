@@ -17,29 +17,29 @@ AMR = {"pwd": "pwd", "otp": "otp"}
 class Method(NamedTuple):
     """An authentication method that was proved: `pwd`, `sso`, `otp`, `backup_code` or that of another kind of factor.
 
-    `second` tells a second factor from a first one: whoever proved it knows, so no name has to. `marks` say what it
-    proves beside possession, by their names in RFC 8176: `hwk` or `swk` of a passkey, and `user` where that verified
+    `second` tells a second factor from a first one: whoever proved it knows, so no name has to. `amr_values` say what
+    it proves beside possession, by their names in RFC 8176: `hwk` or `swk` of a passkey, and `user` where that verified
     its user.
     """
 
     name: str
     at: datetime
     second: bool = False
-    marks: tuple[str, ...] = ()
+    amr_values: tuple[str, ...] = ()
 
     @property
     def first(self) -> bool:
         """Whether it is a first factor; a passkey that verifies its user is both."""
-        return not self.second or USER_VERIFIED in self.marks
+        return not self.second or USER_VERIFIED in self.amr_values
 
 
 Methods = tuple[Method, ...]
 
 
-def proved_now(at: datetime, *, second_factor: str, marks: tuple[str, ...] = (), password: bool = True) -> Methods:
+def proved_now(at: datetime, *, second_factor: str, amr_values: tuple[str, ...] = (), password: bool = True) -> Methods:
     """Return what was proved at one moment: the password, a second factor by this method (empty: none), or both."""
     first = (Method("pwd", at),) if password else ()
-    return (*first, Method(second_factor, at, second=True, marks=marks)) if second_factor else first
+    return (*first, Method(second_factor, at, second=True, amr_values=amr_values)) if second_factor else first
 
 
 def with_proved(methods: Methods, proved: Iterable[Method]) -> Methods:
@@ -84,7 +84,7 @@ def has_second_factor(methods: Methods) -> bool:
 
 def acr(methods: Methods) -> str:
     """Return the assurance that the methods add up to (`acr`, OpenID Connect Core section 2)."""
-    if any(USER_VERIFIED in method.marks for method in methods):
+    if any(USER_VERIFIED in method.amr_values for method in methods):
         return PHISHING_RESISTANT
     return TWO_FACTORS if has_second_factor(methods) else ONE_FACTOR
 
@@ -92,14 +92,14 @@ def acr(methods: Methods) -> str:
 def amr(methods: Methods) -> list[str]:
     """Return the methods by their names in RFC 8176, and `mfa` where there were two factors."""
     named = [AMR[method.name] for method in methods if method.name in AMR]
-    marks = [mark for method in methods for mark in method.marks]
-    return [*named, *marks, "mfa"] if has_second_factor(methods) else named
+    amr_values = [mark for method in methods for mark in method.amr_values]
+    return [*named, *amr_values, "mfa"] if has_second_factor(methods) else named
 
 
 def stored(methods: Methods) -> str:
-    """Return the methods as one text, which `read` reads: name, moment, which factor it is and marks, a line each."""
+    """Return the methods as one text, which `read` reads: name, moment, factor, `amr_values`; a line each."""
     return "\n".join(
-        " ".join((method.name, method.at.isoformat(), "2" if method.second else "1", *method.marks))
+        " ".join((method.name, method.at.isoformat(), "2" if method.second else "1", *method.amr_values))
         for method in methods
     )
 
@@ -120,6 +120,6 @@ def read(named: str, proved: str | None, at: datetime) -> Methods:
     """
     kept = {}
     for line in (proved or "").splitlines():
-        name, moment, factor, *marks = line.split(" ")
-        kept[name] = Method(name, datetime.fromisoformat(moment), factor == "2", tuple(marks))
+        name, moment, factor, *amr_values = line.split(" ")
+        kept[name] = Method(name, datetime.fromisoformat(moment), factor == "2", tuple(amr_values))
     return tuple(kept.get(name) or Method(name, at, second=name in ("otp", "backup_code")) for name in named.split())

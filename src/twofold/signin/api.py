@@ -147,7 +147,7 @@ def submit_mailed_code(request: AnyRequest, data: MailedCodeBody) -> Response[Ne
         case MalformedCode():
             return malformed("code")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case _:
             assert_never(outcome)
 
@@ -166,7 +166,7 @@ def resend(request: AnyRequest, data: EnrolmentBody) -> Response[NextAnswer]:
         case Wait(seconds) | MailedCodeClosed(seconds):
             return problem(429, "too_many_attempts", retry_after=seconds)
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case _:
             assert_never(outcome)
 
@@ -181,7 +181,7 @@ def open_enrolment(request: AnyRequest, data: EnrolmentBody) -> Response[OpenedA
     context, at = context_of(request), clock.now()
     outcome = set_up_flow.open_enrolment(context, data.sign_in, channel="api", at=at)
     if isinstance(outcome, Expired | OutOfOrder):
-        return _over(outcome)
+        return over_problem(outcome)
     attempt, opened = outcome
     view = enrolment_view(context.settings, opened, attempt.user.email)
     answer = OpenedAnswer(opened.id, view["key"], view["otpauth_uri"], str(view["qr_svg"]), opened.expires_at)
@@ -213,7 +213,7 @@ def confirm_enrolment(request: AnyRequest, enrolment: str, data: MailedCodeBody)
         case EnrolmentExpired():
             return problem(410, "enrolment_expired")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case Due():
             return problem(401, "sign_in_expired")
         case _:
@@ -240,7 +240,7 @@ def _prove(request: AnyRequest, sign_in: str, typed: str) -> AnyResponse:
         case WrongPasskey():
             raise RuntimeError(f"what is typed is no passkey: {outcome!r}")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case Due():
             return problem(401, "sign_in_expired")
         case _:
@@ -265,7 +265,8 @@ def _refused(outcome: WrongPassword | Wait | SsoElsewhere | Frozen) -> AnyRespon
             assert_never(outcome)
 
 
-def _over(outcome: Expired | OutOfOrder) -> AnyResponse:
+def over_problem(outcome: Expired | OutOfOrder) -> AnyResponse:
+    """Answer a call whose sign-in is over, or waits for another step."""
     if isinstance(outcome, OutOfOrder):
         return problem(409, "out_of_order", due=outcome.due.value)
     return problem(401, "sign_in_expired")

@@ -24,7 +24,7 @@ def find(context: AppContext, sign_in: str | None, at: datetime) -> Attempt | No
     return alive if isinstance(alive, Attempt) else None
 
 
-def take_look(
+def at_step(
     context: AppContext, sign_in: str, channel: str, step: Step, at: datetime
 ) -> Attempt | Expired | OutOfOrder:
     """Return the attempt of a token if a step of it is due; changes nothing."""

@@ -85,7 +85,9 @@ def _second_factor_passed(
     origin: Origin,
 ) -> SignedIn | Due | Expired | OutOfOrder:
     """Finish a sign-in, or show the new backup code first."""
-    methods = with_proved(attempt.methods, [Method(passed.method, origin.at, second=True, marks=passed.marks)])
+    methods = with_proved(
+        attempt.methods, [Method(passed.method, origin.at, second=True, amr_values=passed.amr_values)]
+    )
     is_new = passed.new_backup_code is not None
     if after_second_factor(attempt.channel, new_backup_code=is_new) is Step.SAVE_BACKUP_CODE:
         sealed = seal_backup_code(context, attempt, passed.new_backup_code or "")

@@ -1,6 +1,6 @@
 """The API's sign-in with a passkey: the same flows as the pages."""
 
-from typing import Annotated, Any, assert_never
+from typing import Any, assert_never
 
 import msgspec
 from litestar import Response, post
@@ -16,7 +16,7 @@ from twofold.factors.passkey_registration_flow import (
 )
 from twofold.factors.passkeys import challenge
 from twofold.factors.passkeys import flow as passkeys
-from twofold.factors.passkeys.ceremony import LONGEST_ANSWER, BadAnswer
+from twofold.factors.passkeys.ceremony import BadAnswer
 from twofold.factors.passkeys.passkey import Assertion
 from twofold.factors.views import credential_text, wrong_passkey_problem
 from twofold.kit import clock
@@ -25,9 +25,10 @@ from twofold.kit.crypto.tokens import digest
 from twofold.kit.http.anonymous import TAKES_PASSWORD
 from twofold.kit.http.pools import quick
 from twofold.kit.http.problems import problem, write_refusals
-from twofold.kit.http.requests import AnyRequest, AnyResponse, client_info_of, client_token, context_of, row_id
+from twofold.kit.http.requests import AnyRequest, client_info_of, client_token, context_of, row_id
 from twofold.kit.schema_names import schema_name
 from twofold.signin import attempt_flow, flow, set_up_passkey_flow
+from twofold.signin.api import over_problem
 from twofold.signin.attempt import Expired, OutOfOrder, Step
 from twofold.signin.bodies import EnrolmentBody, SessionAnswer, Token
 from twofold.signin.first_factor import passkey_flow
@@ -55,7 +56,7 @@ class PasskeyBody(msgspec.Struct, forbid_unknown_fields=True):
     """The token of the sign-in, and what the browser answered (AuthenticationResponseJSON)."""
 
     sign_in: Token
-    credential: dict[Annotated[str, msgspec.Meta(max_length=LONGEST_ANSWER)], Any]
+    credential: dict[str, Any]
 
 
 @schema_name("SignInRegistration")
@@ -80,9 +81,9 @@ def ask(request: AnyRequest, data: OptionsBody) -> Response[OptionsAnswer]:
     if data.sign_in is None:
         options = passkeys.ask_anybody(context, holder, at)
     else:
-        attempt = attempt_flow.take_look(context, sign_in, "api", Step.CODE, at)
+        attempt = attempt_flow.at_step(context, sign_in, "api", Step.CODE, at)
         if isinstance(attempt, Expired | OutOfOrder):
-            return _over(attempt)
+            return over_problem(attempt)
         options = passkeys.ask(context, attempt.user, holder, at)
     return problem(404, "not_found") if options is None else Response(OptionsAnswer(sign_in, options), status_code=200)
 
@@ -112,7 +113,7 @@ def submit(request: AnyRequest, data: PasskeyBody) -> Response[SessionAnswer]:
         case Frozen():
             return problem(403, "frozen")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case Due() | WrongCode() | UsedCode() | SpentBackupCode() | MalformedCode():
             raise RuntimeError(f"a passkey is right, refused or locked, not {outcome!r}")
         case _:
@@ -135,7 +136,7 @@ def open_registration(request: AnyRequest, data: EnrolmentBody) -> Response[Regi
         case NoPasskeysHere():
             return problem(404, "not_found")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case _:
             assert_never(outcome)
 
@@ -167,17 +168,11 @@ def complete_registration(request: AnyRequest, data: CompletionBody) -> Response
         case NoPasskeysHere():
             return problem(404, "not_found")
         case Expired() | OutOfOrder():
-            return _over(outcome)
+            return over_problem(outcome)
         case Due():
             return problem(401, "sign_in_expired")
         case _:
             assert_never(outcome)
-
-
-def _over(outcome: Expired | OutOfOrder) -> AnyResponse:
-    if isinstance(outcome, OutOfOrder):
-        return problem(409, "out_of_order", due=outcome.due.value)
-    return problem(401, "sign_in_expired")
 
 
 handlers = [ask, submit, open_registration, complete_registration]

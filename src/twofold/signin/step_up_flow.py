@@ -85,7 +85,7 @@ def step_up(
         if not isinstance(passed, Passed):
             return passed
         now = methods.proved_now(
-            at, second_factor=passed.method, marks=passed.marks, password=password is not None,
+            at, second_factor=passed.method, amr_values=passed.amr_values, password=password is not None,
         )  # fmt: skip
         if passed.new_backup_code is not None and channel == "page":
             return _show_first(context, connection, session, now, passed.new_backup_code, return_to, origin)

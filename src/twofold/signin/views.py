@@ -150,9 +150,9 @@ def _passkey_of_anybody(request: AnyRequest) -> str:
 
 
 def _unknown_passkey(request: AnyRequest, credential: str) -> str:
-    """Return what tells a browser that nobody has a passkey (WebAuthn Level 3 section 5.1.10)."""
-    named, domain = passkeys.credential_id_of(credential), context_of(request).settings.passkey_domain
-    return json.dumps({"rpId": domain, "credentialId": named}) if named else ""
+    """Return what tells a browser that nobody has a passkey, empty where somebody has: they may come back."""
+    named = passkeys.unknown_credential(context_of(request), credential) if credential else None
+    return "" if named is None else json.dumps(named)
 
 
 def new_backup_code_page(

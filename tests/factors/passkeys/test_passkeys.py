@@ -7,6 +7,7 @@ from tests.factors.passkeys.conftest import Holder, begin, complete, open_regist
 from tests.harness.api import Api
 from tests.harness.clock import NOON
 from tests.harness.contexts import FrozenClock
+from tests.harness.pages import Page, WebClient
 from tests.harness.passkeys import SoftKey
 from tests.harness.people import PASSWORD, Ada, People
 from twofold.factors import flow as factors
@@ -146,6 +147,22 @@ def test_whoever_may_not_sign_in_is_not_let_in_by_a_passkey(api: Api, holder: Ho
     people.set_account(holder.user.account_id, sso=True, sso_url="https://sso.acme.example")
     gone = prove(api, api.post("/sign-ins/passkey/options"), holder.key)
     assert (gone.refusal, gone["why"]) == ((401, "invalid_credential"), "unknown")
+
+
+def test_a_browser_is_told_to_forget_a_passkey_only_where_nobody_has_it(
+    holder: Holder, people: People, web_client: WebClient
+) -> None:
+    """Stops: a password manager that deletes the passkey of somebody who is deactivated for a week."""
+    people.set_user(holder.user, active=False)
+
+    def sent(key: SoftKey) -> Page:
+        credential = json.dumps(key.sign(web_client.get("/sign-in").asked))
+        return web_client.post("/sign-in/passkey", alone="yes", credential=credential)
+
+    theirs, nobodys = sent(holder.key), sent(SoftKey())
+    assert (theirs.status, theirs.alert) == (nobodys.status, nobodys.alert)
+    assert "data-unknown-passkey" not in theirs.html
+    assert "data-unknown-passkey" in nobodys.html
 
 
 def test_a_reset_takes_every_passkey_and_leaves_how_devices_know_somebody(holder: Holder, people: People) -> None:

@@ -183,13 +183,13 @@ def check_answer(
 
 def accepted(party: RelyingParty, handle: bytes, known: Sequence[Passkey]) -> dict[str, Any]:
     """Return what tells a browser which passkeys a user has (AllAcceptedCredentialsOptions, section 5.1.10)."""
-    ids = [text_of(passkey.credential_id) for passkey in known]
+    ids = [websafe_encode(passkey.credential_id) for passkey in known]
     return {"rpId": party.domain, "userId": websafe_encode(handle), "allAcceptedCredentialIds": ids}
 
 
-def text_of(credential_id: bytes) -> str:
-    """Return the id of a credential as browsers write it."""
-    return websafe_encode(credential_id)
+def unknown(party: RelyingParty, credential_id: bytes) -> dict[str, Any]:
+    """Return what tells a browser that nobody has a passkey (UnknownCredentialOptions, section 5.1.10)."""
+    return {"rpId": party.domain, "credentialId": websafe_encode(credential_id)}
 
 
 def _why_not(party: RelyingParty, client: CollectedClientData, data: AuthenticatorData, kind: str) -> BadAnswer | None:

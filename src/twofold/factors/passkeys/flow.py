@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from twofold.directory.user import User
-from twofold.factors.passkeys import ceremony, challenge, makers, records
+from twofold.factors.passkeys import aaguids, ceremony, challenge, records
 from twofold.factors.passkeys.ceremony import BadAnswer, Created, Owner, RelyingParty
 from twofold.factors.passkeys.passkey import (
     HARDWARE_KEY,
@@ -66,7 +66,7 @@ class Passkeys:
         use = records.use(connection, passkey.id, asserted.counter, at)
         if use is Use.GONE:
             return Refused("unknown")
-        return Right(marks=marks_of(passkey, verified=asserted.verified), suspect=_named(passkey, use))
+        return Right(amr_values=amr_values_of(passkey, verified=asserted.verified), suspect=_named(passkey, use))
 
     def show(self, connection: sa.Connection, user_id: UUID) -> list[Factor]:
         return [
@@ -156,10 +156,18 @@ def accepted(connection: sa.Connection, settings: Settings, user_id: UUID) -> di
     return ceremony.accepted(party, handle, records.passkeys_of(connection, user_id))
 
 
-def credential_id_of(credential: str) -> str | None:
-    """Return the id that an answer names, as browsers write it; None where there is none to read."""
-    answer = ceremony.read_answer(credential) if credential else None
-    return ceremony.text_of(answer.credential_id) if isinstance(answer, ceremony.Answer) else None
+def unknown_credential(context: AppContext, credential: str) -> dict[str, Any] | None:
+    """Return what tells a browser that nobody has the passkey of an answer (WebAuthn Level 3 section 5.1.10).
+
+    None where somebody has it, whether they may sign in today or not: its keeper would delete it for good.
+    """
+    answer, party = ceremony.read_answer(credential), party_of(context.settings)
+    if isinstance(answer, BadAnswer) or party is None:
+        return None
+    with context.db.read() as connection:
+        if records.owner_of(connection, answer.credential_id) is not None:
+            return None
+    return ceremony.unknown(party, answer.credential_id)
 
 
 def open_registration(
@@ -169,25 +177,23 @@ def open_registration(
     *,
     new_backup_code: bool,
     expires_at: datetime,
-) -> UUID:
-    """Open a registration, in the place of any that is open; return its id."""
-    registration = new_id()
+) -> Registration:
+    """Open a registration, in the place of any that is open."""
+    opened = Registration(
+        new_id(), random_bytes(CHALLENGE_BYTES), user.security_version, new_backup_code, expires_at,
+    )  # fmt: skip
     handle = {"user_id": user.id, "account_id": user.account_id, "handle": random_bytes(HANDLE_BYTES)}
     records.give_handle(connection, handle)
     records.open_registration(
         connection,
         {
             "user_id": user.id,
-            "id": registration,
             "account_id": user.account_id,
             "opener": opener,
-            "security_version": user.security_version,
-            "challenge": random_bytes(CHALLENGE_BYTES),
-            "new_backup_code": new_backup_code,
-            "expires_at": expires_at,
+            **opened._asdict(),
         },
     )
-    return registration
+    return opened
 
 
 def creation_options(
@@ -204,7 +210,7 @@ def store(
     connection: sa.Connection, user: User, party: RelyingParty, created: Created, name: str, at: datetime
 ) -> str | None:
     """Store a passkey that was made just now, and return its name; None where it is registered already."""
-    called = name or makers.first_name(created.model, created.transports)
+    called = name or aaguids.first_name(created.model, created.transports)
     stored = records.insert(
         connection,
         {
@@ -225,7 +231,7 @@ def store(
     return called if stored else None
 
 
-def marks_of(passkey: Passkey | Created, *, verified: bool) -> tuple[str, ...]:
+def amr_values_of(passkey: Passkey | Created, *, verified: bool) -> tuple[str, ...]:
     """Return what a passkey proves beside that somebody has it, as RFC 8176 names it."""
     key = SOFTWARE_KEY if passkey.synced else HARDWARE_KEY
     return (key, USER_VERIFIED) if verified else (key,)

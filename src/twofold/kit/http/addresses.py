@@ -43,7 +43,10 @@ class OwnHost:
         self._names = frozenset(name.encode() for name in names)
         self._on_loopback = is_loopback(host)
         self._by_name = host == "localhost"
-        self._by_number = frozenset(f"{number}:{port}".encode() for number in ("127.0.0.1", "[::1]"))
+        numbers = ("127.0.0.1", "[::1]")
+        self._by_number = frozenset(
+            name.encode() for number in numbers for name in (f"{number}:{port}", *([number] if port == default else []))
+        )
 
     def leads_from(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Tell whether a browser came by the number of this machine where it is to come by `localhost`.

@@ -75,7 +75,7 @@ def _enter(
             account_id=user.account_id, subject_id=user.id, result="refused",
         )  # fmt: skip
         return Frozen()
-    methods = (Method(passed.method, origin.at, second=True, marks=passed.marks),)
+    methods = (Method(passed.method, origin.at, second=True, amr_values=passed.amr_values),)
     sign_in = SignIn(user, methods, given.channel, given.client, given.return_to, known_client=None)
     return enter(context, connection, sign_in, origin=origin) or UNKNOWN
 

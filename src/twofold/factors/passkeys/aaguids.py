@@ -1,8 +1,8 @@
 """What a passkey is first called: by the place that keeps it, as far as it tells. Pure.
 
 An authenticator names its model by an AAGUID (WebAuthn Level 3 section 6.5.2). Nothing is decided by it: it can be made
-up. The ids are those that their makers gave the list at github.com/passkeydeveloper/passkey-authenticator-aaguids, and
-for keys in hardware the FIDO Metadata Service.
+up. The ids are those of the list at github.com/passkeydeveloper/passkey-authenticator-aaguids, of Microsoft's
+documentation of Windows Hello, and for keys in hardware of the FIDO Metadata Service.
 """
 
 from twofold.kit.words import gettext as _
